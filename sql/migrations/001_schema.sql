@@ -1,0 +1,6 @@
+-- schema
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

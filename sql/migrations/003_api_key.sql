@@ -1,0 +1,6 @@
+-- api_key
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

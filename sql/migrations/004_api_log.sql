@@ -1,0 +1,6 @@
+-- api_log
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

@@ -1,0 +1,6 @@
+-- mail
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

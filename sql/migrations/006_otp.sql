@@ -1,0 +1,6 @@
+-- otp
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

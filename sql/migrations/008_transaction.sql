@@ -1,0 +1,6 @@
+-- transaction
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

@@ -1,0 +1,1 @@
+-- Roles and grants of Sespan; applied after each migrate up.
