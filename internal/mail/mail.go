@@ -1,0 +1,81 @@
+package mail
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Content is what a message says, before it becomes MIME.
+type Content struct {
+	MessageID   string // with angle brackets; stable over every try
+	Date        time.Time
+	From        string // RFC 5322 mailbox, may carry a display name
+	ReplyTo     string
+	To          []string // header addresses; the envelope is chosen per queue row
+	CC          []string
+	Subject     string
+	Text        string
+	HTML        string
+	Headers     map[string]string // extra headers, already validated by mail_enqueue
+	Attachments []Attachment
+	Raw         []byte // a whole MIME message instead of the parts above
+}
+
+// Attachment is a file or, with a ContentID, an inline image.
+type Attachment struct {
+	Filename    string
+	ContentType string
+	ContentID   string
+	Data        []byte
+}
+
+// Envelope is one SMTP transaction: one sender, one recipient, one message.
+type Envelope struct {
+	From      string // bare address of the reverse path
+	Recipient string // bare address
+	Data      []byte // RFC 5322 message with CRLF line ends, not dot-stuffed
+}
+
+// Receipt is the server's 2xx answer to the final dot.
+type Receipt struct {
+	Relay string // host:port that took the mail
+	Reply string // the server's text, usually with its queue id
+}
+
+// Sender delivers one envelope. A failure is a *SendError.
+type Sender interface {
+	Send(ctx context.Context, e Envelope) (Receipt, error)
+}
+
+// Verdict says what a failed try means for the queue row.
+type Verdict string
+
+// The closed list of verdicts.
+const (
+	Retry   Verdict = "retry"   // safe to try again: the server did not take the mail
+	Dead    Verdict = "dead"    // the server refused it for good (5xx)
+	Unknown Verdict = "unknown" // the answer to the final dot was lost
+)
+
+// SendError is a failed try. Reason comes from the closed list of the sender's
+// package and is a metric label; Reply may be shown to operators.
+type SendError struct {
+	Verdict  Verdict
+	Reason   string // connect, tls, auth, greeting, mail_from, rcpt_to, data, timeout, closed, composed
+	Code     int    // SMTP code, 0 when the server said none
+	Enhanced string // RFC 3463 status such as 4.7.1, "" when none
+	Reply    string
+	After    time.Duration // the server asked to wait this long, 0 when it did not
+	Err      error
+}
+
+func (e *SendError) Error() string {
+	if e.Code != 0 {
+		return fmt.Sprintf("%s: %d %s %s", e.Reason, e.Code, e.Enhanced, e.Reply)
+	}
+	return fmt.Sprintf("%s: %v", e.Reason, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *SendError) Unwrap() error { return e.Err }
