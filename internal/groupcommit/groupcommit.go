@@ -1,0 +1,163 @@
+// Package groupcommit turns many concurrent calls into few database
+// transactions: while one flush runs, the next batch collects.
+//
+//	call ─┐                ┌─ flush 1 (n=1) ─┐┌─ flush 2 (n=3) ─┐
+//	call ─┼─▶ pending ─────┤                 ││                 │
+//	call ─┘    (collects while a flush runs) └┴─────────────────┴─▶ results
+//
+// There is no linger: an idle committer flushes a lone call at once, and the
+// batch grows only as long as the database is busy with the one before. Group
+// commit as in DeWitt et al., "Implementation techniques for main memory
+// database systems", SIGMOD 1984.
+package groupcommit
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// ErrClosed says that the committer takes no more calls.
+var ErrClosed = errors.New("groupcommit: closed")
+
+// ErrFull says that more calls wait than the committer may hold.
+var ErrFull = errors.New("groupcommit: too many calls wait")
+
+// Flush commits a batch and gives one result per item, in order, and nil, or
+// an error for the whole batch. It must bound its own time.
+type Flush[T, R any] func(items []T) ([]R, error)
+
+// Committer collects calls for a Flush. The zero value is not usable: see New.
+type Committer[T, R any] struct {
+	flush    Flush[T, R]
+	maxBatch int
+	maxWait  int
+
+	mu      sync.Mutex
+	pending []call[T, R]
+	closed  bool
+	wake    chan struct{}
+	done    chan struct{}
+}
+
+type call[T, R any] struct {
+	item   T
+	result chan<- outcome[R]
+}
+
+type outcome[R any] struct {
+	value R
+	err   error
+}
+
+// New starts a committer with the given number of flushes at once (each Flush
+// needs its own connection). maxBatch bounds one flush, maxWait the calls that
+// may wait; both are numbers of items.
+func New[T, R any](flush Flush[T, R], flushers, maxBatch, maxWait int) *Committer[T, R] {
+	c := &Committer[T, R]{
+		flush: flush, maxBatch: maxBatch, maxWait: maxWait,
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	var wg sync.WaitGroup
+	for range flushers {
+		wg.Go(c.run)
+	}
+	go func() { wg.Wait(); close(c.done) }()
+	return c
+}
+
+// Do hands item over and waits for its result. When ctx ends first its error is
+// returned, but the item may still be committed: the caller must be idempotent.
+func (c *Committer[T, R]) Do(ctx context.Context, item T) (R, error) {
+	result := make(chan outcome[R], 1)
+	if err := c.put(call[T, R]{item, result}); err != nil {
+		var zero R
+		return zero, err
+	}
+	select {
+	case o := <-result:
+		return o.value, o.err
+	case <-ctx.Done():
+		var zero R
+		return zero, ctx.Err()
+	}
+}
+
+// Close refuses new calls, flushes those that wait and returns when the last
+// flush has ended.
+func (c *Committer[T, R]) Close() {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.wake)
+	}
+	c.mu.Unlock()
+	<-c.done
+}
+
+func (c *Committer[T, R]) put(one call[T, R]) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return ErrClosed
+	case len(c.pending) >= c.maxWait:
+		return ErrFull
+	}
+	c.pending = append(c.pending, one)
+	c.ring()
+	return nil
+}
+
+// ring wakes one flusher; the caller holds mu and the committer is not closed.
+func (c *Committer[T, R]) ring() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // a wake-up is already on its way
+	}
+}
+
+func (c *Committer[T, R]) take() []call[T, R] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.pending), c.maxBatch)
+	batch := c.pending[:n:n]
+	c.pending = c.pending[n:]
+	if len(c.pending) == 0 {
+		c.pending = nil
+	} else if !c.closed {
+		c.ring() // what is over the batch size is for the next flusher
+	}
+	return batch
+}
+
+func (c *Committer[T, R]) run() {
+	for range c.wake {
+		c.drain()
+	}
+	c.drain()
+}
+
+func (c *Committer[T, R]) drain() {
+	for batch := c.take(); len(batch) > 0; batch = c.take() {
+		c.commit(batch)
+	}
+}
+
+func (c *Committer[T, R]) commit(batch []call[T, R]) {
+	items := make([]T, len(batch))
+	for i, one := range batch {
+		items[i] = one.item
+	}
+	results, err := c.flush(items)
+	if err == nil && len(results) != len(batch) {
+		err = errors.New("groupcommit: the flush gave a wrong number of results")
+	}
+	for i, one := range batch {
+		if err != nil {
+			one.result <- outcome[R]{err: err}
+			continue
+		}
+		one.result <- outcome[R]{value: results[i]}
+	}
+}
