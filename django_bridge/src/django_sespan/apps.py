@@ -1,0 +1,74 @@
+"""The app: it owns the two things that live as long as the process."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.signals import setting_changed
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_sespan.client import Client
+    from django_sespan.logins import LoginQueue
+
+
+class SespanConfig(AppConfig):
+    """`INSTALLED_APPS = [..., "django_sespan"]`."""
+
+    name = "django_sespan"
+    label = "sespan"
+    verbose_name = _("Sespan")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    _client: Client | None = None
+    _logins: LoginQueue | None = None
+
+    def ready(self) -> None:
+        """Register checks and receivers; open nothing."""
+        from django_sespan import checks, conf, logins  # noqa: PLC0415  (apps must be loaded)
+
+        checks.register_all()
+        setting_changed.connect(conf.reload_settings, dispatch_uid="sespan.settings")
+        setting_changed.connect(self._settings_changed, dispatch_uid="sespan.client")
+        user_logged_in.connect(logins.on_login, dispatch_uid="sespan.login")
+        user_login_failed.connect(logins.on_login_failed, dispatch_uid="sespan.login_failed")
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    @property
+    def client(self) -> Client:
+        """The pooled client of this process."""
+        if self._client is None:
+            from django_sespan.client import Client  # noqa: PLC0415
+
+            self._client = Client.from_settings()
+        return self._client
+
+    @client.setter
+    def client(self, client: Client | None) -> None:
+        self._client = client
+
+    @property
+    def logins(self) -> LoginQueue:
+        """The background queue of login reports of this process."""
+        if self._logins is None:
+            from django_sespan.logins import LoginQueue  # noqa: PLC0415
+
+            self._logins = LoginQueue(lambda: self.client)
+        return self._logins
+
+    @logins.setter
+    def logins(self, queue: LoginQueue | None) -> None:
+        self._logins = queue
+
+    def _forget(self) -> None:
+        # Sockets and threads do not survive a fork; the child makes its own.
+        self._client = None
+        self._logins = None
+
+    def _settings_changed(self, *, setting: str, **_: object) -> None:
+        if setting == "SESPAN":
+            self._client = None

@@ -1,0 +1,37 @@
+"""Whose address a request came from."""
+
+from __future__ import annotations
+
+import logging
+from ipaddress import ip_address
+
+from django.http import HttpRequest
+
+from django_sespan.conf import get_settings
+
+logger = logging.getLogger(__name__)
+
+
+def remote_addr(request: HttpRequest) -> str | None:
+    """Give the peer's address: right where no proxy stands before the site."""
+    address = request.META.get("REMOTE_ADDR")
+    return str(address) if address else None
+
+
+def client_ip(request: HttpRequest | None) -> str | None:
+    """Give the visitor's address by the site's `CLIENT_IP`, None when it is no address.
+
+    A fault in the site's own callable is logged and never stops a request.
+    """
+    if request is None:
+        return None
+    try:
+        found = get_settings().client_ip(request)
+    except Exception:
+        logger.exception("SESPAN['CLIENT_IP'] failed")
+        return None
+    try:
+        return str(ip_address(str(found).strip())) if found else None
+    except ValueError:
+        logger.warning("SESPAN['CLIENT_IP'] gave something that is no IP address")
+        return None

@@ -1,0 +1,116 @@
+"""The one `SESPAN` setting as a typed object.
+
+    SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}
+
+Everything else has a default. A wrong value is reported by the system checks
+(`checks.py`), not by an exception while the site starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+ClientIP = Callable[[HttpRequest], str | None]
+"""request → the visitor's address, None when unknown."""
+
+Order = Callable[[HttpRequest, str], tuple[Any, str, Decimal | int | str] | None]
+"""(request, order_ref) → (customer_id, order_ref, amount) of an order of this visitor, or None."""
+
+KEYS = frozenset(
+    {
+        "URL",
+        "PUBLIC_URL",
+        "KEY",
+        "DATABASE",
+        "SIGNING_KEY_FILE",
+        "CLIENT_IP",
+        "ORDER",
+        "LOGIN_BACKEND",
+        "ENABLED",
+        "TIMEOUT",
+    }
+)
+
+
+@dataclass(frozen=True)
+class SespanSettings:
+    """What the site said in `SESPAN`, with the defaults filled in."""
+
+    url: str = ""
+    public_url: str = ""
+    key: str = field(default="", repr=False)
+    database: str = "default"
+    signing_key_file: Path | None = None
+    client_ip_path: str = ""
+    order_path: str = ""
+    login_backend_path: str = ""
+    enabled: bool = True
+    timeout: float = 5.0
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> SespanSettings:
+        """Take over the values as they are; unknown keys are the checks' business."""
+        url = str(raw.get("URL") or "").rstrip("/")
+        key_file = raw.get("SIGNING_KEY_FILE")
+        return cls(
+            url=url,
+            public_url=str(raw.get("PUBLIC_URL") or url).rstrip("/"),
+            key=str(raw.get("KEY") or ""),
+            database=str(raw.get("DATABASE") or "default"),
+            signing_key_file=Path(key_file) if key_file else None,
+            client_ip_path=str(raw.get("CLIENT_IP") or ""),
+            order_path=str(raw.get("ORDER") or ""),
+            login_backend_path=str(raw.get("LOGIN_BACKEND") or ""),
+            enabled=bool(raw.get("ENABLED", True)),
+            timeout=float(raw.get("TIMEOUT", 5.0)),
+        )
+
+    @cached_property
+    def client_ip(self) -> ClientIP:
+        """The callable behind `CLIENT_IP`, or the one that reads REMOTE_ADDR."""
+        path = self.client_ip_path or "django_sespan.client_ip.remote_addr"
+        found: ClientIP = import_string(path)
+        return found
+
+    @cached_property
+    def order(self) -> Order:
+        """The callable behind `ORDER`."""
+        if not self.order_path:
+            raise ImproperlyConfigured("SESPAN['ORDER'] is not set; the checkout needs it.")
+        found: Order = import_string(self.order_path)
+        return found
+
+    @property
+    def login_backend(self) -> str:
+        """Dotted path of the backend that a verified customer is logged in with."""
+        return self.login_backend_path or django_settings.AUTHENTICATION_BACKENDS[0]
+
+    @property
+    def public_origin(self) -> str:
+        """`https://host:port` of PUBLIC_URL, as a CSP source."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+@cache
+def get_settings() -> SespanSettings:
+    """Give the site's settings; read once, read again when a test overrides them."""
+    raw = getattr(django_settings, "SESPAN", None)
+    return SespanSettings.from_dict(raw if isinstance(raw, dict) else {})
+
+
+def reload_settings(*, setting: str, **_: object) -> None:
+    """Receiver of Django's `setting_changed`."""
+    if setting in {"SESPAN", "AUTHENTICATION_BACKENDS"}:
+        get_settings.cache_clear()

@@ -1,0 +1,167 @@
+"""Everything that the bridge raises, as one tree under SespanError.
+
+    SespanError
+    ├── SespanUnavailable      down, slow, busy, or an answer that makes no sense
+    │   ├── SespanDisabled     SESPAN["ENABLED"] is False
+    │   └── SespanGarbled      an answer that is not Sespan's
+    ├── SespanMisconfigured    wrong key or missing right (401, 403)
+    ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
+    │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
+    │   └── OrderConflict, TokenMismatch
+    ├── InsideTransaction      a call from inside an open transaction
+    └── MailNotQueued          the database refused a mail
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class SespanError(Exception):
+    """Base of all errors; `detail` is for the log, `response_id` finds the API log row."""
+
+    slug = ""
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        response_id: str = "",
+        retry_after: int | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail or self.slug or type(self).__name__)
+        self.detail = detail
+        self.status = status
+        self.response_id = response_id
+        self.retry_after = retry_after
+        """Seconds until a new try makes sense, None when unknown."""
+        self.members: Mapping[str, Any] = members or {}
+
+
+class SespanUnavailable(SespanError):
+    """No answer in time, a busy service, or one that cannot reach its database."""
+
+    slug = "unavailable"
+
+
+class SespanDisabled(SespanUnavailable):
+    """`SESPAN["ENABLED"]` is False."""
+
+
+class SespanGarbled(SespanUnavailable):
+    """What answered was not Sespan: not JSON, or fields are missing."""
+
+
+class SespanMisconfigured(SespanError):
+    """The service key is wrong, revoked or lacks the right."""
+
+    slug = "unauthorized"
+
+
+class SespanRefused(SespanError):
+    """A value in the call was refused; `members["errors"]` names the fields."""
+
+    slug = "invalid"
+
+
+class OTPError(SespanRefused):
+    """Base of what may happen with a code."""
+
+
+class OTPIncorrect(OTPError):
+    """Wrong code."""
+
+    slug = "otp-incorrect"
+
+    @property
+    def attempts_left(self) -> int | None:
+        """Guesses left on this challenge."""
+        left = self.members.get("attempts_left")
+        return left if isinstance(left, int) else None
+
+
+class OTPExpired(OTPError):
+    """The code's life is over."""
+
+    slug = "otp-expired"
+
+
+class OTPUsed(OTPError):
+    """The challenge was verified before."""
+
+    slug = "otp-used"
+
+
+class OTPLocked(OTPError):
+    """Too many guesses; `retry_after` says when to come back."""
+
+    slug = "otp-locked"
+
+
+class OTPTooSoon(OTPError):
+    """Another code was asked for too soon; see `retry_after`."""
+
+    slug = "otp-too-soon"
+
+
+class ActivationRefused(OTPError):
+    """Right code, but this customer may not be activated by it. The code is used up."""
+
+    slug = "activation-refused"
+
+
+class UnknownChallenge(OTPError):
+    """No such challenge."""
+
+    slug = "unknown-challenge"
+
+
+class UnknownCustomer(OTPError):
+    """The bound table has no such customer."""
+
+    slug = "unknown-customer"
+
+
+class OrderConflict(SespanRefused):
+    """This order was drawn with another amount."""
+
+    slug = "order-conflict"
+
+
+class TokenMismatch(SespanRefused):
+    """The body of a draw differs from its token."""
+
+    slug = "token-mismatch"
+
+
+class InsideTransaction(SespanError, RuntimeError):
+    """A call was about to be made while a database transaction is open.
+
+    The service would not see the site's uncommitted rows, and a row lock that the
+    site holds while it waits is a deadlock that PostgreSQL cannot detect.
+    """
+
+
+class MailNotQueued(SespanError):
+    """The database refused to queue a mail."""
+
+
+BY_SLUG: dict[str, type[SespanError]] = {
+    cls.slug: cls
+    for cls in (
+        OTPIncorrect,
+        OTPExpired,
+        OTPUsed,
+        OTPLocked,
+        OTPTooSoon,
+        ActivationRefused,
+        UnknownChallenge,
+        UnknownCustomer,
+        OrderConflict,
+        TokenMismatch,
+    )
+}
+"""Slug of a problem document → the error it is raised as."""

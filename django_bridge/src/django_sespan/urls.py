@@ -1,0 +1,16 @@
+"""`path("account/", include("django_sespan.urls"))`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from django_sespan import views
+
+app_name = "django_sespan"
+
+urlpatterns = [
+    path("register/", views.RegisterView.as_view(), name="register"),
+    path("code/", views.CodeView.as_view(), name="code"),
+    path("code/resend/", views.ResendView.as_view(), name="resend"),
+    path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
+]
