@@ -1,0 +1,79 @@
+// Package httpapi is the public HTTP port: huma operations on gorilla/mux, one
+// file per noun. A request passes, from the outside in:
+//
+//	begin ─▶ cors ─▶ client ip ─▶ api log (waits for its commit) ─▶ recovery ─▶ limits
+//	      ─▶ mux ─▶ huma: identify ─▶ authenticate ─▶ validation ─▶ handler ─▶ domain service
+//
+// Failures anywhere become one problem document (problem.go).
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humamux"
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/problem"
+)
+
+// Deps is what the API stands on; each service is a small interface declared in
+// its noun's file.
+type Deps struct {
+	Logger         *slog.Logger
+	Registerer     prometheus.Registerer
+	Clock          func() time.Time
+	Version        string
+	AllowedOrigins []string
+	TrustedProxies []netip.Prefix
+	Timeout        time.Duration // of one request, from its header to its answer
+}
+
+// Spec builds the API without anything behind it, for the OpenAPI document.
+func Spec(version string) *huma.OpenAPI {
+	api, _ := build(Deps{Version: version, Clock: time.Now, Registerer: prometheus.NewRegistry(), Logger: slog.Default()})
+	return api.OpenAPI()
+}
+
+// New gives the handler of the public port.
+func New(d Deps) http.Handler {
+	_, router := build(d)
+	var h http.Handler = router
+	h = limit(d.Timeout, h)
+	h = recovery(d.Logger, h)
+	h = newMetrics(d.Registerer).measure(d.Clock, h)
+	return begin(d.Clock, d.Logger, h)
+}
+
+func build(d Deps) (huma.API, *mux.Router) {
+	router := mux.NewRouter()
+	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, problem.New(problem.NotFound, "The paths of this API stand in /openapi.json."))
+	})
+	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
+	})
+	api := humamux.New(router, apiConfig(d.Version))
+	api.UseMiddleware(identify)
+	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
+	return api, router
+}
+
+func apiConfig(version string) huma.Config {
+	c := huma.DefaultConfig("Sespan", version)
+	c.Info.Description = "E-mail codes, tiered discount draws and an API log beside a Django site on PostgreSQL."
+	c.DocsPath = ""    // its page loads scripts from a CDN
+	c.SchemasPath = "" // no $schema in bodies
+	c.CreateHooks = nil
+	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	c.Transformers = []huma.Transformer{problems}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."},
+		"customerToken": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, minutes of life; sub, order_ref and amount bind it to one order."},
+	}
+	return c
+}

@@ -1,0 +1,83 @@
+// Package postgres is the adapter to PostgreSQL, the only package that imports
+// pgx. One exported method of a store is one transaction; the statements stand
+// in queries/ and reach Go through sqlc.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sespan/internal/postgres/dbsqlc"
+)
+
+// Options of a pool; zero values mean the defaults in brackets.
+type Options struct {
+	URL              string
+	MaxConns         int32         // [10]
+	LockTimeout      time.Duration // [500 ms] of every statement; longer waits become 503
+	StatementTimeout time.Duration // [5 s]
+	ApplicationName  string        // [sespan]
+	Pooled           bool          // behind a transaction pooler: no named prepared statements
+}
+
+// Pool is a bounded set of connections. Its methods are the stores' ground.
+type Pool struct {
+	*pgxpool.Pool
+	queries *dbsqlc.Queries
+}
+
+// Open makes a pool; it does not wait for the server.
+func Open(ctx context.Context, o Options) (*Pool, error) {
+	c, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("not a PostgreSQL URL: %w", hideDSN(err))
+	}
+	c.MaxConns = orDefault(o.MaxConns, 10)
+	c.MinConns = 1
+	c.MaxConnIdleTime = 5 * time.Minute
+	c.ConnConfig.ConnectTimeout = 3 * time.Second
+	if o.Pooled {
+		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	settings := c.ConnConfig.RuntimeParams
+	settings["application_name"] = orDefault(o.ApplicationName, "sespan")
+	settings["timezone"] = "UTC"
+	timeouts := map[string]time.Duration{
+		"lock_timeout":                        orDefault(o.LockTimeout, 500*time.Millisecond),
+		"statement_timeout":                   orDefault(o.StatementTimeout, 5*time.Second),
+		"idle_in_transaction_session_timeout": 10 * time.Second,
+	}
+	for name, d := range timeouts {
+		settings[name] = fmt.Sprint(d.Milliseconds())
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Pool{Pool: pool, queries: dbsqlc.New()}, nil
+}
+
+// hideDSN drops the connection string, which may hold a password, from pgx's
+// parse error and keeps the reason.
+func hideDSN(err error) error {
+	if pe, ok := asParseError(err); ok {
+		return pe
+	}
+	return err
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// Ping answers nil when the server answers within the context.
+func (p *Pool) Ping(ctx context.Context) error { return mapError(p.Pool.Ping(ctx)) }
+
