@@ -1,6 +1,81 @@
--- schema
-SELECT 1;
+-- The schema and what every noun shares: the day partitions.
+
+CREATE SCHEMA IF NOT EXISTS sespan;
+COMMENT ON SCHEMA sespan IS 'Sespan: one-time codes, discount draws, API log and mail queue beside a Django site';
+
+-- tern makes this table before the first migration runs; the line tells readers and sqlc of it.
+CREATE TABLE IF NOT EXISTS sespan.schema_version (version int4 NOT NULL);
+COMMENT ON TABLE sespan.schema_version IS 'One row: the number of the last migration that was applied';
+COMMENT ON COLUMN sespan.schema_version.version IS 'Number of the last applied migration, 0 for none';
+
+-- One partition per UTC day. A day that has no partition yet goes to the default
+-- partition, so that inserts never fail; its rows move when their day is made.
+CREATE FUNCTION sespan.partition_ensure(parent regclass, days int) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    first_day date := (pg_catalog.clock_timestamp() AT TIME ZONE 'UTC')::date;
+    made int := 0;
+BEGIN
+    IF days NOT BETWEEN 0 AND 400 THEN
+        RAISE EXCEPTION 'days must be between 0 and 400, not %', days USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                   WHERE c.oid = parent AND c.relkind = 'p' AND c.relnamespace = 'sespan'::regnamespace) THEN
+        RAISE EXCEPTION '% is not a partitioned table of schema sespan', parent USING ERRCODE = 'wrong_object_type';
+    END IF;
+    -- One maker per table at a time; the others find the work done.
+    PERFORM pg_catalog.pg_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, parent::oid::int);
+    FOR i IN 0..days LOOP
+        IF sespan.partition_make(parent, first_day + i) THEN
+            made := made + 1;
+        END IF;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION sespan.partition_ensure(regclass, int) IS
+    'Makes the partitions of a table of this schema for today and the given number of further UTC days; returns how many it made';
+
+-- CREATE TABLE … PARTITION OF would lock the parent against readers and writers;
+-- LIKE and ATTACH take SHARE UPDATE EXCLUSIVE there, and ACCESS EXCLUSIVE only on
+-- the default partition, for as long as it takes to look through it.
+CREATE FUNCTION sespan.partition_make(parent regclass, day date) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parent_name text := (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = parent);
+    child_name text := parent_name || '_' || pg_catalog.to_char(day, 'YYYYMMDD');
+    lower_bound timestamptz := day::timestamp AT TIME ZONE 'UTC';
+    upper_bound timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+    child regclass := pg_catalog.to_regclass(pg_catalog.format('sespan.%I', child_name));
+    fallback regclass := (SELECT p.partdefid::regclass FROM pg_catalog.pg_partitioned_table p
+                          WHERE p.partrelid = parent AND p.partdefid <> 0);
+    key_column text := (SELECT a.attname FROM pg_catalog.pg_partitioned_table p
+                        JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+                        WHERE p.partrelid = parent);
+BEGIN
+    IF child IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = child AND i.inhparent = parent) THEN
+        RETURN false;
+    END IF;
+    IF child IS NULL THEN
+        EXECUTE pg_catalog.format('CREATE TABLE sespan.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)',
+                                  child_name, parent);
+    END IF;
+    IF fallback IS NOT NULL THEN
+        EXECUTE pg_catalog.format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', fallback);
+        EXECUTE pg_catalog.format('WITH moved AS (DELETE FROM %s WHERE %I >= $1 AND %I < $2 RETURNING *) INSERT INTO sespan.%I SELECT * FROM moved',
+                                  fallback, key_column, key_column, child_name) USING lower_bound, upper_bound;
+    END IF;
+    EXECUTE pg_catalog.format('ALTER TABLE %s ATTACH PARTITION sespan.%I FOR VALUES FROM (%L) TO (%L)',
+                              parent, child_name, lower_bound, upper_bound);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION sespan.partition_make(regclass, date) IS
+    'Makes and attaches the partition of one UTC day, and moves that day''s rows out of the default partition';
 
 ---- create above / drop below ----
 
-SELECT 1;
+DROP FUNCTION sespan.partition_ensure(regclass, int);
+DROP FUNCTION sespan.partition_make(regclass, date);

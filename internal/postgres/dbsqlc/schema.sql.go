@@ -10,6 +10,19 @@ import (
 	"time"
 )
 
+const partitionEnsure = `-- name: PartitionEnsure :one
+SELECT sespan.partition_ensure(CAST(CAST($1 AS text) AS regclass), $2::int)::int AS made
+`
+
+// Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, only
+// while a day is attached, ACCESS EXCLUSIVE on its default partition.
+func (q *Queries) PartitionEnsure(ctx context.Context, db DBTX, parent string, days int32) (int32, error) {
+	row := db.QueryRow(ctx, partitionEnsure, parent, days)
+	var made int32
+	err := row.Scan(&made)
+	return made, err
+}
+
 const schemaClock = `-- name: SchemaClock :one
 SELECT pg_catalog.clock_timestamp()::timestamptz AS now
 `

@@ -1,0 +1,87 @@
+package pgtest
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"hash"
+	"io/fs"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sespan/internal/postgres"
+	sespansql "sespan/sql"
+)
+
+//go:embed auth_user.sql
+var authUser string
+
+// templateLock serialises the makers of templates on one server.
+const templateLock = 7203104915
+
+// template gives the name of the migrated database, which the first test on
+// this server makes. The name follows the content, so that a server which
+// outlives a change of the migrations does not serve the old ones.
+func template(t testing.TB) string {
+	t.Helper()
+	name := "template_" + fingerprint(t)
+	admin := connect(t, adminURL(t))
+	defer admin.Close(context.Background())
+	if exists(t, admin, name) {
+		return name
+	}
+	exec(t, admin, "SELECT pg_advisory_lock($1)", templateLock)
+	defer exec(t, admin, "SELECT pg_advisory_unlock($1)", templateLock)
+	if exists(t, admin, name) {
+		return name
+	}
+	raw := name + "_raw" // gets its name when it is whole
+	exec(t, admin, "DROP DATABASE IF EXISTS "+quote(raw)+" WITH (FORCE)")
+	exec(t, admin, "CREATE DATABASE "+quote(raw)+" TEMPLATE template0")
+	fill(t, withDatabase(t, adminURL(t), raw))
+	exec(t, admin, "ALTER DATABASE "+quote(raw)+" RENAME TO "+quote(name))
+	return name
+}
+
+func fill(t testing.TB, address string) {
+	t.Helper()
+	if _, err := postgres.Migrate(context.Background(), address, postgres.MigrateOptions{}); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	conn := connect(t, address)
+	defer conn.Close(context.Background())
+	exec(t, conn, authUser)
+}
+
+func exists(t testing.TB, admin *pgx.Conn, name string) bool {
+	t.Helper()
+	var yes bool
+	err := admin.QueryRow(context.Background(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&yes)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return yes
+}
+
+func fingerprint(t testing.TB) string {
+	t.Helper()
+	sum := sha256.New()
+	sum.Write([]byte(authUser + sespansql.Roles))
+	if err := addFiles(sum, sespansql.Migrations()); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+func addFiles(sum hash.Hash, files fs.FS) error {
+	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		sum.Write(text)
+		return err
+	})
+}
