@@ -1,0 +1,200 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"sespan/internal/secret"
+)
+
+// Serve is the command serve.
+type Serve struct {
+	Settings
+	Run []string `enum:"api,mail,maintenance" default:"api,mail,maintenance" env:"SESPAN_RUN" help:"What this process does: api, mail, maintenance."`
+}
+
+// Runs tells whether this process has the given part.
+func (s *Serve) Runs(part string) bool { return slices.Contains(s.Run, part) }
+
+// Settings are what the service and its doctor need to know.
+type Settings struct {
+	Database
+	DirectURL     string `name:"database-direct-url" env:"SESPAN_DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
+	DirectURLFile string `name:"database-direct-url-file" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
+	Connections   int32  `name:"database-connections" default:"10" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws and mail have a few of their own."`
+
+	HTTPAddr       string        `name:"http-addr" default:"127.0.0.1:8080" env:"SESPAN_HTTP_ADDR" help:"Public port."`
+	AdminAddr      string        `name:"admin-addr" default:"127.0.0.1:9090" env:"SESPAN_ADMIN_ADDR" help:"Port of /metrics, /livez and /readyz; keep it private."`
+	AllowedOrigins []string      `name:"allowed-origins" env:"SESPAN_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins of the site's pages that may call by Ajax, such as https://shop.example."`
+	TrustedProxies []string      `name:"trusted-proxies" env:"SESPAN_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed."`
+	RequestTimeout time.Duration `name:"request-timeout" default:"10s" env:"SESPAN_REQUEST_TIMEOUT" help:"Longest time for one request."`
+
+	SecretKeys     string `name:"secret-keys" env:"SESPAN_SECRET_KEYS" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
+	SecretKeysFile string `name:"secret-keys-file" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
+	JWKS           string `name:"jwks" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
+
+	SMTPURL         string `name:"smtp-url" env:"SESPAN_SMTP_URL" placeholder:"URL" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none)."`
+	SMTPURLFile     string `name:"smtp-url-file" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds the URL."`
+	SMTPConnections int    `name:"smtp-connections" default:"4" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to the mail server, 1 to 64."`
+	MailFrom        string `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
+
+	OTPDigits    int           `name:"otp-digits" default:"6" enum:"6,8" env:"SESPAN_OTP_DIGITS" help:"6 or 8."`
+	OTPLifetime  time.Duration `name:"otp-lifetime" default:"10m" env:"SESPAN_OTP_LIFETIME" help:"Life of a code, 1m to 1h."`
+	OTPLink      string        `name:"otp-link" env:"SESPAN_OTP_LINK" placeholder:"URL" help:"Page of the site that takes a code; the mail links to it with the code in the fragment. {challenge_id} is replaced."`
+	OTPTemplates string        `name:"otp-templates" env:"SESPAN_OTP_TEMPLATES" placeholder:"FOLDER" help:"Folder whose files replace the built-in mail templates of the same name."`
+	SiteName     string        `name:"site-name" env:"SESPAN_SITE_NAME" help:"The shop's name in mails; the sender's display name by default."`
+
+	MinorUnit int    `name:"minor-unit" default:"2" env:"SESPAN_MINOR_UNIT" help:"Decimal places of the currency, 0 to 4."`
+	TimeZone  string `name:"time-zone" default:"UTC" env:"SESPAN_TIME_ZONE" help:"Zone of the days and months of reports."`
+
+	Ring     *secret.Ring   `kong:"-"`
+	Proxies  []netip.Prefix `kong:"-"`
+	Location *time.Location `kong:"-"`
+	Direct   string         `kong:"-"`
+}
+
+// Resolve reads the files of the secrets and checks every setting that can be
+// checked without the network.
+func (s *Settings) Resolve() error {
+	checks := []func() error{
+		s.Database.Resolve, s.resolveDirect, s.resolveKeys, s.resolveProxies,
+		s.resolveOrigins, s.resolveSMTP, s.resolveLimits, s.resolveAddresses, s.resolveJWKS,
+	}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Settings) resolveDirect() error {
+	if err := optionalSecret(&s.DirectURL, s.DirectURLFile, "SESPAN_DATABASE_DIRECT_URL"); err != nil {
+		return err
+	}
+	s.Direct = s.DirectURL
+	if s.Direct == "" {
+		s.Direct = s.URL
+	}
+	return nil
+}
+
+func (s *Settings) resolveKeys() error {
+	const mend = `set it to 1:<32 random bytes in base64>, as from: echo "1:$(openssl rand -base64 32)"`
+	if err := required(&s.SecretKeys, s.SecretKeysFile, "SESPAN_SECRET_KEYS", mend); err != nil {
+		return err
+	}
+	ring, err := secret.Parse(s.SecretKeys)
+	if err != nil {
+		return wrong("SESPAN_SECRET_KEYS", "cannot be used: "+err.Error(), mend)
+	}
+	s.Ring = ring
+	return nil
+}
+
+func (s *Settings) resolveProxies() error {
+	for _, entry := range s.TrustedProxies {
+		prefix, err := netip.ParsePrefix(entry)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(entry)
+			if aerr != nil {
+				return wrong("SESPAN_TRUSTED_PROXIES", "holds "+quote(entry), "write addresses or networks such as 10.0.0.0/8, separated by commas")
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		s.Proxies = append(s.Proxies, prefix.Masked())
+	}
+	return nil
+}
+
+func (s *Settings) resolveOrigins() error {
+	for _, origin := range s.AllowedOrigins {
+		u, err := url.Parse(origin)
+		bad := err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" ||
+			u.User != nil || strings.ContainsAny(origin, "*# ")
+		if bad {
+			return wrong("SESPAN_ALLOWED_ORIGINS", "holds "+quote(origin), "write whole origins such as https://shop.example, without path or wildcard")
+		}
+	}
+	return nil
+}
+
+func (s *Settings) resolveSMTP() error {
+	return optionalSecret(&s.SMTPURL, s.SMTPURLFile, "SESPAN_SMTP_URL")
+}
+
+func (s *Settings) resolveLimits() error {
+	location, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return wrong("SESPAN_TIME_ZONE", "is "+quote(s.TimeZone)+", which is no known zone", "write a name such as Asia/Jakarta")
+	}
+	s.Location = location
+	bounds := []struct {
+		variable    string
+		value       int64
+		least, most int64
+		mend        string
+	}{
+		{"SESPAN_SMTP_CONNECTIONS", int64(s.SMTPConnections), 1, 64, "choose 1 to 64"},
+		{"SESPAN_DATABASE_CONNECTIONS", int64(s.Connections), 1, 1000, "choose 1 to 1000"},
+		{"SESPAN_MINOR_UNIT", int64(s.MinorUnit), 0, 4, "choose 0 to 4"},
+		{"SESPAN_OTP_LIFETIME", int64(s.OTPLifetime), int64(time.Minute), int64(time.Hour), "choose 1m to 1h"},
+		{"SESPAN_REQUEST_TIMEOUT", int64(s.RequestTimeout), int64(time.Second), int64(time.Minute), "choose 1s to 1m"},
+	}
+	for _, b := range bounds {
+		if b.value < b.least || b.value > b.most {
+			return wrong(b.variable, "is out of its bounds", b.mend)
+		}
+	}
+	return nil
+}
+
+func (s *Settings) resolveAddresses() error {
+	for _, a := range []struct{ variable, value string }{
+		{"SESPAN_HTTP_ADDR", s.HTTPAddr}, {"SESPAN_ADMIN_ADDR", s.AdminAddr},
+	} {
+		if _, _, err := net.SplitHostPort(a.value); err != nil {
+			return wrong(a.variable, "is "+quote(a.value), "write host:port, such as 127.0.0.1:8080")
+		}
+	}
+	if s.OTPLink == "" {
+		return nil
+	}
+	u, err := url.Parse(strings.ReplaceAll(s.OTPLink, "{challenge_id}", "x"))
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Fragment != "" {
+		return wrong("SESPAN_OTP_LINK", "is "+quote(s.OTPLink), "write an http or https URL without a fragment, such as https://shop.example/account/code/{challenge_id}/")
+	}
+	return nil
+}
+
+func (s *Settings) resolveJWKS() error {
+	switch {
+	case s.JWKS == "", strings.HasPrefix(s.JWKS, "https://"):
+		return nil
+	case strings.Contains(s.JWKS, "://"):
+		return wrong("SESPAN_JWKS", "is "+quote(s.JWKS), "name a file or an https URL")
+	}
+	if _, err := os.Stat(s.JWKS); err != nil {
+		return wrong("SESPAN_JWKS", "names a file that cannot be read: "+err.Error(), "write it with: manage.py sespan_init")
+	}
+	return nil
+}
+
+func quote(s string) string {
+	if len(s) > 60 {
+		s = s[:60] + "…"
+	}
+	return `"` + strings.Map(printable, s) + `"`
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return '?'
+	}
+	return r
+}
