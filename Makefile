@@ -1,0 +1,99 @@
+# Sespan. `make help` lists the targets; everything they need is fetched into
+# .cache and .venv, nothing else on the machine is touched (make test may
+# install Debian's chromium where it runs as root or may sudo).
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON     ?= python3
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOLS      := $(CURDIR)/.cache/bin
+VENV       := $(CURDIR)/.venv
+GOLANGCI   := $(TOOLS)/golangci-lint-v2.15.0
+GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
+SQLC       := $(TOOLS)/sqlc-v1.31.1
+GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# The second PostgreSQL of the test matrix; the first is the default of internal/devdb.
+OLD_POSTGRES ?= 15
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint generate verify bench build fmt clean test-go test-go-old test-django test-e2e
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: bin/sespan ## Run the whole demonstration: database, inbox, service, shop
+	@exec bin/sespan demo $(DEMO_ARGS)
+
+test: test-go test-go-old test-django test-e2e ## Set up and run every test
+	@echo "All tests passed."
+
+lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
+	$(GOLANGCI) run ./...
+	cd django_bridge && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	cd django_bridge && $(VENV)/bin/mypy
+
+generate: $(SQLC) $(GOFUMPT) bin/sespan ## Write the generated files: sqlc, OpenAPI
+	$(SQLC) generate
+	$(GOFUMPT) -w cmd internal sql
+	bin/sespan openapi > docs/openapi.json
+
+verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
+	$(SQLC) diff
+	diff -u docs/openapi.json <(bin/sespan openapi) || { echo "docs/openapi.json is stale: run make generate"; exit 1; }
+	go mod tidy -diff
+	go mod verify
+
+bench: ## Measure draws, codes and mails against their bounds
+	go run ./internal/bench $(BENCH_ARGS)
+
+build: ## Build the static binary bin/sespan
+	$(GO_BUILD) -o bin/sespan ./cmd/sespan
+
+fmt: $(GOFUMPT) $(VENV)/.ready ## Format Go and Python
+	$(GOFUMPT) -w cmd internal sql
+	cd django_bridge && $(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+clean: ## Remove what the build and the tests made
+	rm -rf bin .venv .cache test-results
+
+# Always rebuilt: the Go tool knows best what has changed.
+.PHONY: bin/sespan
+bin/sespan:
+	@echo "building bin/sespan"
+	@$(GO_BUILD) -o $@ ./cmd/sespan
+
+test-go:
+	go test -race ./...
+
+test-go-old:
+	PGTEST_VERSION=$(OLD_POSTGRES) go test ./internal/postgres/... ./internal/httpapi/...
+
+test-django: $(VENV)/.ready bin/sespan
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
+
+test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
+
+/usr/bin/chromium:
+	@if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
+	  echo "The browser tests need Chromium at /usr/bin/chromium: apt-get install chromium"; exit 1; fi; \
+	command -v apt-get >/dev/null || { echo "The browser tests need Chromium at /usr/bin/chromium; install it with your package manager"; exit 1; }; \
+	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium
+
+$(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt
+	@echo "preparing the Python environment in .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install -q -e 'django_bridge[dev]' -r django_bridge/example/requirements.txt
+	@touch $@
+
+# $(1) tool, $(2) module, $(3) version
+define tool
+$(TOOLS)/$(1)-$(3):
+	@echo "building $(1) $(3)"
+	@mkdir -p $(TOOLS) && GOFLAGS= GOBIN=$(TOOLS) go install $(2)@$(3) && mv $(TOOLS)/$(1) $$@
+endef
+$(eval $(call tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,v2.15.0))
+$(eval $(call tool,gofumpt,mvdan.cc/gofumpt,v0.12.0))
+$(eval $(call tool,sqlc,github.com/sqlc-dev/sqlc/cmd/sqlc,v1.31.1))
