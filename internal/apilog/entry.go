@@ -28,20 +28,39 @@ const (
 	Failure Outcome = "failure"
 )
 
-// Entry is one row of the API log: a request and its answer. Headers and bodies
-// are redacted and sanitised before they are stored.
+// Entry is one row of the API log: a request and its answer. Its headers and
+// bodies are of types that only the redactor makes, so an entry holds no secret.
 type Entry struct {
 	ResponseID     uuid.UUID
-	IP             netip.Addr
+	IP             netip.Addr // the zero Addr for unknown
 	Type           RequestType
-	RequestHeader  map[string][]string
-	RequestBody    []byte
-	ResponseHeader map[string][]string
-	ResponseBody   []byte
+	RequestHeader  Header
+	RequestBody    Body
+	ResponseHeader Header
+	ResponseBody   Body
 	Status         int // HTTP status
 	Outcome        Outcome
-	StatusDetails  string // problem slug, or a login's detail
+	StatusDetails  string // problem slug, or login-failed
 	Requested      time.Time
-	Responded      time.Time
+	Responded      time.Time // not before Requested
 	CustomerID     *int64
 }
+
+// Header is a redacted header: a JSON object of lower-case names to a string, or
+// to an array of strings for a repeated header. See RedactHeader.
+type Header struct{ json string }
+
+// String gives the JSON object, "{}" for the zero Header.
+func (h Header) String() string {
+	if h.json == "" {
+		return "{}"
+	}
+	return h.json
+}
+
+// Body is a redacted body: valid UTF-8 without NUL, of bounded length. See
+// RedactBody.
+type Body struct{ text string }
+
+// String gives the text, "" for no body.
+func (b Body) String() string { return b.text }

@@ -5,9 +5,126 @@
 package dbsqlc
 
 import (
+	"net/netip"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// One row per answered call, secrets redacted; a partition per UTC day of time_requested
+type SespanApiLog struct {
+	// Number of the row; gaps are normal, order is only roughly that of time
+	LogID *int64
+	// Also the X-Response-Id header of the answer; a version 7 UUID, whose first 48 bits are time_requested in ms
+	ResponseID uuid.UUID
+	// Address of the person or program behind the call, as far as a trusted hop told it; NULL when unknown
+	Ip *netip.Addr
+	// OTP, Login, Transaction, Report or Admin
+	RequestType string
+	// Object of header name (lower case) to value, or to an array of several; ":method" and ":path" are the request line
+	RequestHeader []byte
+	// As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none
+	RequestBody string
+	// Like request_header
+	ResponseHeader []byte
+	// As sent, secret fields replaced by "[redacted]", cut with a mark when long
+	ResponseBody string
+	// HTTP status of the answer
+	Status int16
+	// success or failure; for a Login the login's own, whatever the HTTP status
+	Outcome string
+	// Slug of the problem for a failed call, login-failed for a refused Login, empty otherwise
+	StatusDetails string
+	// When the request's header had been read
+	TimeRequested time.Time
+	// When the answer was ready, before the wait for this row's commit
+	TimeResponded time.Time
+	// time_responded - time_requested, measured by a monotonic clock
+	ElapsedTime pgtype.Interval
+	// Whom the call was about; no foreign key, so that the log outlives an erasure
+	CustomerID *int64
+}
+
+// Rows of days without a partition of their own, until partition_ensure makes it
+type SespanApiLogDefault struct {
+	// Number of the row; gaps are normal, order is only roughly that of time
+	LogID *int64
+	// Also the X-Response-Id header of the answer; a version 7 UUID, whose first 48 bits are time_requested in ms
+	ResponseID uuid.UUID
+	// Address of the person or program behind the call, as far as a trusted hop told it; NULL when unknown
+	Ip *netip.Addr
+	// OTP, Login, Transaction, Report or Admin
+	RequestType string
+	// Object of header name (lower case) to value, or to an array of several; ":method" and ":path" are the request line
+	RequestHeader []byte
+	// As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none
+	RequestBody string
+	// Like request_header
+	ResponseHeader []byte
+	// As sent, secret fields replaced by "[redacted]", cut with a mark when long
+	ResponseBody string
+	// HTTP status of the answer
+	Status int16
+	// success or failure; for a Login the login's own, whatever the HTTP status
+	Outcome string
+	// Slug of the problem for a failed call, login-failed for a refused Login, empty otherwise
+	StatusDetails string
+	// When the request's header had been read
+	TimeRequested time.Time
+	// When the answer was ready, before the wait for this row's commit
+	TimeResponded time.Time
+	// time_responded - time_requested, measured by a monotonic clock
+	ElapsedTime pgtype.Interval
+	// Whom the call was about; no foreign key, so that the log outlives an erasure
+	CustomerID *int64
+}
+
+// The API log with headers and bodies, one row per call
+type SespanApiLogFull struct {
+	LogID          *int64
+	ResponseID     uuid.UUID
+	Ip             *netip.Addr
+	RequestType    string
+	RequestHeader  []byte
+	RequestBody    string
+	ResponseHeader []byte
+	ResponseBody   string
+	Status         int16
+	Outcome        string
+	StatusDetails  string
+	TimeRequested  time.Time
+	TimeResponded  time.Time
+	ElapsedTime    pgtype.Interval
+	CustomerID     *int64
+}
+
+// The customers for a person to look at; programs use customer_by_id and customer_by_email
+type SespanCustomer struct {
+	CustomerID  *int64
+	Email       *string
+	PhoneNumber *string
+	Username    *string
+	IsActive    *bool
+	DateJoined  *time.Time
+	UpdatedAt   *time.Time
+}
+
+// At most one row: the table that bind-customers bound
+type SespanCustomerBinding struct {
+	// Always 1
+	BindingID int16
+	// Schema of the bound table
+	TableSchema string
+	// Name of the bound table
+	TableName string
+	// From our column names to their source: {"email": {"column": "email"}, "phone_number": {"schema": "public", "table": "profile", "column": "phone", "on": "user_id"}}; a name that is missing reads as NULL
+	Columns []byte
+	// When the binding was last changed
+	BoundAt time.Time
+}
+
+// The row type of a customer; always empty
 type SespanCustomerRow struct {
 	CustomerID  *int64
 	Email       *string

@@ -1,0 +1,148 @@
+package apilog
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+const (
+	maxValue   = 1 << 10 // bytes of one stored header value
+	maxHeader  = 8 << 10 // bytes of a stored header; what comes after is dropped
+	maxNames   = 100
+	lineMethod = ":method"
+	linePath   = ":path"
+)
+
+// RedactRequest makes the stored form of a request's header. The request line
+// becomes ":method" and ":path" (as in HTTP/2), target is the path with its query.
+func RedactRequest(method, target string, header map[string][]string) Header {
+	w := headerWriter{}
+	w.field(lineMethod, []string{method})
+	w.field(linePath, []string{redactTarget(target)})
+	return w.fields(header)
+}
+
+// RedactHeader makes the stored form of an answer's header.
+func RedactHeader(header map[string][]string) Header {
+	return (&headerWriter{}).fields(header)
+}
+
+type headerWriter struct{ b []byte }
+
+func (w *headerWriter) fields(header map[string][]string) Header {
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		if i >= maxNames || len(w.b) > maxHeader {
+			w.field(":cut", []string{"further headers were not stored"})
+			break
+		}
+		w.field(strings.ToLower(name), redactField(name, header[name]))
+	}
+	if len(w.b) == 0 {
+		return Header{"{}"}
+	}
+	return Header{string(append(w.b, '}'))}
+}
+
+func (w *headerWriter) field(name string, values []string) {
+	w.b = append(w.b, ","...)
+	if len(w.b) == 1 {
+		w.b[0] = '{'
+	}
+	w.b = append(appendString(w.b, name, longestName), ':')
+	if len(values) == 1 {
+		w.b = appendString(w.b, values[0], maxValue)
+		return
+	}
+	w.b = append(w.b, '[')
+	for i, v := range values {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		if len(w.b) > maxHeader {
+			w.b = append(w.b, `"…"`...)
+			break
+		}
+		w.b = appendString(w.b, v, maxValue)
+	}
+	w.b = append(w.b, ']')
+}
+
+// appendString appends a JSON string. What jsonb refuses is replaced first: NUL
+// and invalid UTF-8.
+func appendString(b []byte, s string, maximum int) []byte {
+	if len(s) > maximum {
+		s = sanitise([]byte(s), maximum, len(s))
+	}
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = ' ' <= s[i] && s[i] <= '~' && s[i] != '"' && s[i] != '\\'
+	}
+	if plain {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	quoted, err := json.Marshal(clean(s))
+	if err != nil { // a string always marshals
+		return append(b, `""`...)
+	}
+	return append(b, quoted...)
+}
+
+// redactField replaces the values of one header as its name and their look demand.
+func redactField(name string, values []string) []string {
+	out := make([]string, len(values))
+	secret := secretName([]byte(name))
+	for i, v := range values {
+		switch {
+		case strings.EqualFold(name, "Authorization"):
+			out[i] = redactAuthorization(v)
+		case secret || secretValue([]byte(v)):
+			out[i] = redacted
+		case strings.EqualFold(name, "Referer") || strings.EqualFold(name, "Location"):
+			out[i] = redactTarget(v)
+		default:
+			out[i] = v
+		}
+	}
+	return out
+}
+
+// redactAuthorization keeps the public id of a service key, so that the log tells
+// which key made a call, and nothing of anything else.
+func redactAuthorization(v string) string {
+	const shape = len("Bearer sk_") + 12 + 1 + 43
+	if len(v) == shape && strings.HasPrefix(v, "Bearer sk_") && v[22] == '_' && !bytes.ContainsAny([]byte(v[10:22]), "_-. ") {
+		return v[:23] + redacted
+	}
+	return redacted
+}
+
+// redactTarget replaces the values of secret query parameters and drops a
+// fragment, in which the links of our mails carry the code.
+func redactTarget(target string) string {
+	target, _, _ = strings.Cut(target, "#")
+	path, query, found := strings.Cut(target, "?")
+	if secretValue([]byte(path)) {
+		path = redacted
+	}
+	if !found {
+		return path
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, _, _ := strings.Cut(pair, "=")
+		if secretName([]byte(name)) || strings.Contains(name, "%") || secretValue([]byte(pair)) {
+			pairs[i] = redacted
+			if len(name) <= longestName && !secretValue([]byte(name)) {
+				pairs[i] = name + "=" + redacted
+			}
+		}
+	}
+	return path + "?" + strings.Join(pairs, "&")
+}
