@@ -43,6 +43,9 @@ KEYS = frozenset(
 )
 
 
+DEFAULT_TIMEOUT = 5.0
+
+
 @dataclass(frozen=True)
 class SespanSettings:
     """What the site said in `SESPAN`, with the defaults filled in."""
@@ -56,7 +59,7 @@ class SespanSettings:
     order_path: str = ""
     login_backend_path: str = ""
     enabled: bool = True
-    timeout: float = 5.0
+    timeout: float = DEFAULT_TIMEOUT
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> SespanSettings:
@@ -73,7 +76,7 @@ class SespanSettings:
             order_path=str(raw.get("ORDER") or ""),
             login_backend_path=str(raw.get("LOGIN_BACKEND") or ""),
             enabled=bool(raw.get("ENABLED", True)),
-            timeout=float(raw.get("TIMEOUT", 5.0)),
+            timeout=_seconds(raw.get("TIMEOUT")),
         )
 
     @cached_property
@@ -101,6 +104,12 @@ class SespanSettings:
         """`https://host:port` of PUBLIC_URL, as a CSP source."""
         parts = urlsplit(self.public_url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    return DEFAULT_TIMEOUT
 
 
 @cache

@@ -1,0 +1,132 @@
+"""What Sespan answers, as typed values. A missing or odd field is SespanGarbled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django_sespan.errors import SespanGarbled
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A code was asked for. `email` is masked; the times are aware."""
+
+    challenge_id: str
+    email: str
+    valid_until: datetime
+    resend_after: datetime
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The right code. `customer_id` is a string, empty where none belongs to the challenge."""
+
+    customer_id: str
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ChallengeStatus:
+    """Where a challenge stands: `pending`, `verified`, `expired`, `superseded` or `locked`."""
+
+    status: str
+    purpose: str
+    attempts_left: int | None
+    delivery: str
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The result of an order's draw. `discounted_amount` is what the customer pays."""
+
+    transaction_id: int
+    tier_id: int | None
+    discounted: bool
+    transaction_amount: Decimal
+    discounted_amount: Decimal
+    transaction_time: datetime
+    created: bool
+    """False when this order had been drawn before and this is the same result."""
+
+
+def challenge(data: Mapping[str, Any]) -> Challenge:
+    """Read the 202 of an issued or resent code."""
+    return Challenge(
+        challenge_id=_text(data, "challenge_id"),
+        email=_text(data, "email"),
+        valid_until=_time(data, "valid_until"),
+        resend_after=_time(data, "resend_after"),
+    )
+
+
+def verified(data: Mapping[str, Any]) -> Verified:
+    """Read the 200 of a verification."""
+    if data.get("status") != "verified":
+        raise SespanGarbled("a verification that is not verified")
+    customer_id = data.get("customer_id")
+    return Verified(
+        customer_id="" if customer_id is None else str(customer_id),
+        verified_at=_time(data, "verified_at") if data.get("verified_at") else None,
+    )
+
+
+def challenge_status(data: Mapping[str, Any]) -> ChallengeStatus:
+    """Read `GET /v1/otp/{challenge_id}`."""
+    left = data.get("attempts_left")
+    return ChallengeStatus(
+        status=_text(data, "status"),
+        purpose=_text(data, "purpose"),
+        attempts_left=left if isinstance(left, int) else None,
+        delivery=str(data.get("delivery") or ""),
+    )
+
+
+def draw(status: int, data: Mapping[str, Any]) -> Draw:
+    """Read `POST /v1/transactions`: 201 is new, 200 the same again."""
+    number, tier, discounted = (
+        data.get(k) for k in ("transaction_id", "tier_id", "discounted")
+    )
+    if not isinstance(number, int) or not isinstance(discounted, bool):
+        raise SespanGarbled("a draw without transaction_id or discounted")
+    if tier is not None and not isinstance(tier, int):
+        raise SespanGarbled("a draw with an odd tier_id")
+    return Draw(
+        transaction_id=number,
+        tier_id=tier,
+        discounted=discounted,
+        transaction_amount=_money(data, "transaction_amount"),
+        discounted_amount=_money(data, "discounted_amount"),
+        transaction_time=_time(data, "transaction_time"),
+        created=status == 201,  # noqa: PLR2004  (HTTP 201 Created)
+    )
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not value:
+        raise SespanGarbled(f"an answer without {name}")
+    return value
+
+
+def _time(data: Mapping[str, Any], name: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(_text(data, name))
+    except ValueError:
+        raise SespanGarbled(f"{name} is no time") from None
+    if value.tzinfo is None:
+        raise SespanGarbled(f"{name} has no time zone")
+    return value
+
+
+def _money(data: Mapping[str, Any], name: str) -> Decimal:
+    try:
+        value = Decimal(_text(data, name))
+    except InvalidOperation:
+        raise SespanGarbled(f"{name} is no amount") from None
+    if not value.is_finite() or value < 0:
+        raise SespanGarbled(f"{name} is no amount")
+    return value

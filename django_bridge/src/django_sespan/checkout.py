@@ -1,0 +1,84 @@
+"""The checkout for the site's own code: the price, and the token that the page draws with.
+
+    draw = checkout.price(user.pk, order.ref, order.total)
+    order.charge(draw.discounted_amount)
+
+The browser's draw is for show. `price` asks again from the server, gets the same result
+because an order is drawn once for ever, and is the only source of what is charged.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from decimal import Decimal, InvalidOperation
+
+from django_sespan import signals
+from django_sespan.answers import Draw
+from django_sespan.atomicity import refuse_transaction
+from django_sespan.client import get_client
+from django_sespan.conf import get_settings
+from django_sespan.tokens import signing_key
+
+__all__ = ["Draw", "connect_src", "price", "token"]
+
+logger = logging.getLogger(__name__)
+
+_ORDER_REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def price(
+    customer_id: object,
+    order_ref: str,
+    amount: Decimal | int | str,
+    *,
+    client_ip: str | None = None,
+) -> Draw:
+    """Give what this order costs its customer; `discounted_amount` is what to charge.
+
+    The order must be committed and frozen. Repeating the call gives the same result.
+    Raises OrderConflict (drawn with another amount), SespanUnavailable, SespanMisconfigured,
+    InsideTransaction, and ValueError or TypeError for an odd order_ref or amount.
+    """
+    refuse_transaction()
+    order_ref, exact = check_ref(order_ref), money(amount)
+    draw = get_client().draw(
+        customer_id=customer_id, order_ref=order_ref, amount=exact, client_ip=client_ip
+    )
+    for receiver, result in signals.transaction_drawn.send_robust(
+        sender=Draw, customer_id=customer_id, order_ref=order_ref, draw=draw
+    ):
+        if isinstance(result, Exception):
+            logger.error("A transaction_drawn receiver failed: %r", receiver, exc_info=result)
+    return draw
+
+
+def token(customer_id: object, order_ref: str, amount: Decimal | int | str) -> str:
+    """Mint the token with which a browser may draw for this order, for 5 minutes."""
+    key = signing_key(get_settings().signing_key_file)
+    return key.sign(str(customer_id), check_ref(order_ref), format(money(amount), "f"))
+
+
+def connect_src() -> str:
+    """Give the CSP source that the checkout page needs in `connect-src`."""
+    return get_settings().public_origin
+
+
+def check_ref(order_ref: str) -> str:
+    """Give the order_ref back, or raise ValueError: 1 to 64 of A-Z a-z 0-9 . _ : -."""
+    if not isinstance(order_ref, str) or not _ORDER_REF.fullmatch(order_ref):
+        raise ValueError("order_ref must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+    return order_ref
+
+
+def money(amount: Decimal | int | str) -> Decimal:
+    """Give an exact amount; a float has none and is refused."""
+    if isinstance(amount, bool) or not isinstance(amount, Decimal | int | str):
+        raise TypeError("an amount is a Decimal, an int or a decimal string, never a float")
+    try:
+        exact = Decimal(amount)
+    except InvalidOperation:
+        raise ValueError("the amount is not a number") from None
+    if not exact.is_finite() or exact < 0:
+        raise ValueError("the amount must be finite and not negative")
+    return exact

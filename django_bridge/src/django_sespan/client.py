@@ -1,0 +1,138 @@
+"""The calls that a site makes, typed. `get_client()` gives the pooled one of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+from django.apps import apps
+
+from django_sespan import answers, errors
+from django_sespan.apps import SespanConfig
+from django_sespan.conf import SespanSettings, get_settings
+from django_sespan.transport import Answer, Transport
+
+
+def get_client() -> Client:
+    """Give the client that belongs to this process."""
+    return cast(SespanConfig, apps.get_app_config("sespan")).client
+
+
+class Client:
+    """Sespan's HTTP contract with the service key; raises SespanError only."""
+
+    def __init__(self, transport: Transport, *, enabled: bool = True) -> None:
+        self._transport = transport
+        self._enabled = enabled
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: SespanSettings | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> Client:
+        """Build a client from `SESPAN`; `transport` replaces the network in tests."""
+        found = settings or get_settings()
+        try:
+            wire = Transport(found.url, found.key, timeout=found.timeout, transport=transport)
+        except (httpx.InvalidURL, ValueError) as exc:
+            raise errors.SespanMisconfigured("SESPAN['URL'] or ['KEY'] is unusable") from exc
+        return cls(wire, enabled=found.enabled)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._transport.close()
+
+    def otp_create(
+        self,
+        *,
+        purpose: str,
+        customer_id: object = None,
+        email: str | None = None,
+        new_customer: bool = False,
+        locale: str | None = None,
+        client_ip: str | None = None,
+    ) -> answers.Challenge:
+        """Ask for a code. Repeating within a minute gives the same challenge and no second mail."""
+        body: dict[str, Any] = {"purpose": purpose}
+        if customer_id is not None:
+            body["customer_id"] = str(customer_id)
+        if email is not None:
+            body["email"] = email
+        if new_customer:
+            body["new_customer"] = True
+        if locale:
+            body["locale"] = locale
+        found = self._call("POST", "/v1/otp", body, idempotent=True, client_ip=client_ip)
+        return answers.challenge(found.data)
+
+    def otp_verify(
+        self, challenge_id: str, otp_number: str, *, client_ip: str | None = None
+    ) -> answers.Verified:
+        """Hand in a code. Counts a guess, so it is never repeated by itself."""
+        path = f"/v1/otp/{_uuid(challenge_id)}/verify"
+        found = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
+        return answers.verified(found.data)
+
+    def otp_resend(
+        self, challenge_id: str, *, client_ip: str | None = None
+    ) -> answers.Challenge:
+        """Ask for another code of the same challenge; earlier ones stay valid."""
+        path = f"/v1/otp/{_uuid(challenge_id)}/resend"
+        return answers.challenge(self._call("POST", path, client_ip=client_ip).data)
+
+    def otp_status(self, challenge_id: str) -> answers.ChallengeStatus:
+        """Look where a challenge stands."""
+        path = f"/v1/otp/{_uuid(challenge_id)}"
+        return answers.challenge_status(self._call("GET", path, idempotent=True).data)
+
+    def login(self, body: Mapping[str, Any]) -> None:
+        """Report a login: customer_id?, username, outcome, ip, user_agent."""
+        self._call("POST", "/v1/logins", body, client_ip=body.get("ip"))
+
+    def draw(
+        self,
+        *,
+        customer_id: object,
+        order_ref: str,
+        amount: Decimal,
+        client_nonce: str | None = None,
+        client_ip: str | None = None,
+    ) -> answers.Draw:
+        """Draw for an order, or get the result that it already has."""
+        body = {
+            "customer_id": str(customer_id),
+            "order_ref": order_ref,
+            "transaction_amount": format(amount, "f"),
+        }
+        if client_nonce is not None:
+            body["client_nonce"] = client_nonce
+        found = self._call("POST", "/v1/transactions", body, idempotent=True, client_ip=client_ip)
+        return answers.draw(found.status, found.data)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        idempotent: bool = False,
+        client_ip: str | None = None,
+    ) -> Answer:
+        if not self._enabled:
+            raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
+        return self._transport.call(
+            method, path, body, idempotent=idempotent, client_ip=client_ip
+        )
+
+
+def _uuid(challenge_id: str) -> str:
+    # A challenge comes out of the session; whatever stands there must not become a path.
+    try:
+        return str(UUID(challenge_id))
+    except (ValueError, AttributeError, TypeError) as exc:
+        raise errors.UnknownChallenge("not a challenge") from exc

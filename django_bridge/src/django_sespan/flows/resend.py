@@ -1,0 +1,31 @@
+"""Ask for another code of the same challenge."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from django_sespan import errors
+from django_sespan.atomicity import refuse_transaction
+from django_sespan.client import get_client
+from django_sespan.client_ip import client_ip
+from django_sespan.flows.pending import Pending
+from django_sespan.flows.send_code import announce, send_code
+
+
+def resend(request: HttpRequest, pending: Pending) -> None:
+    """Send again and remember the new times in `pending`; raises SespanError.
+
+    A challenge that never came to be (Sespan was down), that ran out or that is gone is
+    started anew; the customer's right to be activated goes on with it.
+    """
+    refuse_transaction()
+    if pending.challenge_id is None:
+        send_code(request, pending)
+        return
+    try:
+        challenge = get_client().otp_resend(pending.challenge_id, client_ip=client_ip(request))
+    except (errors.OTPExpired, errors.UnknownChallenge):
+        send_code(request, pending)
+        return
+    pending.take(challenge)
+    announce(request, pending)

@@ -1,0 +1,5 @@
+"""`EMAIL_BACKEND = "django_sespan.mail.EmailBackend"`."""
+
+from django_sespan.mail.backend import EmailBackend
+
+__all__ = ["EmailBackend"]

@@ -1,0 +1,73 @@
+"""Make the checkout's signing key, and write its public half for Sespan."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from django_sespan.conf import get_settings
+from django_sespan.tokens import SigningKey
+
+
+class Command(BaseCommand):
+    """`manage.py sespan_init [--key FILE] [--jwks FILE]`; a second run changes nothing."""
+
+    help = "Makes the Ed25519 key of the checkout if it is missing and writes the JWKS for Sespan."
+    requires_system_checks: list[str] = []  # the key's own check would stop the run that makes it
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Paths; both have a default."""
+        parser.add_argument("--key", type=Path, help="default: SESPAN['SIGNING_KEY_FILE']")
+        parser.add_argument("--jwks", type=Path, help="default: <key>.jwks.json")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it, and print the line to give to Sespan."""
+        path: Path | None = options["key"] or get_settings().signing_key_file
+        if path is None:
+            raise CommandError("Set SESPAN['SIGNING_KEY_FILE'] or give --key FILE.")
+        try:
+            key = self._key(path)
+            jwks: Path = options["jwks"] or path.with_suffix(path.suffix + ".jwks.json")
+            self._write_jwks(jwks, key)
+        except (OSError, ValueError) as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(f"Give it to Sespan: SESPAN_JWKS={jwks.resolve()}")
+
+    def _key(self, path: Path) -> SigningKey:
+        try:
+            # O_EXCL: two runs at once must not overwrite each other's key.
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            self.stdout.write(f"Signing key: {path} (kept)")
+            return SigningKey.load(path)
+        key = SigningKey.generate()
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.pem())
+        self.stdout.write(f"Signing key: {path} (new)")
+        return key
+
+    def _write_jwks(self, path: Path, key: SigningKey) -> None:
+        known = _read(path)
+        others = [k for k in known if k.get("kid") != key.kid]
+        # The newest first; one older key stays, for tokens minted just before a change.
+        text = json.dumps({"keys": [key.jwk, *others[:1]]}, indent=2) + "\n"
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_text(text)
+        part.chmod(0o644)
+        part.replace(path)
+        self.stdout.write(f"Public keys: {path}")
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        keys = json.loads(path.read_text())["keys"]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ValueError(f"{path} is not a JWKS file; remove it or give another --jwks.") from exc
+    return [k for k in keys if isinstance(k, dict)]

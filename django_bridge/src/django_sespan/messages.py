@@ -1,0 +1,94 @@
+"""What customers read when something does not work, and what the log gets."""
+
+from __future__ import annotations
+
+import logging
+
+from django.utils.translation import gettext, ngettext
+
+from django_sespan import errors
+
+MINUTE = 60
+
+
+def log(logger: logging.Logger, what: str, error: errors.SespanError) -> None:
+    """Log an error by its weight: a wrong guess is daily business, a wrong key is not."""
+    level = logging.INFO
+    if isinstance(error, errors.SespanUnavailable):
+        level = logging.WARNING
+    elif not isinstance(error, errors.OTPError):
+        level = logging.ERROR
+    logger.log(
+        level,
+        "%s: %s (%s, response %s)",
+        what,
+        error.detail or type(error).__name__,
+        type(error).__name__,
+        error.response_id or "-",
+    )
+
+
+def sent() -> str:
+    """After a resend."""
+    return gettext("A new code is on its way. The earlier ones still work.")
+
+
+def for_send(error: errors.SespanError) -> str:
+    """Why no code could be sent."""
+    match error:
+        case errors.OTPTooSoon() | errors.OTPLocked():
+            return gettext("Please wait %(wait)s before you ask for another code.") % {
+                "wait": wait(error.retry_after)
+            }
+        case errors.OTPUsed():
+            return gettext("This code was used already. You can log in.")
+        case _:
+            return gettext(
+                "We could not send the code just now. Please wait a moment, then press "
+                "“Send a new code”."
+            )
+
+
+def for_verify(error: errors.SespanError) -> str:
+    """Why a code was not accepted."""
+    match error:
+        case errors.OTPIncorrect():
+            return _incorrect(error.attempts_left)
+        case errors.OTPLocked():
+            return gettext("Too many wrong codes. Please try again in %(wait)s.") % {
+                "wait": wait(error.retry_after)
+            }
+        case errors.OTPExpired() | errors.UnknownChallenge():
+            return gettext("This code is no longer valid. Please ask for a new one.")
+        case errors.OTPUsed():
+            return gettext("This code was used already. You can log in.")
+        case errors.ActivationRefused():
+            return gettext(
+                "The code is right, but this account cannot be opened with it. "
+                "Please write to us."
+            )
+        case errors.SespanRefused():
+            return gettext("That code was not accepted. Please check it.")
+        case _:
+            return gettext(
+                "We could not check the code just now. It stays valid: please try again in a moment."
+            )
+
+
+def _incorrect(left: int | None) -> str:
+    if left is None:
+        return gettext("That is not the code from the e-mail.")
+    return ngettext(
+        "That is not the code from the e-mail. You have %(left)d try left.",
+        "That is not the code from the e-mail. You have %(left)d tries left.",
+        left,
+    ) % {"left": left}
+
+
+def wait(seconds: int | None) -> str:
+    """Say a waiting time in seconds or, above a minute and a half, in minutes."""
+    seconds = max(1, seconds or MINUTE)
+    if seconds <= MINUTE * 3 // 2:
+        return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
+    minutes = -(-seconds // MINUTE)
+    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}

@@ -1,0 +1,101 @@
+"""The customer's token for one draw: a JWT signed with the site's Ed25519 key.
+
+    header  {"alg": "EdDSA", "kid": <RFC 7638 thumbprint of the public key>}
+    claims  {"iss", "aud": "sespan", "sub": "<customer id>", "order_ref", "amount": "150000.00",
+             "iat", "exp" (5 minutes), "jti"}
+
+Sespan checks it against the public keys in `SESPAN_JWKS`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import uuid
+from functools import lru_cache
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.exceptions import ImproperlyConfigured
+
+LIFE_SECONDS = 300
+AUDIENCE = "sespan"
+ISSUER = "django_sespan"
+
+
+class SigningKey:
+    """An Ed25519 private key and the name under which Sespan knows its public half."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.jwk = _public_jwk(private)
+        self.kid = self.jwk["kid"]
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """Make a new key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def load(cls, path: Path) -> SigningKey:
+        """Read a PEM file; raises OSError or ValueError."""
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError(f"{path} holds no Ed25519 private key")  # noqa: TRY004  (a value of the file)
+        return cls(key)
+
+    def pem(self) -> bytes:
+        """Give the private key as unencrypted PKCS 8."""
+        return self._private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    def sign(self, customer_id: str, order_ref: str, amount: str) -> str:
+        """Mint a token; all claims are strings but the times."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": customer_id,
+            "order_ref": order_ref,
+            "amount": amount,
+            "iat": now,
+            "exp": now + LIFE_SECONDS,
+            "jti": str(uuid.uuid4()),
+        }
+        return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"kid": self.kid})
+
+
+def signing_key(path: Path | None) -> SigningKey:
+    """Give the key of `SIGNING_KEY_FILE`, read once and again when the file changes."""
+    if path is None:
+        raise ImproperlyConfigured("SESPAN['SIGNING_KEY_FILE'] is not set; the checkout needs it.")
+    try:
+        return _load(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError) as exc:
+        raise ImproperlyConfigured(f"SESPAN['SIGNING_KEY_FILE']: {exc}") from exc
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, mtime_ns: int) -> SigningKey:  # noqa: ARG001  (part of the cache's key)
+    return SigningKey.load(path)
+
+
+def _public_jwk(private: Ed25519PrivateKey) -> dict[str, str]:
+    raw = private.public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw
+    )
+    required = {"crv": "Ed25519", "kty": "OKP", "x": _b64(raw)}
+    canonical = json.dumps(required, separators=(",", ":"), sort_keys=True)
+    kid = _b64(hashlib.sha256(canonical.encode()).digest())  # RFC 7638, RFC 8037
+    return {**required, "kid": kid, "use": "sig", "alg": "EdDSA"}
+
+
+def _b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,145 @@
+"""One HTTP call to Sespan: send, bound in time, and turn the answer into data or an error.
+
+Neither bodies nor the key are ever logged: a body may hold a code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from django_sespan import errors
+
+PROBLEM_PREFIX = "urn:sespan:problem:"
+MAX_ANSWER = 1 << 20
+CONNECT_TIMEOUT = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: HTTP status and the JSON object."""
+
+    status: int
+    data: Mapping[str, Any] = field(repr=False)
+
+
+class Transport:
+    """A pooled httpx client with the service key. Safe to share between threads, not over a fork."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: float = 5.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._timeout = timeout
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
+            # A short idle life: a kept connection that the server closed meanwhile costs a failed call.
+            limits=httpx.Limits(
+                max_connections=32, max_keepalive_connections=8, keepalive_expiry=15
+            ),
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        idempotent: bool = False,
+        client_ip: str | None = None,
+    ) -> Answer:
+        """Make one call; an idempotent one is repeated once when the connection broke.
+
+        Raises a SespanError: never an httpx one.
+        """
+        headers = {"Sespan-Client-Ip": client_ip} if client_ip else {}
+        try:
+            return self._once(method, path, body, headers)
+        except httpx.TimeoutException as exc:
+            raise errors.SespanUnavailable(f"{method} {path}: no answer in time") from exc
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
+            if not idempotent:
+                raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
+        try:
+            return self._once(method, path, body, headers)
+        except httpx.HTTPError as exc:
+            raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
+
+    def _once(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> Answer:
+        # httpx bounds each read, not their sum: an answer that trickles is cut here.
+        deadline = time.monotonic() + self._timeout
+        with self._http.stream(method, path, json=body, headers=headers) as response:
+            raw = bytearray()
+            for chunk in response.iter_bytes():
+                raw += chunk
+                if len(raw) > MAX_ANSWER:
+                    raise errors.SespanGarbled(f"{method} {path}: the answer is too large")
+                if time.monotonic() > deadline:
+                    raise errors.SespanUnavailable(f"{method} {path}: no answer in time")
+        data = _json_object(response, bytes(raw))
+        if response.is_success and data is not None:
+            return Answer(response.status_code, data)
+        raise _error(response, data)
+
+
+def _json_object(response: httpx.Response, raw: bytes) -> Mapping[str, Any] | None:
+    media = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        return None
+    try:
+        data = httpx.Response(200, content=raw).json()
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _error(response: httpx.Response, data: Mapping[str, Any] | None) -> errors.SespanError:
+    status = response.status_code
+    kind = str((data or {}).get("type", ""))
+    if data is None or not kind.startswith(PROBLEM_PREFIX):
+        return errors.SespanGarbled(f"HTTP {status} without a problem document", status=status)
+    slug = kind.removeprefix(PROBLEM_PREFIX)
+    error = _class_for(slug, status)(
+        str(data.get("detail") or data.get("title") or slug),
+        status=status,
+        response_id=str(data.get("response_id", "")),
+        retry_after=_seconds(response.headers.get("retry-after")),
+        members=data,
+    )
+    error.slug = slug
+    return error
+
+
+def _class_for(slug: str, status: int) -> type[errors.SespanError]:
+    if slug in errors.BY_SLUG:
+        return errors.BY_SLUG[slug]
+    if status in {401, 403}:
+        return errors.SespanMisconfigured
+    if status in {408, 429} or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return errors.SespanUnavailable
+    return errors.SespanRefused
+
+
+def _seconds(value: str | None) -> int | None:
+    return int(value) if value and value.isascii() and value.isdigit() else None

@@ -1,0 +1,7 @@
+"""The pages and the checkout's token. Thin: request in, a flow, response out."""
+
+from django_sespan.views.checkout import CheckoutTokenView
+from django_sespan.views.code import CodeView, ResendView
+from django_sespan.views.register import RegisterView
+
+__all__ = ["CheckoutTokenView", "CodeView", "RegisterView", "ResendView"]

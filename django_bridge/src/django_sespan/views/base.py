@@ -1,0 +1,51 @@
+"""What the pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import View
+
+from django_sespan.atomicity import non_atomic
+
+REFERRER_POLICY = "no-referrer, same-origin"
+"""No other site learns where the visitor was. A browser takes the last policy it knows:
+under plain `no-referrer` it would send the form with `Origin: null`, which Django's CSRF
+check refuses."""
+
+
+class SespanView(View):
+    """A page that calls Sespan: outside any transaction, cached nowhere, hidden in error reports."""
+
+    success_url: Any = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Wrap here, not `dispatch`: a subclass that overrides dispatch must not lose it."""
+        view = super().as_view(**initkwargs)
+        return non_atomic(never_cache(sensitive_post_parameters()(view)))
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Add the headers."""
+        response = super().dispatch(request, *args, **kwargs)
+        response.headers["Referrer-Policy"] = REFERRER_POLICY
+        return response
+
+    def destination(self, next_url: str = "") -> str:
+        """Where a logged-in customer goes on."""
+        return next_url or str(self.success_url or '') or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+    def safe_next(self) -> str:
+        """Give `?next=` when it stays on this site."""
+        url = str(self.request.POST.get("next") or self.request.GET.get("next") or "")
+        safe = url_has_allowed_host_and_scheme(
+            url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
+        )
+        return url if safe else ""
