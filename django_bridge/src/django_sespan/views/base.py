@@ -40,7 +40,7 @@ class SespanView(View):
 
     def destination(self, next_url: str = "") -> str:
         """Where a logged-in customer goes on."""
-        return next_url or str(self.success_url or '') or resolve_url(settings.LOGIN_REDIRECT_URL)
+        return next_url or resolve_url(self.success_url or settings.LOGIN_REDIRECT_URL)
 
     def safe_next(self) -> str:
         """Give `?next=` when it stays on this site."""
