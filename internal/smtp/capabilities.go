@@ -1,0 +1,53 @@
+package smtp
+
+import (
+	"bytes"
+	"strings"
+)
+
+// capabilities is what the relay's EHLO reply offers.
+type capabilities struct {
+	startTLS   bool
+	pipelining bool
+	utf8       bool
+	auth       bool // with a mechanism that the library knows
+}
+
+func readCapabilities(lines []byte) capabilities {
+	var c capabilities
+	for line := range bytes.Lines(lines) {
+		word, rest, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(string(line[min(len(line), 4):]))), " ")
+		switch word {
+		case "STARTTLS":
+			c.startTLS = true
+		case "PIPELINING":
+			c.pipelining = true
+		case "SMTPUTF8":
+			c.utf8 = true
+		case "AUTH":
+			c.auth = strings.Contains(rest, "PLAIN") || strings.Contains(rest, "LOGIN") || strings.Contains(rest, "CRAM-MD5")
+		}
+	}
+	return c
+}
+
+// shown is the EHLO reply as the library may see it: in upper case, which is all
+// it understands, and without SMTPUTF8, which it would use for every mail.
+func (capabilities) shown(lines []byte) []byte {
+	var kept [][]byte
+	for line := range bytes.Lines(lines) {
+		line = bytes.ToUpper(bytes.TrimSpace(line))
+		if len(kept) == 0 || string(line[min(len(line), 4):]) != "SMTPUTF8" {
+			kept = append(kept, line)
+		}
+	}
+	for i, line := range kept {
+		if len(line) > 3 {
+			line[3] = '-'
+			if i == len(kept)-1 {
+				line[3] = ' '
+			}
+		}
+	}
+	return append(bytes.Join(kept, []byte("\r\n")), "\r\n"...)
+}

@@ -1,0 +1,70 @@
+package smtp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"sespan/internal/mail"
+)
+
+// failure says what a failed try means for the mail, from where the wire stands.
+func failure(ctx context.Context, w *wire, err error) *mail.SendError {
+	e := &mail.SendError{Verdict: mail.Retry, Reason: w.phase.reason(), Err: err}
+	answered := w.refusal.code != 0
+	if w.dotSent && !answered {
+		e.Verdict = mail.Unknown
+	}
+	switch {
+	case answered:
+		e.Code = w.refusal.code
+		e.Enhanced, e.Reply = w.refusal.text()
+		if e.Code < 500 {
+			e.After = waitHint(e.Reply)
+		}
+		e.Verdict, e.Reason = judge(w.phase, e.Code, e.Reason)
+	case ctx.Err() != nil:
+		e.Reason, e.Err = "timeout", fmt.Errorf("ended by the caller at %s: %w", w.phase, context.Cause(ctx))
+	case timedOut(err):
+		e.Reason, e.Err = "timeout", fmt.Errorf("no progress at %s in the time allowed: %w", w.phase, err)
+	case w.broken != nil && w.phase > connecting && w.phase != startTLS && !malformed(w.broken):
+		e.Reason, e.Err = "closed", fmt.Errorf("connection lost at %s: %w", w.phase, w.broken)
+	}
+	return e
+}
+
+// judge reads a refusal. 5xx ends a mail only where it speaks of this mail: a
+// relay that wants other credentials, or has lost the thread, does not.
+func judge(p phase, code int, reason string) (mail.Verdict, string) {
+	switch {
+	case code == 530 || code == 534 || code == 535 || code == 538:
+		return mail.Retry, "auth"
+	case code >= 500 && code != 503 && p >= mailFrom && p <= finalDot:
+		return mail.Dead, reason
+	default:
+		return mail.Retry, reason
+	}
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &n) && n.Timeout()
+}
+
+func malformed(err error) bool {
+	return errors.Is(err, errReplyTooLong) || errors.Is(err, errNotSMTP)
+}
+
+// crowded reports whether a relay refused a connection because there are too many.
+func crowded(err error) bool {
+	var e *mail.SendError
+	if !errors.As(err, &e) || e.Code == 0 || e.Reason == "mail_from" {
+		return false
+	}
+	text := strings.ToLower(e.Reply)
+	return e.Code == 421 || strings.Contains(text, "too many") || strings.Contains(text, "connections")
+}

@@ -1,0 +1,104 @@
+package smtp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+	"time"
+
+	simplemail "github.com/xhit/go-simple-mail/v2"
+
+	"sespan/internal/mail"
+)
+
+// quitTimeout bounds the farewell to a relay.
+const quitTimeout = 2 * time.Second
+
+// conn is one kept connection. Its holder is the only one to use it.
+type conn struct {
+	wire   *wire
+	client *simplemail.SMTPClient
+	born   time.Time
+	used   time.Time
+	sent   int  // mails so far
+	kept   bool // came back to the pool at least once
+	dirty  bool // the last transaction was refused: RSET comes first
+}
+
+// deliver does one SMTP transaction and returns the relay's text.
+func (c *conn) deliver(ctx context.Context, tx transaction) (string, error) {
+	w := c.wire
+	w.begin(tx)
+	stop := context.AfterFunc(ctx, w.abort)
+	err := simplemail.SendMessage(tx.from, []string{tx.recipient}, tx.data, c.client)
+	if err != nil {
+		w.settle()
+	}
+	if err != nil && w.refusal.code == 0 {
+		_ = w.fail(err) // neither taken nor refused: the dialogue is out of step
+	}
+	if !stop() && w.broken == nil { // aborted; a reply that made it here still counts
+		w.broken = context.Cause(ctx)
+	}
+	c.sent++
+	if w.dotSent && w.last.code/100 == 2 {
+		_, text := w.last.text()
+		return text, nil
+	}
+	if w.broken == nil {
+		c.dirty = true
+	}
+	return "", failure(ctx, w, err)
+}
+
+// stale reports whether the last delivery failed only because the relay had
+// closed the connection while it was kept.
+func (c *conn) stale() bool {
+	if !c.kept || c.wire.phase != mailFrom || c.wire.broken == nil {
+		return false
+	}
+	return c.wire.refusal.code == 421 || hungUp(c.wire.broken)
+}
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// freshen makes a kept connection ready for the next mail: RSET after a refusal,
+// NOOP after a pause. An error means that the connection is of no more use.
+func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Duration) error {
+	check := c.client.Noop
+	switch {
+	case c.dirty:
+		check = c.client.Reset
+	case now.Sub(c.used) < noopAfter:
+		return nil
+	}
+	c.wire.begin(transaction{})
+	stop := context.AfterFunc(ctx, c.wire.abort)
+	err := check()
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	c.dirty = false
+	return err
+}
+
+// quit says goodbye and closes.
+func (c *conn) quit() {
+	if c.wire.broken == nil {
+		c.wire.begin(transaction{})
+		c.wire.timeouts.Command = quitTimeout
+		_ = c.client.Quit() // the connection is closed whatever the relay says
+	}
+	c.wire.abort()
+}
+
+// worn reports whether the connection has served its time.
+func (c *conn) worn(cfg Config, now time.Time) bool {
+	return c.sent >= cfg.MessagesPerConn || now.Sub(c.born) >= cfg.MaxAge || now.Sub(c.used) >= cfg.IdleTimeout
+}
+
+var _ mail.Sender = (*Sender)(nil)

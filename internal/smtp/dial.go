@@ -1,0 +1,177 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	simplemail "github.com/xhit/go-simple-mail/v2"
+
+	"sespan/internal/mail"
+)
+
+// dial makes a connection that is ready for MAIL: TCP, TLS as the policy says,
+// EHLO and AUTH. A failure is a *mail.SendError with the verdict retry, whatever
+// the relay said: a wrong password is no reason to give up a customer's mail.
+func (s *Sender) dial(ctx context.Context) (*conn, error) {
+	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Connect)
+	defer cancel()
+	tcp, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Address())
+	if err != nil {
+		return nil, failure(ctx, &wire{phase: connecting}, err)
+	}
+	w := newWire(tcp, s.cfg.Timeouts)
+	stop := context.AfterFunc(ctx, w.abort)
+	client, err := s.handshake(ctx, w)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		w.abort()
+		return nil, s.hidePassword(failure(ctx, w, err))
+	}
+	now := s.cfg.Now()
+	return &conn{wire: w, client: client, born: now, used: now}, nil
+}
+
+// handshake brings the wire to where the library can take over, and lets it say
+// EHLO and authenticate.
+func (s *Sender) handshake(ctx context.Context, w *wire) (*simplemail.SMTPClient, error) {
+	if s.cfg.TLS == Implicit {
+		if err := s.startSession(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	w.phase = greeting
+	if err := w.exchange(); err != nil {
+		return nil, err
+	}
+	if w.last.code != 220 {
+		return nil, errors.New("the relay does not greet with 220")
+	}
+	if s.cfg.TLS == StartTLS {
+		if err := s.upgrade(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	w.feed = []byte("220 ready\r\n") // the library wants to be greeted
+	return s.introduce(w)
+}
+
+// upgrade is the mandatory STARTTLS (RFC 3207).
+func (s *Sender) upgrade(ctx context.Context, w *wire) error {
+	if err := w.command("EHLO " + s.helloName(w)); err != nil {
+		return err
+	}
+	if !w.caps.startTLS {
+		w.phase = startTLS
+		return errors.New("the relay offers no STARTTLS: mail is not sent in clear " +
+			"(tls=implicit for port 465; tls=none only on a trusted network)")
+	}
+	w.phase = startTLS
+	if err := w.command("STARTTLS"); err != nil {
+		return err
+	}
+	if w.last.code != 220 {
+		return errors.New("the relay refuses STARTTLS")
+	}
+	return s.startSession(ctx, w)
+}
+
+func (s *Sender) startSession(ctx context.Context, w *wire) error {
+	w.phase = startTLS
+	if w.in.Buffered() > 0 { // said in clear, it would be taken for words said inside TLS
+		return errors.New("the relay sent text between STARTTLS and the handshake")
+	}
+	handshakeCtx, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Connect)
+	defer cancel()
+	w.arm(connecting)
+	session := tls.Client(w.tcp, s.tls)
+	if err := session.HandshakeContext(handshakeCtx); err != nil {
+		return fmt.Errorf("TLS with %s: %w", s.cfg.Host, err)
+	}
+	w.secure(session)
+	return nil
+}
+
+// introduce hands the wire to the library, which says EHLO and authenticates.
+func (s *Sender) introduce(w *wire) (*simplemail.SMTPClient, error) {
+	port, err := strconv.Atoi(s.cfg.Port)
+	if err != nil {
+		return nil, err
+	}
+	server := &simplemail.SMTPServer{
+		Host: s.cfg.Host, Port: port, Helo: s.helloName(w), KeepAlive: true, CustomConn: w,
+		Encryption: simplemail.EncryptionNone, Authentication: simplemail.AuthNone,
+	}
+	if s.cfg.Username != "" {
+		if err := s.mayAuthenticate(w); err != nil {
+			return nil, err
+		}
+		server.Authentication, server.Username, server.Password = simplemail.AuthAuto, s.cfg.Username, s.cfg.Password
+	}
+	client, err := server.Connect()
+	if err != nil {
+		if w.phase == hello && w.last.code == 250 { // it found no mechanism to begin with
+			w.phase = auth
+		}
+		return nil, err
+	}
+	if s.cfg.Username != "" && w.last.code != 235 {
+		w.phase = auth
+		return nil, errors.New("the relay offers no AUTH mechanism that is known (PLAIN, LOGIN, CRAM-MD5)")
+	}
+	if s.cfg.NoPipelining {
+		w.caps.pipelining = false
+	}
+	return client, nil
+}
+
+// mayAuthenticate is the last guard of the password.
+func (s *Sender) mayAuthenticate(w *wire) error {
+	if _, secure := w.Conn.(*tls.Conn); secure {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(w.tcp.RemoteAddr().String())
+	if s.cfg.TLS == None && loopback(s.cfg.Host) && err == nil && loopback(host) {
+		return nil
+	}
+	w.phase = auth
+	return errors.New("the password is not sent in clear")
+}
+
+// helloName is the name for EHLO: a host name with a dot, else the address (RFC 5321 section 4.1.3).
+func (s *Sender) helloName(w *wire) string {
+	if s.cfg.Hello != "" {
+		return s.cfg.Hello
+	}
+	if name, err := os.Hostname(); err == nil && strings.Contains(name, ".") {
+		return name
+	}
+	host, _, err := net.SplitHostPort(w.tcp.LocalAddr().String())
+	ip := net.ParseIP(host)
+	switch {
+	case err != nil || ip == nil:
+		return "localhost"
+	case ip.To4() == nil:
+		return "[IPv6:" + ip.String() + "]"
+	default:
+		return "[" + ip.String() + "]"
+	}
+}
+
+// hidePassword keeps a relay from echoing the credentials into a log.
+func (s *Sender) hidePassword(e *mail.SendError) *mail.SendError {
+	for _, secret := range s.secrets {
+		e.Reply = strings.ReplaceAll(e.Reply, secret, "***")
+		if e.Err != nil && strings.Contains(e.Err.Error(), secret) {
+			e.Err = errors.New(strings.ReplaceAll(e.Err.Error(), secret, "***"))
+		}
+	}
+	return e
+}

@@ -1,0 +1,46 @@
+// Package smtp delivers mails to one relay over connections that are kept.
+//
+// go-simple-mail speaks the protocol; this package owns everything round it:
+// dialling, TLS, deadlines, the pool and the meaning of a failure. The library
+// is handed a finished connection, a wire, and reads and writes that:
+//
+//	Send                       library                     wire                relay
+//	  │  SendMessage              │                          │                    │
+//	  ├──────────────────────────▶│ MAIL FROM:<a>            │                    │
+//	  │                           ├─────────────────────────▶│ MAIL RCPT DATA     │
+//	  │                           │                          ├───────────────────▶│ one packet
+//	  │                           │ 250                      │◀───────────────────┤
+//	  │                           │◀─────────────────────────┤ 250, 250, 354      │
+//	  │                           │ RCPT TO:<b>              │                    │
+//	  │                           ├─────────────────────────▶│ (already sent)     │
+//	  │                           │ … DATA, message, dot     │                    │
+//	  │                           ├─────────────────────────▶│ message and dot    │
+//	  │                           │                          ├───────────────────▶│ one write
+//	  │ Receipt                   │ 250 queued as 4X         │◀───────────────────┤
+//	  │◀──────────────────────────┤◀─────────────────────────┤ remembers the text │
+//
+// The wire gathers what the library writes until the library reads, so that an
+// exchange is one write and one deadline covers it whole: a relay that trickles
+// bytes gains nothing. It hands over exactly one reply at a time, which is how it
+// knows the phase, keeps the last reply (the library drops it), bounds its size,
+// and can send MAIL, RCPT and DATA together (RFC 2920) although the library asks
+// for them one by one. If the relay refuses MAIL or RCPT, the replies that are
+// still due are read off before the connection is used again.
+//
+// # What a failure means
+//
+// Until the last byte of the final dot has been given to the kernel the relay
+// cannot have taken the mail: the verdict is retry, or dead when MAIL, RCPT or
+// DATA was refused with 5xx. After it the relay's answer decides; if that answer
+// is lost, nobody knows, and the verdict is unknown.
+//
+// A kept connection may have been closed by the relay meanwhile. That shows at
+// MAIL (end of file, or 421), nothing of the mail has been sent then, and the
+// connection is replaced once without the caller noticing.
+//
+// # Passwords
+//
+// Credentials are sent over TLS only. The one exception is a relay on this
+// machine: tls=none with a loopback host, where the peer's address is checked
+// again once the connection stands.
+package smtp

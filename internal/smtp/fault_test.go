@@ -1,0 +1,218 @@
+package smtp
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"sespan/internal/mail"
+)
+
+func ignore(string, string) {}
+
+// TestRefusals: what the relay's answer at each phase means for the mail.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve   func(s *session)
+		verdict mail.Verdict
+		reason  string
+		code    int
+	}{
+		"greeting 554": {func(s *session) { s.say("554 no service"); s.hang() }, mail.Retry, "greeting", 554},
+		"greeting 421": {func(s *session) { s.say("421 busy"); s.hang() }, mail.Retry, "greeting", 421},
+		"not SMTP":     {func(s *session) { s.say("HTTP/1.1 400 Bad Request"); s.hang() }, mail.Retry, "greeting", 0},
+		"closed early": {func(*session) {}, mail.Retry, "closed", 0},
+		"EHLO and HELO": {func(s *session) {
+			s.say("220 x")
+			s.hear()
+			s.say("502 no")
+			s.hear()
+			s.say("502 no")
+			s.hang()
+		}, mail.Retry, "greeting", 502},
+		"MAIL 550":     {func(s *session) { s.greet(); s.hear(); s.say("550 5.7.1 no"); s.hang() }, mail.Dead, "mail_from", 550},
+		"MAIL 451":     {func(s *session) { s.greet(); s.hear(); s.say("451 4.3.0 later"); s.hang() }, mail.Retry, "mail_from", 451},
+		"MAIL 530":     {func(s *session) { s.greet(); s.hear(); s.say("530 5.7.0 who are you"); s.hang() }, mail.Retry, "auth", 530},
+		"MAIL 421":     {func(s *session) { s.greet(); s.hear(); s.say("421 4.3.2 closing") }, mail.Retry, "mail_from", 421},
+		"MAIL garbage": {func(s *session) { s.greet(); s.hear(); s.say("gibberish"); s.hang() }, mail.Retry, "mail_from", 0},
+		"RCPT 550":     {refuseAt("RCPT", "550 5.1.1 unknown"), mail.Dead, "rcpt_to", 550},
+		"RCPT 450":     {refuseAt("RCPT", "450 4.2.1 greylisted, try again in 5 minutes"), mail.Retry, "rcpt_to", 450},
+		"DATA 554":     {refuseAt("DATA", "554 5.6.0 no"), mail.Dead, "data", 554},
+		"DATA 452":     {refuseAt("DATA", "452 4.3.1 full"), mail.Retry, "data", 452},
+		"dot 550":      {afterDot("550 5.7.1 spam"), mail.Dead, "data", 550},
+		"dot 451":      {afterDot("451 4.3.0 later"), mail.Retry, "data", 451},
+		"dot 421":      {afterDot("421 4.3.2 shutting down"), mail.Retry, "data", 421},
+		"dot garbage":  {afterDot("what?"), mail.Unknown, "data", 0},
+		"dot closed":   {afterDot(""), mail.Unknown, "closed", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSender(t, relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) })))
+			got := sendError(t, s, envelope(1))
+			wantVerdict(t, got, c.verdict, c.reason, c.code)
+			if name == "RCPT 450" && (got.Enhanced != "4.2.1" || got.After != 5*time.Minute || !strings.HasPrefix(got.Reply, "greylisted")) {
+				t.Fatalf("the reply was not kept: %+v", got)
+			}
+		})
+	}
+}
+
+// refuseAt answers 250 until the verb comes.
+func refuseAt(verb, reply string) func(*session) {
+	return func(s *session) {
+		s.greet()
+		for {
+			line := s.hear()
+			if line == "" {
+				return
+			}
+			if strings.HasPrefix(line, verb) {
+				s.say(reply)
+				continue
+			}
+			s.say("250 ok")
+		}
+	}
+}
+
+func afterDot(reply string) func(*session) {
+	return func(s *session) {
+		s.greet()
+		s.envelope()
+		s.message()
+		if reply != "" {
+			s.say(reply)
+			s.hang()
+		}
+	}
+}
+
+// TestHungRelay: each phase ends within its own time, and before the final dot
+// the mail is safe to try again.
+func TestHungRelay(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve   func(s *session)
+		verdict mail.Verdict
+	}{
+		"greeting": {func(s *session) { s.hang() }, mail.Retry},
+		"EHLO":     {func(s *session) { s.say("220 x"); s.hang() }, mail.Retry},
+		"MAIL":     {func(s *session) { s.greet(); s.hang() }, mail.Retry},
+		"RCPT":     {func(s *session) { s.greet("PIPELINING"); s.hear(); s.say("250 ok"); s.hang() }, mail.Retry},
+		"DATA": {func(s *session) {
+			s.greet()
+			s.hear()
+			s.say("250 ok")
+			s.hear()
+			s.say("250 ok")
+			s.hang()
+		}, mail.Retry},
+		"dot":     {func(s *session) { s.greet(); s.envelope(); s.hang() }, mail.Unknown},
+		"trickle": {func(s *session) { s.greet(); s.hear(); s.trickle("250 a long answer, one byte at a time") }, mail.Retry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) }))
+			cfg.Timeouts = Timeouts{Connect: quick, Command: quick, Data: quick, Final: quick}
+			s := newSender(t, cfg)
+			within(t, 10*quick, func() {
+				wantVerdict(t, sendError(t, s, envelope(1)), c.verdict, "timeout", 0)
+			})
+		})
+	}
+}
+
+// trickle writes a byte each 20 ms until the client leaves.
+func (s *session) trickle(text string) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		if _, err := s.Write([]byte{text[i%len(text)]}); err != nil {
+			return
+		}
+		<-tick.C
+	}
+}
+
+// TestStalledBody: a relay that stops reading a large message.
+func TestStalledBody(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	cfg := relayAt(t, scripted(t, func(_ int, s *session) { s.greet(); s.envelope(); <-stop }))
+	t.Cleanup(func() { close(stop) }) // before the listener's cleanup waits
+	cfg.Timeouts.Data = quick
+	big := envelope(1)
+	big.Data = append(big.Data, []byte(strings.Repeat("0123456789abcdef\r\n", 2<<20))...)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := newSender(t, cfg).Send(ctx, big)
+	wantVerdict(t, asSendError(t, err), mail.Retry, "timeout", 0)
+}
+
+// TestBrokenOffBody: the relay hangs up in the middle and had said why.
+func TestBrokenOffBody(t *testing.T) {
+	t.Parallel()
+	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+		s.greet()
+		s.envelope()
+		s.say("552 5.3.4 message too large")
+		for range 2000 {
+			s.hear()
+		}
+	}))
+	big := envelope(1)
+	big.Data = append(big.Data, []byte(strings.Repeat("0123456789abcdef\r\n", 2<<20))...)
+	got := sendError(t, newSender(t, cfg), big)
+	if got.Verdict == mail.Unknown {
+		t.Fatalf("the final dot was never sent, yet the verdict is %v", got)
+	}
+	if got.Code != 0 && got.Verdict != mail.Dead { // the kernel may drop the reply with the connection
+		t.Fatalf("552 must be final: %+v", got)
+	}
+}
+
+func TestContextEnds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve   func(s *session, reached func())
+		verdict mail.Verdict
+	}{
+		"before the dot": {func(s *session, reached func()) { s.greet(); s.hear(); reached(); s.hang() }, mail.Retry},
+		"after the dot":  {func(s *session, reached func()) { s.greet(); s.envelope(); s.message(); reached(); s.hang() }, mail.Unknown},
+		"in the dial":    {func(s *session, reached func()) { reached(); s.hang() }, mail.Retry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			s := newSender(t, relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s, cancel) })))
+			within(t, 2*time.Second, func() {
+				_, err := s.Send(ctx, envelope(1))
+				wantVerdict(t, asSendError(t, err), c.verdict, "timeout", 0)
+			})
+		})
+	}
+}
+
+// TestHugeReply: long lines are cut, endless replies refused.
+func TestHugeReply(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 20_000)
+	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+		s.greet()
+		s.envelope()
+		s.message()
+		s.say("250 2.0.0 queued as 4X " + long)
+		s.hear()
+		for range 1000 {
+			s.say("250-" + long)
+		}
+		s.hang()
+	}))
+	s := newSender(t, cfg)
+	if r := send(t, s, envelope(1)); !strings.HasPrefix(r.Reply, "queued as 4X xxx") || len(r.Reply) > maxReplyText {
+		t.Fatalf("reply of %d bytes: %.40q", len(r.Reply), r.Reply)
+	}
+	wantVerdict(t, sendError(t, s, envelope(2)), mail.Retry, "mail_from", 0)
+}

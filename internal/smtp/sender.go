@@ -1,0 +1,212 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"sync"
+	"time"
+
+	"sespan/internal/mail"
+)
+
+// Sender delivers mails to one relay. It is safe for any number of goroutines; as
+// many of them as Config.Connections make progress at a time.
+type Sender struct {
+	cfg     Config
+	tls     *tls.Config
+	secrets []string // what a relay must not echo into a log
+	pool    *pool
+	life    context.Context // ends when Close stops waiting
+	kill    context.CancelFunc
+	done    chan struct{}
+	once    sync.Once
+
+	background sync.WaitGroup
+}
+
+// New checks the configuration and connects nowhere yet. The Sender is to be closed.
+func New(cfg Config) (*Sender, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("smtp relay: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	s := &Sender{
+		cfg: cfg,
+		tls: &tls.Config{
+			ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
+			ClientSessionCache: tls.NewLRUClientSessionCache(cfg.Connections),
+		},
+		pool: newPool(cfg.Connections, cfg.Now),
+		done: make(chan struct{}),
+	}
+	s.life, s.kill = context.WithCancel(context.Background())
+	if cfg.Password != "" {
+		plain := "\x00" + cfg.Username + "\x00" + cfg.Password
+		for _, secret := range []string{plain, cfg.Password} {
+			s.secrets = append(s.secrets, base64.StdEncoding.EncodeToString([]byte(secret)))
+		}
+		s.secrets = append(s.secrets, cfg.Password)
+	}
+	s.background.Go(s.reap)
+	return s, nil
+}
+
+// Send delivers one mail to one recipient. The error is a *mail.SendError; when
+// ctx ends the connection is cut and the verdict says how far the mail had come.
+func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error) {
+	tx, err := newTransaction(e)
+	if err != nil {
+		return mail.Receipt{}, err
+	}
+	c, err := s.ready(ctx, s.cfg.NoopAfter)
+	if err != nil {
+		return mail.Receipt{}, err
+	}
+	defer func() { s.release(c) }()
+	if tx.mustUTF8 && !c.wire.caps.utf8 {
+		return mail.Receipt{}, &mail.SendError{
+			Verdict: mail.Dead, Reason: "composed", Enhanced: "5.6.7",
+			Err: fmt.Errorf("the relay %s takes no addresses beyond ASCII (SMTPUTF8)", s.cfg.Address()),
+		}
+	}
+	text, err := c.deliver(ctx, tx)
+	if err != nil && c.stale() {
+		s.end(c)
+		if c, _, err = s.fresh(ctx); err != nil {
+			return mail.Receipt{}, err
+		}
+		text, err = c.deliver(ctx, tx)
+	}
+	if err != nil {
+		return mail.Receipt{}, err
+	}
+	return mail.Receipt{Relay: s.cfg.Address(), Reply: text}, nil
+}
+
+// Check reports whether the relay can be reached and takes our credentials: it
+// waits for a connection, dials one if none is kept, and asks NOOP.
+func (s *Sender) Check(ctx context.Context) error {
+	c, err := s.ready(ctx, 0)
+	if err != nil {
+		return err
+	}
+	s.release(c)
+	return nil
+}
+
+// ready waits for a place and gives a connection that can take a mail.
+func (s *Sender) ready(ctx context.Context, noopAfter time.Duration) (*conn, error) {
+	for {
+		c, err := s.pool.take(ctx)
+		if err != nil {
+			return nil, waited(ctx, err)
+		}
+		if c != nil {
+			now := s.cfg.Now()
+			if !c.worn(s.cfg, now) && c.freshen(ctx, now, noopAfter) == nil {
+				return c, nil
+			}
+			s.end(c)
+		}
+		c, again, err := s.fresh(ctx)
+		if !again {
+			return c, err
+		}
+	}
+}
+
+func waited(ctx context.Context, err error) *mail.SendError {
+	reason := "closed"
+	if ctx.Err() != nil {
+		reason, err = "timeout", fmt.Errorf("ended by the caller before a connection was free: %w", err)
+	}
+	return &mail.SendError{Verdict: mail.Retry, Reason: reason, Err: err}
+}
+
+// fresh dials for a place that the caller holds; if that fails the place is gone.
+// Again: the relay wants no more connections, but others are open to wait for.
+func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.life, func() { cancel(errClosed) })()
+	if c, err = s.dial(ctx); err == nil {
+		s.pool.adopt(c)
+		if s.life.Err() != nil { // Close cut everything off while this one was made
+			c.wire.abort()
+		}
+		return c, false, nil
+	}
+	if crowded(err) {
+		var limit int
+		if limit, again = s.pool.squeeze(); again {
+			s.cfg.Logger.WarnContext(ctx, "the relay takes no more connections", "relay", s.cfg.Address(), "limit", limit)
+		}
+	}
+	s.pool.drop()
+	return nil, again, err
+}
+
+// release gives the place of a used connection back.
+func (s *Sender) release(c *conn) {
+	if c == nil {
+		return
+	}
+	c.used, c.kept = s.cfg.Now(), true
+	if c.wire.broken == nil && !c.worn(s.cfg, c.used) && s.pool.put(c) {
+		return
+	}
+	s.background.Go(func() { // the mail is done: its caller need not wait for the goodbye
+		s.end(c)
+		s.pool.drop()
+	})
+}
+
+// end closes a connection; its place stays with the caller.
+func (s *Sender) end(c *conn) {
+	c.quit()
+	s.pool.forget(c)
+}
+
+// reap ends connections that idle too long, so that the relay need not.
+func (s *Sender) reap() {
+	tick := time.NewTicker(max(s.cfg.IdleTimeout/4, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-tick.C:
+		}
+		for _, c := range s.pool.rest(func(c *conn) bool { return c.worn(s.cfg, s.cfg.Now()) }) {
+			s.end(c)
+			s.pool.drop()
+		}
+	}
+}
+
+// Close takes no more mails and waits for those under way until ctx ends, then
+// cuts them off. Idle connections are told goodbye.
+func (s *Sender) Close(ctx context.Context) error {
+	s.once.Do(func() { close(s.done) })
+	var farewell sync.WaitGroup
+	for _, c := range s.pool.shut() {
+		farewell.Go(func() {
+			s.end(c)
+			s.pool.drop()
+		})
+	}
+	defer s.kill()
+	defer s.background.Wait()
+	defer farewell.Wait()
+	select {
+	case <-s.pool.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	s.kill()
+	s.pool.abort()
+	<-s.pool.empty
+	return fmt.Errorf("mails under way were cut off: %w", context.Cause(ctx))
+}

@@ -1,0 +1,151 @@
+package smtp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"sespan/internal/mail"
+)
+
+// TestMessageArrivesAsItIs: dots, lone CR and LF, 8-bit, no line end at the end.
+func TestMessageArrivesAsItIs(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, sinkOptions{})
+	sender := newSender(t, relayAt(t, s.address))
+	for given, want := range map[string]string{
+		"Subject: x\r\n\r\nplain\r\n":                              "Subject: x\r\n\r\nplain\r\n",
+		"Subject: x\r\n\r\n.\r\n..\r\n.a":                          "Subject: x\r\n\r\n.\r\n..\r\n.a\r\n",
+		"Subject: x\n\nlone\nfeeds\n":                              "Subject: x\r\n\r\nlone\r\nfeeds\r\n",
+		"Subject: x\r\n\r\na\r.\rb\r\n":                            "Subject: x\r\n\r\na\r\n.\r\nb\r\n",
+		"Subject: x\r\n\r\na\n.\nMAIL FROM:<e>\n":                  "Subject: x\r\n\r\na\r\n.\r\nMAIL FROM:<e>\r\n",
+		"Subject: x\r\n\r\na\r\n.\rb":                              "Subject: x\r\n\r\na\r\n.\r\nb\r\n",
+		"Subject: x\r\n\r\n" + strings.Repeat("Größe\r\n", 40_000): "Subject: x\r\n\r\n" + strings.Repeat("Größe\r\n", 40_000),
+	} {
+		before := len(s.messages())
+		send(t, sender, mail.Envelope{From: "a@b.co", Recipient: "c@d.co", Data: []byte(given)})
+		got := s.messages()[before:]
+		if len(got) != 1 || got[0].data != want || got[0].from != "a@b.co" || got[0].to != "c@d.co" {
+			t.Fatalf("%.60q became %d mails: %.300s", given, len(got), fmt.Sprint(got))
+		}
+	}
+}
+
+// FuzzCanonical: whatever comes in, no lone CR or LF goes out and no text is lost.
+func FuzzCanonical(f *testing.F) {
+	for _, s := range []string{"", "a\r\nb", "\r", "\n", "\r\r\n", "\n\r", "a\rb\nc\r\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		out := string(canonical(b))
+		bare := strings.ReplaceAll(out, "\r\n", "")
+		if strings.ContainsAny(bare, "\r\n") {
+			t.Fatalf("%q has a lone CR or LF", out)
+		}
+		if want := strings.NewReplacer("\r", "", "\n", "").Replace(string(b)); bare != want {
+			t.Fatalf("text %q became %q", want, bare)
+		}
+		if again := string(canonical([]byte(out))); again != out {
+			t.Fatalf("not stable: %q, %q", out, again)
+		}
+	})
+}
+
+// TestSMTPUTF8 is asked for only where an address or a header field needs it.
+func TestSMTPUTF8(t *testing.T) {
+	t.Parallel()
+	able, unable := startSink(t, sinkOptions{utf8: true}), startSink(t, sinkOptions{})
+	sender := newSender(t, relayAt(t, able.address))
+	send(t, sender, envelope(1))
+	beyond := envelope(2)
+	beyond.Recipient = "jürgen@shop.example"
+	send(t, sender, beyond)
+	header := envelope(3)
+	header.Data = []byte("To: jürgen@shop.example\r\n\r\nx\r\n")
+	send(t, sender, header)
+	body := envelope(4)
+	body.Data = []byte("To: j@shop.example\r\n\r\nGröße\r\n")
+	send(t, sender, body)
+	for i, want := range []bool{false, true, true, false} {
+		if got := able.messages()[i].utf8; got != want {
+			t.Errorf("mail %d: SMTPUTF8 %v, want %v", i+1, got, want)
+		}
+	}
+	got := sendError(t, newSender(t, relayAt(t, unable.address)), beyond)
+	wantVerdict(t, got, mail.Dead, "composed", 0)
+}
+
+// TestHostileEnvelope: nothing of it reaches the relay.
+func TestHostileEnvelope(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, sinkOptions{})
+	sender := newSender(t, relayAt(t, s.address))
+	data := []byte("Subject: x\r\n\r\nx\r\n")
+	for _, e := range []mail.Envelope{
+		{From: "", Recipient: "c@d.co", Data: data},
+		{From: "a@b.co", Recipient: "", Data: data},
+		{From: "a@b.co", Recipient: "c@d.co"},
+		{From: "a@b.co>\r\nRCPT TO:<x@y.co", Recipient: "c@d.co", Data: data},
+		{From: "a@b.co", Recipient: "c@d.co\nDATA", Data: data},
+		{From: "a@b.co", Recipient: "c@d.co> NOTIFY=NEVER", Data: data},
+		{From: "a@b.co", Recipient: "c@d.co SIZE=1", Data: data},
+		{From: "a@b.co", Recipient: "c\x00@d.co", Data: data},
+		{From: "a@b.co", Recipient: "\xff@d.co", Data: data},
+		{From: "a@b.co", Recipient: "nobody", Data: data},
+		{From: "a@b.co", Recipient: strings.Repeat("c", 400) + "@d.co", Data: data},
+	} {
+		wantVerdict(t, sendError(t, sender, e), mail.Dead, "composed", 0)
+	}
+	if n := len(s.messages()); n != 0 {
+		t.Fatalf("%d mails arrived", n)
+	}
+}
+
+func TestRelayDown(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newSender(t, relayAt(t, address))
+	wantVerdict(t, sendError(t, s, envelope(1)), mail.Retry, "connect", 0)
+	if err := s.Check(t.Context()); err == nil {
+		t.Fatal("Check finds a relay where none is")
+	}
+}
+
+// TestCheck asks the relay itself, over a kept connection where there is one.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	var dials, noops atomic.Int32
+	cfg := relayAt(t, scripted(t, func(n int, s *session) {
+		dials.Add(1)
+		s.greet()
+		for n == 1 && s.expect("NOOP") {
+			s.say("250 ok")
+			if noops.Add(1) == 2 {
+				return // the relay restarts: the third Check must not take its end for a failure
+			}
+		}
+		s.takeAll(ignore)
+	}))
+	s := newSender(t, cfg)
+	for range 4 {
+		if err := s.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dials.Load() != 2 || noops.Load() != 2 {
+		t.Fatalf("%d connections, %d NOOP on the first; want 2 and 2", dials.Load(), noops.Load())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantVerdict(t, asSendError(t, s.Check(ctx)), mail.Retry, "timeout", 0)
+}

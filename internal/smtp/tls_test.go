@@ -1,0 +1,205 @@
+package smtp
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sespan/internal/mail"
+)
+
+// certificate is self-signed for the names; pool trusts it alone.
+func certificate(t *testing.T, names ...string) (server tls.Certificate, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
+}
+
+func TestTLSPolicies(t *testing.T) {
+	t.Parallel()
+	right, trusted := certificate(t, "127.0.0.1")
+	other, otherRoots := certificate(t, "elsewhere.example")
+	_, strangers := certificate(t, "127.0.0.1")
+	for name, c := range map[string]struct {
+		policy Policy
+		cert   tls.Certificate
+		roots  *x509.CertPool
+		reason string // "" when the mail must arrive
+	}{
+		"starttls":                   {StartTLS, right, trusted, ""},
+		"implicit":                   {Implicit, right, trusted, ""},
+		"starttls, unknown issuer":   {StartTLS, right, strangers, "tls"},
+		"implicit, unknown issuer":   {Implicit, right, strangers, "tls"},
+		"starttls, another's name":   {StartTLS, other, otherRoots, "tls"},
+		"implicit, another's name":   {Implicit, other, otherRoots, "tls"},
+		"starttls, system's issuers": {StartTLS, right, nil, "tls"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sink := startSink(t, sinkOptions{cert: &c.cert, implicit: c.policy == Implicit, password: "pässword"})
+			cfg := relayAt(t, sink.address)
+			cfg.TLS, cfg.RootCAs = c.policy, c.roots
+			cfg.Username, cfg.Password = "shop", "pässword"
+			s := newSender(t, cfg)
+			if c.reason == "" {
+				for i := range 3 {
+					send(t, s, envelope(i))
+				}
+				if n := len(sink.messages()); n != 3 {
+					t.Fatalf("%d mails arrived, want 3", n)
+				}
+				return
+			}
+			wantVerdict(t, sendError(t, s, envelope(1)), mail.Retry, c.reason, 0)
+			if sink.sawPassword() {
+				t.Fatal("the password was sent")
+			}
+		})
+	}
+}
+
+// TestStartTLSStripped: somebody in the middle removes the offer. Nothing but EHLO goes out.
+func TestStartTLSStripped(t *testing.T) {
+	t.Parallel()
+	after := make(chan string, 1)
+	cfg := relayAt(t, scripted(t, func(_ int, s *session) { s.greet("AUTH PLAIN"); after <- s.hear() }))
+	cfg.TLS, cfg.Username, cfg.Password = StartTLS, "shop", "secret"
+	got := sendError(t, newSender(t, cfg), envelope(1))
+	wantVerdict(t, got, mail.Retry, "tls", 0)
+	if line := <-after; line != "" {
+		t.Fatalf("after the stripped EHLO came %q", line)
+	}
+}
+
+func TestStartTLSFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve  func(*session)
+		reason string
+		code   int
+	}{
+		"refused":  {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("454 4.7.0 not now"); s.hang() }, "tls", 454},
+		"injected": {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("220 go", "250 sent in clear"); s.hang() }, "tls", 0},
+		"garbage":  {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("220 go"); s.hear(); s.say("no TLS here") }, "tls", 0},
+		"hang":     {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("220 go"); s.hang() }, "timeout", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) }))
+			cfg.TLS = StartTLS
+			cfg.Timeouts.Connect = quick
+			within(t, 10*quick, func() {
+				wantVerdict(t, sendError(t, newSender(t, cfg), envelope(1)), mail.Retry, c.reason, c.code)
+			})
+		})
+	}
+}
+
+func TestAuth(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cret-pass"
+	for name, c := range map[string]struct {
+		serve func(*session)
+		code  int
+	}{
+		"refused":    {func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("535 5.7.8 no"); s.hang() }, 535},
+		"later":      {func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("454 4.7.0 later"); s.hang() }, 454},
+		"no offer":   {func(s *session) { s.greet("SIZE"); s.hang() }, 0},
+		"unknown":    {func(s *session) { s.greet("AUTH XOAUTH2"); s.hang() }, 0},
+		"echoed":     {func(s *session) { s.greet("AUTH LOGIN"); s.echoLogin(secret) }, 535},
+		"challenged": {func(s *session) { s.greet("AUTH LOGIN"); s.hear(); s.say("334 Zm9v"); s.hear(); s.hang() }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) }))
+			cfg.Username, cfg.Password = "shop", secret
+			cfg.Timeouts.Command = quick
+			got := sendError(t, newSender(t, cfg), envelope(1))
+			if got.Reason != "auth" && name != "challenged" || got.Verdict != mail.Retry || got.Code != c.code {
+				t.Fatalf("got %s/%s/%d: %v", got.Verdict, got.Reason, got.Code, got)
+			}
+			noSecret(t, got.Error()+got.Reply, secret, "czNjcmV0LXBhc3M")
+		})
+	}
+}
+
+// echoLogin is a relay with a log of its own: it repeats what it was sent.
+func (s *session) echoLogin(secret string) {
+	s.hear()
+	s.say("334 UGFzc3dvcmQ6")
+	s.say("535 5.7.8 not "+secret+" nor "+s.hear(), "")
+	s.hang()
+}
+
+// TestPasswordNotInClear: not even when the configuration was made by hand.
+func TestPasswordNotInClear(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Host: "relay.example", Port: "25", TLS: None, Username: "shop", Password: "secret"}
+	if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), "in clear") {
+		t.Fatalf("got %v", err)
+	}
+	// A name that says loopback and a connection that is not: the last guard.
+	cfg.Host = "localhost"
+	s := newSender(t, cfg)
+	w := newWire(fakePeer{}, cfg.Timeouts)
+	if err := s.mayAuthenticate(w); err == nil {
+		t.Fatal("the password would go to 192.0.2.1")
+	}
+}
+
+type fakePeer struct{ net.Conn }
+
+func (fakePeer) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 25} }
+
+func TestCAFile(t *testing.T) {
+	t.Parallel()
+	cert, _ := certificate(t, "127.0.0.1")
+	sink := startSink(t, sinkOptions{cert: &cert})
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	var out bytes.Buffer
+	if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	send(t, newSender(t, mustParse(t, "smtp://"+sink.address+"?tls=starttls&ca_file="+file)), envelope(1))
+}
