@@ -8,3 +8,87 @@ SELECT * FROM sespan.customer_by_email(@email::text);
 -- Locks the customer's row until the end of the transaction. True if a row changed.
 -- name: CustomerActivate :one
 SELECT sespan.customer_activate(@customer_id::bigint)::boolean AS activated;
+
+-- name: CustomerBindingState :one
+SELECT sespan.customer_binding_state()::text AS state;
+
+-- name: CustomerBindingGet :one
+SELECT table_schema, table_name, columns FROM sespan.customer_binding;
+
+-- An empty schema name means: as this login's search path finds it.
+-- name: CustomerTableFind :one
+SELECT c.oid::bigint AS relation, n.nspname::text AS table_schema, c.relname::text AS table_name, c.relkind::text AS kind
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = @table_name::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND CASE WHEN @table_schema::text = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = @table_schema::text END;
+
+-- Tables to suggest when another name was given.
+-- name: CustomerTableList :many
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)::text AS qualified, c.relname::text AS table_name,
+    EXISTS (SELECT FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attname ~ 'e_?mail')::boolean AS has_email
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'sespan') AND n.nspname !~ '^pg_'
+ORDER BY 1 LIMIT 5000;
+
+-- The kind is integer, text, boolean, time or other; a domain counts as its base type.
+-- Unique: an index of this column alone that a foreign key may refer to.
+-- name: CustomerTableColumns :many
+SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod)::text AS type,
+    (CASE
+        WHEN b.typname IN ('int2', 'int4', 'int8') THEN 'integer'
+        WHEN b.typcategory = 'S' THEN 'text'
+        WHEN b.typname = 'bool' THEN 'boolean'
+        WHEN b.typname IN ('timestamptz', 'timestamp', 'date') THEN 'time'
+        ELSE 'other'
+    END)::text AS kind,
+    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))::boolean AS in_primary_key,
+    EXISTS (SELECT FROM pg_catalog.pg_index i
+            WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+                AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)::boolean AS is_unique
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0::oid), t.oid)
+WHERE a.attrelid = (@relation::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- Whether an index serves a look-up by address: on upper() or lower() of the column,
+-- or, where its type or collation compares without case, on the column itself.
+-- name: CustomerEmailIndexed :one
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = @email_column::text
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+    WHERE i.indrelid = (@relation::bigint)::oid AND i.indisvalid AND i.indpred IS NULL
+        AND (pg_catalog.pg_get_indexdef(i.indexrelid, 1, true) IN (
+                pg_catalog.format('upper(%I::text)', a.attname), pg_catalog.format('lower(%I::text)', a.attname),
+                pg_catalog.format('upper(%I)', a.attname), pg_catalog.format('lower(%I)', a.attname))
+            OR (i.indkey[0] = a.attnum AND (t.typname = 'citext' OR NOT l.collisdeterministic)))
+)::boolean AS indexed;
+
+-- name: CustomerQuote :one
+SELECT pg_catalog.format('%I.%I', @table_schema::text, @table_name::text)::text AS qualified;
+
+-- Locks nothing of the site.
+-- name: CustomerBind :one
+SELECT sespan.customer_bind((@relation::bigint)::oid, @columns::jsonb)::boolean AS changed;
+
+-- Locks sespan.otp and the bound table (ACCESS EXCLUSIVE) for a moment.
+-- name: CustomerUnbind :one
+SELECT sespan.customer_unbind()::boolean AS changed;
+
+-- Where the key is missing: SHARE ROW EXCLUSIVE on sespan.otp and the bound table for a moment.
+-- name: CustomerReference :one
+SELECT sespan.customer_reference((@relation::bigint)::oid, @key_column::text)::text AS state;
+
+-- Reads all codes while others read and write them.
+-- name: CustomerReferenceValidate :one
+SELECT sespan.customer_reference_validate()::bigint AS orphans;
+
+-- name: CustomerGrants :many
+SELECT g::text AS statement
+FROM sespan.customer_grants((@relation::bigint)::oid, @columns::jsonb, (@service::text)::name, (@owner::text)::name) AS g;

@@ -51,8 +51,14 @@ func fill(t testing.TB, address string) {
 		t.Fatalf("pgtest: %v", err)
 	}
 	conn := connect(t, address)
-	defer conn.Close(context.Background())
 	exec(t, conn, authUser)
+	// A template must have no connection.
+	if err := conn.Close(context.Background()); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	if _, err := postgres.BindCustomers(context.Background(), address, postgres.Binding{Table: "public.auth_user"}); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
 }
 
 func exists(t testing.TB, admin *pgx.Conn, name string) bool {

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
+	"slices"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
 
 	sespansql "sespan/sql"
@@ -17,41 +19,161 @@ const versionTable = "sespan.schema_version"
 type MigrateOptions struct {
 	// Down undoes this many migrations instead of going up.
 	Down int
-	// RolePrefix of the database roles; empty means "sespan_".
+	// RolePrefix of the database roles; empty means DefaultRolePrefix.
 	RolePrefix string
-	// NoRoles leaves roles and grants alone; MigrateResult.RolesSQL is for a DBA.
+	// NoRoles leaves roles and grants to a DBA: see MigrateResult.RolesSQL.
 	NoRoles bool
-	// Progress is told what happens, in one line each; may be nil.
+	// Progress is told what happens, a line at a time; may be nil.
 	Progress func(line string)
+	// Files are the migrations; nil means those of this program.
+	Files fs.FS
 }
 
 // MigrateResult tells what Migrate did.
 type MigrateResult struct {
-	From, To int
-	RolesSQL string
+	From, To int      // versions before and after
+	Applied  []string // file names in the order they ran
+	RolesSQL string   // with NoRoles: what a DBA has to run
 }
 
-// Migrate brings the schema of the database at url up or down.
+// MigrationStatus compares a database with this program.
+type MigrationStatus struct {
+	Current int      // version of the database; 0: nothing of ours
+	Latest  int      // version of this program
+	Pending []string // files that migrate up would run
+}
+
+// Migrate brings the schema of the database at url up or down. Two processes at
+// once are safe: the second waits and finds the work done. The url must lead to
+// the server itself, not to a transaction pooler.
 func Migrate(ctx context.Context, url string, o MigrateOptions) (MigrateResult, error) {
 	var r MigrateResult
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return r, fmt.Errorf("migrate: %w", hideDSN(err))
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS sespan"); err != nil {
-		return r, err
-	}
-	m, err := migrate.NewMigrator(ctx, conn, versionTable)
+	roles, err := RolesSQL(o.RolePrefix)
 	if err != nil {
 		return r, err
 	}
-	if err := m.LoadMigrations(sespansql.Migrations()); err != nil {
-		return r, err
+	err = withSchemaLock(ctx, url, o.Progress, func(s *schemaSession) error {
+		if err := s.ensureSchema(ctx); err != nil {
+			return err
+		}
+		if err := s.migrate(ctx, o, &r); err != nil || o.Down > 0 {
+			return err
+		}
+		if o.NoRoles {
+			r.RolesSQL = roles
+			return nil
+		}
+		return s.applyRoles(ctx, roles, cmp.Or(o.RolePrefix, DefaultRolePrefix))
+	})
+	if err != nil {
+		return r, fmt.Errorf("migrate: %w", err)
 	}
-	if err := m.Migrate(ctx); err != nil {
-		return r, err
+	return r, nil
+}
+
+// Status tells which migrations a database has; it changes nothing.
+func Status(ctx context.Context, url string) (MigrationStatus, error) {
+	names, err := migrate.FindMigrations(sespansql.Migrations())
+	if err != nil {
+		return MigrationStatus{}, fmt.Errorf("migrate: %w", err)
 	}
-	_, err = conn.Exec(ctx, sespansql.Roles)
-	return r, err
+	st := MigrationStatus{Latest: len(names)}
+	s, err := openSchemaSession(ctx, url, nil)
+	if err != nil {
+		return st, fmt.Errorf("migrate: %w", err)
+	}
+	defer s.conn.Close(context.WithoutCancel(ctx))
+	found, err := s.q.SchemaVersionTableExists(ctx, s.conn)
+	if err == nil && found {
+		var version int32
+		version, err = s.q.SchemaVersionGet(ctx, s.conn)
+		st.Current = int(version)
+	}
+	if err != nil {
+		return st, fmt.Errorf("migrate: %w", err)
+	}
+	st.Pending = names[min(st.Current, len(names)):]
+	return st, nil
+}
+
+func (s *schemaSession) ensureSchema(ctx context.Context) error {
+	owner, err := s.q.SchemaOwner(ctx, s.conn)
+	if err != nil || owner != "" {
+		return err
+	}
+	if err := s.q.SchemaCreate(ctx, s.conn); err != nil {
+		return fmt.Errorf("login %s may not create a schema; the owner of the database can run: GRANT CREATE ON DATABASE %q TO %q (%w)",
+			s.login, s.database, s.login, err)
+	}
+	return nil
+}
+
+func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *MigrateResult) error {
+	if err := s.actAsOwner(ctx); err != nil {
+		return err
+	}
+	m, err := s.migrator(ctx, o.Files)
+	if err != nil {
+		return err
+	}
+	m.OnStart = func(_ int32, name, direction, _ string) {
+		s.say("%s %s", direction, name)
+	}
+	from, err := m.GetCurrentVersion(ctx)
+	if err != nil {
+		return err
+	}
+	r.From, r.To = int(from), len(m.Migrations)
+	if r.From > len(m.Migrations) {
+		return fmt.Errorf("the database is at version %d, this program knows only %d: use a newer sespan", r.From, len(m.Migrations))
+	}
+	if o.Down > 0 {
+		r.To = max(0, r.From-o.Down)
+	}
+	err = s.retry(ctx, "migrate", func() error {
+		if err := s.dropInvalidIndexes(ctx); err != nil {
+			return err
+		}
+		return m.MigrateTo(ctx, int32(r.To))
+	})
+	if err != nil {
+		return err
+	}
+	r.Applied = between(m.Migrations, r.From, r.To)
+	return s.actAsLogin(ctx)
+}
+
+// between names the migrations that lead from one version to another.
+func between(all []*migrate.Migration, from, to int) []string {
+	var names []string
+	for _, m := range all[min(from, to):max(from, to)] {
+		names = append(names, m.Name)
+	}
+	if to < from {
+		slices.Reverse(names)
+	}
+	return names
+}
+
+func (s *schemaSession) migrator(ctx context.Context, files fs.FS) (*migrate.Migrator, error) {
+	if files == nil {
+		files = sespansql.Migrations()
+	}
+	m, err := migrate.NewMigrator(ctx, s.conn, versionTable)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.LoadMigrations(files)
+}
+
+func (s *schemaSession) dropInvalidIndexes(ctx context.Context) error {
+	found, err := s.q.SchemaHasFunction(ctx, s.conn, "sespan.schema_drop_invalid_indexes()")
+	if err != nil || !found {
+		return err
+	}
+	dropped, err := s.q.SchemaDropInvalidIndexes(ctx, s.conn)
+	if dropped > 0 {
+		s.say("dropped %d invalid index(es) of an interrupted migration", dropped)
+	}
+	return err
 }

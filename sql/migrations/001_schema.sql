@@ -8,13 +8,36 @@ CREATE TABLE IF NOT EXISTS sespan.schema_version (version int4 NOT NULL);
 COMMENT ON TABLE sespan.schema_version IS 'One row: the number of the last migration that was applied';
 COMMENT ON COLUMN sespan.schema_version.version IS 'Number of the last applied migration, 0 for none';
 
+-- An index whose CONCURRENTLY build was cut short stays behind, invalid; the
+-- migration that builds it runs again, so it has to go first. An invalid index of
+-- a partitioned table is no remnant: it waits for those of its partitions.
+CREATE FUNCTION sespan.schema_drop_invalid_indexes() RETURNS int
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    remnant regclass;
+    dropped int := 0;
+BEGIN
+    FOR remnant IN
+        SELECT c.oid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE c.relnamespace = 'sespan'::regnamespace AND c.relkind = 'i' AND NOT i.indisvalid
+    LOOP
+        EXECUTE format('DROP INDEX %s', remnant);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION sespan.schema_drop_invalid_indexes() IS
+    'Drops what interrupted CREATE INDEX CONCURRENTLY left behind; returns how many. Only for a migrator that holds the schema lock';
+
 -- One partition per UTC day. A day that has no partition yet goes to the default
 -- partition, so that inserts never fail; its rows move when their day is made.
 CREATE FUNCTION sespan.partition_ensure(parent regclass, days int) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    first_day date := (pg_catalog.clock_timestamp() AT TIME ZONE 'UTC')::date;
+    first_day date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
     made int := 0;
 BEGIN
     IF days NOT BETWEEN 0 AND 400 THEN
@@ -25,7 +48,7 @@ BEGIN
         RAISE EXCEPTION '% is not a partitioned table of schema sespan', parent USING ERRCODE = 'wrong_object_type';
     END IF;
     -- One maker per table at a time; the others find the work done.
-    PERFORM pg_catalog.pg_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, parent::oid::int);
+    PERFORM pg_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, parent::oid::int);
     FOR i IN 0..days LOOP
         IF sespan.partition_make(parent, first_day + i) THEN
             made := made + 1;
@@ -45,10 +68,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parent_name text := (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = parent);
-    child_name text := parent_name || '_' || pg_catalog.to_char(day, 'YYYYMMDD');
+    child_name text := parent_name || '_' || to_char(day, 'YYYYMMDD');
     lower_bound timestamptz := day::timestamp AT TIME ZONE 'UTC';
     upper_bound timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
-    child regclass := pg_catalog.to_regclass(pg_catalog.format('sespan.%I', child_name));
+    child regclass := to_regclass(format('sespan.%I', child_name));
     fallback regclass := (SELECT p.partdefid::regclass FROM pg_catalog.pg_partitioned_table p
                           WHERE p.partrelid = parent AND p.partdefid <> 0);
     key_column text := (SELECT a.attname FROM pg_catalog.pg_partitioned_table p
@@ -59,15 +82,15 @@ BEGIN
         RETURN false;
     END IF;
     IF child IS NULL THEN
-        EXECUTE pg_catalog.format('CREATE TABLE sespan.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)',
+        EXECUTE format('CREATE TABLE sespan.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)',
                                   child_name, parent);
     END IF;
     IF fallback IS NOT NULL THEN
-        EXECUTE pg_catalog.format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', fallback);
-        EXECUTE pg_catalog.format('WITH moved AS (DELETE FROM %s WHERE %I >= $1 AND %I < $2 RETURNING *) INSERT INTO sespan.%I SELECT * FROM moved',
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', fallback);
+        EXECUTE format('WITH moved AS (DELETE FROM %s WHERE %I >= $1 AND %I < $2 RETURNING *) INSERT INTO sespan.%I SELECT * FROM moved',
                                   fallback, key_column, key_column, child_name) USING lower_bound, upper_bound;
     END IF;
-    EXECUTE pg_catalog.format('ALTER TABLE %s ATTACH PARTITION sespan.%I FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION sespan.%I FOR VALUES FROM (%L) TO (%L)',
                               parent, child_name, lower_bound, upper_bound);
     RETURN true;
 END
@@ -79,3 +102,4 @@ COMMENT ON FUNCTION sespan.partition_make(regclass, date) IS
 
 DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
+DROP FUNCTION sespan.schema_drop_invalid_indexes();

@@ -1,36 +1,347 @@
--- The customer, as Sespan sees it: placeholders until bind-customers puts the
--- site's own table behind them.
+-- The customer: the site's own user table, as Sespan reads it.
+--
+-- bind-customers replaces the bodies of customer_by_id, customer_by_email,
+-- customer_all and customer_activate. They are strings that PostgreSQL reads when
+-- they run, so nothing here depends on the site's table: the site may alter,
+-- rename and drop its columns, and the binding is then stale until it is renewed.
 
--- Never read: it is the row type of the functions below, and what sqlc sees.
+CREATE TABLE sespan.customer_binding (
+    binding_id   smallint    PRIMARY KEY DEFAULT 1 CONSTRAINT customer_binding_is_single CHECK (binding_id = 1),
+    table_schema text        NOT NULL,
+    table_name   text        NOT NULL,
+    columns      jsonb       NOT NULL,
+    bound_at     timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE sespan.customer_binding IS 'At most one row: the table that bind-customers bound';
+COMMENT ON COLUMN sespan.customer_binding.binding_id IS 'Always 1';
+COMMENT ON COLUMN sespan.customer_binding.table_schema IS 'Schema of the bound table';
+COMMENT ON COLUMN sespan.customer_binding.table_name IS 'Name of the bound table';
+COMMENT ON COLUMN sespan.customer_binding.columns IS
+    'From our column names to their source: {"email": {"column": "email"}, "phone_number": {"schema": "public", "table": "profile", "column": "phone", "on": "user_id"}}; a name that is missing reads as NULL';
+COMMENT ON COLUMN sespan.customer_binding.bound_at IS 'When the binding was last changed';
+
+-- Never read: it is the row type of the functions below.
 CREATE VIEW sespan.customer_row AS
 SELECT NULL::bigint AS customer_id, NULL::text AS email, NULL::text AS phone_number, NULL::text AS username,
        NULL::boolean AS is_active, NULL::timestamptz AS date_joined, NULL::timestamptz AS updated_at
 WHERE false;
+COMMENT ON VIEW sespan.customer_row IS 'The row type of a customer; always empty';
+
+CREATE FUNCTION sespan.customer_unbound() RETURNS SETOF sespan.customer_row
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'no customer table is bound: run sespan bind-customers' USING ERRCODE = 'SP001';
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_unbound() IS 'Raises SP001; stands in for the customers until a table is bound';
 
 CREATE FUNCTION sespan.customer_by_id(customer_id bigint) RETURNS SETOF sespan.customer_row
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RAISE EXCEPTION 'no customer table is bound: run sespan bind-customers' USING ERRCODE = 'SP001';
-END
-$$;
+LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
+COMMENT ON FUNCTION sespan.customer_by_id(bigint) IS 'The customer with this key: one row or none. SP001 when no table is bound';
 
 CREATE FUNCTION sespan.customer_by_email(email text) RETURNS SETOF sespan.customer_row
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RAISE EXCEPTION 'no customer table is bound: run sespan bind-customers' USING ERRCODE = 'SP001';
-END
-$$;
+LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
+COMMENT ON FUNCTION sespan.customer_by_email(text) IS
+    'Customers with this address, whatever its case; two rows at most, which tells that it is not unique. SP001 when no table is bound';
+
+CREATE FUNCTION sespan.customer_all() RETURNS SETOF sespan.customer_row
+LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
+COMMENT ON FUNCTION sespan.customer_all() IS 'All customers, for the view; a filter does not use the table''s indexes';
 
 CREATE FUNCTION sespan.customer_activate(customer_id bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE AS 'BEGIN PERFORM sespan.customer_unbound(); RETURN false; END';
+COMMENT ON FUNCTION sespan.customer_activate(bigint) IS
+    'Sets is_active, and updated_at to now where it is bound; true if the customer was inactive before. SP001 when no table is bound';
+
+CREATE VIEW sespan.customer AS SELECT * FROM sespan.customer_all();
+COMMENT ON VIEW sespan.customer IS 'The customers for a person to look at; programs use customer_by_id and customer_by_email';
+
+-- What stands in the select list for one of our columns.
+CREATE FUNCTION sespan.customer_source(columns jsonb, name text, type text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN source IS NULL THEN pg_catalog.format('NULL::%s', type)
+        WHEN source ? 'table' THEN pg_catalog.format(
+            '(SELECT r.%I::%s FROM %I.%I AS r WHERE r.%I OPERATOR(pg_catalog.=) u.%I LIMIT 1)',
+            source ->> 'column', type, source ->> 'schema', source ->> 'table', source ->> 'on',
+            columns #>> '{customer_id,column}')
+        ELSE pg_catalog.format('u.%I::%s', source ->> 'column', type)
+    END
+    FROM (VALUES (columns -> name)) AS v (source)
+$$;
+COMMENT ON FUNCTION sespan.customer_source(jsonb, text, text) IS 'SQL text that reads one of our columns from the bound table';
+
+-- How an address is compared. Both cases must agree: upper() alone takes the
+-- dotless i for an i, lower() alone the Kelvin sign for a k; and an index on
+-- either of them serves.
+CREATE FUNCTION sespan.customer_match(relation oid, email_column text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN t.typname = 'citext' THEN format('u.%1$I OPERATOR(%2$I.=) $1::%2$I.citext', a.attname, n.nspname)
+        WHEN NOT c.collisdeterministic THEN format(
+            'u.%1$I::pg_catalog.text OPERATOR(pg_catalog.=) $1'
+            ' AND pg_catalog.lower(u.%1$I::pg_catalog.text COLLATE pg_catalog."default") OPERATOR(pg_catalog.=) pg_catalog.lower($1 COLLATE pg_catalog."default")', a.attname)
+        ELSE format(
+            'pg_catalog.upper(u.%1$I::pg_catalog.text) OPERATOR(pg_catalog.=) pg_catalog.upper($1)'
+            ' AND pg_catalog.lower(u.%1$I::pg_catalog.text) OPERATOR(pg_catalog.=) pg_catalog.lower($1)', a.attname)
+    END
+    FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    JOIN pg_namespace n ON n.oid = t.typnamespace
+    LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = relation AND a.attname = email_column AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION sespan.customer_match(oid, text) IS 'SQL text that compares the bound e-mail column with $1';
+
+-- Replaces a function unless it is as wanted already, and tells whether it did.
+CREATE FUNCTION sespan.customer_function(signature text, declaration text, body text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET check_function_bodies = off AS $$
 BEGIN
-    RAISE EXCEPTION 'no customer table is bound: run sespan bind-customers' USING ERRCODE = 'SP001';
+    IF EXISTS (SELECT FROM pg_proc p WHERE p.oid = ('sespan.' || signature)::regprocedure AND p.prosrc = body) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE OR REPLACE FUNCTION sespan.%s AS %L', declaration, body);
+    RETURN true;
 END
 $$;
+COMMENT ON FUNCTION sespan.customer_function(text, text, text) IS 'Replaces the body of a customer function, if it differs; true if it did';
+
+CREATE FUNCTION sespan.customer_bodies(by_id text, by_email text, every text, activate text) RETURNS boolean
+LANGUAGE sql VOLATILE AS $$
+    SELECT pg_catalog.bool_or(changed) FROM (VALUES
+        (sespan.customer_function('customer_by_id(bigint)',
+            'customer_by_id(customer_id bigint) RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', by_id)),
+        (sespan.customer_function('customer_by_email(text)',
+            'customer_by_email(email text) RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', by_email)),
+        (sespan.customer_function('customer_all()',
+            'customer_all() RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', every)),
+        (sespan.customer_function('customer_activate(bigint)',
+            'customer_activate(customer_id bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE', activate))
+    ) AS f (changed)
+$$;
+COMMENT ON FUNCTION sespan.customer_bodies(text, text, text, text) IS 'Replaces the bodies of the four customer functions; true if any differed';
+
+-- The key is compared in its own type (integer with bigint is one operator
+-- family), so its index serves; a cast on the column would hide it.
+CREATE FUNCTION sespan.customer_bind(relation oid, columns jsonb) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    schema_name text;
+    relation_name text;
+    key_name text := columns #>> '{customer_id,column}';
+    select_all text;
+    stamp text := '';
+    activate text := 'BEGIN RETURN false; END';
+    remembered boolean;
+BEGIN
+    SELECT n.nspname, c.relname INTO STRICT schema_name, relation_name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    select_all := format('SELECT %s, %s, %s, %s, %s, %s, %s FROM %I.%I AS u',
+        sespan.customer_source(columns, 'customer_id', 'pg_catalog.int8'), sespan.customer_source(columns, 'email', 'pg_catalog.text'),
+        sespan.customer_source(columns, 'phone_number', 'pg_catalog.text'), sespan.customer_source(columns, 'username', 'pg_catalog.text'),
+        sespan.customer_source(columns, 'is_active', 'pg_catalog.bool'), sespan.customer_source(columns, 'date_joined', 'pg_catalog.timestamptz'),
+        sespan.customer_source(columns, 'updated_at', 'pg_catalog.timestamptz'), schema_name, relation_name);
+    IF columns ? 'is_active' AND NOT columns -> 'is_active' ? 'table' THEN
+        IF columns ? 'updated_at' AND NOT columns -> 'updated_at' ? 'table' THEN
+            stamp := format(', %I = pg_catalog.now()', columns #>> '{updated_at,column}');
+        END IF;
+        activate := format('BEGIN UPDATE %I.%I AS u SET %I = true%s WHERE u.%I OPERATOR(pg_catalog.=) $1 AND NOT u.%I; RETURN FOUND; END',
+            schema_name, relation_name, columns #>> '{is_active,column}', stamp, key_name, columns #>> '{is_active,column}');
+    END IF;
+    INSERT INTO sespan.customer_binding AS b (table_schema, table_name, columns)
+    VALUES (schema_name, relation_name, customer_bind.columns)
+    ON CONFLICT (binding_id) DO UPDATE
+    SET table_schema = EXCLUDED.table_schema, table_name = EXCLUDED.table_name, columns = EXCLUDED.columns, bound_at = now()
+    WHERE (b.table_schema, b.table_name, b.columns) IS DISTINCT FROM (EXCLUDED.table_schema, EXCLUDED.table_name, EXCLUDED.columns);
+    remembered := FOUND;
+    RETURN sespan.customer_bodies(
+        format('%s WHERE u.%I OPERATOR(pg_catalog.=) $1', select_all, key_name),
+        format('%s WHERE %s LIMIT 2', select_all, sespan.customer_match(relation, columns #>> '{email,column}')),
+        select_all, activate) OR remembered;
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_bind(oid, jsonb) IS
+    'Binds a table: writes the bodies of the customer functions and remembers the columns (see customer_binding.columns); true if anything changed';
+
+CREATE FUNCTION sespan.customer_unbind() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'otp_customer_id_fkey' AND conrelid = to_regclass('sespan.otp')) THEN
+        ALTER TABLE sespan.otp DROP CONSTRAINT otp_customer_id_fkey;
+    END IF;
+    DELETE FROM sespan.customer_binding;
+    RETURN sespan.customer_bodies('SELECT * FROM sespan.customer_unbound()', 'SELECT * FROM sespan.customer_unbound()',
+        'SELECT * FROM sespan.customer_unbound()', 'BEGIN PERFORM sespan.customer_unbound(); RETURN false; END');
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_unbind() IS
+    'Ends the binding and drops the foreign key of the codes; true if a table was bound. Takes ACCESS EXCLUSIVE on sespan.otp and the bound table for a moment';
+
+-- The foreign key of the codes comes in two steps, so that the site's table is
+-- locked against writers only for a moment and never while rows are compared.
+CREATE FUNCTION sespan.customer_reference(relation oid, key_name text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    codes oid := to_regclass('sespan.otp');
+    target oid;
+    valid boolean;
+BEGIN
+    IF codes IS NULL OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = codes AND attname = 'customer_id' AND NOT attisdropped) THEN
+        RETURN 'none';
+    END IF;
+    SELECT confrelid, convalidated INTO target, valid FROM pg_constraint WHERE conrelid = codes AND conname = 'otp_customer_id_fkey';
+    IF target = relation THEN
+        RETURN CASE WHEN valid THEN 'valid' ELSE 'added' END;
+    END IF;
+    IF target IS NOT NULL THEN
+        ALTER TABLE sespan.otp DROP CONSTRAINT otp_customer_id_fkey;
+    END IF;
+    EXECUTE (SELECT format('ALTER TABLE sespan.otp ADD CONSTRAINT otp_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES %I.%I (%I) ON DELETE CASCADE NOT VALID',
+                           n.nspname, c.relname, key_name)
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
+    RETURN 'added';
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_reference(oid, text) IS
+    'Adds the foreign key of the codes, not yet validated; none (no codes yet), added, or valid (it was there, nothing was locked)';
+
+-- Codes of customers who are gone would have gone with them: they are deleted
+-- where they stand in the way. Returns how many.
+CREATE FUNCTION sespan.customer_reference_validate() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    orphans bigint := 0;
+BEGIN
+    BEGIN
+        ALTER TABLE sespan.otp VALIDATE CONSTRAINT otp_customer_id_fkey;
+    EXCEPTION WHEN foreign_key_violation THEN
+        DELETE FROM sespan.otp AS o
+        WHERE o.customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM sespan.customer_by_id(o.customer_id));
+        GET DIAGNOSTICS orphans = ROW_COUNT;
+        ALTER TABLE sespan.otp VALIDATE CONSTRAINT otp_customer_id_fkey;
+    END;
+    RETURN orphans;
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_reference_validate() IS
+    'Validates the foreign key of the codes after deleting codes of customers that no longer exist; returns how many those were. Takes SHARE UPDATE EXCLUSIVE on sespan.otp and ROW SHARE on the bound table';
+
+-- The columns of the site that a binding uses, and for what.
+CREATE FUNCTION sespan.customer_columns(table_schema text, table_name text, columns jsonb)
+RETURNS TABLE (name text, site_schema text, site_table text, site_column text)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT c.key, COALESCE(c.value ->> 'schema', table_schema), COALESCE(c.value ->> 'table', table_name), s.site_column
+    FROM pg_catalog.jsonb_each(columns) AS c
+    CROSS JOIN LATERAL (VALUES (c.value ->> 'column'), (c.value ->> 'on')) AS s (site_column)
+    WHERE s.site_column IS NOT NULL
+$$;
+COMMENT ON FUNCTION sespan.customer_columns(text, text, jsonb) IS 'One row for each column of the site that a binding reads';
+
+CREATE FUNCTION sespan.customer_grants(relation oid, columns jsonb, service name, owner name) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH used AS (
+        SELECT DISTINCT t.oid, n.oid AS namespace, n.nspname, t.relname, a.attnum, a.attname, c.name, t.oid = relation AS is_bound
+        FROM pg_class b
+        JOIN pg_namespace bn ON bn.oid = b.relnamespace
+        CROSS JOIN LATERAL sespan.customer_columns(bn.nspname, b.relname, customer_grants.columns) AS c
+        JOIN pg_namespace n ON n.nspname = c.site_schema
+        JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = c.site_table
+        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.site_column
+        WHERE b.oid = relation
+    ), needed AS (
+        SELECT oid, nspname, relname, attname, attnum, 'SELECT' AS privilege, service AS grantee FROM used
+        UNION
+        SELECT oid, nspname, relname, attname, attnum, 'UPDATE', service FROM used WHERE is_bound AND name IN ('is_active', 'updated_at')
+        UNION
+        SELECT oid, nspname, relname, attname, attnum, 'REFERENCES', owner FROM used WHERE is_bound AND name = 'customer_id'
+    ), surplus AS (
+        SELECT u.nspname, u.relname, a.attname, a.attnum, x.privilege_type
+        FROM (SELECT DISTINCT oid, nspname, relname FROM used) AS u
+        JOIN pg_attribute a ON a.attrelid = u.oid AND NOT a.attisdropped
+        CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+        JOIN pg_roles r ON r.oid = x.grantee AND r.rolname = service
+        WHERE (u.oid, a.attnum, x.privilege_type) NOT IN (SELECT oid, attnum, privilege FROM needed WHERE grantee = service)
+    )
+    SELECT format('GRANT USAGE ON SCHEMA %I TO %I;', u.nspname, r.grantee)
+    FROM (SELECT DISTINCT namespace, nspname FROM used) AS u CROSS JOIN (VALUES (service), (owner)) AS r (grantee)
+    WHERE NOT has_schema_privilege(r.grantee, u.namespace, 'USAGE')
+    UNION ALL
+    SELECT format('GRANT %s (%s) ON %I.%I TO %I;', privilege, string_agg(format('%I', attname), ', ' ORDER BY attnum), nspname, relname, grantee)
+    FROM needed WHERE NOT has_column_privilege(grantee, oid, attname, privilege) GROUP BY privilege, nspname, relname, grantee
+    UNION ALL
+    SELECT format('REVOKE %s (%s) ON %I.%I FROM %I;', privilege_type, string_agg(format('%I', attname), ', ' ORDER BY attnum), nspname, relname, service)
+    FROM surplus GROUP BY privilege_type, nspname, relname
+$$;
+COMMENT ON FUNCTION sespan.customer_grants(oid, jsonb, name, name) IS
+    'What the owner of the bound tables has to run: the GRANTs that are missing for a binding, and REVOKEs of column rights that it does not need';
+
+CREATE FUNCTION sespan.customer_binding_state() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bound sespan.customer_binding;
+    relation oid;
+    missing text;
+BEGIN
+    SELECT * INTO bound FROM sespan.customer_binding;
+    IF NOT FOUND THEN
+        RETURN 'unbound: no customer table is bound';
+    END IF;
+    SELECT c.oid INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = bound.table_schema AND c.relname = bound.table_name;
+    IF relation IS NULL THEN
+        RETURN format('stale: table %I.%I does not exist', bound.table_schema, bound.table_name);
+    END IF;
+    SELECT string_agg(DISTINCT format('%I.%I.%I', c.site_schema, c.site_table, c.site_column), ', ') INTO missing
+    FROM sespan.customer_columns(bound.table_schema, bound.table_name, bound.columns) AS c
+    WHERE NOT EXISTS (
+        SELECT FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+        WHERE n.nspname = c.site_schema AND t.relname = c.site_table AND a.attname = c.site_column AND NOT a.attisdropped);
+    IF missing IS NOT NULL THEN
+        RETURN format('stale: column %s does not exist', missing);
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = relation AND attname = bound.columns #>> '{customer_id,column}'
+        AND atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)) THEN
+        RETURN format('stale: column %I of %I.%I is no integer any more', bound.columns #>> '{customer_id,column}', bound.table_schema, bound.table_name);
+    END IF;
+    SELECT string_agg(DISTINCT format('%I.%I.%I', c.site_schema, c.site_table, c.site_column), ', ') INTO missing
+    FROM sespan.customer_columns(bound.table_schema, bound.table_name, bound.columns) AS c
+    JOIN pg_namespace n ON n.nspname = c.site_schema
+    JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = c.site_table
+    WHERE NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_column_privilege(t.oid, c.site_column, 'SELECT')
+        OR (t.oid = relation AND c.name IN ('is_active', 'updated_at') AND NOT has_column_privilege(t.oid, c.site_column, 'UPDATE'));
+    IF missing IS NOT NULL THEN
+        RETURN format('refused: %s may not use %s', current_user, missing);
+    END IF;
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('sespan.otp') AND attname = 'customer_id')
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('sespan.otp')
+                        AND conname = 'otp_customer_id_fkey' AND confrelid = relation AND convalidated) THEN
+        RETURN 'bound: the foreign key otp_customer_id_fkey is missing or not validated';
+    END IF;
+    RETURN 'bound';
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_binding_state() IS
+    'unbound, stale, refused (the current user lacks a right) or bound; after a colon why. All but bound need sespan bind-customers';
 
 ---- create above / drop below ----
 
+DROP FUNCTION sespan.customer_binding_state();
+DROP FUNCTION sespan.customer_grants(oid, jsonb, name, name);
+DROP FUNCTION sespan.customer_columns(text, text, jsonb);
+DROP FUNCTION sespan.customer_reference_validate();
+DROP FUNCTION sespan.customer_reference(oid, text);
+DROP FUNCTION sespan.customer_unbind();
+DROP FUNCTION sespan.customer_bind(oid, jsonb);
+DROP FUNCTION sespan.customer_bodies(text, text, text, text);
+DROP FUNCTION sespan.customer_function(text, text, text);
+DROP FUNCTION sespan.customer_match(oid, text);
+DROP FUNCTION sespan.customer_source(jsonb, text, text);
+DROP VIEW sespan.customer;
 DROP FUNCTION sespan.customer_activate(bigint);
+DROP FUNCTION sespan.customer_all();
 DROP FUNCTION sespan.customer_by_email(text);
 DROP FUNCTION sespan.customer_by_id(bigint);
+DROP FUNCTION sespan.customer_unbound();
 DROP VIEW sespan.customer_row;
+DROP TABLE sespan.customer_binding;

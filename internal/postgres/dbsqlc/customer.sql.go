@@ -21,6 +21,46 @@ func (q *Queries) CustomerActivate(ctx context.Context, db DBTX, customerID int6
 	return activated, err
 }
 
+const customerBind = `-- name: CustomerBind :one
+SELECT sespan.customer_bind(($1::bigint)::oid, $2::jsonb)::boolean AS changed
+`
+
+// Locks nothing of the site.
+func (q *Queries) CustomerBind(ctx context.Context, db DBTX, relation int64, columns []byte) (bool, error) {
+	row := db.QueryRow(ctx, customerBind, relation, columns)
+	var changed bool
+	err := row.Scan(&changed)
+	return changed, err
+}
+
+const customerBindingGet = `-- name: CustomerBindingGet :one
+SELECT table_schema, table_name, columns FROM sespan.customer_binding
+`
+
+type CustomerBindingGetRow struct {
+	TableSchema string
+	TableName   string
+	Columns     []byte
+}
+
+func (q *Queries) CustomerBindingGet(ctx context.Context, db DBTX) (CustomerBindingGetRow, error) {
+	row := db.QueryRow(ctx, customerBindingGet)
+	var i CustomerBindingGetRow
+	err := row.Scan(&i.TableSchema, &i.TableName, &i.Columns)
+	return i, err
+}
+
+const customerBindingState = `-- name: CustomerBindingState :one
+SELECT sespan.customer_binding_state()::text AS state
+`
+
+func (q *Queries) CustomerBindingState(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, customerBindingState)
+	var state string
+	err := row.Scan(&state)
+	return state, err
+}
+
 const customerByEmail = `-- name: CustomerByEmail :many
 SELECT customer_id, email, phone_number, username, is_active, date_joined, updated_at FROM sespan.customer_by_email($1::text)
 `
@@ -71,4 +111,233 @@ func (q *Queries) CustomerByID(ctx context.Context, db DBTX, customerID int64) (
 		&i.UpdatedAt,
 	)
 	return i, err
+}
+
+const customerEmailIndexed = `-- name: CustomerEmailIndexed :one
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = $1::text
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+    WHERE i.indrelid = ($2::bigint)::oid AND i.indisvalid AND i.indpred IS NULL
+        AND (pg_catalog.pg_get_indexdef(i.indexrelid, 1, true) IN (
+                pg_catalog.format('upper(%I::text)', a.attname), pg_catalog.format('lower(%I::text)', a.attname),
+                pg_catalog.format('upper(%I)', a.attname), pg_catalog.format('lower(%I)', a.attname))
+            OR (i.indkey[0] = a.attnum AND (t.typname = 'citext' OR NOT l.collisdeterministic)))
+)::boolean AS indexed
+`
+
+// Whether an index serves a look-up by address: on upper() or lower() of the column,
+// or, where its type or collation compares without case, on the column itself.
+func (q *Queries) CustomerEmailIndexed(ctx context.Context, db DBTX, emailColumn string, relation int64) (bool, error) {
+	row := db.QueryRow(ctx, customerEmailIndexed, emailColumn, relation)
+	var indexed bool
+	err := row.Scan(&indexed)
+	return indexed, err
+}
+
+const customerGrants = `-- name: CustomerGrants :many
+SELECT g::text AS statement
+FROM sespan.customer_grants(($1::bigint)::oid, $2::jsonb, ($3::text)::name, ($4::text)::name) AS g
+`
+
+type CustomerGrantsParams struct {
+	Relation int64
+	Columns  []byte
+	Service  string
+	Owner    string
+}
+
+func (q *Queries) CustomerGrants(ctx context.Context, db DBTX, arg *CustomerGrantsParams) ([]string, error) {
+	rows, err := db.Query(ctx, customerGrants,
+		arg.Relation,
+		arg.Columns,
+		arg.Service,
+		arg.Owner,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			return nil, err
+		}
+		items = append(items, statement)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const customerQuote = `-- name: CustomerQuote :one
+SELECT pg_catalog.format('%I.%I', $1::text, $2::text)::text AS qualified
+`
+
+func (q *Queries) CustomerQuote(ctx context.Context, db DBTX, tableSchema string, tableName string) (string, error) {
+	row := db.QueryRow(ctx, customerQuote, tableSchema, tableName)
+	var qualified string
+	err := row.Scan(&qualified)
+	return qualified, err
+}
+
+const customerReference = `-- name: CustomerReference :one
+SELECT sespan.customer_reference(($1::bigint)::oid, $2::text)::text AS state
+`
+
+// Where the key is missing: SHARE ROW EXCLUSIVE on sespan.otp and the bound table for a moment.
+func (q *Queries) CustomerReference(ctx context.Context, db DBTX, relation int64, keyColumn string) (string, error) {
+	row := db.QueryRow(ctx, customerReference, relation, keyColumn)
+	var state string
+	err := row.Scan(&state)
+	return state, err
+}
+
+const customerReferenceValidate = `-- name: CustomerReferenceValidate :one
+SELECT sespan.customer_reference_validate()::bigint AS orphans
+`
+
+// Reads all codes while others read and write them.
+func (q *Queries) CustomerReferenceValidate(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, customerReferenceValidate)
+	var orphans int64
+	err := row.Scan(&orphans)
+	return orphans, err
+}
+
+const customerTableColumns = `-- name: CustomerTableColumns :many
+SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod)::text AS type,
+    (CASE
+        WHEN b.typname IN ('int2', 'int4', 'int8') THEN 'integer'
+        WHEN b.typcategory = 'S' THEN 'text'
+        WHEN b.typname = 'bool' THEN 'boolean'
+        WHEN b.typname IN ('timestamptz', 'timestamp', 'date') THEN 'time'
+        ELSE 'other'
+    END)::text AS kind,
+    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))::boolean AS in_primary_key,
+    EXISTS (SELECT FROM pg_catalog.pg_index i
+            WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+                AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)::boolean AS is_unique
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0::oid), t.oid)
+WHERE a.attrelid = ($1::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+`
+
+type CustomerTableColumnsRow struct {
+	Name         string
+	Type         string
+	Kind         string
+	InPrimaryKey bool
+	IsUnique     bool
+}
+
+// The kind is integer, text, boolean, time or other; a domain counts as its base type.
+// Unique: an index of this column alone that a foreign key may refer to.
+func (q *Queries) CustomerTableColumns(ctx context.Context, db DBTX, relation int64) ([]CustomerTableColumnsRow, error) {
+	rows, err := db.Query(ctx, customerTableColumns, relation)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CustomerTableColumnsRow
+	for rows.Next() {
+		var i CustomerTableColumnsRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Type,
+			&i.Kind,
+			&i.InPrimaryKey,
+			&i.IsUnique,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const customerTableFind = `-- name: CustomerTableFind :one
+SELECT c.oid::bigint AS relation, n.nspname::text AS table_schema, c.relname::text AS table_name, c.relkind::text AS kind
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND CASE WHEN $2::text = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2::text END
+`
+
+type CustomerTableFindRow struct {
+	Relation    int64
+	TableSchema string
+	TableName   string
+	Kind        string
+}
+
+// An empty schema name means: as this login's search path finds it.
+func (q *Queries) CustomerTableFind(ctx context.Context, db DBTX, tableName string, tableSchema string) (CustomerTableFindRow, error) {
+	row := db.QueryRow(ctx, customerTableFind, tableName, tableSchema)
+	var i CustomerTableFindRow
+	err := row.Scan(
+		&i.Relation,
+		&i.TableSchema,
+		&i.TableName,
+		&i.Kind,
+	)
+	return i, err
+}
+
+const customerTableList = `-- name: CustomerTableList :many
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)::text AS qualified, c.relname::text AS table_name,
+    EXISTS (SELECT FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attname ~ 'e_?mail')::boolean AS has_email
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'sespan') AND n.nspname !~ '^pg_'
+ORDER BY 1 LIMIT 5000
+`
+
+type CustomerTableListRow struct {
+	Qualified string
+	TableName string
+	HasEmail  bool
+}
+
+// Tables to suggest when another name was given.
+func (q *Queries) CustomerTableList(ctx context.Context, db DBTX) ([]CustomerTableListRow, error) {
+	rows, err := db.Query(ctx, customerTableList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CustomerTableListRow
+	for rows.Next() {
+		var i CustomerTableListRow
+		if err := rows.Scan(&i.Qualified, &i.TableName, &i.HasEmail); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const customerUnbind = `-- name: CustomerUnbind :one
+SELECT sespan.customer_unbind()::boolean AS changed
+`
+
+// Locks sespan.otp and the bound table (ACCESS EXCLUSIVE) for a moment.
+func (q *Queries) CustomerUnbind(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, customerUnbind)
+	var changed bool
+	err := row.Scan(&changed)
+	return changed, err
 }

@@ -12,6 +12,26 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// Service keys (Authorization: Bearer sk_<key_id>_<secret>); rows stay after a revoke
+type SespanApiKey struct {
+	// The public part of the key; stands in logs
+	KeyID string
+	// SHA-256 of the 43 characters of the secret
+	SecretHash []byte
+	// service, report, dashboard or admin
+	Role string
+	// Who uses the key, for people
+	Name string
+	// When the key was made
+	CreatedAt time.Time
+	// From when the key is refused; NULL for never
+	ExpiresAt *time.Time
+	// When the key was revoked; it is refused within seconds of that; NULL for not
+	RevokedAt *time.Time
+	// Latest known use, written at most once a minute; NULL for never
+	LastUsedAt *time.Time
+}
+
 // One row per answered call, secrets redacted; a partition per UTC day of time_requested
 type SespanApiLog struct {
 	// Number of the row; gaps are normal, order is only roughly that of time
@@ -135,8 +155,390 @@ type SespanCustomerRow struct {
 	UpdatedAt   *time.Time
 }
 
+// One row per UTC day: the commitment to the seed that decides the draws of that day
+type SespanDrawEpoch struct {
+	// The UTC day by the clock of this database
+	DrawEpoch pgtype.Date
+	// The 32 bytes of the seed, AES-256-GCM under a key of SESPAN_SECRET_KEYS: neither a reader nor a backup can foretell draws
+	SealedSeed []byte
+	// SHA-256 of the seed, fixed before the day begins
+	SeedHash []byte
+	// Hash of the set of tiers, fixed before the day begins
+	TierSetHash []byte
+	// The seed in clear, after the day
+	Seed []byte
+	// When the seed was made
+	CreatedAt time.Time
+	// When the seed was published
+	RevealedAt *time.Time
+}
+
+// Mails that can not be delivered, with the reason and whether the body is still there for a retry
+type SespanMailDead struct {
+	QueueID    int64
+	MessageID  int64
+	CreatedAt  time.Time
+	FinishedAt time.Time
+	Recipient  string
+	Category   *string
+	Subject    *string
+	Attempts   int16
+	Reason     *string
+	Code       *int16
+	Reply      *string
+	BodyKept   *bool
+}
+
+// Keys under which a mail was enqueued; unpartitioned, so that a key is unique for its whole life
+type SespanMailIdempotency struct {
+	// The caller's key, 1 to 200 characters
+	IdempotencyKey string
+	// The message it stands for
+	MessageID int64
+	// created_at of the message
+	CreatedAt time.Time
+	// SHA-256 of recipients and content: the same key with another mail is refused
+	Fingerprint []byte
+	// When the key may be used anew
+	ExpiresAt time.Time
+}
+
+// Content of a mail and the sum of its recipients' states; one partition per UTC day of created_at
+type SespanMailMessage struct {
+	// Identity, answered by mail_enqueue
+	MessageID int64
+	// Start of the enqueuing transaction; the partition key
+	CreatedAt time.Time
+	// Free label of the site, such as order or newsletter
+	Category *string
+	// From mailbox; NULL means the service's own address
+	Sender *string
+	// Reply-To mailbox
+	ReplyTo *string
+	// To header, RFC 5322 mailboxes
+	ToAddresses []string
+	// Cc header; Bcc recipients stand only in the queue and the outcomes
+	CcAddresses []string
+	// Subject, never holds a code
+	Subject string
+	// Text part; NULL after wiping
+	BodyText *string
+	// HTML part; NULL after wiping
+	BodyHtml *string
+	// Extra headers, name to value
+	Headers []byte
+	// [{filename, content_type, content (base64), content_id}]; NULL after wiping
+	Attachments []byte
+	// A whole MIME message instead of the parts; NULL after wiping
+	Raw []byte
+	// Encrypted {"text", "html"}; NULL as soon as every recipient is in a final state
+	Sealed []byte
+	// Not before; NULL is at once
+	SendAt *time.Time
+	// Not after: a mail that is later is not sent
+	ExpiresAt *time.Time
+	// Bytes of all parts as stored; bounds the worker's memory
+	SizeBytes int32
+	// 0 (first) to 9 (last)
+	Priority int16
+	// Number of envelope recipients
+	Recipients int16
+	// Recipients that still have a row in mail_queue
+	Pending int16
+	// Recipients whose mail a server took
+	Sent int16
+	// Recipients whose mail is dead
+	Dead int16
+	// After a lost answer: retry (may arrive twice) or hold (a person decides)
+	OnUnknown string
+	// Keep the body after the final state; a sealed body is wiped all the same
+	RetainBody bool
+	// When the last recipient reached a final state
+	FinishedAt *time.Time
+	// When the body of a finished message with dead recipients is wiped
+	WipeAt *time.Time
+	// When the body was wiped
+	WipedAt *time.Time
+}
+
+type SespanMailMessageDefault struct {
+	// Identity, answered by mail_enqueue
+	MessageID int64
+	// Start of the enqueuing transaction; the partition key
+	CreatedAt time.Time
+	// Free label of the site, such as order or newsletter
+	Category *string
+	// From mailbox; NULL means the service's own address
+	Sender *string
+	// Reply-To mailbox
+	ReplyTo *string
+	// To header, RFC 5322 mailboxes
+	ToAddresses []string
+	// Cc header; Bcc recipients stand only in the queue and the outcomes
+	CcAddresses []string
+	// Subject, never holds a code
+	Subject string
+	// Text part; NULL after wiping
+	BodyText *string
+	// HTML part; NULL after wiping
+	BodyHtml *string
+	// Extra headers, name to value
+	Headers []byte
+	// [{filename, content_type, content (base64), content_id}]; NULL after wiping
+	Attachments []byte
+	// A whole MIME message instead of the parts; NULL after wiping
+	Raw []byte
+	// Encrypted {"text", "html"}; NULL as soon as every recipient is in a final state
+	Sealed []byte
+	// Not before; NULL is at once
+	SendAt *time.Time
+	// Not after: a mail that is later is not sent
+	ExpiresAt *time.Time
+	// Bytes of all parts as stored; bounds the worker's memory
+	SizeBytes int32
+	// 0 (first) to 9 (last)
+	Priority int16
+	// Number of envelope recipients
+	Recipients int16
+	// Recipients that still have a row in mail_queue
+	Pending int16
+	// Recipients whose mail a server took
+	Sent int16
+	// Recipients whose mail is dead
+	Dead int16
+	// After a lost answer: retry (may arrive twice) or hold (a person decides)
+	OnUnknown string
+	// Keep the body after the final state; a sealed body is wiped all the same
+	RetainBody bool
+	// When the last recipient reached a final state
+	FinishedAt *time.Time
+	// When the body of a finished message with dead recipients is wiped
+	WipeAt *time.Time
+	// When the body was wiped
+	WipedAt *time.Time
+}
+
+// Final state per envelope recipient; lives and goes with the day of its message
+type SespanMailOutcome struct {
+	// queue_id of the hot row that it replaces
+	QueueID int64
+	// The message
+	MessageID int64
+	// created_at of the message; the partition key
+	CreatedAt time.Time
+	// When the final state was reached
+	FinishedAt time.Time
+	// sent dead expired suppressed cancelled
+	State string
+	// Tries that it took
+	Attempts int16
+	// Last SMTP code
+	Code *int16
+	// Bare address of the envelope
+	Recipient string
+	// Why it is not sent, from a closed list; NULL for sent
+	Reason *string
+	// The server's last words, for sent usually with its queue id
+	Reply *string
+	// host:port of the server that took the mail
+	Relay *string
+}
+
+type SespanMailOutcomeDefault struct {
+	// queue_id of the hot row that it replaces
+	QueueID int64
+	// The message
+	MessageID int64
+	// created_at of the message; the partition key
+	CreatedAt time.Time
+	// When the final state was reached
+	FinishedAt time.Time
+	// sent dead expired suppressed cancelled
+	State string
+	// Tries that it took
+	Attempts int16
+	// Last SMTP code
+	Code *int16
+	// Bare address of the envelope
+	Recipient string
+	// Why it is not sent, from a closed list; NULL for sent
+	Reason *string
+	// The server's last words, for sent usually with its queue id
+	Reply *string
+	// host:port of the server that took the mail
+	Relay *string
+}
+
+// Hot rows: one per envelope recipient that is not in a final state; deleted when its outcome is written
+type SespanMailQueue struct {
+	// message_id * 1024 + position of the recipient, so a message's rows are found without another index
+	QueueID int64
+	// The message; no foreign key, a referenced partition could not be dropped
+	MessageID int64
+	// created_at of the message: the partition where its content is
+	CreatedAt time.Time
+	// Not before; of a scheduled row or the next try
+	DueAt time.Time
+	// Until when the worker that claimed the row may send it
+	LeasedUntil *time.Time
+	// Fence: a result is only written by whoever holds this token
+	LeaseToken *int64
+	// Not after
+	ExpiresAt *time.Time
+	// When the last try ended
+	TriedAt *time.Time
+	// size_bytes of the message
+	SizeBytes int32
+	// 0 (first) to 9 (last)
+	Priority int16
+	// Tries that ended with an answer or an error
+	Attempts int16
+	// Times that a worker vanished while it held the row
+	Lapses int16
+	// SMTP code of the last failed try
+	LastCode *int16
+	// The message has more than one recipient
+	Shared bool
+	// Sending may have begun; written beforehand where a lapse must not mean a second mail
+	Started bool
+	// queued scheduled sending retry unknown; sent dead expired suppressed cancelled move to mail_outcome
+	State string
+	// on_unknown of the message
+	OnUnknown string
+	// Bare address of the envelope
+	Recipient string
+	// Why the last try failed, from the sender's closed list
+	LastReason *string
+	// The server's words, shortened
+	LastReply *string
+}
+
+// Every envelope recipient with its state, live or final
+type SespanMailRecipient struct {
+	QueueID    int64
+	MessageID  int64
+	CreatedAt  time.Time
+	Recipient  string
+	State      string
+	Attempts   int16
+	DueAt      time.Time
+	FinishedAt *time.Time
+	Reason     *string
+	Code       *int16
+	Reply      *string
+	Relay      *string
+}
+
+// Settings of the mail queue that a person changes with UPDATE
+type SespanMailSetting struct {
+	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours
+	Name string
+	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts
+	Value string
+}
+
 // One row: the number of the last migration that was applied
 type SespanSchemaVersion struct {
 	// Number of the last applied migration, 0 for none
 	Version int32
+}
+
+// One row per order, for ever: the draw, its result and what proves it
+type SespanTransactionLog struct {
+	// The public number of the transaction
+	TransactionID int64
+	// The customer; no foreign key, so that the row outlives the account
+	CustomerID int64
+	// The site's name of the order; drawn once for each customer
+	OrderRef string
+	// The tier that was drawn, NULL when none matched; see transaction_tier_history for one that is gone
+	TierID *int64
+	// The customer's username at that time
+	Username *string
+	// Whether the order won
+	Discounted bool
+	// What the order costs without a discount
+	TransactionAmount pgtype.Numeric
+	// What the customer pays
+	DiscountedAmount pgtype.Numeric
+	// When the draw was made
+	TransactionTime time.Time
+	// The limit of the tier that turned this win into a loss; NULL: none
+	CappedBy *string
+	// How draw_number was computed; see the manual of the draw
+	DrawVersion int16
+	// The UTC day whose seed was used
+	DrawEpoch pgtype.Date
+	// What the customer's browser added to the draw; empty: nothing
+	ClientNonce string
+	// First 64 bits of the HMAC
+	DrawNumber pgtype.Numeric
+	// floor(probability * 2^64) of the tier; the draw won below it. NULL without a tier
+	DrawThreshold pgtype.Numeric
+}
+
+// What orders may win. Written through tier_save and tier_delete; every version stays in transaction_tier_history
+type SespanTransactionTier struct {
+	// Never given twice; transactions keep it after the tier is deleted
+	TierID int64
+	// For people, 1 to 100 characters
+	Name string
+	// Smallest amount that belongs to the tier; NULL: no lower bound
+	MinimumTransaction pgtype.Numeric
+	// First amount that no longer belongs to it; NULL: no upper bound
+	MaximumTransaction pgtype.Numeric
+	// Chance to win, 0 to 1, exact, at most 18 decimals
+	Probability pgtype.Numeric
+	// Fraction of the amount that a winner saves, 0 to 1
+	Discount pgtype.Numeric
+	// Only active tiers are drawn and must not overlap
+	IsActive bool
+	// First moment of the tier; NULL: always
+	StartsAt *time.Time
+	// First moment after the tier; NULL: never
+	EndsAt *time.Time
+	// Most money that one winner saves; NULL: no limit
+	MaximumDiscount pgtype.Numeric
+	// Most money that all winners together save; NULL: no limit
+	BudgetAmount pgtype.Numeric
+	// Most winners; NULL: no limit
+	BudgetUses *int64
+	// Most wins of one customer; NULL: no limit
+	PerCustomerUses *int32
+	// Most draws of one customer on one UTC day, losses counted; later ones cannot win; NULL: no limit
+	PerCustomerDraws *int32
+	// When the tier was made
+	CreatedAt time.Time
+	// When the tier was last saved
+	UpdatedAt time.Time
+	// Has a limit that draws must agree on, so that they lock this row
+	IsCapped bool
+}
+
+// Every version of every tier, so that old draws stay explainable after a change or a deletion
+type SespanTransactionTierHistory struct {
+	// Order of the changes
+	HistoryID int64
+	// The tier
+	TierID int64
+	// insert, update or delete
+	Operation string
+	// The row after the change; the last one for a deletion
+	Tier []byte
+	// When
+	ChangedAt time.Time
+	// The database login
+	ChangedBy string
+}
+
+// One row for each tier with a budget: what its winners have used of it
+type SespanTransactionTierUsage struct {
+	// The tier
+	TierID int64
+	// Winners counted so far
+	Uses int64
+	// Money they saved
+	Amount pgtype.Numeric
+	// When the tier got a budget; earlier winners are not counted
+	CountedSince time.Time
 }

@@ -23,6 +23,15 @@ func (q *Queries) PartitionEnsure(ctx context.Context, db DBTX, parent string, d
 	return made, err
 }
 
+const schemaActAs = `-- name: SchemaActAs :exec
+SELECT pg_catalog.set_config('role', $1::text, false)
+`
+
+func (q *Queries) SchemaActAs(ctx context.Context, db DBTX, role string) error {
+	_, err := db.Exec(ctx, schemaActAs, role)
+	return err
+}
+
 const schemaClock = `-- name: SchemaClock :one
 SELECT pg_catalog.clock_timestamp()::timestamptz AS now
 `
@@ -33,4 +42,120 @@ func (q *Queries) SchemaClock(ctx context.Context, db DBTX) (time.Time, error) {
 	var now time.Time
 	err := row.Scan(&now)
 	return now, err
+}
+
+const schemaCreate = `-- name: SchemaCreate :exec
+CREATE SCHEMA IF NOT EXISTS sespan
+`
+
+func (q *Queries) SchemaCreate(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, schemaCreate)
+	return err
+}
+
+const schemaDropInvalidIndexes = `-- name: SchemaDropInvalidIndexes :one
+SELECT sespan.schema_drop_invalid_indexes()::int AS dropped
+`
+
+// ACCESS EXCLUSIVE on the table of an index that it drops.
+func (q *Queries) SchemaDropInvalidIndexes(ctx context.Context, db DBTX) (int32, error) {
+	row := db.QueryRow(ctx, schemaDropInvalidIndexes)
+	var dropped int32
+	err := row.Scan(&dropped)
+	return dropped, err
+}
+
+const schemaHasFunction = `-- name: SchemaHasFunction :one
+SELECT (pg_catalog.to_regprocedure($1::text) IS NOT NULL)::boolean AS found
+`
+
+func (q *Queries) SchemaHasFunction(ctx context.Context, db DBTX, signature string) (bool, error) {
+	row := db.QueryRow(ctx, schemaHasFunction, signature)
+	var found bool
+	err := row.Scan(&found)
+	return found, err
+}
+
+const schemaHasRoles = `-- name: SchemaHasRoles :one
+SELECT (count(*) = 2)::boolean AS found FROM pg_catalog.pg_roles WHERE rolname IN ($1::text, $2::text)
+`
+
+func (q *Queries) SchemaHasRoles(ctx context.Context, db DBTX, service string, owner string) (bool, error) {
+	row := db.QueryRow(ctx, schemaHasRoles, service, owner)
+	var found bool
+	err := row.Scan(&found)
+	return found, err
+}
+
+const schemaOwner = `-- name: SchemaOwner :one
+SELECT COALESCE((SELECT r.rolname FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+                 WHERE n.nspname = 'sespan'), '')::text AS owner
+`
+
+// Empty when there is no schema sespan.
+func (q *Queries) SchemaOwner(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, schemaOwner)
+	var owner string
+	err := row.Scan(&owner)
+	return owner, err
+}
+
+const schemaSession = `-- name: SchemaSession :one
+SELECT current_setting('server_version_num')::int AS server_version, session_user::text AS login,
+    current_database()::text AS database, pg_catalog.pg_is_in_recovery()::boolean AS standby
+`
+
+type SchemaSessionRow struct {
+	ServerVersion int32
+	Login         string
+	Database      string
+	Standby       bool
+}
+
+func (q *Queries) SchemaSession(ctx context.Context, db DBTX) (SchemaSessionRow, error) {
+	row := db.QueryRow(ctx, schemaSession)
+	var i SchemaSessionRow
+	err := row.Scan(
+		&i.ServerVersion,
+		&i.Login,
+		&i.Database,
+		&i.Standby,
+	)
+	return i, err
+}
+
+const schemaTryLock = `-- name: SchemaTryLock :one
+SELECT pg_catalog.pg_try_advisory_lock(5318008143)::boolean AS locked
+`
+
+// A session lock: it ends with the connection. Tried, never waited for: a session
+// that waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY
+// waits for that snapshot while we wait for its lock.
+func (q *Queries) SchemaTryLock(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, schemaTryLock)
+	var locked bool
+	err := row.Scan(&locked)
+	return locked, err
+}
+
+const schemaVersionGet = `-- name: SchemaVersionGet :one
+SELECT version FROM sespan.schema_version
+`
+
+func (q *Queries) SchemaVersionGet(ctx context.Context, db DBTX) (int32, error) {
+	row := db.QueryRow(ctx, schemaVersionGet)
+	var version int32
+	err := row.Scan(&version)
+	return version, err
+}
+
+const schemaVersionTableExists = `-- name: SchemaVersionTableExists :one
+SELECT (pg_catalog.to_regclass('sespan.schema_version') IS NOT NULL)::boolean AS found
+`
+
+func (q *Queries) SchemaVersionTableExists(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, schemaVersionTableExists)
+	var found bool
+	err := row.Scan(&found)
+	return found, err
 }

@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sespan/internal/postgres/dbsqlc"
+)
+
+// BindResult tells what a binding is made of and what is left to do.
+type BindResult struct {
+	Table     string            // quoted where necessary: public.auth_user
+	Columns   map[string]string // our names → the site's; "" reads as NULL
+	Unchanged bool              // everything was so already
+	Granted   []string          // statements that were run
+	Pending   []string          // statements that the owner of the table has to run
+	Reference string            // foreign key of the codes: valid, added (not validated), pending or none
+	Advice    []string          // sentences for a person
+}
+
+// BindCustomers puts the site's table behind the customer functions. A second
+// run with the same table changes nothing and locks nothing. Its error is one
+// line for a person.
+func BindCustomers(ctx context.Context, url string, b Binding) (BindResult, error) {
+	var r BindResult
+	if err := checkNames(b.Columns); err != nil {
+		return r, fmt.Errorf("bind-customers: %w", err)
+	}
+	if _, err := RolesSQL(b.RolePrefix); err != nil {
+		return r, fmt.Errorf("bind-customers: %w", err)
+	}
+	err := withSchemaLock(ctx, url, b.Progress, func(s *schemaSession) error {
+		t, err := s.resolve(ctx, b)
+		if err != nil {
+			return err
+		}
+		r.Table, r.Columns = t.qualified, t.describe()
+		return s.bind(ctx, b, t, &r)
+	})
+	if err != nil {
+		return r, fmt.Errorf("bind-customers: %w", err)
+	}
+	return r, nil
+}
+
+func (s *schemaSession) bind(ctx context.Context, b Binding, t customerTable, r *BindResult) error {
+	columns, err := json.Marshal(t.sources)
+	if err != nil {
+		return err
+	}
+	if err := s.actAsOwner(ctx); err != nil {
+		return err
+	}
+	changed, err := s.q.CustomerBind(ctx, s.conn, t.relation, columns)
+	if err != nil {
+		return err
+	}
+	if err := s.actAsLogin(ctx); err != nil {
+		return err
+	}
+	if err := s.grantCustomers(ctx, b, t, columns, r); err != nil {
+		return err
+	}
+	added, err := s.reference(ctx, t, r)
+	if err != nil {
+		return err
+	}
+	r.Unchanged = !changed && !added && len(r.Granted) == 0
+	return s.advise(ctx, t, r)
+}
+
+// grantCustomers runs the GRANTs that are missing and keeps those that this
+// login may not run for the table's owner.
+func (s *schemaSession) grantCustomers(ctx context.Context, b Binding, t customerTable, columns []byte, r *BindResult) error {
+	prefix := cmp.Or(b.RolePrefix, DefaultRolePrefix)
+	p := &dbsqlc.CustomerGrantsParams{Relation: t.relation, Columns: columns, Service: prefix + "service", Owner: prefix + "owner"}
+	if found, err := s.q.SchemaHasRoles(ctx, s.conn, p.Service, p.Owner); err != nil {
+		return err
+	} else if !found {
+		r.Advice = append(r.Advice, fmt.Sprintf("The roles %s… do not exist: run sespan migrate up, then bind-customers again for the grants.", prefix))
+		return nil
+	}
+	missing, err := s.q.CustomerGrants(ctx, s.conn, p)
+	if err != nil {
+		return err
+	}
+	for _, statement := range missing {
+		if _, err := s.conn.Exec(ctx, statement); err != nil && !isState(err, "42501") {
+			return err
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	// Looked at again: a GRANT without the right to grant may be a mere warning.
+	if r.Pending, err = s.q.CustomerGrants(ctx, s.conn, p); err != nil {
+		return err
+	}
+	for _, statement := range missing {
+		if !slices.Contains(r.Pending, statement) {
+			r.Granted = append(r.Granted, statement)
+		}
+	}
+	return nil
+}
+
+// reference adds the foreign key of the codes and validates it; true if it was
+// not there before.
+func (s *schemaSession) reference(ctx context.Context, t customerTable, r *BindResult) (added bool, err error) {
+	if err := s.actAsOwner(ctx); err != nil {
+		return false, err
+	}
+	err = s.retry(ctx, "the foreign key", func() error {
+		r.Reference, err = s.q.CustomerReference(ctx, s.conn, t.relation, t.key())
+		return err
+	})
+	if isState(err, "42501") {
+		r.Reference = "pending"
+		r.Advice = append(r.Advice, "Codes have no foreign key to the customers yet: run bind-customers again when the grants are there.")
+		return false, s.actAsLogin(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := s.actAsLogin(ctx); err != nil || r.Reference != "added" {
+		return false, err
+	}
+	return true, s.validateReference(ctx, r)
+}
+
+func (s *schemaSession) validateReference(ctx context.Context, r *BindResult) error {
+	return s.retry(ctx, "the foreign key's check", func() error {
+		orphans, err := s.q.CustomerReferenceValidate(ctx, s.conn)
+		if err != nil {
+			return err
+		}
+		r.Reference = "valid"
+		if orphans > 0 {
+			r.Advice = append(r.Advice, fmt.Sprintf("%d code(s) of customers that no longer exist were deleted.", orphans))
+		}
+		return nil
+	})
+}
+
+func (s *schemaSession) advise(ctx context.Context, t customerTable, r *BindResult) error {
+	email := t.sources["email"]
+	if email.Table == "" {
+		indexed, err := s.q.CustomerEmailIndexed(ctx, s.conn, email.Column, t.relation)
+		if err != nil {
+			return err
+		}
+		if !indexed {
+			r.Advice = append(r.Advice, fmt.Sprintf("No index serves look-ups by e-mail (Django's iexact neither): CREATE INDEX CONCURRENTLY ON %s (upper(%s));",
+				t.qualified, pgx.Identifier{email.Column}.Sanitize()))
+		}
+	}
+	if _, ok := t.sources["is_active"]; !ok {
+		r.Advice = append(r.Advice, "No is_active column: registrations are verified, but nothing is activated.")
+	}
+	return nil
+}
+
+func isState(err error, code string) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pe.Code == code
+}
