@@ -53,28 +53,27 @@ type Roles struct {
 
 // Target is the user table to bind.
 type Target struct {
-	Table   string            `default:"public.auth_user" placeholder:"TABLE" help:"The site's user table, with its schema."`
-	Columns map[string]string `name:"column" mapsep:"none" placeholder:"NAME=COLUMN" help:"Bind a column by another name, such as phone_number=phone, or one of a related table: phone_number=public.profile.phone@user_id."`
+	Table   string   `default:"public.auth_user" placeholder:"TABLE" help:"The site's user table, with its schema."`
+	Columns []string `name:"column" sep:"none" placeholder:"NAME=COLUMN" help:"Bind a column by another name, such as phone_number=phone, or one of a related table: phone_number=public.profile.phone@user_id."`
 }
 
 // Init is the command init.
 type Init struct {
-	DSN             string `name:"dsn" env:"SESPAN_DATABASE_URL" required:"" placeholder:"URL" help:"The site's database, as a login that may create a schema and roles."`
-	ServicePassword string `name:"service-password-file" type:"existingfile" placeholder:"FILE" help:"Password for the login role of serve; without it one is made and printed."`
-	KeyName         string `default:"django" help:"Name of the service key that is made."`
-	JWKS            string `name:"jwks" env:"SESPAN_JWKS" placeholder:"FILE" help:"Where the site's public keys will stand; it is only printed with the other settings."`
+	DSN     string `name:"dsn" env:"SESPAN_DATABASE_URL" required:"" placeholder:"URL" help:"The site's database, as a login that may create a schema and roles."`
+	KeyName string `default:"django" help:"Name of the service key that is made."`
+	KeyFile string `placeholder:"FILE" help:"Write the service key into this file instead of printing it; an existing file is kept."`
+	EnvFile string `placeholder:"FILE" help:"Write the settings of serve into this file instead of printing them; an existing file is kept."`
+	JWKS    string `name:"jwks" env:"SESPAN_JWKS" default:"checkout.jwks.json" placeholder:"FILE" help:"Where manage.py sespan_init will write the site's public keys; only printed with the other settings."`
 	Target
 	Roles
 }
 
 // Migrate is the command migrate.
 type Migrate struct {
-	Up struct {
-		To int32 `default:"-1" help:"Stop at this version; -1 is the newest."`
-	} `cmd:"" help:"Apply the migrations that are missing."`
+	Up   struct{} `cmd:"" help:"Apply the migrations that are missing, then roles and grants."`
 	Down struct {
-		To    int32 `required:"" help:"The version to go back to; 0 removes the schema."`
-		Force bool  `help:"Really drop tables and what they hold."`
+		Steps int  `default:"1" help:"How many migrations to take back."`
+		Force bool `help:"Really drop tables and what they hold."`
 	} `cmd:"" help:"Take migrations back."`
 	Status struct{} `cmd:"" help:"Say which migrations are applied."`
 	Database
