@@ -1,0 +1,86 @@
+"""Staff pages of the orders."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from orders.flows.cancel import cancel
+from orders.models import Order, OrderLine, State
+
+
+class OrderLineInline(admin.TabularInline):
+    """The frozen lines, for reading."""
+
+    model = OrderLine
+    fields = readonly_fields = ("product", "name", "price", "quantity")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
+        """Never: an order is frozen."""
+        return False
+
+
+@admin.register(Order)
+class OrderAdmin(admin.ModelAdmin):
+    """Orders are read here, shipped and cancelled; their prices cannot be edited."""
+
+    list_display = (
+        "order_ref",
+        "customer",
+        "state",
+        "amount",
+        "discounted_amount",
+        "created_at",
+        "placed_at",
+    )
+    list_filter = ("state", "payment", "placed_at")
+    list_select_related = ("customer",)
+    search_fields = ("order_ref", "customer__email", "customer__username", "recipient")
+    date_hierarchy = "created_at"
+    inlines = (OrderLineInline,)
+    actions = ("ship", "cancel")
+    readonly_fields = (
+        "order_ref",
+        "customer",
+        "state",
+        "amount",
+        "discounted_amount",
+        "transaction_id",
+        "created_at",
+        "placed_at",
+    )
+    fieldsets = (
+        (None, {"fields": ("order_ref", "customer", "state", "created_at", "placed_at")}),
+        (_("Price"), {"fields": ("amount", "discounted_amount", "transaction_id")}),
+        (
+            _("Delivery"),
+            {"fields": ("recipient", "phone_number", "street", "city", "postal_code", "payment")},
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Orders are made by the checkout."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
+        """Orders are cancelled, not deleted."""
+        return False
+
+    @admin.action(description=_("Mark as shipped"), permissions=["change"])
+    def ship(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        """Ship what has been placed."""
+        count = queryset.filter(state=State.PLACED).update(state=State.SHIPPED)
+        text = ngettext("%d order was shipped.", "%d orders were shipped.", count) % count
+        self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(description=_("Cancel and put the goods back"), permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        """Cancel what has not been shipped."""
+        count = sum(cancel(order) for order in queryset)
+        text = ngettext("%d order was cancelled.", "%d orders were cancelled.", count) % count
+        self.message_user(request, text, messages.SUCCESS)

@@ -1,0 +1,1 @@
+"""Toko Kopi Sespan: a small Django shop that Sespan rides beside."""
