@@ -1,5 +1,3 @@
-// Package access decides who calls: service keys for servers and scripts,
-// short-lived signed tokens for browsers.
 package access
 
 import "context"

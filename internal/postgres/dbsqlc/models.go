@@ -35,7 +35,7 @@ type SespanApiKey struct {
 // One row per answered call, secrets redacted; a partition per UTC day of time_requested
 type SespanApiLog struct {
 	// Number of the row; gaps are normal, order is only roughly that of time
-	LogID *int64
+	LogID int64
 	// Also the X-Response-Id header of the answer; a version 7 UUID, whose first 48 bits are time_requested in ms
 	ResponseID uuid.UUID
 	// Address of the person or program behind the call, as far as a trusted hop told it; NULL when unknown
@@ -69,7 +69,7 @@ type SespanApiLog struct {
 // Rows of days without a partition of their own, until partition_ensure makes it
 type SespanApiLogDefault struct {
 	// Number of the row; gaps are normal, order is only roughly that of time
-	LogID *int64
+	LogID int64
 	// Also the X-Response-Id header of the answer; a version 7 UUID, whose first 48 bits are time_requested in ms
 	ResponseID uuid.UUID
 	// Address of the person or program behind the call, as far as a trusted hop told it; NULL when unknown
@@ -102,7 +102,7 @@ type SespanApiLogDefault struct {
 
 // The API log with headers and bodies, one row per call
 type SespanApiLogFull struct {
-	LogID          *int64
+	LogID          int64
 	ResponseID     uuid.UUID
 	Ip             *netip.Addr
 	RequestType    string
