@@ -1,0 +1,87 @@
+package transaction
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/apilog"
+	"sespan/internal/groupcommit"
+	"sespan/internal/problem"
+)
+
+// Config of a Service; zero numbers mean the defaults in brackets.
+type Config struct {
+	Store      DrawStore
+	Epochs     *Epochs
+	Registerer prometheus.Registerer
+	Minor      Minor
+	Flushers   int           // [2] flushes at once, each with a connection of Store's pool
+	MaxBatch   int           // [128] orders in one flush
+	MaxWait    int           // [4096] orders that may wait; more are told to come back
+	Timeout    time.Duration // [5 s] of one attempt of a flush
+}
+
+// Service draws orders in groups; see the package's doc.
+type Service struct {
+	store     DrawStore
+	epochs    *Epochs
+	metrics   *metrics
+	minor     Minor
+	timeout   time.Duration
+	committer *groupcommit.Committer[request, outcome]
+}
+
+// request is one call in a batch; log may be nil.
+type request struct {
+	order Order
+	log   func(Result) apilog.Entry
+}
+
+type outcome struct {
+	result Result
+	err    error
+}
+
+// NewService starts the flushers; Close ends them.
+func NewService(c Config) *Service {
+	s := &Service{
+		store: c.Store, epochs: c.Epochs, metrics: newMetrics(c.Registerer), minor: c.Minor,
+		timeout: orDefault(c.Timeout, 5*time.Second),
+	}
+	s.committer = groupcommit.New(s.flush, orDefault(c.Flushers, 2), orDefault(c.MaxBatch, 128), orDefault(c.MaxWait, 4096))
+	return s
+}
+
+func orDefault[N int | time.Duration](n, d N) N {
+	if n == 0 {
+		return d
+	}
+	return n
+}
+
+// Close refuses new draws and returns when the waiting ones are committed.
+func (s *Service) Close() { s.committer.Close() }
+
+// Draw draws the order, or gives the result of the time before. log, which may
+// be nil, renders the API log row of the answer; it is called inside the flush
+// and the row is committed together with the draw. A caller whose context ends
+// gets its error, yet the draw is made.
+//
+// Errors: problem.Invalid (Field is the property), problem.UnknownCustomer,
+// problem.OrderConflict, problem.Unavailable; their log rows are the caller's.
+func (s *Service) Draw(ctx context.Context, o Order, log func(Result) apilog.Entry) (Result, error) {
+	if err := o.Validate(s.minor); err != nil {
+		return Result{}, err
+	}
+	out, err := s.committer.Do(ctx, request{o, log})
+	switch {
+	case errors.Is(err, groupcommit.ErrFull), errors.Is(err, groupcommit.ErrClosed):
+		return Result{}, problem.New(problem.Unavailable, "Too many draws are waiting.").After(time.Second).Because(err)
+	case err != nil:
+		return Result{}, err
+	}
+	return out.result, out.err
+}
