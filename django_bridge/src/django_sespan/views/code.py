@@ -39,7 +39,7 @@ class PendingView(SespanView):
         return super().dispatch(request, *args, **kwargs)
 
 
-class CodeView(PendingView, FormView[CodeForm]):
+class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript at run time
     """`code`: enter the code, be activated and logged in."""
 
     form_class = CodeForm

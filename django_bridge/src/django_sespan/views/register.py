@@ -18,7 +18,7 @@ from django_sespan.views.base import SespanView
 logger = logging.getLogger(__name__)
 
 
-class RegisterView(SespanView, FormView[RegisterForm]):
+class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscript at run time
     """`register`: create the customer, ask for a code, go to the code form."""
 
     form_class = RegisterForm

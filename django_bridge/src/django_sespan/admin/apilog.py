@@ -1,0 +1,24 @@
+"""The API log."""
+
+from django.contrib import admin
+
+from django_sespan.admin.base import ReadOnlyAdmin
+from django_sespan.models import ApiLog
+
+
+@admin.register(ApiLog)
+class ApiLogAdmin(ReadOnlyAdmin):
+    """Every answered call."""
+
+    list_display = [
+        "time_requested", "request_type", "outcome", "status", "status_details",
+        "ip", "customer_number", "elapsed_time",
+    ]
+    list_filter = ["request_type", "outcome", "time_requested"]
+    search_fields = ["=response_id", "=customer_id"]
+    search_help_text = "response id or customer number, whole"
+    fields = [
+        "log_id", "response_id", "request_type", "outcome", "status", "status_details", "ip",
+        "customer_number", "time_requested", "time_responded", "elapsed_time",
+        "request_header", "request_body", "response_header", "response_body",
+    ]

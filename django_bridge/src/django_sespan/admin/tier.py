@@ -1,0 +1,75 @@
+"""Discount tiers, written through the database's own functions and rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from django_sespan.admin.base import SespanAdmin
+from django_sespan.conf import get_settings
+from django_sespan.models import TransactionTier
+from django_sespan.models.tier import TierRefused
+
+
+class TierForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """Shows what the database would refuse (a bad value, an overlap) at the field."""
+
+    class Meta:
+        model = TransactionTier
+        fields = "__all__"
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        # A rehearsal, rolled back: only the database knows the other tiers.
+        key, adding = self.instance.pk, self.instance._state.adding
+        using = get_settings().database
+        try:
+            with transaction.atomic(using=using):
+                self.instance.save()
+                transaction.set_rollback(True, using=using)
+        except TierRefused as exc:
+            self.add_error(exc.field if exc.field in self.fields else None, exc.detail)
+        finally:
+            self.instance.pk, self.instance._state.adding = key, adding
+
+
+@admin.register(TransactionTier)
+class TransactionTierAdmin(SespanAdmin):
+    """The one page of Sespan that staff write to."""
+
+    form = TierForm
+    list_display = [
+        "name", "minimum_transaction", "maximum_transaction", "probability", "discount",
+        "is_active", "starts_at", "ends_at",
+    ]
+    list_filter = ["is_active"]
+    search_fields = ["name"]
+    fieldsets = [
+        (None, {"fields": ["name", "is_active"]}),
+        ("Orders", {"fields": ["minimum_transaction", "maximum_transaction", "starts_at", "ends_at"]}),
+        ("Draw", {"fields": ["probability", "discount", "maximum_discount"]}),
+        (
+            "Limits",
+            {"fields": ["budget_amount", "budget_uses", "per_customer_uses", "per_customer_draws"]},
+        ),
+    ]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A tier that another person saved between check and save is told, not a crash."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except TierRefused as exc:
+            self.message_user(request, exc.detail, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[TransactionTier]) -> None:
+        """Delete one by one, through the function."""
+        for tier in queryset:
+            tier.delete()

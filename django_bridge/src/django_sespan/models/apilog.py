@@ -1,0 +1,41 @@
+"""The API log: every answered call, secrets redacted by the service."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_sespan.models.customer import customer_key, words
+
+TYPES = ("OTP", "Login", "Transaction", "Report", "Admin")
+OUTCOMES = ("success", "failure")
+
+
+class ApiLog(models.Model):
+    """A row of the view `sespan.api_log_full`."""
+
+    log_id = models.BigAutoField(primary_key=True)
+    response_id = models.UUIDField(_("response"))
+    time_requested = models.DateTimeField(_("requested"))
+    time_responded = models.DateTimeField(_("responded"))
+    elapsed_time = models.DurationField(_("elapsed"))
+    request_type = models.TextField(_("type"), choices=words(TYPES))
+    outcome = models.TextField(_("outcome"), choices=words(OUTCOMES))
+    status = models.SmallIntegerField(_("HTTP status"))
+    status_details = models.TextField(_("details"))
+    ip = models.GenericIPAddressField(_("address"), null=True)
+    customer = customer_key()
+    request_header = models.JSONField(_("request header"))
+    request_body = models.TextField(_("request body"))
+    response_header = models.JSONField(_("response header"))
+    response_body = models.TextField(_("response body"))
+
+    class Meta:
+        managed = False
+        db_table = 'sespan"."api_log_full'
+        ordering = ["-time_requested", "-response_id"]
+        verbose_name = _("API call")
+        verbose_name_plural = _("API log")
+
+    def __str__(self) -> str:
+        return f"{self.request_type} {self.response_id}"

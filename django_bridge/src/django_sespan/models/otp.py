@@ -1,0 +1,34 @@
+"""One-time codes: who got one, for what, and what became of it. Never the code or its hash."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_sespan.models.customer import customer_key, words
+
+PURPOSES = ("registration", "login", "email_change", "password_reset", "transaction")
+STATUSES = ("pending", "verified", "expired", "superseded", "locked")
+
+
+class Otp(models.Model):
+    """A row of `sespan.otp`; `challenge_id` is shared by the codes of one challenge."""
+
+    otp_id = models.BigAutoField(primary_key=True)
+    customer = customer_key()
+    email = models.TextField(_("e-mail"))
+    purpose = models.TextField(_("purpose"), choices=words(PURPOSES))
+    status = models.TextField(_("status"), choices=words(STATUSES))
+    challenge_id = models.UUIDField(_("challenge"))
+    created_at = models.DateTimeField(_("created"))
+    valid_until = models.DateTimeField(_("valid until"))
+
+    class Meta:
+        managed = False
+        db_table = 'sespan"."otp'
+        ordering = ["-otp_id"]
+        verbose_name = _("one-time code")
+        verbose_name_plural = _("one-time codes")
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.otp_id}"

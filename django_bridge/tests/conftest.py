@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import database
+
+
+
+_ENDINGS = pytest.StashKey[list]()
+
+
+def pytest_configure(config):
+    """Give the settings a server, before anything connects."""
+    from django.conf import settings
+
+    config.stash[_ENDINGS] = []
+    url = os.environ.get("SESPAN_TEST_DATABASE_URL")
+    if url is None:
+        server = database.private_server()
+        url = server.__enter__()
+        config.stash[_ENDINGS].append(lambda: server.__exit__(None, None, None))
+    settings.DATABASES["default"].update(database.django_settings(url))
+
+
+def pytest_unconfigure(config):
+    for end in config.stash.get(_ENDINGS, []):
+        end()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Put Sespan's schema beside the site's tables, as `sespan migrate` does."""
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for sql in database.schema_sql():
+            cursor.execute(sql)
+
+
+@pytest.fixture
+def app():
+    from django.apps import apps
+
+    return apps.get_app_config("sespan")
+
+
+@pytest.fixture(autouse=True)
+def sespan(app):
+    """The service of this test; nothing ever reaches a network."""
+    from django_sespan.client import Client
+    from django_sespan.conf import get_settings
+    from fake import FakeSespan
+
+    fake = FakeSespan()
+    get_settings.cache_clear()
+    app.client = Client.from_settings(transport=fake.transport())
+    app.logins = None
+    yield fake
+    if app._logins is not None:
+        assert app._logins.drain(5)
+    app.client.close()
+    app.client = app.logins = None
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def signing_key(settings, tmp_path):
+    """A key on disk, in the settings."""
+    from django_sespan.tokens import SigningKey
+
+    key = SigningKey.generate()
+    path = tmp_path / "checkout.pem"
+    path.write_bytes(key.pem())
+    path.chmod(0o600)
+    settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(path)}
+    return key
