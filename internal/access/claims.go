@@ -14,27 +14,14 @@ import (
 
 // claims are the members of a token that mean something here (RFC 7519).
 type claims struct {
-	Audience audiences `json:"aud"`
-	Subject  string    `json:"sub"`
-	Issued   *float64  `json:"iat"`
-	Expires  *float64  `json:"exp"`
-	From     *float64  `json:"nbf"`
-	OrderRef *string   `json:"order_ref"`
-	Amount   *string   `json:"amount"`
-	Roles    []string  `json:"roles"`
-}
-
-// audiences takes a string and a list of strings (RFC 7519, 4.1.3).
-type audiences []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audiences) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = audiences{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
+	audience []string
+	subject  string
+	issued   *float64
+	expires  *float64
+	from     *float64
+	orderRef *string
+	amount   *string
+	roles    []string
 }
 
 var (
@@ -44,13 +31,27 @@ var (
 	staffRoles = []Role{RoleReport, RoleDashboard, RoleAdmin} // a browser is never the service
 )
 
+// parseClaims reads the members by their exact names; encoding/json alone would
+// take "SUB" for "sub".
 func parseClaims(payload []byte) (claims, error) {
 	var c claims
-	if _, err := uniqueMembers(payload); err != nil {
+	members, err := uniqueMembers(payload)
+	if err != nil {
 		return c, err
 	}
-	if err := json.Unmarshal(payload, &c); err != nil {
-		return c, errors.New("token: a claim has a wrong type")
+	for name, into := range map[string]any{
+		"sub": &c.subject, "iat": &c.issued, "exp": &c.expires, "nbf": &c.from,
+		"order_ref": &c.orderRef, "amount": &c.amount, "roles": &c.roles,
+	} {
+		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
+			return c, errors.New("token: " + name + " has a wrong type")
+		}
+	}
+	var one string // aud is a string or a list of strings (RFC 7519, 4.1.3)
+	if json.Unmarshal(members["aud"], &one) == nil {
+		c.audience = []string{one}
+	} else if json.Unmarshal(members["aud"], &c.audience) != nil {
+		return c, errors.New("token: aud is missing or has a wrong type")
 	}
 	return c, nil
 }
@@ -58,17 +59,17 @@ func parseClaims(payload []byte) (claims, error) {
 // timely checks the audience and the times; a token lives 15 minutes at most.
 func (c *claims) timely(now time.Time) error {
 	switch {
-	case !slices.Contains(c.Audience, audience):
+	case !slices.Contains(c.audience, audience):
 		return errors.New("token: aud is not sespan")
-	case c.Expires == nil || c.Issued == nil:
+	case c.expires == nil || c.issued == nil:
 		return errors.New("token: exp or iat is missing")
-	case *c.Expires-*c.Issued > longestLife.Seconds() || *c.Expires <= *c.Issued:
+	case *c.expires-*c.issued > longestLife.Seconds() || *c.expires <= *c.issued:
 		return errors.New("token: lives longer than 15 minutes, or not at all")
-	case !now.Before(instant(*c.Expires).Add(leeway)):
+	case !now.Before(instant(*c.expires).Add(leeway)):
 		return errors.New("token: expired")
-	case now.Add(leeway).Before(instant(*c.Issued)):
+	case now.Add(leeway).Before(instant(*c.issued)):
 		return errors.New("token: issued in the future")
-	case c.From != nil && now.Add(leeway).Before(instant(*c.From)):
+	case c.from != nil && now.Add(leeway).Before(instant(*c.from)):
 		return errors.New("token: not valid yet")
 	}
 	return nil
@@ -84,43 +85,43 @@ func instant(seconds float64) time.Time {
 }
 
 func (c *claims) principal() (Principal, error) {
-	ordered := c.OrderRef != nil || c.Amount != nil
+	ordered := c.orderRef != nil || c.amount != nil
 	switch {
-	case ordered && c.Roles != nil:
+	case ordered && c.roles != nil:
 		return Principal{}, errors.New("token: both an order and roles")
 	case ordered:
 		return c.customer()
-	case c.Roles != nil:
+	case c.roles != nil:
 		return c.staff()
 	}
 	return Principal{}, errors.New("token: neither an order nor roles")
 }
 
 func (c *claims) customer() (Principal, error) {
-	if !customerID.MatchString(c.Subject) {
+	if !customerID.MatchString(c.subject) {
 		return Principal{}, errors.New("token: sub is not a customer id")
 	}
-	if _, err := strconv.ParseInt(c.Subject, 10, 64); err != nil {
+	if _, err := strconv.ParseInt(c.subject, 10, 64); err != nil {
 		return Principal{}, errors.New("token: sub is not a customer id")
 	}
-	if c.OrderRef == nil || !orderRef.MatchString(*c.OrderRef) {
+	if c.orderRef == nil || !orderRef.MatchString(*c.orderRef) {
 		return Principal{}, errors.New("token: order_ref is missing or malformed")
 	}
-	if c.Amount == nil || !amount.MatchString(*c.Amount) {
+	if c.amount == nil || !amount.MatchString(*c.amount) {
 		return Principal{}, errors.New("token: amount is missing or malformed")
 	}
 	return Principal{
-		Kind: KindCustomer, Roles: []Role{RoleCustomer}, Subject: c.Subject, OrderRef: *c.OrderRef, Amount: *c.Amount,
+		Kind: KindCustomer, Roles: []Role{RoleCustomer}, Subject: c.subject, OrderRef: *c.orderRef, Amount: *c.amount,
 	}, nil
 }
 
 func (c *claims) staff() (Principal, error) {
-	if c.Subject == "" || len(c.Subject) > longestKeyID || !printable(c.Subject) {
+	if c.subject == "" || len(c.subject) > longestKeyID || !printable(c.subject) {
 		return Principal{}, errors.New("token: sub is missing or malformed")
 	}
-	p := Principal{Kind: KindStaff, Subject: c.Subject}
+	p := Principal{Kind: KindStaff, Subject: c.subject}
 	for _, r := range staffRoles {
-		if slices.Contains(c.Roles, string(r)) {
+		if slices.Contains(c.roles, string(r)) {
 			p.Roles = append(p.Roles, r)
 		}
 	}

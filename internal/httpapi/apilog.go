@@ -13,6 +13,80 @@ import (
 	"sespan/internal/apilog"
 )
 
+// callLog is the API log as the middleware needs it: apilog.Logger.
+type callLog interface {
+	Record(ctx context.Context, e apilog.Entry) // returns when committed, or after a bounded wait
+	Skip()                                      // counts a call that was left out
+}
+
+// floodRows is how many failed calls without a key are stored per second and status.
+const floodRows = 10
+
+// logCalls writes the row of every call of an operation with a request type, and
+// holds the answer back until that row is committed. The answer is buffered, so
+// the row holds what is sent.
+func logCalls(log callLog, clock func() time.Time, next http.Handler) http.Handler {
+	flood := map[int]*apilog.Sampler{}
+	for _, status := range []int{
+		http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
+	} {
+		flood[status] = &apilog.Sampler{PerSecond: floodRows}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := &heldAnswer{ResponseWriter: w, status: http.StatusOK}
+		rec := &recorder{call: callOf(r.Context()), clock: clock, request: r, base: w.Header()}
+		inner := r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec))
+		inner.Body = tee{r.Body, &rec.body}
+		next.ServeHTTP(out, inner)
+		c := rec.call
+		sampler, flooding := flood[out.status]
+		switch {
+		case c.requestType == "" || rec.written.Load():
+		case flooding && !c.keyed && !sampler.Allow(clock()):
+			log.Skip()
+		default:
+			log.Record(r.Context(), rec.answered(out))
+		}
+		out.send()
+	})
+}
+
+// heldAnswer keeps an answer until send.
+type heldAnswer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+// WriteHeader may come a second time, when a handler panicked half-way: nothing
+// has gone out yet, so the later answer replaces the first.
+func (a *heldAnswer) WriteHeader(status int) {
+	a.status = status
+	a.body.Reset()
+}
+
+func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *heldAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *heldAnswer) send() {
+	a.ResponseWriter.WriteHeader(a.status)
+	a.ResponseWriter.Write(a.body.Bytes()) //nolint:errcheck // the caller has gone; nobody is left to tell
+}
+
+// tee keeps what the handler reads of a request's body.
+type tee struct {
+	io.ReadCloser
+	kept *bytes.Buffer
+}
+
+func (t tee) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	t.kept.Write(p[:n])
+	return n, err
+}
+
 // recorder makes the log row of one request. A handler whose transaction writes
 // the row itself (a draw) takes it by recorderOf before that transaction, calls
 // Entry inside it, and MarkWritten when it has committed; the middleware then
@@ -22,7 +96,7 @@ type recorder struct {
 	clock   func() time.Time
 	request *http.Request
 	body    bytes.Buffer // what the handler has read so far
-	base    http.Header  // the answer's header before the handler
+	base    http.Header  // the answer's header, still growing until prepare
 	written atomic.Bool
 
 	once       sync.Once
@@ -41,21 +115,19 @@ func recorderOf(ctx context.Context) *recorder {
 	if !ok {
 		rec = &recorder{call: callOf(ctx), clock: time.Now, request: &http.Request{}}
 	}
-	rec.prepare()
+	rec.once.Do(rec.prepare)
 	return rec
 }
 
 func (rec *recorder) prepare() {
-	rec.once.Do(func() {
-		rec.before = *rec.call
-		target := ""
-		if rec.request.URL != nil {
-			target = rec.request.URL.RequestURI()
-		}
-		rec.sentHeader = apilog.RedactRequest(rec.request.Method, target, rec.request.Header)
-		rec.sentBody = apilog.RedactBody(rec.body.Bytes())
-		rec.base = rec.base.Clone()
-	})
+	rec.before = *rec.call
+	target := ""
+	if rec.request.URL != nil {
+		target = rec.request.URL.RequestURI()
+	}
+	rec.sentHeader = apilog.RedactRequest(rec.request.Method, target, rec.request.Header)
+	rec.sentBody = apilog.RedactBody(rec.body.Bytes())
+	rec.base = rec.base.Clone()
 }
 
 // Entry gives the row for an answer. header is what the handler adds to the
@@ -63,7 +135,6 @@ func (rec *recorder) prepare() {
 // the handler gave up waiting: what the call knows (customer, outcome, details) is
 // what it knew at recorderOf.
 func (rec *recorder) Entry(status int, header http.Header, body []byte) apilog.Entry {
-	rec.prepare()
 	all := rec.base.Clone()
 	if all == nil {
 		all = http.Header{}
@@ -93,6 +164,12 @@ func (rec *recorder) JSONEntry(status int, header http.Header, value any) apilog
 // MarkWritten says that the row has been committed.
 func (rec *recorder) MarkWritten() { rec.written.Store(true) }
 
+// answered gives the row of the answer as it will go out.
+func (rec *recorder) answered(out *heldAnswer) apilog.Entry {
+	rec.once.Do(rec.prepare)
+	return rec.entry(*rec.call, out.status, out.Header(), out.body.Bytes())
+}
+
 func (rec *recorder) entry(c call, status int, header http.Header, body []byte) apilog.Entry {
 	e := apilog.Entry{
 		ResponseID: c.responseID, IP: c.clientIP, Type: c.requestType, CustomerID: c.customerID,
@@ -108,16 +185,4 @@ func (rec *recorder) entry(c call, status int, header http.Header, body []byte) 
 		}
 	}
 	return e
-}
-
-// tee keeps what the handler reads of a request's body.
-type tee struct {
-	io.ReadCloser
-	kept *bytes.Buffer
-}
-
-func (t tee) Read(p []byte) (int, error) {
-	n, err := t.ReadCloser.Read(p)
-	t.kept.Write(p[:n])
-	return n, err
 }

@@ -127,8 +127,11 @@ func documentOf(ctx context.Context, err error) *document {
 	}
 	if cause := errors.Unwrap(p); cause != nil {
 		level := slog.LevelWarn
-		if p.Slug == problem.Internal {
+		switch p.Slug {
+		case problem.Internal:
 			level = slog.LevelError
+		case problem.Unauthorized: // anybody can make these, and as many as they like
+			level = slog.LevelDebug
 		}
 		c.logger.Log(ctx, level, "call failed", "slug", string(p.Slug), "route", c.route,
 			"response_id", c.responseID.String(), "error", cause)
@@ -147,7 +150,10 @@ func documentOf(ctx context.Context, err error) *document {
 
 // writeProblem answers outside of huma: unknown paths, limits, panics.
 func writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) {
-	d := documentOf(r.Context(), p)
+	writeDocument(w, documentOf(r.Context(), p))
+}
+
+func writeDocument(w http.ResponseWriter, d *document) {
 	body, err := json.Marshal(d)
 	if err != nil {
 		body = []byte(`{}`)

@@ -1,7 +1,7 @@
 // Package httpapi is the public HTTP port: huma operations on gorilla/mux, one
 // file per noun. A request passes, from the outside in:
 //
-//	begin ─▶ cors ─▶ client ip ─▶ api log (waits for its commit) ─▶ recovery ─▶ limits
+//	begin ─▶ metrics ─▶ cors ─▶ client ip ─▶ api log (waits for its commit) ─▶ recovery ─▶ limits
 //	      ─▶ mux ─▶ huma: identify ─▶ authenticate ─▶ validation ─▶ handler ─▶ domain service
 //
 // Failures anywhere become one problem document (problem.go).
@@ -31,6 +31,9 @@ type Deps struct {
 	AllowedOrigins []string
 	TrustedProxies []netip.Prefix
 	Timeout        time.Duration // of one request, from its header to its answer
+	Keys           keyAuthenticator
+	Tokens         tokenVerifier
+	Log            callLog
 }
 
 // Spec builds the API without anything behind it, for the OpenAPI document.
@@ -45,6 +48,9 @@ func New(d Deps) http.Handler {
 	var h http.Handler = router
 	h = limit(d.Timeout, h)
 	h = recovery(d.Logger, h)
+	h = logCalls(d.Log, d.Clock, h)
+	h = forwarded(d.TrustedProxies, h)
+	h = crossOrigin(d.AllowedOrigins, h)
 	h = newMetrics(d.Registerer).measure(d.Clock, h)
 	return begin(d.Clock, d.Logger, h)
 }
@@ -58,7 +64,8 @@ func build(d Deps) (huma.API, *mux.Router) {
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
 	api := humamux.New(router, apiConfig(d.Version))
-	api.UseMiddleware(identify)
+	api.UseMiddleware(identify, authenticate(d.Keys, d.Tokens))
+	registerLogin(api, d.Registerer)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router
 }

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humamux"
+
+	"sespan/internal/access"
+	"sespan/internal/problem"
+)
+
+// keyAuthenticator checks service keys: access.Authenticator.
+type keyAuthenticator interface {
+	Authenticate(ctx context.Context, presented string) (access.Principal, error)
+}
+
+// tokenVerifier checks JWTs: access.Tokens.
+type tokenVerifier interface {
+	Verify(ctx context.Context, token string) (access.Principal, error)
+}
+
+// metaPublic marks an operation that anyone may call.
+const metaPublic = "public"
+
+// public opens an operation to everybody, without key or token.
+func public(op huma.Operation) huma.Operation {
+	op.Metadata[metaPublic] = true
+	op.Security = []map[string][]string{}
+	return op
+}
+
+// authenticate is a huma middleware: it finds out who calls and refuses whoever
+// may not call the operation. Only the Authorization header counts: no query
+// parameter and no cookie.
+func authenticate(keys keyAuthenticator, tokens tokenVerifier) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		op := ctx.Operation()
+		if open, _ := op.Metadata[metaPublic].(bool); open {
+			next(ctx)
+			return
+		}
+		r, w := humamux.Unwrap(ctx)
+		p, err := identity(r, keys, tokens)
+		if err != nil {
+			respond(w, r, err)
+			return
+		}
+		learn(callOf(r.Context()), p, r.Header)
+		allow, _ := op.Metadata[metaAllow].([]access.Role)
+		if !p.Has(allow...) {
+			respond(w, r, problem.New(problem.Forbidden, "The role of this key or token does not reach this call."))
+			return
+		}
+		next(huma.WithContext(ctx, access.With(ctx.Context(), p)))
+	}
+}
+
+func identity(r *http.Request, keys keyAuthenticator, tokens tokenVerifier) (access.Principal, error) {
+	bearer, ok := bearerOf(r.Header)
+	switch {
+	case !ok:
+		return access.Principal{}, problem.New(problem.Unauthorized, "Send one Authorization: Bearer header with a service key or a token.")
+	case access.IsKey(bearer):
+		return keys.Authenticate(r.Context(), bearer)
+	}
+	return tokens.Verify(r.Context(), bearer)
+}
+
+// bearerOf gives the credential of the one Authorization header (RFC 6750; the
+// scheme's case does not matter, RFC 9110).
+func bearerOf(h http.Header) (string, bool) {
+	values := h.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, credential, ok := strings.Cut(values[0], " ")
+	credential = strings.TrimSpace(credential)
+	return credential, ok && strings.EqualFold(scheme, "Bearer") && credential != ""
+}
+
+// learn notes what the caller's identity tells about the call.
+func learn(c *call, p access.Principal, h http.Header) {
+	switch p.Kind {
+	case access.KindKey:
+		c.keyed = true
+		if told := h.Values("Sespan-Client-Ip"); p.Has(access.RoleService) && len(told) == 1 {
+			if ip, err := netip.ParseAddr(strings.TrimSpace(told[0])); err == nil {
+				c.clientIP = ip.Unmap().WithZone("")
+			}
+		}
+	case access.KindCustomer:
+		if id, err := strconv.ParseInt(p.Subject, 10, 64); err == nil {
+			c.customerID = &id
+		}
+	case access.KindStaff: // a staff member is nobody's customer
+	}
+}
+
+// respond answers with the problem of any error.
+func respond(w http.ResponseWriter, r *http.Request, err error) {
+	writeDocument(w, documentOf(r.Context(), err))
+}
