@@ -96,16 +96,69 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA sespan FROM PUBLIC, sespan_service, sespan
 REVOKE ALL ON ALL ROUTINES IN SCHEMA sespan FROM PUBLIC, sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT USAGE ON SCHEMA sespan TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
 
+-- Whatever the service calls; those that change definitions have the rights of
+-- their caller, so that they fail without the owner's.
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sespan TO sespan_service;
+
 -- schema
 GRANT SELECT ON sespan.schema_version TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
-GRANT EXECUTE ON FUNCTION sespan.partition_ensure(regclass, int) TO sespan_service;
 
--- customer (the site's table itself: bind-customers)
+-- customer (on the site's own tables: see bind-customers)
 GRANT SELECT ON sespan.customer_binding TO sespan_service, sespan_producer, sespan_admin;
-GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb)
-    TO sespan_service, sespan_producer, sespan_admin;
-GRANT EXECUTE ON FUNCTION sespan.customer_unbound(), sespan.customer_by_id(bigint), sespan.customer_by_email(text),
-    sespan.customer_all(), sespan.customer_activate(bigint) TO sespan_service;
+GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb) TO sespan_producer, sespan_admin;
 GRANT SELECT ON sespan.customer TO sespan_service;
+
+-- api_key: nobody but the service sees the hashes
+GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON sespan.api_key TO sespan_service;
+GRANT SELECT (key_id, role, name, created_at, expires_at, revoked_at, last_used_at) ON sespan.api_key TO sespan_reader_detail, sespan_admin;
+
+-- api_log: rows are added, never changed
+GRANT SELECT, INSERT ON sespan.api_log TO sespan_service;
+GRANT SELECT ON sespan.api_log_full TO sespan_service, sespan_reader_detail;
+
+-- mail: who enqueues sees neither bodies nor the queue
+GRANT SELECT, UPDATE ON sespan.mail_message TO sespan_service;
+GRANT SELECT, UPDATE, DELETE ON sespan.mail_queue TO sespan_service;
+GRANT SELECT, INSERT ON sespan.mail_outcome TO sespan_service;
+GRANT SELECT, DELETE ON sespan.mail_idempotency TO sespan_service;
+GRANT SELECT ON sespan.mail_setting, sespan.mail_recipient, sespan.mail_dead TO sespan_service;
+GRANT SELECT, UPDATE ON SEQUENCE sespan.mail_doorbell TO sespan_service;
+GRANT SELECT (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, send_at, expires_at, size_bytes,
+    priority, recipients, pending, sent, dead, on_unknown, retain_body, finished_at, wipe_at, wiped_at) ON sespan.mail_message TO sespan_reader_detail;
+GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, sespan.mail_dead TO sespan_reader_detail;
+GRANT SELECT ON sespan.mail_setting TO sespan_reader, sespan_reader_detail, sespan_admin;
+GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;
+
+-- tier: written through functions, which keep the history
+GRANT SELECT, UPDATE (updated_at) ON sespan.transaction_tier TO sespan_service; -- UPDATE of a column: for the row locks of a draw
+GRANT SELECT, UPDATE (uses, amount) ON sespan.transaction_tier_usage TO sespan_service;
+GRANT SELECT ON sespan.transaction_tier_history TO sespan_service, sespan_reader_detail;
+GRANT SELECT ON sespan.transaction_tier, sespan.transaction_tier_usage TO sespan_reader, sespan_reader_detail, sespan_admin;
+
+-- transaction: a draw is for ever
+GRANT SELECT, INSERT ON sespan.transaction_log TO sespan_service;
+GRANT SELECT, INSERT, UPDATE (tier_set_hash, seed, revealed_at) ON sespan.draw_epoch TO sespan_service;
+GRANT SELECT ON sespan.transaction_log TO sespan_reader_detail;
+GRANT SELECT (draw_epoch, seed_hash, tier_set_hash, seed, created_at, revealed_at) ON sespan.draw_epoch TO sespan_reader, sespan_reader_detail;
+
+-- What an outsider of the service may do goes through functions. Looked up by
+-- name, because a function that takes one more parameter is another function.
+DO $$
+DECLARE
+    grants CONSTANT jsonb := '{
+        "sespan_producer": ["mail_enqueue", "mail_enqueue_batch"],
+        "sespan_admin": ["tier_save", "tier_delete", "mail_retry", "mail_cancel", "otp_revoke"]
+    }';
+    statement text;
+BEGIN
+    FOR statement IN
+        SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, g.key)
+        FROM pg_catalog.jsonb_each(grants) AS g
+        JOIN pg_catalog.pg_proc p ON p.pronamespace = 'sespan'::regnamespace AND g.value ? p.proname::text
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
 
 COMMIT;
