@@ -16,7 +16,7 @@ def normalise(typed: str) -> str | None:
     """
     digits: list[str] = []
     for char in typed:
-        if unicodedata.category(char) in _IGNORED:
+        if char == "\N{MINUS SIGN}" or unicodedata.category(char) in _IGNORED:
             continue
         value = unicodedata.decimal(char, None)
         if value is None:

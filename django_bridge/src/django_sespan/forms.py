@@ -123,6 +123,6 @@ class CodeForm(forms.Form):
         code = codes.normalise(cast(str, self.cleaned_data["code"]))
         if code is None:
             raise ValidationError(
-                _("That is not a code yet: it has 6 digits and no letters."), code="not_a_code"
+                _("That is not the whole code yet: it has only digits, no letters."), code="not_a_code"
             )
         return code

@@ -55,7 +55,7 @@ def for_verify(error: errors.SespanError) -> str:
         case errors.OTPIncorrect():
             return _incorrect(error.attempts_left)
         case errors.OTPLocked():
-            return gettext("Too many wrong codes. Please try again in %(wait)s.") % {
+            return gettext("Too many wrong codes. You can ask for a new code in %(wait)s.") % {
                 "wait": wait(error.retry_after)
             }
         case errors.OTPExpired() | errors.UnknownChallenge():
@@ -78,6 +78,8 @@ def for_verify(error: errors.SespanError) -> str:
 def _incorrect(left: int | None) -> str:
     if left is None:
         return gettext("That is not the code from the e-mail.")
+    if left == 0:
+        return gettext("That is not the code, and it was the last try. Please ask for a new code.")
     return ngettext(
         "That is not the code from the e-mail. You have %(left)d try left.",
         "That is not the code from the e-mail. You have %(left)d tries left.",

@@ -7,6 +7,7 @@ code page; every code is "incorrect" with the same counts and waits as a real ch
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NoReturn
 
 from django.utils import timezone
 
@@ -16,13 +17,12 @@ from django_sespan.flows.pending import Pending
 GUESSES = 5
 RESEND_SECONDS = 60
 LIFE = timedelta(minutes=10)
-LOCK_SECONDS = 3600
 
 
 def mask(email: str) -> str:
-    """Show an address as Sespan does: the first letter and the domain."""
-    local, _, domain = email.rpartition("@")
-    return f"{local[:1]}***@{domain}"
+    """Show an address as Sespan does: the first letter and the domain, in lower case."""
+    local, at, domain = email.lower().partition("@")
+    return f"{local[0]}***@{domain}" if local and at else "***"
 
 
 def send(pending: Pending) -> None:
@@ -30,15 +30,15 @@ def send(pending: Pending) -> None:
     now = timezone.now()
     if (wait := pending.resend_in()) > 0:
         raise errors.OTPTooSoon("too soon", retry_after=wait)
+    if pending.attempts_left == 0:
+        pending.attempts_left = None  # a locked challenge is followed by a new one
     pending.valid_until = (now + LIFE).isoformat()
     pending.resend_after = (now + timedelta(seconds=RESEND_SECONDS)).isoformat()
 
 
-def verify(pending: Pending) -> None:
+def verify(pending: Pending) -> NoReturn:
     """Refuse as a wrong guess is refused."""
     left = GUESSES if pending.attempts_left is None else pending.attempts_left
-    left = max(0, left - 1)
-    pending.attempts_left = left
     if left == 0:
-        raise errors.OTPLocked("locked", retry_after=LOCK_SECONDS)
-    raise errors.OTPIncorrect("incorrect", members={"attempts_left": left})
+        raise errors.OTPLocked("locked", retry_after=max(1, pending.resend_in()))
+    raise errors.OTPIncorrect("incorrect", members={"attempts_left": left - 1})

@@ -56,6 +56,8 @@ class Pending:
 
     def take(self, challenge: Challenge) -> None:
         """Remember the challenge that Sespan answered with."""
+        if challenge.challenge_id != self.challenge_id:
+            self.attempts_left = None
         self.challenge_id = challenge.challenge_id
         self.email = challenge.email
         self.valid_until = challenge.valid_until.isoformat()

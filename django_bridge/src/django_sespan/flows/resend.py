@@ -15,8 +15,8 @@ from django_sespan.flows.send_code import announce, send_code
 def resend(request: HttpRequest, pending: Pending) -> None:
     """Send again and remember the new times in `pending`; raises SespanError.
 
-    A challenge that never came to be (Sespan was down), that ran out or that is gone is
-    started anew; the customer's right to be activated goes on with it.
+    A challenge that never came to be (Sespan was down), that ran out, was
+    locked or is gone is started anew; the customer's right to be activated goes on with it.
     """
     refuse_transaction()
     if pending.challenge_id is None:
@@ -24,7 +24,7 @@ def resend(request: HttpRequest, pending: Pending) -> None:
         return
     try:
         challenge = get_client().otp_resend(pending.challenge_id, client_ip=client_ip(request))
-    except (errors.OTPExpired, errors.UnknownChallenge):
+    except (errors.OTPExpired, errors.OTPLocked, errors.UnknownChallenge):
         send_code(request, pending)
         return
     pending.take(challenge)

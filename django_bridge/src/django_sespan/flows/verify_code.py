@@ -7,6 +7,7 @@ import logging
 from django.http import HttpRequest
 
 from django_sespan import errors
+from django_sespan.answers import Verified
 from django_sespan.atomicity import refuse_transaction
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
@@ -24,13 +25,8 @@ def verify_code(request: HttpRequest, pending: Pending, code: str) -> None:
     session goes on as if its own answer had arrived.
     """
     refuse_transaction()
-    if pending.is_decoy:
-        decoy.verify(pending)
-    if pending.challenge_id is None:
-        raise errors.OTPExpired("no code was sent yet")
-    client = get_client()
     try:
-        answer = client.otp_verify(pending.challenge_id, code, client_ip=client_ip(request))
+        answer = _ask(request, pending, code)
     except (errors.OTPUsed, errors.SespanUnavailable):
         if _verified_before(pending.challenge_id):
             return
@@ -38,12 +34,25 @@ def verify_code(request: HttpRequest, pending: Pending, code: str) -> None:
     except errors.OTPIncorrect as exc:
         pending.attempts_left = exc.attempts_left
         raise
+    except errors.OTPLocked:
+        pending.attempts_left = 0
+        raise
     if answer.customer_id != pending.customer_id:
         logger.error("Challenge %s belongs to another customer", pending.challenge_id)
         raise errors.SespanGarbled("the challenge belongs to another customer")
 
 
-def _verified_before(challenge_id: str) -> bool:
+def _ask(request: HttpRequest, pending: Pending, code: str) -> Verified:
+    if pending.is_decoy:
+        decoy.verify(pending)
+    if pending.challenge_id is None:
+        raise errors.OTPExpired("no code was sent yet")
+    return get_client().otp_verify(pending.challenge_id, code, client_ip=client_ip(request))
+
+
+def _verified_before(challenge_id: str | None) -> bool:
+    if challenge_id is None:
+        return False
     try:
         return get_client().otp_status(challenge_id).status == "verified"
     except errors.SespanError:

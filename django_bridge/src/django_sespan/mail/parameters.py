@@ -23,18 +23,15 @@ OWN_HEADERS = frozenset(
         "from",
         "to",
         "cc",
-        "bcc",
         "reply-to",
-        "sender",
         "subject",
         "date",
-        "message-id",
         "mime-version",
         "content-type",
         "content-transfer-encoding",
     }
 )
-"""Headers that Sespan writes from other parameters or by itself."""
+"""Headers that the service makes from other parameters; a site's own need a raw message."""
 
 Parameters = dict[str, Any]
 
@@ -113,18 +110,17 @@ def _attachment(item: Any) -> Mapping[str, str]:
     mimetype = mimetype or mimetypes.guess_type(filename or "")[0] or OCTETS
     if isinstance(content, Message | EmailMessage) or mimetype.startswith(("message/", "multipart/")):
         raise Unsayable
-    return {
-        "filename": filename or "",
+    found = {
         "content_type": mimetype,
         "content": base64.b64encode(force_bytes(content)).decode(),
     }
+    return found | {"filename": force_str(filename)} if filename else found
 
 
 def _raw(message: EmailMessage) -> Parameters:
     built = message.message()
     return _envelope(message) | {
         "recipients": [force_str(a) for a in message.recipients()],
-        "subject": force_str(message.subject),
         "raw": b"\r\n".join(built.as_bytes().splitlines()) + b"\r\n",
     }
 
@@ -138,7 +134,7 @@ def as_sql(found: Parameters) -> tuple[str, list[Any]]:
         "headers": "jsonb",
         "attachments": "jsonb",
         "raw": "bytea",
-        "priority": "smallint",
+        "priority": "integer",
     }
     arguments, values = [], []
     for name, value in found.items():
