@@ -1,6 +1,6 @@
 -- name: DrawEpochToday :one
 -- No row: nobody has made the seed of this day yet.
-SELECT draw_epoch, sealed_seed FROM sespan.draw_epoch WHERE draw_epoch = sespan.draw_epoch_today();
+SELECT draw_epoch, sealed_seed, seed_hash FROM sespan.draw_epoch WHERE draw_epoch = sespan.draw_epoch_today();
 
 -- name: DrawEpochMissing :many
 SELECT day::date AS draw_epoch

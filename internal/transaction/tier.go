@@ -53,7 +53,7 @@ func (t Tier) Validate(m Minor) error {
 	for _, check := range []error{
 		t.checkName(),
 		checkMoney("minimum_transaction", t.MinimumTransaction, amountLimit, m),
-		checkMoney("maximum_transaction", t.MaximumTransaction, amountLimit.Add(one), m),
+		checkMoney("maximum_transaction", t.MaximumTransaction, amountLimit, m),
 		t.checkOrder(),
 		checkFraction("probability", t.Probability, maxProbabilityDecimals),
 		checkFraction("discount", t.Discount, maxDiscountDecimals),

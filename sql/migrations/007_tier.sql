@@ -8,7 +8,7 @@ CREATE TABLE sespan.transaction_tier (
     minimum_transaction numeric
         CONSTRAINT tier_minimum_transaction CHECK (minimum_transaction >= 0 AND minimum_transaction < 1000000000000000 AND min_scale(minimum_transaction) <= 4),
     maximum_transaction numeric
-        CONSTRAINT tier_maximum_transaction CHECK (maximum_transaction > 0 AND maximum_transaction <= 1000000000000000 AND min_scale(maximum_transaction) <= 4)
+        CONSTRAINT tier_maximum_transaction CHECK (maximum_transaction > 0 AND maximum_transaction < 1000000000000000 AND min_scale(maximum_transaction) <= 4)
         CONSTRAINT tier_maximum_transaction__order CHECK (minimum_transaction < maximum_transaction),
     probability         numeric     NOT NULL
         CONSTRAINT tier_probability CHECK (probability BETWEEN 0 AND 1 AND min_scale(probability) <= 18),
@@ -62,7 +62,7 @@ COMMENT ON COLUMN sespan.transaction_tier.is_capped IS 'Has a limit that draws m
 -- tier_save answers a violated CHECK with this text.
 COMMENT ON CONSTRAINT tier_name ON sespan.transaction_tier IS 'The name has 1 to 100 characters, no control characters and no blanks around it.';
 COMMENT ON CONSTRAINT tier_minimum_transaction ON sespan.transaction_tier IS 'The smallest amount is 0 or more, below 10^15, with at most 4 decimals.';
-COMMENT ON CONSTRAINT tier_maximum_transaction ON sespan.transaction_tier IS 'The upper bound is above 0, at most 10^15, with at most 4 decimals.';
+COMMENT ON CONSTRAINT tier_maximum_transaction ON sespan.transaction_tier IS 'The upper bound is above 0, below 10^15, with at most 4 decimals.';
 COMMENT ON CONSTRAINT tier_maximum_transaction__order ON sespan.transaction_tier IS 'The upper bound is above the smallest amount.';
 COMMENT ON CONSTRAINT tier_probability ON sespan.transaction_tier IS 'The probability lies between 0 and 1, with at most 18 decimals.';
 COMMENT ON CONSTRAINT tier_discount ON sespan.transaction_tier IS 'The discount is a fraction between 0 and 1, with at most 6 decimals.';

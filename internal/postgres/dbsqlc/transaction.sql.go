@@ -56,19 +56,20 @@ func (q *Queries) DrawEpochMissing(ctx context.Context, db DBTX, days int32) ([]
 }
 
 const drawEpochToday = `-- name: DrawEpochToday :one
-SELECT draw_epoch, sealed_seed FROM sespan.draw_epoch WHERE draw_epoch = sespan.draw_epoch_today()
+SELECT draw_epoch, sealed_seed, seed_hash FROM sespan.draw_epoch WHERE draw_epoch = sespan.draw_epoch_today()
 `
 
 type DrawEpochTodayRow struct {
 	DrawEpoch  pgtype.Date
 	SealedSeed []byte
+	SeedHash   []byte
 }
 
 // No row: nobody has made the seed of this day yet.
 func (q *Queries) DrawEpochToday(ctx context.Context, db DBTX) (DrawEpochTodayRow, error) {
 	row := db.QueryRow(ctx, drawEpochToday)
 	var i DrawEpochTodayRow
-	err := row.Scan(&i.DrawEpoch, &i.SealedSeed)
+	err := row.Scan(&i.DrawEpoch, &i.SealedSeed, &i.SeedHash)
 	return i, err
 }
 
