@@ -23,7 +23,7 @@ SELECT COALESCE((SELECT r.rolname FROM pg_catalog.pg_namespace n JOIN pg_catalog
                  WHERE n.nspname = 'sespan'), '')::text AS owner;
 
 -- name: SchemaCreate :exec
-CREATE SCHEMA IF NOT EXISTS sespan;
+CREATE SCHEMA sespan;
 
 -- name: SchemaActAs :exec
 SELECT pg_catalog.set_config('role', @role::text, false);

@@ -47,6 +47,15 @@ func create(t testing.TB, from string) *DB {
 	return db
 }
 
+// Exec runs statements as the superuser, several at once when there are no
+// arguments, and fails the test when one fails.
+func (db *DB) Exec(t testing.TB, statements string, args ...any) {
+	t.Helper()
+	if _, err := db.Pool.Exec(t.Context(), statements, args...); err != nil {
+		t.Fatalf("pgtest: %s: %v", statements, err)
+	}
+}
+
 func (db *DB) drop(t testing.TB) {
 	db.Pool.Close()
 	admin := connect(t, adminURL(t))
@@ -119,5 +128,3 @@ func exec(t testing.TB, conn *pgx.Conn, statement string, args ...any) {
 		t.Fatalf("pgtest: %s: %v", statement, err)
 	}
 }
-
-func quote(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,7 +59,7 @@ func openSchemaSession(ctx context.Context, url string, progress func(string)) (
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect to the database: %w", hideDSN(err))
+		return nil, fmt.Errorf("cannot connect to the database: %s", oneLine(hideDSN(err)))
 	}
 	s := &schemaSession{conn: conn, q: dbsqlc.New(), progress: progress}
 	if err := s.check(ctx); err != nil {
@@ -67,6 +68,9 @@ func openSchemaSession(ctx context.Context, url string, progress func(string)) (
 	}
 	return s, nil
 }
+
+// oneLine: pgx lists the addresses it tried on lines of their own.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func (s *schemaSession) check(ctx context.Context) error {
 	row, err := s.q.SchemaSession(ctx, s.conn)

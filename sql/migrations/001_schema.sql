@@ -1,6 +1,5 @@
 -- The schema and what every noun shares: the day partitions.
 
-CREATE SCHEMA IF NOT EXISTS sespan;
 COMMENT ON SCHEMA sespan IS 'Sespan: one-time codes, discount draws, API log and mail queue beside a Django site';
 
 -- tern makes this table before the first migration runs; the line tells readers and sqlc of it.
