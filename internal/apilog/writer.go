@@ -72,12 +72,13 @@ func (w *writer) bare(ctx context.Context, e Entry, reason error) error {
 }
 
 // persist repeats an insert while the database is away and ctx lasts. It may do
-// so: rows that came through the first time are skipped by their key.
+// so: rows that came through the first time are skipped by their key. A process
+// that ends is not held up for long.
 func (w *writer) persist(ctx context.Context, entries []Entry) error {
-	pause := 5 * time.Millisecond
+	begun, pause := time.Now(), 5*time.Millisecond
 	for {
 		_, err := w.store.Insert(ctx, entries)
-		if err == nil || !transient(err) {
+		if err == nil || !transient(err) || w.closing.Load() && time.Since(begun) > hastyFlush {
 			return err
 		}
 		timer := time.NewTimer(pause)
