@@ -16,6 +16,11 @@ from accounts.models import Customer
 class LoginForm(AuthenticationForm):
     """E-mail address and password."""
 
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": _("That address and password do not belong together. Please try again."),
+    }
+
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         self.fields["username"].label = _("E-mail address")

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from catalogue.templatetags.rupiah import rupiah
 from orders.flows.cancel import cancel
 from orders.models import Order, OrderLine, State
 
@@ -33,9 +34,8 @@ class OrderAdmin(admin.ModelAdmin):
         "order_ref",
         "customer",
         "state",
-        "amount",
-        "discounted_amount",
-        "created_at",
+        "goods",
+        "to_pay",
         "placed_at",
     )
     list_filter = ("state", "payment", "placed_at")
@@ -62,6 +62,16 @@ class OrderAdmin(admin.ModelAdmin):
             {"fields": ("recipient", "phone_number", "street", "city", "postal_code", "payment")},
         ),
     )
+
+    @admin.display(description=_("goods"), ordering="amount")
+    def goods(self, order: Order) -> str:
+        """Show the frozen amount."""
+        return rupiah(order.amount)
+
+    @admin.display(description=_("to pay"), ordering="discounted_amount")
+    def to_pay(self, order: Order) -> str:
+        """Show the price, nothing before the order is placed."""
+        return rupiah(order.discounted_amount)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Orders are made by the checkout."""

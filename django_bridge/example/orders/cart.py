@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -37,8 +37,7 @@ class Cart:
 
     def __init__(self, session: SessionBase) -> None:
         self._session = session
-        stored = session.get(SESSION_KEY)
-        self._quantities: dict[str, int] = dict(stored) if isinstance(stored, dict) else {}
+        self._quantities = dict(_readable(session.get(SESSION_KEY)))
 
     def __len__(self) -> int:
         return sum(self._quantities.values())
@@ -68,3 +67,12 @@ class Cart:
         """Return the products that are still listed, in the catalogue's order."""
         products = Product.objects.filter(pk__in=list(self._quantities), is_listed=True)
         return [CartLine(product, self.quantity(product.pk)) for product in products]
+
+
+def _readable(stored: object) -> Iterator[tuple[str, int]]:
+    """Yield what makes sense of a session that another version may have written."""
+    if not isinstance(stored, dict):
+        return
+    for product_id, quantity in stored.items():
+        if str(product_id).isdecimal() and type(quantity) is int and 0 < quantity <= MOST_OF_ONE:
+            yield str(product_id), quantity

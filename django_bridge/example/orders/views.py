@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_sespan.client_ip import client_ip
 
 from accounts.models import Customer
 from catalogue.models import Product
@@ -21,6 +22,8 @@ from orders.flows.place import OrderClosedError, OutOfStockError, place
 from orders.flows.price import PriceUnavailableError
 from orders.forms import DeliveryForm, QuantityForm
 from orders.models import Order, State
+
+JUST_PLACED = "just_placed"  # session: the order whose page says thank you once
 
 
 @never_cache
@@ -105,7 +108,7 @@ def checkout(request: HttpRequest, order_ref: str) -> HttpResponse:
 
 def _place(request: HttpRequest, order: Order, form: DeliveryForm) -> HttpResponse:
     try:
-        placed = place(order)
+        placed = place(order, client_ip(request))
     except OrderClosedError:
         return _closed(request)
     except OutOfStockError as error:
@@ -122,6 +125,7 @@ def _place(request: HttpRequest, order: Order, form: DeliveryForm) -> HttpRespon
         return _checkout_page(request, order, form, HTTPStatus.SERVICE_UNAVAILABLE)
     cart = Cart(request.session)
     cart.remove(pk for pk in placed.lines.values_list("product_id", flat=True) if pk)
+    request.session[JUST_PLACED] = placed.order_ref
     return redirect(placed)
 
 
@@ -154,7 +158,9 @@ def order_page(request: HttpRequest, order_ref: str) -> HttpResponse:
     order = get_object_or_404(Order, order_ref=order_ref, customer=_customer(request))
     if order.state == State.OPEN:
         return redirect("orders:checkout", order_ref=order.order_ref)
-    return render(request, "orders/order.html", {"order": order, "lines": order.lines.all()})
+    just_placed = request.session.pop(JUST_PLACED, None) == order.order_ref
+    context = {"order": order, "lines": order.lines.all(), "just_placed": just_placed}
+    return render(request, "orders/order.html", context)
 
 
 def _customer(request: HttpRequest) -> Customer:

@@ -61,6 +61,10 @@ def database(url: str) -> dict[str, Any]:
         }
     parts = urlsplit(url)
     name = unquote(parts.path.lstrip("/"))
+    try:
+        port = str(parts.port or "")
+    except ValueError:
+        name = port = ""
     if parts.scheme not in {"postgres", "postgresql"} or not name:
         raise ImproperlyConfigured(
             "DATABASE_URL must look like postgres://user:password@host:5432/name"
@@ -74,6 +78,6 @@ def database(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or options.pop("host", "")),
-        "PORT": str(parts.port or ""),
+        "PORT": port,
         "OPTIONS": options,
     }

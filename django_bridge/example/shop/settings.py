@@ -143,6 +143,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if environment.boolean("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESPAN["CLIENT_IP"] = "shop.proxy.client_ip"
 
 LOGGING = {
     "version": 1,

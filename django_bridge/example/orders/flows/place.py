@@ -39,7 +39,7 @@ class OutOfStockError(Exception):
         self.lines = lines
 
 
-def place(order: Order) -> Order:
+def place(order: Order, client_ip: str | None = None) -> Order:
     """Place an open order with the delivery fields it carries; return it with its final price.
 
     Raises OrderClosedError, OutOfStockError, or price.PriceUnavailableError; then nothing changed.
@@ -48,7 +48,7 @@ def place(order: Order) -> Order:
     if order.state == State.OPEN:
         _check_open(order)
         _check_stock(list(order.lines.select_related("product")))
-        price = ask_price(order)
+        price = ask_price(order, client_ip)
     else:
         price = Price(order.discounted_amount or Decimal(0), order.transaction_id)
     return _commit(order, price)

@@ -26,7 +26,7 @@ class Price:
     transaction_id: int | None
 
 
-def ask_price(order: Order) -> Price:
+def ask_price(order: Order, client_ip: str | None) -> Price:
     """Return the price of a frozen order; call it outside any transaction.
 
     Sespan remembers one draw per order, so the answer never changes. A shop that has switched
@@ -36,7 +36,7 @@ def ask_price(order: Order) -> Price:
         return Price(order.amount, None)
     try:
         draw = checkout.price(
-            customer_id=order.customer_id, order_ref=order.order_ref, amount=order.amount
+            order.customer_id, order.order_ref, order.amount, client_ip=client_ip
         )
     except errors.SespanError as error:
         logger.exception("no price for order %s", order.order_ref)

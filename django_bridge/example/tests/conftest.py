@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+
+import database
+import pytest
+from django.apps import apps
+from fake import FakeSespan
+
+_ENDINGS = pytest.StashKey[list]()
+
+
+def pytest_configure(config):
+    """Give the settings a server, before anything connects."""
+    from django.conf import settings
+
+    config.stash[_ENDINGS] = []
+    url = os.environ.get("SESPAN_TEST_DATABASE_URL")
+    if url is None:
+        server = database.private_server()
+        url = server.__enter__()
+        config.stash[_ENDINGS].append(lambda: server.__exit__(None, None, None))
+    settings.DATABASES["default"].update(database.django_settings(url))
+
+
+def pytest_unconfigure(config):
+    for end in config.stash.get(_ENDINGS, []):
+        end()
+
+
+class ShopSespan(FakeSespan):
+    """The bridge's fake, with a discount that a test may set: the share that is left to pay."""
+
+    share = Decimal("0.8")
+
+    def install(self):
+        """Become the service that the bridge calls; needed again after SESPAN was changed."""
+        from django_sespan.client import Client
+
+        apps.get_app_config("sespan").client = Client.from_settings(transport=self.transport())
+
+    def draw(self, body):
+        answer = super().draw(body)
+        found = self.draws[(body["customer_id"], body["order_ref"])]
+        if answer.status_code == 201:
+            amount = Decimal(body["transaction_amount"])
+            found.update(
+                discounted=self.share < 1,
+                discounted_amount=f"{amount * self.share:.2f}",
+                transaction_id=len(self.draws) + 1000,
+            )
+            return super().draw(body)
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def sespan():
+    """The service of this test; nothing ever reaches a network."""
+    app, fake = apps.get_app_config("sespan"), ShopSespan()
+    fake.install()
+    app.logins = None
+    yield fake
+    if app._logins is not None:
+        assert app._logins.drain(5)
+    app.client.close()
+    app.client = app.logins = None
+
+
+@pytest.fixture
+def signing_key(settings, tmp_path, sespan):
+    from django_sespan.tokens import SigningKey
+
+    key = SigningKey.generate()
+    path = tmp_path / "checkout.pem"
+    path.write_bytes(key.pem())
+    path.chmod(0o600)
+    settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(path)}
+    sespan.install()
+    return key
+
+
+@pytest.fixture
+def make_product(db):
+    from catalogue.models import Product
+
+    def make(slug="gayo", price=100_000, stock=10, **values):
+        values = {"name": slug.title(), "category": "coffee", "picture": "gayo.svg", **values}
+        return Product.objects.create(slug=slug, price=price, stock=stock, **values)
+
+    return make
+
+
+@pytest.fixture
+def product(make_product):
+    return make_product()
+
+
+@pytest.fixture
+def customer(db):
+    from accounts.models import Customer
+
+    return Customer.objects.create_user(
+        "budi@example.com", "budi", "kopi-tubruk-88", phone_number="0812 3456 7890"
+    )
+
+
+@pytest.fixture
+def shopper(client, customer):
+    """A browser in which the customer is logged in."""
+    client.force_login(customer)
+    return client
+
+
+@pytest.fixture
+def check_out(shopper):
+    """Put a product into the cart and go to the checkout; gives the open order."""
+    from orders.models import Order
+
+    def go(product, quantity=1):
+        shopper.post(f"/cart/add/{product.pk}/", {"quantity": quantity})
+        response = shopper.post("/checkout/")
+        assert response.url.startswith("/checkout/TKS-")
+        return Order.objects.get(order_ref=response.url.split("/")[2])
+
+    return go
+
+
+@pytest.fixture
+def address():
+    """What a customer types at the checkout."""
+    return {
+        "recipient": "Budi Santoso",
+        "phone_number": "0812 3456 7890",
+        "street": "Jl. Kenanga 5",
+        "city": "Bandung",
+        "postal_code": "40115",
+        "payment": "transfer",
+    }

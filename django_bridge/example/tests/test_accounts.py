@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from accounts.models import Customer
+from django.core import mail
+from fake import CODE
+
+pytestmark = pytest.mark.django_db
+
+REGISTRATION = {
+    "username": "siti",
+    "email": "Siti@Example.com",
+    "phone_number": "+62 812-3456-7890",
+    "password1": "kopi-tubruk-88",
+    "password2": "kopi-tubruk-88",
+}
+
+
+@pytest.fixture
+def activate(sespan):
+    """What the service does in the site's table when a code is right."""
+    sespan.on_verified = lambda pk: Customer.objects.filter(pk=pk).update(is_active=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_register_verify_and_be_logged_in(client, sespan, activate):
+    response = client.post("/account/register/?next=/cart/", {**REGISTRATION, "next": "/cart/"})
+    assert response.url == "/account/code/"
+    customer = Customer.objects.get()
+    assert (customer.email, customer.is_active) == ("siti@example.com", False)
+    assert customer.phone_number == REGISTRATION["phone_number"]
+    page = client.get("/account/code/").content.decode()
+    assert 'autocomplete="one-time-code"' in page
+    assert 'inputmode="numeric"' in page
+    wrong = client.post("/account/code/", {"code": "000000"}).content.decode()
+    assert "4 tries left" in wrong
+    assert client.post("/account/code/", {"code": f" {CODE[:3]}-{CODE[3:]} "}).url == "/cart/"
+    assert client.get("/account/").status_code == 200
+
+
+def test_registration_ties_errors_to_fields(client):
+    wrong = {**REGISTRATION, "email": "siti@", "phone_number": "12", "password2": "other"}
+    page = client.post("/account/register/", wrong).content.decode()
+    for name in ("email", "phone_number", "password2"):
+        assert f'id="id_{name}_error"' in page
+        assert re.search(rf'<input[^>]*aria-describedby="[^"]*id_{name}_error', page), name
+    assert not Customer.objects.exists()
+
+
+def test_taken_name_is_said_and_taken_address_is_not(client, customer):
+    taken = {**REGISTRATION, "username": "budi"}
+    assert "username is taken" in client.post("/account/register/", taken).content.decode()
+    known = {**REGISTRATION, "email": "BUDI@example.com"}
+    assert "already" not in client.post("/account/register/", known, follow=True).content.decode()
+    assert Customer.objects.count() == 1
+
+
+@pytest.mark.parametrize("email", ["budi@example.com", " BUDI@Example.COM "])
+def test_log_in_with_any_spelling(client, customer, email):
+    credentials = {"username": email, "password": "kopi-tubruk-88"}
+    assert client.post("/account/login/", credentials).url == "/"
+
+
+def test_wrong_and_inactive_look_alike(client, customer):
+    wrong = client.post("/account/login/", {"username": customer.email, "password": "no"})
+    Customer.objects.update(is_active=False)
+    body = {"username": customer.email, "password": "kopi-tubruk-88"}
+    inactive = client.post("/account/login/", body)
+    for response in (wrong, inactive):
+        assert "do not belong together" in response.content.decode()
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:x"])
+def test_next_stays_in_the_shop(client, customer, target):
+    body = {"username": customer.email, "password": "kopi-tubruk-88", "next": target}
+    assert client.post("/account/login/", body).url == "/"
+
+
+def test_log_out_is_a_post(shopper):
+    assert shopper.get("/account/logout/").status_code == 405
+    assert shopper.post("/account/logout/").url == "/"
+    assert shopper.get("/account/").url.startswith("/account/login/")
+
+
+def test_change_own_data_only(shopper, customer):
+    body = {
+        "username": "budi.s",
+        "phone_number": "",
+        "email": "x@example.com",
+        "is_staff": "1",
+        "is_superuser": "1",
+    }
+    assert shopper.post("/account/", body).status_code == 302
+    customer.refresh_from_db()
+    assert (customer.username, customer.email) == ("budi.s", "budi@example.com")
+    assert not customer.is_staff
+    assert not customer.is_superuser
+
+
+def test_bad_profile_is_shown_again(shopper):
+    response = shopper.post("/account/", {"username": "a b", "phone_number": "x"})
+    assert response.status_code == 422
+    assert 'id="id_phone_number_error"' in response.content.decode()
+
+
+def test_forgotten_password(client, customer):
+    response = client.post("/account/password/forgotten/", {"email": customer.email}, follow=True)
+    assert "Look into your mailbox" in response.content.decode()
+    link = re.search(r"http://testserver(/\S+)", mail.outbox[0].body).group(1)
+    form = client.get(link, follow=True)
+    new = {"new_password1": "kopi-baru-99", "new_password2": "kopi-baru-99"}
+    assert client.post(form.redirect_chain[-1][0], new).url == "/account/login/"
+    customer.refresh_from_db()
+    assert customer.check_password("kopi-baru-99")
+
+
+def test_two_spellings_of_an_address_are_one():
+    Customer.objects.create_user("a@example.com", "a", "x")
+    other = Customer(email="A@example.com", username="b", password="x")
+    other.clean()
+    assert other.email == "a@example.com"
+
+
+@pytest.mark.parametrize("number", ["0812 3456 7890", "+6281234567890", "021-555-0100"])
+def test_phone_numbers(number):
+    Customer(email="a@b.co", username="a", password="x", phone_number=number).full_clean()

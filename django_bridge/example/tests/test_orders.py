@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from accounts.models import Customer
+from django.db import IntegrityError, transaction
+from django.test import Client
+from orders.flows.cancel import cancel
+from orders.models import Order, State, new_order_ref
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def placed(check_out, product, shopper, address):
+    order = check_out(product, 2)
+    shopper.post(f"/checkout/{order.order_ref}/", address)
+    order.refresh_from_db()
+    return order
+
+
+@pytest.fixture
+def staff():
+    browser = Client()
+    browser.force_login(Customer.objects.create_superuser("staff@example.com", "staff", "x"))
+    return browser
+
+
+def test_history_shows_own_orders(placed, shopper):
+    page = shopper.get("/orders/").content.decode()
+    assert placed.order_ref in page
+    assert "−20 %" in page
+    shopper.force_login(Customer.objects.create_user("a@example.com", "a", "x"))
+    assert "Nothing ordered yet" in shopper.get("/orders/").content.decode()
+
+
+def test_open_order_can_be_taken_up_again(check_out, product, shopper):
+    order = check_out(product)
+    assert "Not placed yet" in shopper.get("/orders/").content.decode()
+    assert shopper.get(f"/orders/{order.order_ref}/").url == f"/checkout/{order.order_ref}/"
+
+
+def test_replaced_orders_are_not_listed(check_out, product, make_product, shopper):
+    first = check_out(product)
+    check_out(make_product("mug"))
+    assert first.order_ref not in shopper.get("/orders/").content.decode()
+
+
+def test_references_are_what_sespan_takes():
+    refs = {new_order_ref() for _index in range(200)}
+    assert len(refs) == 200
+    assert all(ref.replace("-", "").isalnum() and len(ref) == 18 for ref in refs)
+
+
+def test_cancelling_gives_the_goods_back(placed, product):
+    assert cancel(placed)
+    assert not cancel(placed)
+    product.refresh_from_db()
+    placed.refresh_from_db()
+    assert (placed.state, product.stock) == (State.CANCELLED, 10)
+
+
+def test_staff_ships_and_cancels(placed, staff, product):
+    def act(action):
+        body = {"action": action, "_selected_action": [placed.pk]}
+        staff.post("/admin/orders/order/", body)
+        placed.refresh_from_db()
+        return placed.state
+
+    assert act("ship") == State.SHIPPED
+    assert act("cancel") == State.SHIPPED
+    Order.objects.update(state=State.PLACED)
+    assert act("cancel") == State.CANCELLED
+
+
+def test_staff_sees_but_never_sets_a_price(placed, staff):
+    url = f"/admin/orders/order/{placed.pk}/change/"
+    page = staff.get(url).content.decode()
+    assert placed.order_ref in page
+    assert 'name="discounted_amount"' not in page
+    body = {
+        "recipient": "Budi",
+        "phone_number": "0812 3456 7890",
+        "street": "Jl. Baru 1",
+        "city": "Bogor",
+        "postal_code": "16111",
+        "payment": "transfer",
+        "discounted_amount": "1",
+        "amount": "1",
+        "lines-TOTAL_FORMS": "0",
+        "lines-INITIAL_FORMS": "0",
+    }
+    assert staff.post(url, body).status_code == 302
+    placed.refresh_from_db()
+    assert (placed.street, placed.discounted_amount) == ("Jl. Baru 1", placed.amount * 8 / 10)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"discounted_amount": None},
+        {"discounted_amount": 200_001},
+        {"discounted_amount": -1},
+    ],
+)
+def test_the_database_refuses_nonsense(placed, values):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Order.objects.filter(pk=placed.pk).update(**values)
+
+
+def test_deleting_a_customer_keeps_the_order(placed, customer):
+    customer.delete()
+    placed.refresh_from_db()
+    assert placed.customer is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "orders/order/", "catalogue/product/", "catalogue/product/add/", "accounts/customer/"],
+)
+def test_staff_pages_open(staff, placed, path):
+    response = staff.get(f"/admin/{path}")
+    assert response.status_code == 200
+    assert "shop/admin.css" in response.content.decode()
