@@ -1,0 +1,31 @@
+// Package otp is the rules of e-mailed one-time codes: who gets one, what a
+// guess costs, and what a right code may do. It knows no database and no HTTP.
+//
+// A challenge is one wish to prove an address; its id is what the site holds. It
+// has up to three live codes, because a mail may be late and a person then types
+// the code of the first one.
+//
+//	POST ──▶ challenge ──▶ code 1 ─ mail        verify: budget ▸ challenge ▸ codes ▸ right ▸ customer
+//	 again within 60 s: the same challenge,        │
+//	 no mail                                       ├ no live code ───▶ expired
+//	 after 60 s, or resend ─▶ code 2 ─ mail        ├ no guess left ──▶ locked
+//	                      ─▶ code 3 ─ mail        count the guess, then compare
+//	                      ─▶ code 4, and          ├ wrong ──▶ incorrect; the fifth locks the challenge
+//	                         code 1 superseded    └ right ──▶ verified, all codes used up, the guess given back
+//
+// Guessing is bounded in two places: five wrong guesses for a challenge and ten
+// an hour for an address and purpose (the budget), which no resend, challenge or
+// network address refills. Everything about an address and purpose happens under
+// the lock of its budget row, taken first; so fifty guesses at once are one after
+// the other, each counted before it is compared.
+//
+// Nobody learns from an answer whether an address is known: an unknown one gets a
+// decoy, a challenge whose code nobody was sent. It is written, limited, guessed
+// at and locked like any other; even its mail is enqueued, and taken back.
+//
+// Activation. A right code of purpose registration makes an inactive customer
+// active only with a right to it, which exists once in a customer's life: granted
+// when the site says that it has just created the customer, used up by the first
+// verification, ended for good by a revocation. Whoever was inactive before, or
+// is banned later, stays inactive.
+package otp

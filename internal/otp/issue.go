@@ -1,0 +1,224 @@
+package otp
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sespan/internal/problem"
+	"sespan/internal/secret"
+)
+
+// Request asks for a code.
+type Request struct {
+	CustomerID  *int64
+	Email       string
+	Purpose     Purpose
+	NewCustomer bool   // the site has just created this customer
+	Locale      string // BCP 47 tag or Django language code
+	Data        []byte // JSON of the site, sealed until the code is verified
+}
+
+// Issued describes a challenge to the site.
+type Issued struct {
+	ChallengeID uuid.UUID
+	CustomerID  *int64 // for the log; nil while unknown
+	Email       string // masked
+	ValidUntil  time.Time
+	ResendAfter time.Time
+}
+
+// Issue starts a challenge and mails its code, or adds a code to the one that is
+// under way. Problems: invalid, unknown-customer, otp-too-soon, unavailable. The
+// customer is filled in beside a problem too, where known.
+func (s *Service) Issue(ctx context.Context, r Request) (Issued, error) {
+	subject, err := r.subject()
+	if err != nil {
+		return Issued{}, err
+	}
+	r.Email = subject.Email
+	i := &issue{service: s, request: r, locale: s.mailer.locales.choose(r.Locale)}
+	i.out.CustomerID = r.CustomerID
+	err = s.store.Issue(ctx, subject, i.decide)
+	if err == nil || problem.SlugOf(err) == problem.OTPTooSoon {
+		s.metrics.count(r.Purpose, i.events...)
+	}
+	return i.out, err
+}
+
+func (r Request) subject() (Subject, error) {
+	sub := Subject{CustomerID: r.CustomerID, Purpose: r.Purpose, Lookup: r.Purpose != Registration}
+	if r.Email != "" {
+		address, ok := parseAddress(r.Email)
+		if !ok {
+			return sub, problem.New(problem.Invalid, "This is not an e-mail address.").At("body.email")
+		}
+		sub.Email = address
+	}
+	switch {
+	case r.CustomerID == nil && sub.Email == "":
+		return sub, problem.New(problem.Invalid, "Either customer_id or email is needed.").At("body")
+	case r.NewCustomer && (r.Purpose != Registration || r.CustomerID == nil):
+		return sub, problem.New(problem.Invalid, "Only a registration with a customer_id can be of a new customer.").At("body.new_customer")
+	case len(r.Data) > 0 && (r.Purpose != Registration || r.CustomerID != nil):
+		return sub, problem.New(problem.Invalid, "Only a registration without a customer_id can carry data.").At("body.data")
+	}
+	return sub, nil
+}
+
+// issue is one call of Issue.
+type issue struct {
+	service *Service
+	request Request
+	locale  string
+	out     Issued
+	events  []event
+}
+
+// decide is called once, under the budget's lock.
+func (i *issue) decide(st State) (Plan, error) {
+	recipient, decoy, err := i.recipient(st)
+	if err != nil {
+		return Plan{}, err
+	}
+	if st.Customer != nil {
+		i.out.CustomerID = &st.Customer.ID
+	}
+	i.out.Email = mask(recipient)
+	plan := Plan{Grant: i.grant(st)}
+	l, old := i.service.limits, st.Challenge
+	if old != nil && old.Decoy != decoy {
+		old = nil // the customer was activated or banned in between
+	}
+	early := old != nil && st.At.Before(old.SentAt.Add(l.ResendAfter))
+	open := old != nil && l.open(old, st.At)
+	same := open && i.sameData(old)
+	switch wait := i.wait(st, old, early); {
+	case early && same:
+		i.out.ChallengeID, i.out.ValidUntil = old.ID, old.ValidUntil
+		i.out.ResendAfter = l.resendAt(old, st.Budget, st.At)
+		i.events = []event{eventRepeated}
+		return plan, nil
+	case wait > 0:
+		i.events = []event{eventTooSoon}
+		return Plan{}, tooSoon(wait)
+	}
+	challenge, err := i.challenge(old, same, decoy, st)
+	if err != nil {
+		return Plan{}, err
+	}
+	if plan.Send, err = i.service.send(challenge, st.At, recipient, !decoy); err != nil {
+		return Plan{}, err
+	}
+	plan.Send.Fresh = !same
+	if open && !same {
+		plan.Send.Replaces = &old.ID
+	}
+	i.tell(plan.Send, st)
+	return plan, nil
+}
+
+// wait is how long until the next mail. A verified challenge is done with: the
+// pause between mails is for those who still wait for theirs.
+func (i *issue) wait(st State, old *Challenge, early bool) time.Duration {
+	if !early || old.Status == Verified {
+		old = nil
+	}
+	return i.service.limits.resendAt(old, st.Budget, st.At).Sub(st.At)
+}
+
+// recipient tells where the mail goes and whether it is only pretended.
+func (i *issue) recipient(st State) (address string, decoy bool, err error) {
+	r, c := i.request, st.Customer
+	switch {
+	case r.CustomerID != nil && c == nil:
+		return "", false, unknownCustomer()
+	case r.CustomerID != nil:
+		address, ok := parseAddress(c.Email)
+		if !ok {
+			return "", false, problem.New(problem.Invalid, "The customer has no usable e-mail address.").At("body.customer_id")
+		}
+		if r.Email != "" && !sameAddress(r.Email, address) {
+			return "", false, problem.New(problem.Invalid, "This is not the customer's e-mail address.").At("body.email")
+		}
+		return address, r.Purpose != Registration && !c.Active, nil
+	case r.Purpose == Registration:
+		return r.Email, false, nil
+	case c == nil:
+		return r.Email, true, nil
+	}
+	address, ok := parseAddress(c.Email)
+	if !ok {
+		return r.Email, true, nil
+	}
+	return address, !c.Active, nil
+}
+
+// grant gives the customer to whom this request gives the right to be activated.
+func (i *issue) grant(st State) *int64 {
+	c := st.Customer
+	if !i.request.NewCustomer || c == nil || c.Active || st.Right != RightNone {
+		return nil
+	}
+	if c.Joined != nil && !c.Joined.After(st.At.Add(-i.service.limits.ActivationDelay)) {
+		return nil
+	}
+	return &c.ID
+}
+
+// sameData tells whether the challenge carries the request's data. Other data
+// must have its own challenge: else one person's code would confirm another
+// person's form.
+func (i *issue) sameData(c *Challenge) bool {
+	if len(c.Data) == 0 || len(i.request.Data) == 0 {
+		return len(c.Data) == len(i.request.Data)
+	}
+	data, err := i.service.ring.Open(secret.LabelData, c.ID.String(), c.Data)
+	return err == nil && bytes.Equal(data, i.request.Data)
+}
+
+func (i *issue) challenge(old *Challenge, same, decoy bool, st State) (Challenge, error) {
+	if same {
+		return *old, nil
+	}
+	id, err := i.service.newChallengeID()
+	if err != nil {
+		return Challenge{}, err
+	}
+	c := Challenge{
+		ID: id, Purpose: i.request.Purpose, Locale: i.locale, Decoy: decoy, Status: Pending, CreatedAt: st.At,
+	}
+	if st.Customer != nil {
+		c.CustomerID = &st.Customer.ID
+	}
+	if len(i.request.Data) > 0 {
+		c.Data = i.service.ring.Seal(secret.LabelData, id.String(), i.request.Data)
+	}
+	return c, nil
+}
+
+// tell fills in the answer and the events of a code that is sent.
+func (i *issue) tell(send *Sending, st State) {
+	b := Budget{Mailed: append(recent(st.Budget.Mailed, st.At), st.At)}
+	i.out.ChallengeID, i.out.ValidUntil = send.Challenge.ID, send.ValidUntil
+	i.out.ResendAfter = i.service.limits.resendAt(&send.Challenge, b, st.At)
+	i.events = append(i.events, eventIssued)
+	if !send.Fresh {
+		i.events[0] = eventResent
+	}
+	if !send.Deliver {
+		i.events = append(i.events, eventDecoy)
+	}
+	if st.Matches > 1 {
+		i.events = append(i.events, eventAmbiguous)
+	}
+	if send.Replaces != nil {
+		i.events = append(i.events, eventSuperseded)
+	}
+}
+
+func tooSoon(wait time.Duration) *problem.Problem {
+	return problem.New(problem.OTPTooSoon, "A code was mailed a moment ago; wait before asking for another.").After(wait)
+}

@@ -1,0 +1,75 @@
+package otp
+
+import "time"
+
+// Limits of codes and guesses.
+type Limits struct {
+	Life            time.Duration // of a code
+	ChallengeLife   time.Duration // in which a challenge takes further codes
+	ResendAfter     time.Duration // between two mails of a challenge
+	MailsPerHour    int           // for an address and purpose: the first and its resends
+	GuessesPerHour  int           // wrong ones, for an address and purpose
+	Guesses         int           // wrong ones, for a challenge
+	LiveCodes       int           // of a challenge
+	ActivationDelay time.Duration // how old a customer may be when the right is granted
+}
+
+// DefaultLimits gives the limits for codes of the given life.
+func DefaultLimits(life time.Duration) Limits {
+	return Limits{
+		Life: life, ChallengeLife: 24 * time.Hour, ResendAfter: time.Minute, MailsPerHour: 6,
+		GuessesPerHour: 10, Guesses: 5, LiveCodes: 3, ActivationDelay: 24 * time.Hour,
+	}
+}
+
+const window = time.Hour
+
+// recent drops what the window has left behind. It does not rely on the order:
+// transactions that waited for the budget's lock may carry earlier times.
+func recent(times []time.Time, at time.Time) []time.Time {
+	var kept []time.Time
+	for _, t := range times {
+		if t.After(at.Add(-window)) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// free tells when a window that takes most entries has room again: at once, or
+// when enough of its oldest have left it.
+func free(times []time.Time, most int, at time.Time) time.Time {
+	kept := recent(times, at)
+	if len(kept) < most {
+		return at
+	}
+	return kept[len(kept)-most].Add(window)
+}
+
+// resendAt is when the challenge may have its next mail.
+func (l Limits) resendAt(c *Challenge, b Budget, at time.Time) time.Time {
+	t := free(b.Mailed, l.MailsPerHour, at)
+	if c != nil && c.SentAt.Add(l.ResendAfter).After(t) {
+		t = c.SentAt.Add(l.ResendAfter)
+	}
+	return t
+}
+
+// unlockedAt is when a new challenge in the place of a locked one makes sense.
+func (l Limits) unlockedAt(c *Challenge, b Budget, at time.Time) time.Time {
+	t := l.resendAt(c, b, at)
+	if g := free(b.Wrong, l.GuessesPerHour, at); g.After(t) {
+		t = g
+	}
+	return t
+}
+
+// attemptsLeft counts the wrong guesses that the challenge still allows.
+func (l Limits) attemptsLeft(c *Challenge, b Budget, at time.Time) int {
+	return max(0, min(l.Guesses-c.Wrong, l.GuessesPerHour-len(recent(b.Wrong, at))))
+}
+
+// open tells whether the challenge may have another code.
+func (l Limits) open(c *Challenge, at time.Time) bool {
+	return c.Status == Pending && at.Before(c.CreatedAt.Add(l.ChallengeLife))
+}

@@ -1,0 +1,174 @@
+package otp
+
+import (
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"net/url"
+	"strings"
+	texttemplate "text/template"
+	"time"
+	"unicode/utf8"
+)
+
+// Mailer renders the mails that carry codes. It is safe for concurrent use.
+type Mailer struct {
+	site    string
+	link    string
+	life    time.Duration
+	pages   map[pageKey]page
+	locales locales
+}
+
+// MailerOptions say how the mails look.
+type MailerOptions struct {
+	// Site is the shop's name, "" for none.
+	Site string
+	// Link is the http(s) page of the site that takes a code, without a fragment;
+	// {challenge_id} in it is replaced. "" leaves the link out of the mails.
+	Link string
+	// Life of a code; the mails give it in minutes.
+	Life time.Duration
+	// Overrides holds files that replace the embedded ones of the same name; may be nil.
+	Overrides fs.FS
+}
+
+// Message is a rendered mail. The subject is stored in clear and never holds
+// the code.
+type Message struct {
+	Subject string
+	Text    string
+	HTML    string
+}
+
+// Content is what a template may use.
+type Content struct {
+	Code    string // the digits
+	Minutes int    // of its life
+	Link    string // to the code page with the code in the fragment, "" for none
+	Site    string // the shop's name, "" for none
+}
+
+type pageKey struct {
+	purpose Purpose
+	locale  string
+}
+
+type page struct {
+	text *texttemplate.Template // its first line is "Subject: …"
+	html *htmltemplate.Template
+}
+
+const (
+	challengeMark = "{challenge_id}"
+	maxSubject    = 200 // runes; a longer one is a template's mistake
+)
+
+// NewMailer reads all templates and tries each, so that a bad one stops the
+// start and not a registration. The error is one line that names the file.
+func NewMailer(o MailerOptions) (*Mailer, error) {
+	m := &Mailer{site: oneLine(o.Site), link: o.Link, life: o.Life, pages: map[pageKey]page{}, locales: newLocales()}
+	if err := checkLink(o.Link); err != nil {
+		return nil, err
+	}
+	files, err := newTemplateFiles(o.Overrides)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range pageKeys() {
+		p, err := files.page(key)
+		if err != nil {
+			return nil, err
+		}
+		m.pages[key] = p
+		if err := m.try(key); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// Render makes the mail for one code.
+func (m *Mailer) Render(p Purpose, locale, challengeID, code string) (Message, error) {
+	link := ""
+	if m.link != "" {
+		link = strings.ReplaceAll(m.link, challengeMark, challengeID) + "#code=" + code
+	}
+	return m.execute(pageKey{p, locale}, Content{Code: code, Minutes: m.minutes(), Link: link, Site: m.site})
+}
+
+func (m *Mailer) minutes() int { return max(1, int(m.life/time.Minute)) }
+
+func (m *Mailer) execute(key pageKey, c Content) (Message, error) {
+	p, ok := m.pages[key]
+	if !ok {
+		return Message{}, fmt.Errorf("no mail template for %s in %s", key.purpose, key.locale)
+	}
+	var text, html strings.Builder
+	if err := p.text.Execute(&text, c); err != nil {
+		return Message{}, templateError(key.file("txt"), err)
+	}
+	if err := p.html.Execute(&html, c); err != nil {
+		return Message{}, templateError(key.file("html"), err)
+	}
+	head, body, ok := strings.Cut(text.String(), "\n")
+	subject, found := strings.CutPrefix(strings.TrimSpace(head), "Subject:")
+	if subject = oneLine(subject); !ok || !found || subject == "" {
+		return Message{}, fmt.Errorf("mail template %s: the first line must be \"Subject: …\"", key.file("txt"))
+	}
+	return Message{Subject: subject, Text: strings.TrimLeft(body, "\r\n"), HTML: strings.TrimSpace(html.String()) + "\n"}, nil
+}
+
+// try renders a page with and without the optional parts.
+func (m *Mailer) try(key pageKey) error {
+	const code = "918273"
+	for _, c := range []Content{
+		{Code: code, Minutes: 1},
+		{Code: code, Minutes: m.minutes(), Link: "https://shop.example/code/#code=" + code, Site: m.site},
+	} {
+		msg, err := m.execute(key, c)
+		if err != nil {
+			return err
+		}
+		if err := checkMessage(key, msg, code); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkMessage(key pageKey, m Message, code string) error {
+	switch {
+	case strings.Contains(m.Subject, code):
+		return fmt.Errorf("mail template %s: the subject is stored in clear and must not hold {{.Code}}", key.file("txt"))
+	case utf8.RuneCountInString(m.Subject) > maxSubject:
+		return fmt.Errorf("mail template %s: the subject is longer than %d characters", key.file("txt"), maxSubject)
+	case !strings.Contains(m.Text, code):
+		return fmt.Errorf("mail template %s: the text does not show {{.Code}}", key.file("txt"))
+	case !strings.Contains(m.HTML, code):
+		return fmt.Errorf("mail template %s: the page does not show {{.Code}}", key.file("html"))
+	}
+	return nil
+}
+
+func checkLink(link string) error {
+	if link == "" {
+		return nil
+	}
+	u, err := url.Parse(strings.ReplaceAll(link, challengeMark, "x"))
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Contains(link, "#") {
+		return errors.New("the link of the mails must be an http or https URL without a fragment")
+	}
+	return nil
+}
+
+// oneLine makes text safe for a header: no line breaks, no control characters.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "")))
+}

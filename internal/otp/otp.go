@@ -1,0 +1,98 @@
+package otp
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Purpose is what a code is for; a code for one never serves another.
+type Purpose string
+
+// The purposes.
+const (
+	Registration Purpose = "registration"
+	Login        Purpose = "login"
+)
+
+// Purposes gives the closed list of purposes.
+func Purposes() []Purpose { return []Purpose{Registration, Login} }
+
+// Status of a challenge or a code.
+type Status string
+
+// The closed list of statuses. Refused is a challenge's alone: its right code
+// came without a right to activate, and is used up.
+const (
+	Pending    Status = "pending"
+	Verified   Status = "verified"
+	Expired    Status = "expired"
+	Superseded Status = "superseded"
+	Locked     Status = "locked"
+	Refused    Status = "refused"
+)
+
+// Right is a customer's right to be activated.
+type Right string
+
+// The closed list of rights: RightNone was never granted, RightEnded was used or
+// revoked.
+const (
+	RightNone  Right = "none"
+	RightLive  Right = "live"
+	RightEnded Right = "ended"
+)
+
+// Customer is what the rules need to know of one.
+type Customer struct {
+	ID     int64
+	Email  string
+	Active bool
+	Joined *time.Time // nil where the site's table has no such column
+}
+
+// Challenge as it is stored.
+type Challenge struct {
+	ID         uuid.UUID
+	CustomerID *int64 // nil: a decoy for an unknown address, or a registration before its customer
+	Purpose    Purpose
+	Email      string
+	Locale     string
+	Decoy      bool
+	Status     Status
+	Wrong      int // wrong guesses
+	CreatedAt  time.Time
+	SentAt     time.Time // of the newest code
+	ValidUntil time.Time // of the newest code
+	VerifiedAt *time.Time
+	Data       []byte // sealed, nil for none
+}
+
+// Code is a pending code of a challenge.
+type Code struct {
+	ID         int64
+	KeyID      string
+	Hash       []byte
+	ValidUntil time.Time
+}
+
+// Budget holds what an address and purpose has used up, oldest first. Times of
+// more than an hour ago may be among them and do not count.
+type Budget struct {
+	Mailed []time.Time
+	Wrong  []time.Time
+}
+
+// State is what a decision stands on, read under the budget's lock. At is the
+// database's time: the only clock of the rules.
+type State struct {
+	At        time.Time
+	Customer  *Customer // nil: none, or more than one with that address
+	Matches   int       // issue: customers with the address or id, counted up to 2
+	Right     Right
+	Budget    Budget
+	Challenge *Challenge // nil: none
+	Counted   bool       // verify: this guess was counted, and stands in challenge and budget
+	Codes     []Code     // verify: the pending codes
+	Delivery  string     // status: queued, sent, failed or ""
+}

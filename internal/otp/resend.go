@@ -1,0 +1,73 @@
+package otp
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"sespan/internal/problem"
+)
+
+// Resend mails a further code of a challenge; the earlier ones stay valid as
+// long as there are no more than three. Problems: unknown-challenge,
+// unknown-customer, otp-too-soon, otp-used, otp-locked, otp-expired, unavailable.
+func (s *Service) Resend(ctx context.Context, challenge uuid.UUID) (Issued, error) {
+	r := &resend{issue: issue{service: s}}
+	err := s.store.Resend(ctx, challenge, r.decide)
+	if r.request.Purpose != "" {
+		s.metrics.count(r.request.Purpose, r.events...)
+	}
+	return r.out, err
+}
+
+// resend is one call of Resend.
+type resend struct {
+	issue
+}
+
+func (r *resend) decide(st State) (Plan, error) {
+	c, l := st.Challenge, r.service.limits
+	if c == nil {
+		return Plan{}, unknownChallenge()
+	}
+	r.request.Purpose = c.Purpose
+	r.out.CustomerID = c.CustomerID
+	recipient, deliver, err := r.recipient(st)
+	if err != nil {
+		return Plan{}, err
+	}
+	wait := l.resendAt(c, st.Budget, st.At).Sub(st.At)
+	switch {
+	case c.Status == Verified || c.Status == Refused:
+		return Plan{}, used()
+	case c.Status == Locked:
+		return Plan{}, locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At))
+	case !l.open(c, st.At):
+		return Plan{}, problem.New(problem.OTPExpired, "This challenge is over; ask for a new code.")
+	case wait > 0:
+		r.events = []event{eventTooSoon}
+		return Plan{}, tooSoon(wait)
+	}
+	send, err := r.service.send(*c, st.At, recipient, deliver)
+	if err != nil {
+		return Plan{}, err
+	}
+	r.out.Email = mask(recipient)
+	r.tell(send, st)
+	return Plan{Send: send}, nil
+}
+
+// recipient is the challenge's address, as long as it is still the customer's.
+func (r *resend) recipient(st State) (address string, deliver bool, err error) {
+	c := st.Challenge
+	if c.CustomerID == nil {
+		return c.Email, !c.Decoy, nil
+	}
+	if st.Customer == nil {
+		return "", false, unknownCustomer()
+	}
+	if !sameAddress(st.Customer.Email, c.Email) {
+		return "", false, addressChanged()
+	}
+	return c.Email, !c.Decoy && (st.Customer.Active || c.Purpose == Registration), nil
+}

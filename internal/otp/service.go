@@ -1,0 +1,151 @@
+package otp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/problem"
+	"sespan/internal/secret"
+)
+
+// Store keeps challenges. Each method is one transaction: it takes the locks
+// (budget, challenge, codes), calls decide with what it read, writes what decide
+// wants and commits; an error of decide rolls back and is returned as it is.
+// Other errors are *problem.Problem where the caller may know the reason.
+type Store interface {
+	// Issue reads the customer and the newest challenge of the subject.
+	Issue(ctx context.Context, s Subject, decide func(State) (Plan, error)) error
+	// Resend reads one challenge; a state without one when there is none.
+	Resend(ctx context.Context, challenge uuid.UUID, decide func(State) (Plan, error)) error
+	// Verify counts a guess on the challenge and its budget where both have one
+	// left and a live code, and reads the codes.
+	Verify(ctx context.Context, challenge uuid.UUID, l Limits, decide func(State) (Step, error)) (Consumed, error)
+	// Status reads one challenge without locks.
+	Status(ctx context.Context, challenge uuid.UUID) (State, error)
+}
+
+// Subject is whom a code is asked for: a customer, or the customer with an
+// address (Lookup), or an address alone.
+type Subject struct {
+	CustomerID *int64
+	Email      string
+	Lookup     bool
+	Purpose    Purpose
+}
+
+// Plan is what issuing or resending writes; the zero value writes nothing.
+type Plan struct {
+	Grant *int64   // customer who gets the right to be activated
+	Send  *Sending // a new code
+}
+
+// Sending is a new code and its mail.
+type Sending struct {
+	Challenge  Challenge  // as it will be
+	Fresh      bool       // the challenge is new, not another code of an old one
+	Replaces   *uuid.UUID // pending challenge that a fresh one supersedes
+	LiveCodes  int        // of the challenge, with this one
+	KeyID      string
+	Hash       []byte
+	ValidUntil time.Time
+	Subject    string
+	Sealed     []byte
+	Deliver    bool // false: the mail is enqueued and taken back
+}
+
+// Options of a Service; all are needed but Random and Digits.
+type Options struct {
+	Store      Store
+	Ring       *secret.Ring
+	Mailer     *Mailer
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	Life       time.Duration // of a code
+	Digits     int           // 6 or 8; 0 is 6
+	Random     io.Reader     // nil is crypto/rand
+}
+
+// Service issues and verifies codes. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	ring    *secret.Ring
+	mailer  *Mailer
+	logger  *slog.Logger
+	metrics *metrics
+	limits  Limits
+	digits  int
+	random  io.Reader
+}
+
+// verifyBound ends a verification that its client no longer waits for.
+const verifyBound = 8 * time.Second
+
+// New makes a service.
+func New(o Options) *Service {
+	s := &Service{
+		store: o.Store, ring: o.Ring, mailer: o.Mailer, logger: o.Logger, metrics: newMetrics(o.Registerer),
+		limits: DefaultLimits(o.Life), digits: o.Digits, random: o.Random,
+	}
+	if s.digits == 0 {
+		s.digits = minDigits
+	}
+	if s.random == nil {
+		s.random = rand.Reader
+	}
+	return s
+}
+
+// send draws a code for the challenge and makes its mail. The challenge's times
+// become those of the new code.
+func (s *Service) send(c Challenge, at time.Time, recipient string, deliver bool) (*Sending, error) {
+	code, err := newCode(s.random, s.digits)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := s.mailer.Render(c.Purpose, c.Locale, c.ID.String(), code)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(struct {
+		Text string `json:"text"`
+		HTML string `json:"html"`
+	}{msg.Text, msg.HTML})
+	if err != nil {
+		return nil, err
+	}
+	c.Email, c.SentAt, c.ValidUntil = recipient, at, at.Add(s.limits.Life)
+	keyID, hash := hashCode(s.ring, c.ID, c.Purpose, code)
+	return &Sending{
+		Challenge: c, LiveCodes: s.limits.LiveCodes, KeyID: keyID, Hash: hash, ValidUntil: c.ValidUntil,
+		Subject: msg.Subject, Sealed: s.ring.Seal(secret.LabelMail, "", body), Deliver: deliver,
+	}, nil
+}
+
+func (s *Service) newChallengeID() (uuid.UUID, error) {
+	// Version 7 grows with time, which keeps the newest rows of an index together.
+	id, err := uuid.NewV7FromReader(s.random)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("challenge id: %w", err)
+	}
+	return id, nil
+}
+
+func unknownChallenge() *problem.Problem {
+	return problem.New(problem.UnknownChallenge, "There is no such challenge; it may have been removed with its customer.")
+}
+
+func addressChanged() *problem.Problem {
+	return problem.New(problem.OTPExpired, "The customer's e-mail address has changed since; ask for a new code.")
+}
+
+func unknownCustomer() *problem.Problem {
+	return problem.New(problem.UnknownCustomer, "There is no customer with this customer_id.")
+}

@@ -1,0 +1,199 @@
+package otp
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sespan/internal/problem"
+	"sespan/internal/secret"
+)
+
+// Action is what a verification writes beside the counted guess.
+type Action int
+
+// The closed list of actions.
+const (
+	Keep    Action = iota // nothing
+	Lock                  // the challenge has lost its last guess
+	Expire                // its codes are too old
+	Consume               // the code is right: use it up and give the guess back
+)
+
+// Step is what a verification decides.
+type Step struct {
+	Action Action
+	CodeID int64 // Consume
+	// Status that Consume gives the challenge: Verified, or Superseded when the
+	// address is no longer the customer's.
+	Status Status
+	// NeedsRight: the customer is inactive. Without a live right, or where the
+	// purpose may not use it, Consume gives the status Refused instead.
+	NeedsRight bool
+	MayUse     bool
+}
+
+// Consumed is what became of a right code.
+type Consumed struct {
+	Found     bool // false: the challenge went with its customer in between
+	Status    Status
+	Activated bool
+	At        time.Time
+}
+
+// Verification is the answer to a right code.
+type Verification struct {
+	CustomerID *int64 // nil for a registration before its customer
+	VerifiedAt time.Time
+	Data       json.RawMessage // of the request, nil for none
+}
+
+// Verify compares a guess. email, when not empty, must be the challenge's. It
+// ends even when its client has gone, so that a guess always costs. Problems:
+// invalid, unknown-challenge, unknown-customer, otp-incorrect (attempts_left),
+// otp-expired, otp-used, otp-locked, activation-refused, unavailable.
+func (s *Service) Verify(ctx context.Context, challenge uuid.UUID, input, email string) (Verification, error) {
+	guess, ok := Normalise(input)
+	if !ok {
+		return Verification{}, problem.Newf(problem.Invalid, "A code has %d digits.", s.digits).At("body.otp_number")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verifyBound)
+	defer cancel()
+	v := &verification{service: s, guess: guess, email: email}
+	consumed, err := s.store.Verify(ctx, challenge, s.limits, v.decide)
+	if err == nil {
+		err = v.conclude(consumed)
+	}
+	if v.purpose != "" && problem.SlugOf(err) != problem.Unavailable {
+		s.metrics.count(v.purpose, v.events...)
+	}
+	return v.out, err
+}
+
+// verification is one call of Verify.
+type verification struct {
+	service      *Service
+	guess, email string
+	purpose      Purpose
+	answer       error // for a guess that is not right
+	data         []byte
+	out          Verification
+	events       []event
+}
+
+// decide is called once, under the locks of budget, challenge and codes.
+func (v *verification) decide(st State) (Step, error) {
+	c := st.Challenge
+	if c == nil {
+		return Step{}, unknownChallenge()
+	}
+	v.purpose, v.out.CustomerID = c.Purpose, c.CustomerID
+	if !st.Counted {
+		return v.uncounted(st), nil
+	}
+	id, ok := matchCode(v.service.ring, c, v.live(st), v.guess)
+	if !ok || c.Decoy || (v.email != "" && !sameAddress(v.email, c.Email)) {
+		return v.wrong(st), nil
+	}
+	return v.right(st, id)
+}
+
+func (v *verification) live(st State) []Code {
+	var live []Code
+	for _, code := range st.Codes {
+		if code.ValidUntil.After(st.At) {
+			live = append(live, code)
+		}
+	}
+	return live
+}
+
+// uncounted tells why the guess was not even compared.
+func (v *verification) uncounted(st State) Step {
+	c, l := st.Challenge, v.service.limits
+	switch {
+	case c.Status == Verified, c.Status == Refused:
+		return v.fail(used(), eventUsed, Keep)
+	case c.Status == Locked:
+		return v.fail(locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At)), eventRefusedGuess, Keep)
+	case c.Status == Superseded:
+		return v.fail(problem.New(problem.OTPExpired, "A newer code has replaced this one."), eventExpired, Keep)
+	case !c.ValidUntil.After(st.At):
+		return v.fail(problem.New(problem.OTPExpired, "The code is too old; ask for a new one."), eventExpired, Expire)
+	}
+	wait := free(st.Budget.Wrong, l.GuessesPerHour, st.At).Sub(st.At)
+	return v.fail(locked(wait), eventRefusedGuess, Keep)
+}
+
+func (v *verification) wrong(st State) Step {
+	left := v.service.limits.attemptsLeft(st.Challenge, st.Budget, st.At)
+	answer := problem.New(problem.OTPIncorrect, "The code is not correct.").With("attempts_left", left)
+	if st.Challenge.Wrong < v.service.limits.Guesses {
+		return v.fail(answer, eventIncorrect, Keep)
+	}
+	step := v.fail(answer, eventIncorrect, Lock)
+	v.events = append(v.events, eventLocked)
+	return step
+}
+
+func (v *verification) right(st State, code int64) (Step, error) {
+	c := st.Challenge
+	step := Step{Action: Consume, CodeID: code, Status: Verified}
+	switch {
+	case c.CustomerID == nil:
+	case st.Customer == nil:
+		return Step{}, unknownCustomer()
+	case !sameAddress(st.Customer.Email, c.Email):
+		step.Status = Superseded
+	default:
+		step.NeedsRight, step.MayUse = !st.Customer.Active, c.Purpose == Registration
+	}
+	if len(c.Data) == 0 {
+		return step, nil
+	}
+	data, err := v.service.ring.Open(secret.LabelData, c.ID.String(), c.Data)
+	if err != nil {
+		return Step{}, err // rolled back: the code works again once its key is back
+	}
+	v.data = data
+	return step, nil
+}
+
+func (v *verification) fail(p *problem.Problem, e event, a Action) Step {
+	v.answer, v.events = p, append(v.events, e)
+	return Step{Action: a}
+}
+
+// conclude turns what was committed into the answer.
+func (v *verification) conclude(c Consumed) error {
+	switch {
+	case v.answer != nil:
+		return v.answer
+	case !c.Found:
+		return unknownChallenge()
+	case c.Status == Superseded:
+		v.events = append(v.events, eventSuperseded)
+		return addressChanged()
+	case c.Status == Refused:
+		v.events = append(v.events, eventActivationRefused)
+		return problem.New(problem.ActivationRefused, "The code was right, but this customer may not be activated; the code is used up.")
+	}
+	v.out.VerifiedAt, v.out.Data = c.At, v.data
+	v.events = append(v.events, eventVerified)
+	if c.Activated {
+		v.events = append(v.events, eventActivated)
+	}
+	return nil
+}
+
+func used() *problem.Problem {
+	return problem.New(problem.OTPUsed, "The code has been used; ask for a new one if you need to.")
+}
+
+// locked says when a new code, or another guess, is to be had.
+func locked(wait time.Duration) *problem.Problem {
+	return problem.New(problem.OTPLocked, "Too many wrong codes; ask for a new code later.").
+		With("attempts_left", 0).After(max(wait, time.Second))
+}

@@ -1,0 +1,190 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sespan/internal/otp"
+	"sespan/internal/postgres/dbsqlc"
+	"sespan/internal/problem"
+)
+
+// OTPStore keeps challenges and codes; it is an otp.Store. Each method is one
+// transaction of two round trips.
+type OTPStore struct {
+	pool *Pool
+	q    *dbsqlc.Queries
+}
+
+// NewOTPStore gives the store on a pool.
+func NewOTPStore(p *Pool) *OTPStore { return &OTPStore{pool: p, q: p.queries} }
+
+// Issue implements otp.Store.
+func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.Plan, error)) error {
+	return otpError(s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+		if err := s.q.OTPBudgetOpen(ctx, tx, string(sub.Purpose), sub.CustomerID, sub.Email); err != nil {
+			return err
+		}
+		row, err := s.q.OTPState(ctx, tx, &dbsqlc.OTPStateParams{
+			CustomerID: sub.CustomerID, Email: sub.Email, Purpose: string(sub.Purpose), Lookup: sub.Lookup,
+		})
+		if err != nil {
+			return err
+		}
+		plan, err := decide(stateOfSubject(sub, row))
+		if err != nil {
+			return err
+		}
+		return s.carryOut(ctx, tx, plan, row.BudgetKey)
+	}))
+}
+
+// Resend implements otp.Store.
+func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(otp.State) (otp.Plan, error)) error {
+	return otpError(s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+		if err := s.q.OTPBudgetOpenOf(ctx, tx, challenge); err != nil {
+			return err
+		}
+		row, err := s.q.OTPStateOf(ctx, tx, challenge)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		state := otp.State{}
+		if err == nil {
+			state = stateOfChallenge(row)
+		}
+		plan, err := decide(state)
+		if err != nil {
+			return err
+		}
+		return s.carryOut(ctx, tx, plan, row.SespanOtpChallenge.BudgetKey)
+	}))
+}
+
+// Status implements otp.Store.
+func (s *OTPStore) Status(ctx context.Context, challenge uuid.UUID) (otp.State, error) {
+	row, err := s.q.OTPStateOf(ctx, s.pool, challenge)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return otp.State{}, nil
+	case err != nil:
+		return otp.State{}, otpError(err)
+	}
+	return stateOfChallenge(row), nil
+}
+
+// Verify implements otp.Store.
+func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.Step, error)) (otp.Consumed, error) {
+	var done otp.Consumed
+	err := s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+		if err := s.q.OTPBudgetLockOf(ctx, tx, challenge); err != nil {
+			return err
+		}
+		row, err := s.q.OTPGuess(ctx, tx, challenge, int32(l.Guesses), int32(l.GuessesPerHour))
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		state := otp.State{}
+		if err == nil {
+			state = stateOfGuess(row)
+		}
+		step, err := decide(state)
+		if err != nil {
+			return err
+		}
+		done, err = s.take(ctx, tx, state.Challenge, step)
+		return err
+	})
+	return done, otpError(err)
+}
+
+func (s *OTPStore) take(ctx context.Context, tx *lazyTx, c *otp.Challenge, step otp.Step) (otp.Consumed, error) {
+	switch step.Action {
+	case otp.Lock:
+		return otp.Consumed{}, s.q.OTPLock(ctx, tx, c.ID)
+	case otp.Expire:
+		return otp.Consumed{}, s.q.OTPExpire(ctx, tx, c.ID)
+	case otp.Consume:
+		row, err := s.q.OTPConsume(ctx, tx.last(), &dbsqlc.OTPConsumeParams{
+			ChallengeID: c.ID, OtpID: step.CodeID, CustomerID: c.CustomerID, Status: string(step.Status),
+			NeedsRight: step.NeedsRight, MayUse: step.MayUse,
+		})
+		return otp.Consumed{Found: row.Found, Status: otp.Status(row.Status), Activated: row.Activated, At: row.At}, err
+	case otp.Keep:
+	}
+	return otp.Consumed{}, nil
+}
+
+// carryOut queues what the plan writes; it goes out with the commit.
+func (s *OTPStore) carryOut(ctx context.Context, tx *lazyTx, p otp.Plan, budget []byte) error {
+	if p.Grant != nil {
+		if err := s.q.OTPGrant(ctx, tx, *p.Grant); err != nil {
+			return err
+		}
+	}
+	if p.Send == nil {
+		return nil
+	}
+	if err := s.keep(ctx, tx, p.Send, budget); err != nil {
+		return err
+	}
+	c := p.Send.Challenge
+	row := dbsqlc.OTPInsertParams{
+		CustomerID: c.CustomerID, ChallengeID: c.ID, ValidUntil: c.ValidUntil, Purpose: string(c.Purpose), Email: c.Email,
+		KeyID: p.Send.KeyID, OtpNumber: p.Send.Hash, Deliver: true, Subject: p.Send.Subject, Sealed: p.Send.Sealed,
+	}
+	if p.Send.Deliver {
+		return s.q.OTPInsert(ctx, tx, &row)
+	}
+	// A decoy takes as long as a mail: it is one, up to here.
+	tx.savepoint()
+	if err := s.q.OTPInsert(ctx, tx, &row); err != nil {
+		return err
+	}
+	tx.rollbackTo()
+	row.Deliver = false
+	return s.q.OTPInsert(ctx, tx, &row)
+}
+
+func (s *OTPStore) keep(ctx context.Context, tx *lazyTx, send *otp.Sending, budget []byte) error {
+	c := send.Challenge
+	if !send.Fresh {
+		return s.q.OTPChallengeExtend(ctx, tx, int32(send.LiveCodes), c.ID, c.ValidUntil)
+	}
+	return s.q.OTPChallengeInsert(ctx, tx, &dbsqlc.OTPChallengeInsertParams{
+		ChallengeID: c.ID, CustomerID: c.CustomerID, BudgetKey: budget, ValidUntil: c.ValidUntil, Decoy: c.Decoy,
+		Purpose: string(c.Purpose), Locale: c.Locale, Email: c.Email, SealedData: c.Data, Replaces: send.Replaces,
+	})
+}
+
+// Revoke ends the customer's right to be activated, for good; false when there
+// was nothing left to end.
+func (s *OTPStore) Revoke(ctx context.Context, customerID int64) (bool, error) {
+	changed, err := s.q.OTPRevoke(ctx, s.pool, customerID)
+	return changed > 0, otpError(err)
+}
+
+// Sweep marks expired codes, deletes those older than the given number of
+// seconds (two days at least) and what else is left over, in one portion, and
+// gives the number of rows; maintenance calls it until that is small.
+func (s *OTPStore) Sweep(ctx context.Context, keepSeconds float64, portion int32) (int64, error) {
+	changed, err := s.q.OTPSweep(ctx, s.pool, keepSeconds, portion)
+	return changed, otpError(err)
+}
+
+// otpError says what only these statements can run into.
+func otpError(err error) error {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case pe.Code == "23503" && pe.SchemaName == "sespan":
+			return problem.New(problem.UnknownCustomer, "The customer has just been deleted.").Because(err)
+		case pe.Code == stateBadMail:
+			return problem.New(problem.Invalid, "No mail can be sent to this e-mail address.").At("body.email").Because(err)
+		}
+	}
+	return mapError(err)
+}

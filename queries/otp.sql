@@ -1,0 +1,220 @@
+-- Lock order: budget, challenge, codes by id, right to activate, customer. What
+-- reads a state follows, in the same transaction, the statement that locks the
+-- budget: only a later snapshot sees what was committed while it waited.
+
+-- name: OTPBudgetOpen :exec
+-- Locks the budget of the customer, or of the address where there is none, and
+-- makes it if it is new: one caller at a time for an address and purpose.
+INSERT INTO sespan.otp_budget (budget_key)
+SELECT sespan.otp_budget_key(s.email, @purpose)
+FROM (
+    SELECT c.email FROM sespan.customer_by_id(sqlc.narg(customer_id)::bigint) AS c WHERE sqlc.narg(customer_id)::bigint IS NOT NULL
+    UNION ALL
+    SELECT @email::text WHERE sqlc.narg(customer_id)::bigint IS NULL
+) AS s
+WHERE s.email <> ''
+ON CONFLICT (budget_key) DO UPDATE SET touched_at = now();
+
+-- name: OTPState :one
+-- The customer by id, or by address where lookup is set; their budget and newest
+-- challenge. Locks nothing. Without a customer the columns of one are NULL, and
+-- likewise of the challenge.
+WITH found AS MATERIALIZED (
+    SELECT c.customer_id, c.email, c.is_active, c.date_joined
+    FROM sespan.customer_by_id(sqlc.narg(customer_id)::bigint) AS c WHERE sqlc.narg(customer_id)::bigint IS NOT NULL
+    UNION ALL
+    SELECT c.customer_id, c.email, c.is_active, c.date_joined
+    FROM sespan.customer_by_email(@email::text) AS c WHERE @lookup::boolean AND sqlc.narg(customer_id)::bigint IS NULL
+), tally AS (
+    SELECT count(*)::int AS matches FROM found
+)
+SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active, f.date_joined AS customer_joined,
+       (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
+       b.budget_key, b.mailed_at, b.wrong_at,
+       c.challenge_id, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.status, c.locale, c.email, c.sealed_data
+FROM tally AS t
+LEFT JOIN found AS f ON t.matches = 1
+LEFT JOIN sespan.otp_activation AS a ON a.customer_id = f.customer_id
+LEFT JOIN LATERAL (
+    SELECT * FROM sespan.otp_budget AS x
+    WHERE x.budget_key = sespan.otp_budget_key(CASE WHEN sqlc.narg(customer_id)::bigint IS NULL THEN @email::text ELSE f.email END, @purpose)
+    LIMIT 1
+) AS b ON true
+LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = (
+    SELECT x.challenge_id FROM sespan.otp_challenge AS x
+    WHERE x.budget_key = b.budget_key AND x.customer_id IS NOT DISTINCT FROM f.customer_id
+    ORDER BY x.created_at DESC LIMIT 1
+);
+
+-- name: OTPBudgetOpenOf :exec
+-- Locks the budget of a challenge; makes it anew if it was swept.
+INSERT INTO sespan.otp_budget (budget_key)
+SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id
+ON CONFLICT (budget_key) DO UPDATE SET touched_at = now();
+
+-- name: OTPStateOf :one
+-- One challenge with its customer, budget and the delivery of its newest mail.
+-- Locks nothing.
+SELECT now()::timestamptz AS at, sqlc.embed(c),
+       cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
+       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(o.message_id, o.created_at), '')::text AS delivery
+FROM sespan.otp_challenge AS c
+LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
+LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+LEFT JOIN LATERAL (
+    SELECT * FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id ORDER BY x.otp_id DESC LIMIT 1
+) AS o ON true
+WHERE c.challenge_id = @challenge_id;
+
+-- name: OTPBudgetLockOf :exec
+-- Locks the budget of a challenge. One without a budget row has no live code.
+SELECT b.budget_key FROM sespan.otp_budget AS b
+WHERE b.budget_key = (SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id)
+FOR UPDATE;
+
+-- name: OTPGuess :one
+-- Follows OTPBudgetLockOf. Locks the challenge by counting the guess on it and on
+-- the budget, where both have one left and the newest code is alive; the columns
+-- show both as they were before. Nothing has been compared yet.
+WITH target AS (
+    SELECT c.challenge_id, b.budget_key,
+           ARRAY(SELECT t.at FROM unnest(b.wrong_at) AS t(at) WHERE t.at > now() - interval '1 hour') AS wrong_at
+    FROM sespan.otp_challenge AS c
+    JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+    WHERE c.challenge_id = @challenge_id
+), counted AS (
+    UPDATE sespan.otp_challenge AS c SET wrong_guesses = c.wrong_guesses + 1
+    FROM target AS t
+    WHERE c.challenge_id = t.challenge_id AND c.status = 'pending' AND c.valid_until > now()
+      AND c.wrong_guesses < @guesses::int AND cardinality(t.wrong_at) < @guesses_per_hour::int
+    RETURNING c.challenge_id
+), spent AS (
+    UPDATE sespan.otp_budget AS b SET wrong_at = t.wrong_at || now(), touched_at = now()
+    FROM target AS t JOIN counted AS k ON k.challenge_id = t.challenge_id
+    WHERE b.budget_key = t.budget_key
+)
+SELECT now()::timestamptz AS at, sqlc.embed(c), EXISTS (SELECT FROM counted) AS counted,
+       cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
+       b.mailed_at, b.wrong_at,
+       coalesce(o.otp_ids, '{}')::bigint[] AS otp_ids, coalesce(o.key_ids, '{}')::text[] AS key_ids,
+       coalesce(o.otp_numbers, '{}')::bytea[] AS otp_numbers, coalesce(o.valid_untils, '{}')::timestamptz[] AS valid_untils
+FROM sespan.otp_challenge AS c
+LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
+LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+LEFT JOIN LATERAL (
+    SELECT array_agg(x.otp_id) AS otp_ids, array_agg(x.key_id) AS key_ids, array_agg(x.otp_number) AS otp_numbers,
+           array_agg(x.valid_until) AS valid_untils
+    FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id AND x.status = 'pending'
+) AS o ON true
+WHERE c.challenge_id = @challenge_id;
+
+-- name: OTPGrant :exec
+-- Locks the right to activate; one that exists, in whatever state, stays as it is.
+INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES (@customer_id, now())
+ON CONFLICT (customer_id) DO NOTHING;
+
+-- name: OTPChallengeInsert :exec
+-- Follows OTPBudgetOpen. Locks the challenge that the new one replaces, and its codes.
+WITH budget AS (
+    UPDATE sespan.otp_budget AS b
+    SET mailed_at = ARRAY(SELECT t.at FROM unnest(b.mailed_at) AS t(at) WHERE t.at > now() - interval '1 hour') || now(), touched_at = now()
+    WHERE b.budget_key = @budget_key
+), replaced AS (
+    UPDATE sespan.otp_challenge AS c SET status = 'superseded', sealed_data = NULL
+    WHERE c.challenge_id = sqlc.narg(replaces)::uuid AND c.status = 'pending'
+    RETURNING c.challenge_id
+), codes AS (
+    UPDATE sespan.otp AS o SET status = 'superseded'
+    FROM replaced AS r WHERE o.challenge_id = r.challenge_id AND o.status = 'pending'
+)
+INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, created_at, sent_at, valid_until, decoy, purpose, locale, email, sealed_data)
+VALUES (@challenge_id, sqlc.narg(customer_id), @budget_key, now(), now(), @valid_until, @decoy, @purpose, @locale, @email, sqlc.narg(sealed_data));
+
+-- name: OTPChallengeExtend :exec
+-- Follows OTPBudgetOpenOf or OTPBudgetOpen. Locks the challenge and, by id, those
+-- of its codes that give way to a further one: the oldest beyond live_codes, and
+-- what has expired.
+WITH budget AS (
+    UPDATE sespan.otp_budget AS b
+    SET mailed_at = ARRAY(SELECT t.at FROM unnest(b.mailed_at) AS t(at) WHERE t.at > now() - interval '1 hour') || now(), touched_at = now()
+    FROM sespan.otp_challenge AS x WHERE x.challenge_id = @challenge_id AND b.budget_key = x.budget_key
+), challenge AS (
+    UPDATE sespan.otp_challenge AS c SET sent_at = now(), valid_until = @valid_until
+    WHERE c.challenge_id = @challenge_id
+    RETURNING c.challenge_id
+), pending AS (
+    SELECT x.otp_id, row_number() OVER (ORDER BY x.otp_id DESC) AS age
+    FROM sespan.otp AS x JOIN challenge AS c ON c.challenge_id = x.challenge_id
+    WHERE x.status = 'pending'
+)
+UPDATE sespan.otp AS o SET status = CASE WHEN o.valid_until <= now() THEN 'expired' ELSE 'superseded' END
+FROM pending AS p
+WHERE o.otp_id = p.otp_id AND (p.age >= @live_codes::int OR o.valid_until <= now());
+
+-- name: OTPInsert :exec
+-- Takes a KEY SHARE lock on the customer (foreign key).
+INSERT INTO sespan.otp (customer_id, challenge_id, valid_until, purpose, email, key_id, otp_number, message_id)
+VALUES (sqlc.narg(customer_id), @challenge_id, @valid_until, @purpose, @email, @key_id, @otp_number,
+        CASE WHEN @deliver::boolean THEN sespan.mail_enqueue_sealed(@email, @subject::text, @sealed::bytea, 'otp', 1, @valid_until) END);
+
+-- name: OTPLock :exec
+-- Follows OTPGuess. Locks the challenge, then its codes.
+WITH challenge AS (
+    UPDATE sespan.otp_challenge AS c SET status = 'locked', sealed_data = NULL
+    WHERE c.challenge_id = @challenge_id AND c.status = 'pending'
+    RETURNING c.challenge_id
+)
+UPDATE sespan.otp AS o SET status = 'locked'
+FROM challenge AS c WHERE o.challenge_id = c.challenge_id AND o.status = 'pending';
+
+-- name: OTPExpire :exec
+-- Follows OTPBudgetLockOf. Locks the codes.
+UPDATE sespan.otp AS o SET status = 'expired'
+WHERE o.challenge_id = @challenge_id AND o.status = 'pending' AND o.valid_until <= now();
+
+-- name: OTPConsume :one
+-- Follows OTPGuess. Locks the codes by id, then the right to activate, then the
+-- customer, in this order because each needs what the one before gave. Uses all
+-- codes up, gives the counted guess back, and activates where the right allows
+-- it: all of it or, without the code (found is false), nothing.
+WITH code AS (
+    SELECT o.otp_id FROM sespan.otp AS o
+    WHERE o.challenge_id = @challenge_id AND o.status = 'pending'
+    ORDER BY o.otp_id FOR UPDATE
+), found AS (
+    SELECT @otp_id::bigint IN (SELECT otp_id FROM code) AS yes
+), activation AS (
+    UPDATE sespan.otp_activation AS a SET used_at = now()
+    FROM found AS f
+    WHERE f.yes AND @may_use::boolean AND @needs_right::boolean AND @status::text = 'verified' AND a.customer_id = sqlc.narg(customer_id)::bigint
+      AND a.used_at IS NULL AND a.revoked_at IS NULL
+    RETURNING a.customer_id
+), verdict AS (
+    SELECT f.yes, CASE WHEN @needs_right::boolean AND @status::text = 'verified' AND NOT EXISTS (SELECT FROM activation)
+                       THEN 'refused' ELSE @status::text END AS status
+    FROM found AS f
+), codes AS (
+    UPDATE sespan.otp AS o SET status = CASE WHEN o.otp_id = @otp_id::bigint AND v.status = 'verified' THEN 'verified' ELSE 'superseded' END
+    FROM code AS k, verdict AS v
+    WHERE o.otp_id = k.otp_id AND v.yes
+), challenge AS (
+    UPDATE sespan.otp_challenge AS c
+    SET status = v.status, wrong_guesses = c.wrong_guesses - 1, sealed_data = NULL, verified_at = CASE WHEN v.status = 'verified' THEN now() END
+    FROM verdict AS v
+    WHERE c.challenge_id = @challenge_id AND v.yes
+    RETURNING c.budget_key
+), budget AS (
+    UPDATE sespan.otp_budget AS b SET wrong_at = b.wrong_at[:cardinality(b.wrong_at) - 1]
+    FROM challenge AS c WHERE b.budget_key = c.budget_key
+)
+SELECT v.yes::boolean AS found, v.status::text AS status, now()::timestamptz AS at,
+       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a), false)::boolean AS activated
+FROM verdict AS v;
+
+-- name: OTPRevoke :one
+-- Locks the right to activate.
+SELECT sespan.otp_revoke(@customer_id::bigint)::bigint AS changed;
+
+-- name: OTPSweep :one
+-- Locks what it changes, skipping what others hold.
+SELECT sespan.otp_sweep(make_interval(secs => @keep_seconds::float8), @portion::int)::bigint AS changed;
