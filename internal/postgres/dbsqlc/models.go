@@ -437,6 +437,88 @@ type SespanMailSetting struct {
 	Value string
 }
 
+// Codes: one row for each that was mailed, up to three of a challenge valid at once. No row holds a code
+type SespanOtp struct {
+	// Identity
+	OtpID int64
+	// The customer, with whom the row goes; NULL as in otp_challenge. bind-customers adds the foreign key
+	CustomerID *int64
+	// The challenge; its codes share it. No foreign key: the challenge is written in the same transaction and goes with its last code
+	ChallengeID uuid.UUID
+	// When it was made; also created_at of its mail
+	CreatedAt time.Time
+	// Until when it is valid
+	ValidUntil time.Time
+	// Its mail in mail_message; NULL for a decoy
+	MessageID *int64
+	// Purpose of the challenge
+	Purpose string
+	// pending, verified (the one that was typed), expired, superseded (by later codes, or used up beside another), locked (five wrong codes)
+	Status string
+	// Where it was mailed
+	Email string
+	// Which of SESPAN_SECRET_KEYS made the hash
+	KeyID string
+	// HMAC-SHA-256 over challenge, purpose and code; without the key it tells nothing of the code
+	OtpNumber []byte
+}
+
+// The right of a customer to be activated by a registration code: given once, when the site says that the customer is new; a used or revoked one never comes back
+type SespanOtpActivation struct {
+	// The customer, with whom the row goes. bind-customers adds the foreign key
+	CustomerID int64
+	// When the site said that it had just created the customer
+	GrantedAt *time.Time
+	// When a right code activated the customer
+	UsedAt *time.Time
+	// When otp_revoke ended it
+	RevokedAt *time.Time
+}
+
+// What an address has used up for a purpose in the last hour, whatever the challenge; its row is also the lock under which everything about the two happens
+type SespanOtpBudget struct {
+	// otp_budget_key(email, purpose): no address stands here, so the limits outlive the deletion of a customer
+	BudgetKey []byte
+	// When codes were mailed, oldest first; older than an hour does not count
+	MailedAt []time.Time
+	// When wrong codes were tried, oldest first; older than an hour does not count
+	WrongAt []time.Time
+	// Last use; a row that was idle for a day is deleted
+	TouchedAt time.Time
+}
+
+// One wish to prove an address: what its codes share. Goes with its last code
+type SespanOtpChallenge struct {
+	// Public handle, a UUID of version 7
+	ChallengeID uuid.UUID
+	// The customer; NULL for a decoy of an unknown address and for a registration before its customer. The foreign key is that of its codes in sespan.otp
+	CustomerID *int64
+	// The budget that it draws on, and whose lock comes first
+	BudgetKey []byte
+	// Start; a challenge takes further codes for 24 hours
+	CreatedAt time.Time
+	// When its newest code was mailed
+	SentAt time.Time
+	// Until when its newest code is valid
+	ValidUntil time.Time
+	// When a right code came
+	VerifiedAt *time.Time
+	// Wrong codes tried, counted before they are compared
+	WrongGuesses int16
+	// Nobody was mailed: the address is unknown, not unique, or its customer inactive
+	Decoy bool
+	// What its codes are for: registration login email_change password_reset transaction
+	Purpose string
+	// pending verified superseded locked (five wrong codes) refused (a right code without a right to activate, used up); pending ones end at valid_until
+	Status string
+	// Language of its mails
+	Locale string
+	// The address to prove, as it is mailed to
+	Email string
+	// Encrypted form data of a registration before its customer; given back and wiped by the verification
+	SealedData []byte
+}
+
 // One row: the number of the last migration that was applied
 type SespanSchemaVersion struct {
 	// Number of the last applied migration, 0 for none
