@@ -69,7 +69,7 @@ func (f *flight) fly(ctx context.Context, answer func([]transaction.Result) []ap
 // draw is the first round trip: lock, then draw.
 func (f *flight) draw(ctx context.Context) ([]transaction.Result, error) {
 	params := drawParams(f.batch)
-	var p pipeline
+	var p roundTrip
 	p.batch.Queue(beginDraw)
 	f.queries.TransactionLockTiers(ctx, queue{&p}, params.Amounts) //nolint:errcheck // queued, read below
 	f.queries.TransactionDraw(ctx, queue{&p}, params)              //nolint:errcheck // queued, read below
@@ -81,7 +81,7 @@ func (f *flight) draw(ctx context.Context) ([]transaction.Result, error) {
 	return rows, err
 }
 
-func (f *flight) readDraw(ctx context.Context, p *pipeline) ([]transaction.Result, error) {
+func (f *flight) readDraw(ctx context.Context, p *roundTrip) ([]transaction.Result, error) {
 	if _, err := p.results.Exec(); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (f *flight) lookAgain(ctx context.Context, results []transaction.Result) ([
 
 // commit is the second round trip: the log rows, then COMMIT.
 func (f *flight) commit(ctx context.Context, entries []apilog.Entry) error {
-	var p pipeline
+	var p roundTrip
 	if len(entries) > 0 {
 		f.queries.APILogInsert(ctx, queue{&p}, apiLogParams(entries)) //nolint:errcheck // queued; close gives its error
 	}
