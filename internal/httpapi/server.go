@@ -1,7 +1,8 @@
 // Package httpapi is the public HTTP port: huma operations on gorilla/mux, one
 // file per noun. A request passes, from the outside in:
 //
-//	begin ─▶ metrics ─▶ cors ─▶ client ip ─▶ api log (waits for its commit) ─▶ recovery ─▶ limits
+//	begin ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle ─▶ api log (waits for its commit)
+//	      ─▶ recovery ─▶ limits
 //	      ─▶ mux ─▶ huma: identify ─▶ authenticate ─▶ validation ─▶ handler ─▶ domain service
 //
 // Failures anywhere become one problem document (problem.go).
@@ -33,7 +34,7 @@ type Deps struct {
 	Timeout        time.Duration // of one request, from its header to its answer
 	Keys           keyAuthenticator
 	Tokens         tokenVerifier
-	Log            callLog
+	Log            callLog // must not be nil
 }
 
 // Spec builds the API without anything behind it, for the OpenAPI document.
@@ -45,10 +46,15 @@ func Spec(version string) *huma.OpenAPI {
 // New gives the handler of the public port.
 func New(d Deps) http.Handler {
 	_, router := build(d)
-	var h http.Handler = router
+	return chain(d, router)
+}
+
+// chain puts the middlewares round the router, the innermost first.
+func chain(d Deps, h http.Handler) http.Handler {
 	h = limit(d.Timeout, h)
 	h = recovery(d.Logger, h)
 	h = logCalls(d.Log, d.Clock, h)
+	h = throttle(d.Clock, h)
 	h = forwarded(d.TrustedProxies, h)
 	h = crossOrigin(d.AllowedOrigins, h)
 	h = newMetrics(d.Registerer).measure(d.Clock, h)

@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"sespan/internal/access"
+	"sespan/internal/apilog"
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+	"sespan/internal/problem"
+)
+
+// site is the API on a real database, with a few operations of its own beside
+// ours.
+type site struct {
+	t    *testing.T
+	db   *pgtest.DB
+	url  string
+	reg  *prometheus.Registry
+	keys access.Keeper
+	log  *apilog.Logger
+	deps Deps
+}
+
+// newSite starts the API; change and operations may be nil.
+func newSite(t *testing.T, change func(*Deps), operations func(huma.API)) *site {
+	t.Helper()
+	s := &site{t: t, db: pgtest.NewDB(t), reg: prometheus.NewRegistry()}
+	store := postgres.NewKeys(s.pool("requests", 10))
+	s.keys = access.Keeper{Store: store, Clock: time.Now}
+	logger := slog.New(slog.DiscardHandler)
+	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg})
+	t.Cleanup(s.log.Close)
+	s.deps = Deps{
+		Logger: logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
+		Keys: access.NewAuthenticator(store, time.Now, logger), Tokens: noTokens{}, Log: s.log,
+	}
+	if change != nil {
+		change(&s.deps)
+	}
+	api, router := build(s.deps)
+	if operations != nil {
+		operations(api)
+	}
+	server := httptest.NewServer(chain(s.deps, router))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *site) pool(name string, connections int32) *postgres.Pool {
+	s.t.Helper()
+	pool, err := postgres.Open(s.t.Context(), postgres.Options{URL: s.db.URL, MaxConns: connections, ApplicationName: name})
+	require.NoError(s.t, err)
+	s.t.Cleanup(pool.Close)
+	return pool
+}
+
+type noTokens struct{}
+
+func (noTokens) Verify(context.Context, string) (access.Principal, error) {
+	return access.Principal{}, problem.New(problem.Unauthorized, "no tokens here")
+}
+
+// key makes a service key.
+func (s *site) key(role access.Role) string {
+	s.t.Helper()
+	_, whole, err := s.keys.Create(s.t.Context(), role, "test", 0)
+	require.NoError(s.t, err)
+	return whole
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// problem gives the slug of a problem document, and fails for another body.
+func (a answer) problem(t *testing.T) string {
+	t.Helper()
+	require.Equal(t, problemMediaType, a.header.Get("Content-Type"), a.body)
+	var d document
+	require.NoError(t, json.Unmarshal([]byte(a.body), &d))
+	require.Equal(t, a.status, d.Status)
+	require.Equal(t, a.header.Get("X-Response-Id"), d.ResponseID)
+	return strings.TrimPrefix(d.Type, problemURN)
+}
+
+// call makes a request; header is pairs of name and value.
+func (s *site) call(method, path, body string, header ...string) answer {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	require.NoError(s.t, err)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirects
+	require.NoError(s.t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(s.t, err)
+	return answer{res.StatusCode, res.Header, string(raw)}
+}
+
+// row is a row of the API log.
+type row struct {
+	IP, Type, Outcome, Details                                *string
+	RequestHeader, RequestBody, ResponseHeader, ResponseBody string
+	Status                                                    int
+	Requested, Responded                                      time.Time
+	CustomerID                                                *int64
+}
+
+// row gives the row of an answer, and fails when it is not there.
+func (s *site) row(a answer) row {
+	s.t.Helper()
+	var r row
+	err := s.db.Pool.QueryRow(s.t.Context(), `SELECT host(ip), request_type, outcome, status_details, request_header::text, request_body,
+		response_header::text, response_body, status, time_requested, time_responded, customer_id
+		FROM sespan.api_log_full WHERE response_id = $1`, a.header.Get("X-Response-Id")).
+		Scan(&r.IP, &r.Type, &r.Outcome, &r.Details, &r.RequestHeader, &r.RequestBody,
+			&r.ResponseHeader, &r.ResponseBody, &r.Status, &r.Requested, &r.Responded, &r.CustomerID)
+	require.NoError(s.t, err, "no row for %d %s", a.status, a.body)
+	return r
+}
+
+// rows counts the rows of the log.
+func (s *site) rows() int {
+	s.t.Helper()
+	var n int
+	require.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), `SELECT count(*) FROM sespan.api_log`).Scan(&n))
+	return n
+}
