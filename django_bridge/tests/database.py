@@ -77,7 +77,7 @@ def free_port() -> int:
 
 def schema_sql() -> list[str]:
     """The up part of every migration of Sespan, in order."""
-    parts = []
+    parts = ["CREATE SCHEMA IF NOT EXISTS sespan"]
     for file in sorted(MIGRATIONS.glob("[0-9]*.sql")):
         up = file.read_text().split("---- create above / drop below ----")[0]
         parts.append(re.sub(r"^---- tern:.*$", "", up, flags=re.MULTILINE))

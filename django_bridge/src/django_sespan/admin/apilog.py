@@ -1,6 +1,7 @@
 """The API log."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
 from django_sespan.models import ApiLog
@@ -16,7 +17,7 @@ class ApiLogAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["request_type", "outcome", "time_requested"]
     search_fields = ["=response_id", "=customer_id"]
-    search_help_text = "response id or customer number, whole"
+    search_help_text = _("response id or customer number, whole")
     fields = [
         "log_id", "response_id", "request_type", "outcome", "status", "status_details", "ip",
         "customer_number", "time_requested", "time_responded", "elapsed_time",

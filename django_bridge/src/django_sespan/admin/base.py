@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from django_sespan.conf import get_settings
 
@@ -43,7 +44,7 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
         """Use SESPAN["DATABASE"]."""
         return super().get_queryset(request).using(get_settings().database)
 
-    @admin.display(description="customer", ordering="customer_id")
+    @admin.display(description=_("customer"), ordering="customer_id")
     def customer_number(self, row: Any) -> int | None:
         """Show the key only: the user may be gone."""
         return row.customer_id  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -20,24 +21,24 @@ class MailMessageAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["created_at"]
     search_fields = ["=message_id", "=category"]
-    search_help_text = "number or category of the mail, whole"
+    search_help_text = _("number or category of the mail, whole")
     fields = [
         "message_id", "created_at", "category", "sender", "to", "cc",
         "subject", "priority", "send_at", "expires_at", "size_bytes", "recipient_states",
         "finished_at",
     ]
 
-    @admin.display(description="to")
+    @admin.display(description=_("to"))
     def to(self, row: MailMessage) -> str:
         """Join the addresses of the To header."""
         return ", ".join(row.to_addresses)
 
-    @admin.display(description="Cc")
+    @admin.display(description=_("Cc"))
     def cc(self, row: MailMessage) -> str:
         """Join the addresses of the Cc header."""
         return ", ".join(row.cc_addresses)
 
-    @admin.display(description="recipients")
+    @admin.display(description=_("recipients"))
     def recipient_states(self, row: MailMessage) -> SafeString:
         """List each recipient with its state and the server's words."""
         rows = (
@@ -55,7 +56,7 @@ class MailQueueAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["state"]
     search_fields = ["=recipient", "=message_id"]
-    search_help_text = "recipient or number of the mail, whole"
+    search_help_text = _("recipient or number of the mail, whole")
     fields = [
         "queue_id", "message_id", "recipient", "state", "attempts", "priority", "due_at",
         "created_at", "tried_at", "last_reason", "last_code", "last_reply",

@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import SespanAdmin
 from django_sespan.conf import get_settings
@@ -53,10 +54,10 @@ class TransactionTierAdmin(SespanAdmin):
     search_fields = ["name"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        ("Orders", {"fields": ["minimum_transaction", "maximum_transaction", "starts_at", "ends_at"]}),
-        ("Draw", {"fields": ["probability", "discount", "maximum_discount"]}),
+        (_("orders"), {"fields": ["minimum_transaction", "maximum_transaction", "starts_at", "ends_at"]}),
+        (_("draw"), {"fields": ["probability", "discount", "maximum_discount"]}),
         (
-            "Limits",
+            _("limits"),
             {"fields": ["budget_amount", "budget_uses", "per_customer_uses", "per_customer_draws"]},
         ),
     ]

@@ -1,6 +1,7 @@
 """The transaction log."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
 from django_sespan.models import TransactionLog
@@ -16,13 +17,13 @@ class TransactionLogAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["discounted", "transaction_time"]
     search_fields = ["=order_ref", "=username"]
-    search_help_text = "order or user name, whole"
+    search_help_text = _("order or user name, whole")
     fields = [
         "transaction_id", "order_ref", "customer_number", "username", "tier_number",
         "transaction_amount", "discounted", "discounted_amount", "transaction_time",
     ]
 
-    @admin.display(description="tier", ordering="tier_id")
+    @admin.display(description=_("tier"), ordering="tier_id")
     def tier_number(self, row: TransactionLog) -> int | None:
         """Show the key only: the tier may be deleted."""
         return row.tier_id
