@@ -35,6 +35,7 @@ type Deps struct {
 	Keys           keyAuthenticator
 	Tokens         tokenVerifier
 	Log            callLog // must not be nil
+	OTP            OTPService
 }
 
 // Spec builds the API without anything behind it, for the OpenAPI document.
@@ -71,6 +72,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	})
 	api := humamux.New(router, apiConfig(d.Version))
 	api.UseMiddleware(identify, authenticate(d.Keys, d.Tokens))
+	registerOTP(api, d.OTP)
 	registerLogin(api, d.Registerer)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router
