@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/problem"
+	"sespan/internal/transaction"
 )
 
 // Deps is what the API stands on; each service is a small interface declared in
@@ -35,6 +36,9 @@ type Deps struct {
 	Keys           keyAuthenticator
 	Tokens         tokenVerifier
 	Log            callLog // must not be nil
+	Tiers          tierService
+	Draws          drawService
+	Minor          transaction.Minor // decimals of the site's money
 	OTP            OTPService
 }
 
@@ -74,6 +78,8 @@ func build(d Deps) (huma.API, *mux.Router) {
 	api.UseMiddleware(identify, authenticate(d.Keys, d.Tokens))
 	registerOTP(api, d.OTP)
 	registerLogin(api, d.Registerer)
+	registerTier(api, d.Tiers, d.Minor)
+	registerTransaction(api, d.Draws, d.Minor)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router
 }

@@ -17,7 +17,9 @@ type roundTrip struct {
 }
 
 // send starts the round trip; close must follow.
-func (p *roundTrip) send(ctx context.Context, conn *pgx.Conn) { p.results = conn.SendBatch(ctx, &p.batch) }
+func (p *roundTrip) send(ctx context.Context, conn *pgx.Conn) {
+	p.results = conn.SendBatch(ctx, &p.batch)
+}
 
 // close reads what is left and gives the first error of the round trip.
 func (p *roundTrip) close() error { return p.results.Close() }
@@ -26,10 +28,14 @@ func (p *roundTrip) close() error { return p.results.Close() }
 // statement and its arguments have been sent before.
 
 // Exec reads the next answer.
-func (p *roundTrip) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) { return p.results.Exec() }
+func (p *roundTrip) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return p.results.Exec()
+}
 
 // Query reads the next answer.
-func (p *roundTrip) Query(context.Context, string, ...any) (pgx.Rows, error) { return p.results.Query() }
+func (p *roundTrip) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	return p.results.Query()
+}
 
 // QueryRow reads the next answer.
 func (p *roundTrip) QueryRow(context.Context, string, ...any) pgx.Row { return p.results.QueryRow() }

@@ -131,7 +131,7 @@ func settle(requests []request, results []Result) []outcome {
 		result, found := byKey[r.order.key()]
 		switch {
 		case !found:
-			outcomes[i].err = problem.New(problem.UnknownCustomer, "There is no customer with this customer_id.").At("body.customer_id")
+			outcomes[i].err = problem.New(problem.UnknownCustomer, "There is no such customer.")
 		case !result.Amount.Equal(r.order.Amount):
 			outcomes[i].err = problem.New(problem.OrderConflict, "The order was drawn before with another amount; that draw stands.")
 		default:

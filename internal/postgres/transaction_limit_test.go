@@ -1,0 +1,191 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"math/big"
+	"sync"
+	"testing"
+
+	"sespan/internal/problem"
+	"sespan/internal/transaction"
+)
+
+func TestLimitsAreAllottedByRunningSum(t *testing.T) {
+	t.Parallel()
+	two, five := int32(2), int64(5)
+	for name, c := range map[string]struct {
+		limit func(*transaction.Tier)
+		draws []transaction.Draw
+		wins  string // per order: w won, else which limit turned the win away
+		usage string
+	}{
+		"budget uses": {
+			func(x *transaction.Tier) { x.BudgetUses = &five },
+			[]transaction.Draw{one(1, "a", "10", 0), one(2, "b", "10", 0), one(3, "c", "10", 0), one(4, "d", "10", 0), one(5, "e", "10", 0), one(6, "f", "10", 0)},
+			"wwwww-budget_uses", "5 25.00",
+		},
+		"budget amount, a later smaller win still fits in the next flush": {
+			func(x *transaction.Tier) { x.BudgetAmount = decp("12.50") },
+			[]transaction.Draw{one(1, "a", "10", 0), one(1, "b", "10", 0), one(1, "c", "10", 0), one(1, "next-d", "5", 0)},
+			"ww-budget_amountw", "3 12.50",
+		},
+		"customer uses": {
+			func(x *transaction.Tier) { x.PerCustomerUses = &two },
+			[]transaction.Draw{one(1, "a", "10", 0), one(1, "b", "10", 0), one(2, "c", "10", 0), one(1, "d", "10", 0), one(1, "next-e", "10", 0), one(2, "next-f", "10", 0)},
+			"www-per_customer_uses-per_customer_usesw", "NULL",
+		},
+		"customer draws count losses": {
+			func(x *transaction.Tier) { x.PerCustomerDraws, x.Probability = &two, dec("0.5") },
+			[]transaction.Draw{one(1, "a", "10", 1<<63), one(1, "b", "10", 1<<63), one(1, "c", "10", 0), one(2, "d", "10", 0), one(1, "next-e", "10", 0)},
+			"--" + "-per_customer_drawsw-per_customer_draws", "NULL",
+		},
+		"a win past the customer's limit leaves the budget alone": {
+			func(x *transaction.Tier) { x.PerCustomerUses, x.BudgetUses = &two, &five },
+			[]transaction.Draw{one(1, "a", "10", 0), one(1, "b", "10", 0), one(1, "c", "10", 0), one(2, "d", "10", 0), one(3, "e", "10", 0), one(4, "f", "10", 0), one(5, "g", "10", 0)},
+			"ww-per_customer_useswww-budget_uses", "5 25.00",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.tier(t, "1", "0.5", c.limit)
+			var now, next []transaction.Draw
+			for _, d := range c.draws {
+				if len(d.OrderRef) > 1 {
+					next = append(next, d)
+				} else {
+					now = append(now, d)
+				}
+			}
+			s.draw(t, now...)
+			s.draw(t, next...)
+			got := s.text(t, `SELECT string_agg(CASE WHEN discounted THEN 'w' ELSE '-' || coalesce(capped_by, '') END, ''
+				ORDER BY right(order_ref, 1)) FROM sespan.transaction_log`)
+			if got != c.wins {
+				t.Errorf("wins %s, want %s", got, c.wins)
+			}
+			if got := s.text(t, `SELECT uses || ' ' || amount FROM sespan.transaction_tier_usage UNION ALL SELECT NULL LIMIT 1`); got != c.usage {
+				t.Errorf("usage %s, want %s", got, c.usage)
+			}
+		})
+	}
+}
+
+// A replayed order spends nothing twice.
+func TestReplayLeavesTheBudgetAlone(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	n := int64(5)
+	s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.BudgetUses = &n })
+	for range 3 {
+		s.draw(t, one(1, "a", "10", 0))
+	}
+	if got := s.text(t, `SELECT uses FROM sespan.transaction_tier_usage`); got != "1" {
+		t.Errorf("%s uses", got)
+	}
+}
+
+func TestProcessesDoNotOverspendTogether(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	uses, each := int64(40), int32(3)
+	s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.BudgetUses, x.BudgetAmount, x.PerCustomerUses = &uses, decp("180"), &each })
+	services := []*transaction.Service{s.service(t), s.service(t)}
+	var wg sync.WaitGroup
+	for worker := range 10 {
+		wg.Go(func() {
+			for i := range 30 {
+				o := one(int64(i%20+1), ref(worker*100+i), "10", 0).Order
+				if _, err := services[worker%2].Draw(t.Context(), o, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := s.text(t, `SELECT count(*) || ' ' || sum(transaction_amount - discounted_amount) FROM sespan.transaction_log WHERE discounted`)
+	if got != "36 180.00" {
+		t.Errorf("%s: winners and money, want 36 and 180.00", got)
+	}
+	if got != s.text(t, `SELECT uses || ' ' || amount FROM sespan.transaction_tier_usage`) {
+		t.Error("the usage does not say what the log says")
+	}
+	if got := s.text(t, `SELECT max(n) FROM (SELECT count(*) AS n FROM sespan.transaction_log WHERE discounted GROUP BY customer_id) x`); got != "3" {
+		t.Errorf("a customer won %s times", got)
+	}
+	if got := s.text(t, `SELECT count(*) FROM sespan.transaction_log`); got != "300" {
+		t.Errorf("%s draws", got)
+	}
+}
+
+// The first limit of tier 2 is committed while the flush waits for tier 1: its
+// draw sees a limited tier that it has not locked.
+func TestALimitThatAppearsBetweenTheSteps(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	n := int64(100)
+	first := s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.MaximumTransaction, x.BudgetUses = decp("10"), &n })
+	second := s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.MinimumTransaction = decp("10") })
+	tx, err := s.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background()) //nolint:errcheck // committed below
+	if _, err := tx.Exec(t.Context(), `UPDATE sespan.transaction_tier SET budget_uses = 1 WHERE tier_id IN ($1, $2)`, first, second); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := s.tryDraw(s.batch(one(1, "a", "5", 0), one(1, "b", "15", 0)))
+		done <- err
+	}()
+	for s.text(t, `SELECT count(*) FROM pg_locks WHERE NOT granted`) == "0" {
+		if t.Context().Err() != nil {
+			t.Fatal("the flush did not wait for the tier")
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, transaction.ErrTierChanged) {
+		t.Fatalf("got %v", err)
+	}
+	if got := s.draw(t, one(1, "a", "5", 0), one(1, "b", "15", 0)); !got["a"].Discounted || !got["b"].Discounted {
+		t.Errorf("the next attempt: %+v", got)
+	}
+}
+
+func TestLockedTierIsUnavailableAndOthersGoOn(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	n := int64(100)
+	s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.MaximumTransaction, x.BudgetUses = decp("10"), &n })
+	s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.MinimumTransaction = decp("10") })
+	tx, err := s.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background()) //nolint:errcheck // nothing to keep
+	if _, err := tx.Exec(t.Context(), `SELECT FROM sespan.transaction_tier FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.tryDraw(s.batch(one(1, "a", "5", 0))); problem.SlugOf(err) != problem.Unavailable {
+		t.Errorf("a locked tier: %v", err)
+	}
+	if got := s.draw(t, one(1, "b", "15", 0)); !got["b"].Discounted {
+		t.Errorf("a tier without limits waited: %+v", got)
+	}
+}
+
+// decimalBig computes a threshold without the database.
+type decimalBig struct{}
+
+func (*decimalBig) threshold(probability string) (uint64, bool) {
+	r, ok := new(big.Rat).SetString(probability)
+	if !ok {
+		return 0, false
+	}
+	r.Mul(r, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 64)))
+	return new(big.Int).Quo(r.Num(), r.Denom()).Uint64(), true
+}
