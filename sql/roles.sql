@@ -105,7 +105,7 @@ GRANT SELECT ON sespan.schema_version TO sespan_service, sespan_producer, sespan
 
 -- customer (on the site's own tables: see bind-customers)
 GRANT SELECT ON sespan.customer_binding TO sespan_service, sespan_producer, sespan_admin;
-GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb) TO sespan_producer, sespan_admin;
+GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb), sespan.customer_children() TO sespan_producer, sespan_admin;
 GRANT SELECT ON sespan.customer TO sespan_service;
 
 -- api_key: nobody but the service sees the hashes
@@ -120,7 +120,7 @@ GRANT SELECT ON sespan.api_log_full TO sespan_service, sespan_reader_detail;
 GRANT SELECT, UPDATE ON sespan.mail_message TO sespan_service;
 GRANT SELECT, UPDATE, DELETE ON sespan.mail_queue TO sespan_service;
 GRANT SELECT, INSERT ON sespan.mail_outcome TO sespan_service;
-GRANT SELECT, DELETE ON sespan.mail_idempotency TO sespan_service;
+GRANT SELECT, DELETE, UPDATE (expires_at) ON sespan.mail_idempotency TO sespan_service; -- UPDATE of a column: for row locks
 GRANT SELECT ON sespan.mail_setting, sespan.mail_recipient, sespan.mail_dead TO sespan_service;
 GRANT SELECT, UPDATE ON SEQUENCE sespan.mail_doorbell TO sespan_service;
 GRANT SELECT (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, send_at, expires_at, size_bytes,
@@ -128,6 +128,14 @@ GRANT SELECT (message_id, created_at, category, sender, reply_to, to_addresses, 
 GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, sespan.mail_dead TO sespan_reader_detail;
 GRANT SELECT ON sespan.mail_setting TO sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;
+
+-- otp: nobody but the service sees the hashes and the sealed data
+GRANT SELECT, INSERT, UPDATE, DELETE ON sespan.otp, sespan.otp_budget TO sespan_service;
+GRANT SELECT, INSERT, UPDATE ON sespan.otp_challenge, sespan.otp_activation TO sespan_service; -- they go with a code or a customer
+GRANT SELECT (otp_id, customer_id, challenge_id, created_at, valid_until, message_id, purpose, status, email) ON sespan.otp TO sespan_reader_detail;
+GRANT SELECT (challenge_id, customer_id, created_at, sent_at, valid_until, verified_at, wrong_guesses, decoy, purpose, status, locale, email)
+    ON sespan.otp_challenge TO sespan_reader_detail;
+GRANT SELECT ON sespan.otp_activation TO sespan_reader_detail, sespan_admin;
 
 -- tier: written through functions, which keep the history
 GRANT SELECT, UPDATE (updated_at) ON sespan.transaction_tier TO sespan_service; -- UPDATE of a column: for the row locks of a draw

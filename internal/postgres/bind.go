@@ -123,7 +123,7 @@ func (s *schemaSession) reference(ctx context.Context, t customerTable, r *BindR
 	})
 	if isState(err, "42501") {
 		r.Reference = "pending"
-		r.Advice = append(r.Advice, "Codes have no foreign key to the customers yet: run bind-customers again when the grants are there.")
+		r.Advice = append(r.Advice, "Codes have no foreign keys to the customers yet: run bind-customers again when the grants are there.")
 		return false, s.actAsLogin(ctx)
 	}
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *schemaSession) validateReference(ctx context.Context, r *BindResult) er
 		}
 		r.Reference = "valid"
 		if orphans > 0 {
-			r.Advice = append(r.Advice, fmt.Sprintf("%d code(s) of customers that no longer exist were deleted.", orphans))
+			r.Advice = append(r.Advice, fmt.Sprintf("%d row(s) of customers that no longer exist were deleted (codes and rights to activate).", orphans))
 		}
 		return nil
 	})

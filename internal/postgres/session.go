@@ -15,9 +15,11 @@ import (
 
 const (
 	oldestServer    = 150000 // PostgreSQL 15
-	ddlLockTimeout  = "3s"   // a waiting ALTER makes everybody behind it wait
+	// A waiting ALTER makes everybody behind it wait. Below deadlock_timeout (1s):
+	// where our ALTER and a transaction of the site wait for each other, ours gives up.
+	ddlLockTimeout  = "800ms"
 	lockPoll        = 150 * time.Millisecond
-	ddlAttempts     = 20
+	ddlAttempts     = 40
 	ddlAttemptPause = 500 * time.Millisecond
 )
 

@@ -73,18 +73,18 @@ COMMENT ON FUNCTION sespan.customer_source(jsonb, text, text) IS 'SQL text that 
 
 -- How an address is compared. Both cases must agree: upper() alone takes the
 -- dotless i for an i, lower() alone the Kelvin sign for a k; and an index on
--- either of them serves.
+-- either of them serves. A type or collation that ignores case by itself, and
+-- perhaps accents too, comes first for the sake of its index.
 CREATE FUNCTION sespan.customer_match(relation oid, email_column text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
-        WHEN t.typname = 'citext' THEN format('u.%1$I OPERATOR(%2$I.=) $1::%2$I.citext', a.attname, n.nspname)
-        WHEN NOT c.collisdeterministic THEN format(
-            'u.%1$I::pg_catalog.text OPERATOR(pg_catalog.=) $1'
-            ' AND pg_catalog.lower(u.%1$I::pg_catalog.text COLLATE pg_catalog."default") OPERATOR(pg_catalog.=) pg_catalog.lower($1 COLLATE pg_catalog."default")', a.attname)
-        ELSE format(
-            'pg_catalog.upper(u.%1$I::pg_catalog.text) OPERATOR(pg_catalog.=) pg_catalog.upper($1)'
-            ' AND pg_catalog.lower(u.%1$I::pg_catalog.text) OPERATOR(pg_catalog.=) pg_catalog.lower($1)', a.attname)
-    END
+        WHEN t.typname = 'citext' THEN format('u.%I OPERATOR(%I.=) $1::%2$I.citext AND ', a.attname, n.nspname)
+        WHEN NOT c.collisdeterministic THEN format('u.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 AND ', a.attname)
+        ELSE ''
+    END || format(
+        'pg_catalog.upper(u.%1$I::pg_catalog.text%2$s) OPERATOR(pg_catalog.=) pg_catalog.upper($1%2$s)'
+        ' AND pg_catalog.lower(u.%1$I::pg_catalog.text%2$s) OPERATOR(pg_catalog.=) pg_catalog.lower($1%2$s)',
+        a.attname, CASE WHEN t.typname = 'citext' OR NOT c.collisdeterministic THEN ' COLLATE pg_catalog."default"' END)
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     JOIN pg_namespace n ON n.oid = t.typnamespace
@@ -163,68 +163,89 @@ $$;
 COMMENT ON FUNCTION sespan.customer_bind(oid, jsonb) IS
     'Binds a table: writes the bodies of the customer functions and remembers the columns (see customer_binding.columns); true if anything changed';
 
+-- The tables whose rows go with their customer, as far as they exist yet.
+CREATE FUNCTION sespan.customer_children() RETURNS TABLE (child regclass, fkey name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid::regclass, (c.relname || '_customer_id_fkey')::name
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'customer_id' AND NOT a.attisdropped
+    WHERE c.relnamespace = 'sespan'::regnamespace AND c.relkind = 'r' AND c.relname IN ('otp', 'otp_activation')
+    ORDER BY c.relname
+$$;
+COMMENT ON FUNCTION sespan.customer_children() IS 'Our tables that have a foreign key to the customers while a table is bound, and its name';
+
 CREATE FUNCTION sespan.customer_unbind() RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
 BEGIN
-    IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'otp_customer_id_fkey' AND conrelid = to_regclass('sespan.otp')) THEN
-        ALTER TABLE sespan.otp DROP CONSTRAINT otp_customer_id_fkey;
-    END IF;
+    FOR c IN SELECT * FROM sespan.customer_children() LOOP
+        IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.child AND conname = c.fkey) THEN
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.child, c.fkey);
+        END IF;
+    END LOOP;
     DELETE FROM sespan.customer_binding;
     RETURN sespan.customer_bodies('SELECT * FROM sespan.customer_unbound()', 'SELECT * FROM sespan.customer_unbound()',
         'SELECT * FROM sespan.customer_unbound()', 'BEGIN PERFORM sespan.customer_unbound(); RETURN false; END');
 END
 $$;
 COMMENT ON FUNCTION sespan.customer_unbind() IS
-    'Ends the binding and drops the foreign key of the codes; true if a table was bound. Takes ACCESS EXCLUSIVE on sespan.otp and the bound table for a moment';
+    'Ends the binding and drops the foreign keys to the customers; true if a table was bound. Takes ACCESS EXCLUSIVE on the tables of customer_children and the bound table for a moment';
 
--- The foreign key of the codes comes in two steps, so that the site's table is
--- locked against writers only for a moment and never while rows are compared.
+-- A foreign key comes in two steps, so that the site's table is locked against
+-- writers only for a moment and never while rows are compared.
 CREATE FUNCTION sespan.customer_reference(relation oid, key_name text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    codes oid := to_regclass('sespan.otp');
-    target oid;
-    valid boolean;
+    c record;
+    present record;
+    answer text := 'none';
 BEGIN
-    IF codes IS NULL OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = codes AND attname = 'customer_id' AND NOT attisdropped) THEN
-        RETURN 'none';
-    END IF;
-    SELECT confrelid, convalidated INTO target, valid FROM pg_constraint WHERE conrelid = codes AND conname = 'otp_customer_id_fkey';
-    IF target = relation THEN
-        RETURN CASE WHEN valid THEN 'valid' ELSE 'added' END;
-    END IF;
-    IF target IS NOT NULL THEN
-        ALTER TABLE sespan.otp DROP CONSTRAINT otp_customer_id_fkey;
-    END IF;
-    EXECUTE (SELECT format('ALTER TABLE sespan.otp ADD CONSTRAINT otp_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES %I.%I (%I) ON DELETE CASCADE NOT VALID',
-                           n.nspname, c.relname, key_name)
-             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
-    RETURN 'added';
+    FOR c IN SELECT * FROM sespan.customer_children() LOOP
+        SELECT confrelid, convalidated INTO present FROM pg_constraint WHERE conrelid = c.child AND conname = c.fkey;
+        IF present.confrelid = relation AND present.convalidated THEN
+            answer := CASE answer WHEN 'none' THEN 'valid' ELSE answer END;
+            CONTINUE;
+        END IF;
+        answer := 'added';
+        CONTINUE WHEN present.confrelid = relation;
+        IF present.confrelid IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.child, c.fkey);
+        END IF;
+        EXECUTE (SELECT format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (customer_id) REFERENCES %I.%I (%I) ON DELETE CASCADE NOT VALID',
+                               c.child, c.fkey, n.nspname, t.relname, key_name)
+                 FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace WHERE t.oid = relation);
+    END LOOP;
+    RETURN answer;
 END
 $$;
 COMMENT ON FUNCTION sespan.customer_reference(oid, text) IS
-    'Adds the foreign key of the codes, not yet validated; none (no codes yet), added, or valid (it was there, nothing was locked)';
+    'Adds the foreign keys to the customers, not yet validated: none (no table needs one), added, or valid (they were there, nothing was locked)';
 
--- Codes of customers who are gone would have gone with them: they are deleted
+-- Rows of customers who are gone would have gone with them: they are deleted
 -- where they stand in the way. Returns how many.
 CREATE FUNCTION sespan.customer_reference_validate() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    c record;
+    n bigint;
     orphans bigint := 0;
 BEGIN
-    BEGIN
-        ALTER TABLE sespan.otp VALIDATE CONSTRAINT otp_customer_id_fkey;
-    EXCEPTION WHEN foreign_key_violation THEN
-        DELETE FROM sespan.otp AS o
-        WHERE o.customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM sespan.customer_by_id(o.customer_id));
-        GET DIAGNOSTICS orphans = ROW_COUNT;
-        ALTER TABLE sespan.otp VALIDATE CONSTRAINT otp_customer_id_fkey;
-    END;
+    FOR c IN SELECT * FROM sespan.customer_children() LOOP
+        BEGIN
+            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', c.child, c.fkey);
+        EXCEPTION WHEN foreign_key_violation THEN
+            EXECUTE format('DELETE FROM %s AS o WHERE o.customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM sespan.customer_by_id(o.customer_id))', c.child);
+            GET DIAGNOSTICS n = ROW_COUNT;
+            orphans := orphans + n;
+            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', c.child, c.fkey);
+        END;
+    END LOOP;
     RETURN orphans;
 END
 $$;
 COMMENT ON FUNCTION sespan.customer_reference_validate() IS
-    'Validates the foreign key of the codes after deleting codes of customers that no longer exist; returns how many those were. Takes SHARE UPDATE EXCLUSIVE on sespan.otp and ROW SHARE on the bound table';
+    'Validates the foreign keys to the customers after deleting rows of customers that no longer exist; returns how many those were. Takes SHARE UPDATE EXCLUSIVE on our tables and ROW SHARE on the bound one';
 
 -- The columns of the site that a binding uses, and for what.
 CREATE FUNCTION sespan.customer_columns(table_schema text, table_name text, columns jsonb)
@@ -313,10 +334,11 @@ BEGIN
     IF missing IS NOT NULL THEN
         RETURN format('refused: %s may not use %s', current_user, missing);
     END IF;
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('sespan.otp') AND attname = 'customer_id')
-        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass('sespan.otp')
-                        AND conname = 'otp_customer_id_fkey' AND confrelid = relation AND convalidated) THEN
-        RETURN 'bound: the foreign key otp_customer_id_fkey is missing or not validated';
+    SELECT string_agg(c.fkey, ', ') INTO missing FROM sespan.customer_children() AS c
+    WHERE NOT EXISTS (SELECT FROM pg_constraint k
+                      WHERE k.conrelid = c.child AND k.conname = c.fkey AND k.confrelid = relation AND k.convalidated);
+    IF missing IS NOT NULL THEN
+        RETURN format('bound: foreign key %s is missing or not validated', missing);
     END IF;
     RETURN 'bound';
 END
@@ -332,6 +354,7 @@ DROP FUNCTION sespan.customer_columns(text, text, jsonb);
 DROP FUNCTION sespan.customer_reference_validate();
 DROP FUNCTION sespan.customer_reference(oid, text);
 DROP FUNCTION sespan.customer_unbind();
+DROP FUNCTION sespan.customer_children();
 DROP FUNCTION sespan.customer_bind(oid, jsonb);
 DROP FUNCTION sespan.customer_bodies(text, text, text, text);
 DROP FUNCTION sespan.customer_function(text, text, text);

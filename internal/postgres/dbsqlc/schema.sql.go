@@ -45,7 +45,7 @@ func (q *Queries) SchemaClock(ctx context.Context, db DBTX) (time.Time, error) {
 }
 
 const schemaCreate = `-- name: SchemaCreate :exec
-CREATE SCHEMA IF NOT EXISTS sespan
+CREATE SCHEMA sespan
 `
 
 func (q *Queries) SchemaCreate(ctx context.Context, db DBTX) error {
