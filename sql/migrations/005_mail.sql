@@ -244,6 +244,13 @@ END
 $$;
 COMMENT ON FUNCTION sespan.mail_doze() IS 'A worker wants to sleep: from now on inserts ring. Returns mail_others(), or -1 when the bell is switched off';
 
+CREATE FUNCTION sespan.mail_bell() RETURNS void LANGUAGE sql VOLATILE
+AS $$
+    SELECT pg_catalog.pg_notify('sespan_mail', '')
+    WHERE NOT EXISTS (SELECT FROM sespan.mail_setting WHERE name = 'mail_doorbell' AND value = 'off')
+$$;
+COMMENT ON FUNCTION sespan.mail_bell() IS 'Rings for all workers, unless the bell is switched off';
+
 CREATE FUNCTION sespan.mail_delivery(message_id bigint, created_at timestamptz) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -338,7 +345,7 @@ COMMENT ON FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, tim
 DROP VIEW sespan.mail_dead, sespan.mail_recipient;
 DROP TABLE sespan.mail_queue, sespan.mail_outcome, sespan.mail_message, sespan.mail_idempotency, sespan.mail_setting;
 DROP SEQUENCE sespan.mail_message_id_seq, sespan.mail_doorbell;
-DROP FUNCTION sespan.mail_ring(), sespan.mail_awake(int), sespan.mail_others(), sespan.mail_doze(), sespan.mail_delivery(bigint, timestamptz),
+DROP FUNCTION sespan.mail_ring(), sespan.mail_awake(int), sespan.mail_others(), sespan.mail_doze(), sespan.mail_bell(), sespan.mail_delivery(bigint, timestamptz),
     sespan.mail_refuse(text, text), sespan.mail_address(text, text), sespan.mail_put(bigint, text[], int, int, timestamptz, timestamptz, text),
     sespan.mail_check_rest(int, timestamptz, timestamptz, text, text, boolean, bigint),
     sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz);

@@ -1,0 +1,82 @@
+package mail
+
+import "time"
+
+const (
+	// slack is how long an enqueuing transaction may last and still be seen by
+	// claims that start at the moving bound; the sweep sees it in any case.
+	slack = time.Second
+	// everything looks at all rows that are due.
+	everything = 20 * 365 * 24 * time.Hour
+	sweepPause = 100 * time.Millisecond
+	sweepShare = 20 // a sweep may take one twentieth of the time
+)
+
+// bounds moves the lower end of the claim scan on. A snapshot that some session
+// holds open keeps every dead index entry of the drained queue alive, and a scan
+// from the start would walk over all of them for each batch. So a claim starts
+// where claims of a second ago had come to; what commits later than that below
+// the bound is found by the sweep, a claim without bounds, which runs as often
+// as its cost allows.
+type bounds struct {
+	marks     []mark // oldest first; the first is in force
+	reached   [Lanes]int64
+	dueSince  time.Time // begin of the last scan that left nothing due behind
+	sweepNext time.Time
+}
+
+type mark struct {
+	at  time.Time
+	ids [Lanes]int64
+}
+
+// apply fills in the lower ends for a claim that begins now and says whether it
+// is a sweep.
+func (b *bounds) apply(c *Claim, now time.Time, force bool) bool {
+	if force || !now.Before(b.sweepNext) {
+		c.QueueAfter, c.DueWindow = [Lanes]int64{}, everything
+		return true
+	}
+	for len(b.marks) > 1 && !now.Before(b.marks[1].at.Add(slack)) {
+		b.marks = b.marks[1:]
+	}
+	if len(b.marks) > 0 && !now.Before(b.marks[0].at.Add(slack)) {
+		c.QueueAfter = b.marks[0].ids
+	}
+	c.DueWindow = everything
+	if !b.dueSince.IsZero() {
+		c.DueWindow = now.Sub(b.dueSince) + slack
+	}
+	return false
+}
+
+// note takes in what a claim found between begin and end.
+func (b *bounds) note(c Claim, rows []Claimed, begin, end time.Time, sweep bool) {
+	due := 0
+	for i := range rows {
+		if !rows[i].Fresh {
+			due++
+			continue
+		}
+		p := rows[i].Priority
+		b.reached[p] = max(b.reached[p], rows[i].QueueID)
+	}
+	if len(b.marks) == 0 || end.Sub(b.marks[len(b.marks)-1].at) > slack/10 {
+		b.marks = append(b.marks, mark{end, b.reached})
+	}
+	// The byte limit may have left due rows behind as well as the row limit.
+	if due < c.DueLimit && len(rows) < c.Limit && bytesOf(rows) < c.Bytes {
+		b.dueSince = begin
+	}
+	if sweep {
+		b.sweepNext = end.Add(max(sweepPause, sweepShare*end.Sub(begin)))
+	}
+}
+
+func bytesOf(rows []Claimed) int64 {
+	var n int64
+	for i := range rows {
+		n += rows[i].Size
+	}
+	return n
+}

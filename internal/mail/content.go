@@ -1,0 +1,135 @@
+package mail
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+)
+
+var (
+	errContentGone = errors.New("the content of the message is gone")
+	errSealed      = errors.New("the sealed body cannot be opened")
+)
+
+// Opener decrypts the sealed body of a mail to recipient; the plain text is JSON
+// {"text", "html"}.
+type Opener func(recipient string, sealed []byte) ([]byte, error)
+
+// content makes what Compose needs of a claimed row; from is the service's own
+// sender.
+func content(c *Claimed, from string, opener Opener) (Content, error) {
+	s := c.Stored
+	if s == nil {
+		return Content{}, errContentGone
+	}
+	out := Content{
+		Date: s.Date, From: orElse(s.Sender, from), ReplyTo: s.ReplyTo, To: s.To, CC: s.CC,
+		Subject: s.Subject, Text: s.Text, HTML: s.HTML, Raw: s.Raw,
+	}
+	var err error
+	if out.Headers, err = headersOf(s.Headers); err != nil {
+		return Content{}, err
+	}
+	if out.Attachments, err = attachmentsOf(s.Attachments); err != nil {
+		return Content{}, err
+	}
+	if s.Sealed != nil {
+		if err := unseal(&out, c.Recipient, s.Sealed, opener); err != nil {
+			return Content{}, err
+		}
+	}
+	out.MessageID = messageID(c, out.From) // a site's own stands in Headers and wins
+	return out, nil
+}
+
+// messageID is the same for every try and every recipient of a message.
+func messageID(c *Claimed, from string) string {
+	_, domain, _ := strings.Cut(bareAddress(from), "@")
+	if domain == "" || strings.ContainsFunc(domain, func(r rune) bool { return r > '~' }) {
+		domain = "sespan.invalid" // RFC 5322 wants ASCII here, and RFC 2606 keeps .invalid free
+	}
+	return fmt.Sprintf("<%d.%x@%s>", c.MessageID, c.CreatedAt.UnixMicro(), domain)
+}
+
+func headersOf(stored []byte) (map[string]string, error) {
+	if stored == nil {
+		return map[string]string{}, nil
+	}
+	var h map[string]string
+	if err := json.Unmarshal(stored, &h); err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
+	return h, nil
+}
+
+func attachmentsOf(stored []byte) ([]Attachment, error) {
+	if stored == nil {
+		return nil, nil
+	}
+	var list []struct {
+		Filename    string `json:"filename"`
+		ContentType string `json:"content_type"`
+		ContentID   string `json:"content_id"`
+		Content     string `json:"content"`
+	}
+	if err := json.Unmarshal(stored, &list); err != nil {
+		return nil, fmt.Errorf("attachments: %w", err)
+	}
+	out := make([]Attachment, len(list))
+	for i, a := range list {
+		data, err := decodeBase64(a.Content)
+		if err != nil {
+			return nil, fmt.Errorf("attachment %d: %w", i+1, err)
+		}
+		out[i] = Attachment{Filename: a.Filename, ContentType: a.ContentType, ContentID: strings.Trim(a.ContentID, "<>"), Data: data}
+	}
+	return out, nil
+}
+
+func unseal(out *Content, recipient string, sealed []byte, opener Opener) error {
+	if opener == nil {
+		return fmt.Errorf("%w: no secret keys are configured", errSealed)
+	}
+	plain, err := opener(recipient, sealed)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errSealed, err)
+	}
+	var body struct {
+		Text string `json:"text"`
+		HTML string `json:"html"`
+	}
+	if err := json.Unmarshal(plain, &body); err != nil {
+		return errors.New("the sealed body is not JSON") // the cause would quote the body
+	}
+	out.Text, out.HTML = body.Text, body.HTML
+	// RFC 3834: no vacation note shall answer a code.
+	out.Headers["Auto-Submitted"] = "auto-generated"
+	return nil
+}
+
+// decodeBase64 forgives the white space that PostgreSQL's decode forgives.
+func decodeBase64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, " \t") {
+		s = strings.NewReplacer(" ", "", "\t", "").Replace(s)
+	}
+	return base64.StdEncoding.DecodeString(s)
+}
+
+// bareAddress gives the address of a mailbox, or the mailbox as it is.
+func bareAddress(mailbox string) string {
+	a, err := mail.ParseAddress(mailbox)
+	if err != nil {
+		return mailbox
+	}
+	return a.Address
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

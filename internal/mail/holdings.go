@@ -1,0 +1,121 @@
+package mail
+
+import (
+	"sync"
+	"time"
+)
+
+// holdings are the leases of this process: from the claim until the result is
+// written. They bound what is claimed, feed the heartbeat, and know when a lease
+// has run out by this process's own clock.
+type holdings struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	leases map[Lease]*holding
+	open   int           // of these, without a result yet
+	freed  chan struct{} // one signal when something was let go
+}
+
+type holding struct {
+	until time.Time
+	since time.Time
+	done  bool
+}
+
+func newHoldings(now func() time.Time) *holdings {
+	return &holdings{now: now, leases: map[Lease]*holding{}, freed: make(chan struct{}, 1)}
+}
+
+// add takes in claimed rows; until is counted from before the claim, so that it
+// is never later than the database's own leased_until.
+func (h *holdings) add(rows []Claimed, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	for i := range rows {
+		h.leases[rows[i].Lease] = &holding{until: until, since: now}
+	}
+	h.open += len(rows)
+}
+
+// valid says whether there is still at least margin left of a lease.
+func (h *holdings) valid(l Lease, margin time.Duration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	one, ok := h.leases[l]
+	return ok && h.now().Add(margin).Before(one.until)
+}
+
+// finish notes that a result is there; it answers how many are still open.
+func (h *holdings) finish(l Lease) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if one, ok := h.leases[l]; ok && !one.done {
+		one.done = true
+		h.open--
+	}
+	return h.open
+}
+
+// release forgets leases whose results are written.
+func (h *holdings) release(list []Lease) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range list {
+		if one, ok := h.leases[l]; ok {
+			if !one.done {
+				h.open--
+			}
+			delete(h.leases, l)
+		}
+	}
+	select {
+	case h.freed <- struct{}{}:
+	default:
+	}
+}
+
+func (h *holdings) count() (held, open int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.leases), h.open
+}
+
+// aging lists the leases that have at most left to live, but none that is held
+// for longer than longest: a sender that hangs for ever must lose its row.
+func (h *holdings) aging(left, longest time.Duration) []Lease {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []Lease
+	now := h.now()
+	for l, one := range h.leases {
+		if one.until.Sub(now) <= left && now.Sub(one.since) < longest {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// extended takes in a heartbeat: ids that were answered live until then, the
+// others of the list are lost at once.
+func (h *holdings) extended(list []Lease, ids []int64, until time.Time) (lost int) {
+	kept := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		kept[id] = true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range list {
+		one, ok := h.leases[l]
+		switch {
+		case !ok:
+		case kept[l.QueueID]:
+			one.until = until
+		default:
+			one.until = time.Time{}
+			lost++
+		}
+	}
+	return lost
+}

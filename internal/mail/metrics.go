@@ -1,0 +1,74 @@
+package mail
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The closed list of the label event.
+const (
+	eventSent      = "sent"
+	eventRetry     = "retry"
+	eventDead      = "dead"
+	eventUnknown   = "unknown"
+	eventExpired   = "expired"
+	eventReleased  = "released"  // claimed, given back unsent
+	eventReclaimed = "reclaimed" // taken back from a worker that vanished
+	eventLapsed    = "lapsed"    // the own lease ran out before the sending began
+	eventFenced    = "fenced"    // a result came after the lease was lost
+)
+
+type metrics struct {
+	events   *prometheus.CounterVec
+	failures *prometheus.CounterVec
+	queue    *prometheus.GaugeVec
+	oldest   prometheus.Gauge
+	delivery prometheus.Histogram
+	trigger  prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sespan_mail_events_total", Help: "What happened to queued mails, per envelope recipient.",
+		}, []string{"event"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sespan_mail_failures_total", Help: "Failed tries by reason.",
+		}, []string{"reason"}),
+		queue: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sespan_mail_queue", Help: "Rows of the queue by state.",
+		}, []string{"state"}),
+		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sespan_mail_oldest_ready_seconds", Help: "Age of the oldest mail that could be sent now.",
+		}),
+		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "sespan_mail_delivery_seconds", Help: "From enqueuing (or send_at) to the server's acceptance.",
+			Buckets:                         []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200},
+			NativeHistogramBucketFactor:     1.1,
+			NativeHistogramMaxBucketNumber:  100,
+			NativeHistogramMinResetDuration: time.Hour,
+		}),
+		trigger: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sespan_trigger_enabled", Help: "1 when inserts into the mail queue can ring, 0 when the trigger is gone or disabled.",
+		}),
+	}
+	for _, e := range []string{
+		eventSent, eventRetry, eventDead, eventUnknown, eventExpired, eventReleased, eventReclaimed, eventLapsed, eventFenced,
+	} {
+		m.events.WithLabelValues(e)
+	}
+	reg.MustRegister(m.events, m.failures, m.queue, m.oldest, m.delivery, m.trigger)
+	return m
+}
+
+func (m *metrics) depth(d Depth) {
+	for _, s := range []State{StateQueued, StateScheduled, StateSending, StateRetry, StateUnknown} {
+		m.queue.WithLabelValues(string(s)).Set(float64(d.Rows[s]))
+	}
+	m.oldest.Set(d.OldestReady.Seconds())
+	m.trigger.Set(0)
+	if d.TriggerEnabled {
+		m.trigger.Set(1)
+	}
+}

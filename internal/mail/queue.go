@@ -1,0 +1,151 @@
+package mail
+
+import (
+	"context"
+	"time"
+)
+
+// State of an envelope recipient. See the drawing in doc.go.
+type State string
+
+// The closed list of states, as in the CHECKs of mail_queue and mail_outcome.
+const (
+	StateQueued     State = "queued"
+	StateScheduled  State = "scheduled"
+	StateSending    State = "sending"
+	StateRetry      State = "retry"
+	StateUnknown    State = "unknown"
+	StateSent       State = "sent"
+	StateDead       State = "dead"
+	StateExpired    State = "expired"
+	StateSuppressed State = "suppressed"
+	StateCancelled  State = "cancelled"
+)
+
+// Forever is the life of a mail without expires_at.
+const Forever = time.Duration(1<<63 - 1)
+
+// Lanes is the number of priorities; 0 goes first.
+const Lanes = 10
+
+// Lease is the right to send one queue row until it lapses. Token is the fence:
+// a result without the row's present token is not written.
+type Lease struct {
+	QueueID int64
+	Token   int64
+}
+
+// Claim asks for leases.
+type Claim struct {
+	Token      int64
+	Lease      time.Duration
+	Limit      int          // rows
+	DueLimit   int          // of these, at most so many retries and scheduled ones
+	Bytes      int64        // of content; the first row comes whatever its size
+	QueueAfter [Lanes]int64 // per priority: queued rows up to this id are not looked at
+	DueWindow  time.Duration
+	// DueWindow: retries and scheduled rows that fell due longer ago are not looked at.
+}
+
+// Claimed is one leased queue row with the content of its message.
+type Claimed struct {
+	Lease
+	MessageID int64
+	CreatedAt time.Time // of the message
+	Recipient string    // bare address
+	Priority  int
+	Attempts  int           // tries so far
+	Lapses    int           // workers that vanished while they held it
+	Hold      bool          // rather no second mail than one too many
+	Fresh     bool          // came from the queued lanes, not from the due lane
+	ExpiresIn time.Duration // at the moment of the claim; Forever without expires_at
+	Waited    time.Duration // since it was enqueued or due
+	Size      int64         // size_bytes of the message
+	Stored    *Stored       // nil when the content is gone
+
+	at time.Time // just before the claim, by the worker's clock
+}
+
+// Stored is a message's content as the database has it.
+type Stored struct {
+	Date        time.Time
+	Sender      string // "" for the service's own
+	ReplyTo     string
+	To, CC      []string
+	Subject     string
+	Text, HTML  string
+	Headers     []byte // JSON object, nil for none
+	Attachments []byte // JSON list, nil for none
+	Raw         []byte
+	Sealed      []byte // JSON {"text", "html"}, sealed
+}
+
+// Result is what became of one try.
+type Result struct {
+	Lease
+	State  State         // sent retry unknown dead expired
+	Tries  int           // 1, or 0 when it was not the mail that failed
+	Delay  time.Duration // for retry
+	Reason string        // from a closed list; "" for sent
+	Code   int           // SMTP code, 0 for none
+	Reply  string
+	Relay  string
+}
+
+// Depth is the state of the queue for the gauges.
+type Depth struct {
+	Rows           map[State]int64
+	OldestReady    time.Duration // age of the oldest row that could be sent now
+	TriggerEnabled bool          // inserts can ring
+}
+
+// Queue hands out and takes back leases.
+type Queue interface {
+	// Claim leases ready rows; the order is not that of sending.
+	Claim(ctx context.Context, c Claim) ([]Claimed, error)
+	// Begin notes that sending may begin and answers the ids still leased.
+	Begin(ctx context.Context, leases []Lease) ([]int64, error)
+	// Settle writes results and answers the ids whose fence let them through.
+	Settle(ctx context.Context, results []Result) ([]int64, error)
+	// Release gives rows back unsent and rings the bell.
+	Release(ctx context.Context, leases []Lease) error
+}
+
+// Keeper keeps leases alive and takes back those of workers that vanished.
+type Keeper interface {
+	// Extend answers the ids that are still held.
+	Extend(ctx context.Context, leases []Lease, d time.Duration) ([]int64, error)
+	// Reclaim answers the number of rows that can be sent again, and of those
+	// that now wait for a person because they may have been sent.
+	Reclaim(ctx context.Context, limit int) (again, held int, err error)
+}
+
+// Doorbell is the flag that keeps inserts from ringing, and the bell itself.
+type Doorbell interface {
+	// Awake makes inserts silent for d.
+	Awake(ctx context.Context, d time.Duration) error
+	// Doze makes inserts ring, then counts the transactions that may not have
+	// noticed; on is false when the bell is switched off.
+	Doze(ctx context.Context) (others int, on bool, err error)
+	// Others counts them again.
+	Others(ctx context.Context) (int, error)
+	// Ring wakes the other workers.
+	Ring(ctx context.Context) error
+}
+
+// Upkeep looks after the queue as a whole.
+type Upkeep interface {
+	// NextDue is the time until a scheduled row or a retry is due, Forever for none.
+	NextDue(ctx context.Context) (time.Duration, error)
+	Depth(ctx context.Context) (Depth, error)
+	// Tidy wipes bodies whose time has come and forgets old idempotency keys.
+	Tidy(ctx context.Context) error
+}
+
+// Store is all that a Worker needs of the database.
+type Store interface {
+	Queue
+	Keeper
+	Doorbell
+	Upkeep
+}

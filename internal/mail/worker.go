@@ -1,0 +1,172 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/groupcommit"
+)
+
+// WorkerConfig of a Worker; zero values mean the defaults in brackets.
+type WorkerConfig struct {
+	Store   Store
+	Sender  Sender
+	Open    Opener // nil: sealed mails are dead
+	From    string // the service's own From mailbox (SESPAN_MAIL_FROM)
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer
+
+	Bell  <-chan struct{} // rung by the listener; nil: poll only
+	Hears func() bool     // whether the listener is connected; nil: no
+
+	Connections int           // senders at once [4]
+	Batch       int           // most rows of one claim [500]
+	Bytes       int64         // most content of one claim [16 MiB]
+	Lease       time.Duration // life of a lease without heartbeat [30 s]
+	Poll        time.Duration // longest sleep while the bell is heard [5 s]
+	PollDeaf    time.Duration // and while it is not [500 ms]
+	Drain       time.Duration // for mails on their way when Run ends [20 s]
+	Gauge       time.Duration // between two looks at the queue's depth [15 s]
+	Linger      time.Duration // a result waits this long for company while others are under way [20 ms]
+
+	Now    func() time.Time // [time.Now]
+	Jitter func() float64   // in [0, 1) [math/rand/v2]
+	Token  func() int64     // of a claim, must not repeat [math/rand/v2]
+}
+
+// maxLapses is how many workers may vanish while they hold a mail before it
+// counts as the cause.
+const maxLapses = 5
+
+// Worker drains the queue. See doc.go for the states and the doorbell.
+type Worker struct {
+	WorkerConfig
+	log     *slog.Logger
+	metrics *metrics
+	gate    *gate
+	held    *holdings
+	jobs    chan *Claimed
+	results chan Result
+	begin   *groupcommit.Committer[Lease, bool]
+	bounds  bounds
+	tempo   tempo
+
+	// Of the pulling goroutine alone:
+	awake time.Time // when the flag was last raised; zero while it is down
+	safe  bool      // the flag is down and nobody inserts who saw it up
+
+	due due // when a scheduled row or a retry is due, as far as known
+}
+
+// NewWorker checks the configuration and registers the metrics.
+func NewWorker(c WorkerConfig) (*Worker, error) {
+	switch {
+	case c.Store == nil || c.Sender == nil || c.Logger == nil || c.Metrics == nil:
+		return nil, errors.New("mail: Store, Sender, Logger and Metrics are required")
+	case bareAddress(c.From) == "":
+		return nil, errors.New("mail: From is required")
+	}
+	c.Connections = orDefault(c.Connections, 4)
+	c.Batch = orDefault(c.Batch, 500)
+	c.Bytes = orDefault(c.Bytes, 16<<20)
+	c.Lease = orDefault(c.Lease, 30*time.Second)
+	c.Poll = orDefault(c.Poll, 5*time.Second)
+	c.PollDeaf = orDefault(c.PollDeaf, 500*time.Millisecond)
+	c.Drain = orDefault(c.Drain, 20*time.Second)
+	c.Gauge = orDefault(c.Gauge, 15*time.Second)
+	c.Linger = orDefault(c.Linger, 20*time.Millisecond)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	if c.Token == nil {
+		c.Token = rand.Int64
+	}
+	if c.Hears == nil {
+		c.Hears = func() bool { return false }
+	}
+	return &Worker{
+		WorkerConfig: c,
+		log:          c.Logger.With("component", "mail"),
+		metrics:      newMetrics(c.Metrics),
+		gate:         newGate(c.Now, c.Jitter),
+		held:         newHoldings(c.Now),
+		jobs:         make(chan *Claimed, 3*c.Batch),
+		results:      make(chan Result, 3*c.Batch),
+		tempo:        tempo{now: c.Now},
+		due:          due{sooner: make(chan struct{}, 1)},
+	}, nil
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// Run works until ctx ends. Then it claims no more, finishes the mails that are
+// on their way (for at most Drain), gives back what it has not begun, writes the
+// last results and returns.
+func (w *Worker) Run(ctx context.Context) {
+	// What must be sent or written still is when ctx has ended.
+	late, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	sending, stopSending := context.WithCancel(late)
+	defer stopSending()
+	keep, stopKeeping := context.WithCancel(late)
+	defer stopKeeping()
+	w.begin = groupcommit.New(w.flushBegin(late), 1, w.Connections, 2*w.Connections)
+
+	var senders, settling, upkeep sync.WaitGroup
+	for range w.Connections {
+		senders.Go(func() { w.sendAll(ctx, sending) })
+	}
+	settling.Go(func() { w.settleAll(late) })
+	upkeep.Go(func() { w.every(keep, w.Lease/6, 0, w.heartbeat) })
+	upkeep.Go(func() { w.every(ctx, w.Lease/10, upkeepShare, w.reclaim) })
+	upkeep.Go(func() { w.every(ctx, w.Gauge, upkeepShare, w.gauge) })
+	upkeep.Go(func() { w.every(ctx, time.Minute, upkeepShare, w.tidy) })
+
+	w.pull(ctx)
+	close(w.jobs)
+	defer time.AfterFunc(w.Drain, stopSending).Stop()
+	defer time.AfterFunc(w.Drain+storeWait, stopWriting).Stop()
+	senders.Wait()
+	w.begin.Close()
+	close(w.results)
+	settling.Wait()
+	stopKeeping()
+	upkeep.Wait()
+	w.leave(late)
+}
+
+// leave hands the bell over to whoever sleeps.
+func (w *Worker) leave(ctx context.Context) {
+	if w.awake.IsZero() {
+		return
+	}
+	if _, _, err := w.Store.Doze(ctx); err != nil {
+		w.log.WarnContext(ctx, "mail: the bell stays silent for a moment", "err", err)
+	}
+}
+
+// sendAll delivers what is pulled; after ctx has ended it gives the rest back.
+func (w *Worker) sendAll(ctx, sending context.Context) {
+	for job := range w.jobs {
+		if ctx.Err() != nil {
+			w.results <- Result{Lease: job.Lease, State: released}
+			continue
+		}
+		w.results <- w.deliver(ctx, sending, job)
+	}
+}

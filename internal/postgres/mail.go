@@ -1,0 +1,211 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sespan/internal/mail"
+	"sespan/internal/postgres/dbsqlc"
+)
+
+// MailChannel is where the doorbell rings.
+const MailChannel = "sespan_mail"
+
+// Mail is the store of the mail worker. Give it a pool of its own with three or
+// more connections: claims, results and the heartbeat must not wait for handlers.
+type Mail struct {
+	pool *Pool
+	db   plannedAnew
+}
+
+var _ mail.Store = (*Mail)(nil)
+
+// NewMail makes the store.
+func NewMail(pool *Pool) *Mail {
+	db := plannedAnew{pool, pgx.QueryExecModeCacheDescribe}
+	if pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec {
+		db.mode = pgx.QueryExecModeExec // behind a pooler; plans anew, too
+	}
+	return &Mail{pool: pool, db: db}
+}
+
+// Claim leases ready rows and reads their content, in one statement.
+func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) {
+	rows, err := s.pool.queries.MailClaim(ctx, s.db, &dbsqlc.MailClaimParams{
+		DueWindow: c.DueWindow.Seconds(), DueLimit: int32(c.DueLimit), QueueAfter: c.QueueAfter[:], //nolint:gosec // hundreds
+		BatchLimit: int32(c.Limit), LeaseToken: c.Token, LeaseSeconds: c.Lease.Seconds(), ByteLimit: c.Bytes, //nolint:gosec // hundreds
+	})
+	if err != nil {
+		return nil, mapError(err)
+	}
+	out := make([]mail.Claimed, len(rows))
+	for i := range rows {
+		out[i] = claimed(&rows[i], c.Token)
+	}
+	return out, nil
+}
+
+func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {
+	c := mail.Claimed{
+		Lease: mail.Lease{QueueID: r.QueueID, Token: token}, MessageID: r.MessageID, CreatedAt: r.CreatedAt, Recipient: r.Recipient,
+		Priority: int(r.Priority), Attempts: int(r.Attempts), Lapses: int(r.Lapses), Hold: r.Hold, Fresh: r.Fresh,
+		ExpiresIn: duration(r.ExpiresIn), Waited: duration(r.Waited), Size: int64(r.SizeBytes),
+	}
+	if r.ContentFound {
+		c.Stored = &mail.Stored{
+			Date: r.Dated, Sender: orEmpty(r.Sender), ReplyTo: orEmpty(r.ReplyTo), To: r.ToAddresses, CC: r.CcAddresses, Subject: r.Subject,
+			Text: orEmpty(r.BodyText), HTML: orEmpty(r.BodyHtml), Headers: r.Headers, Attachments: r.Attachments, Raw: r.Raw, Sealed: r.Sealed,
+		}
+	}
+	return c
+}
+
+// Begin notes that sending may begin.
+func (s *Mail) Begin(ctx context.Context, leases []mail.Lease) ([]int64, error) {
+	ids, tokens := split(leases)
+	held, err := s.pool.queries.MailBegin(ctx, s.db, ids, tokens)
+	return held, mapError(err)
+}
+
+// Settle writes results and answers the ids that the fence let through.
+func (s *Mail) Settle(ctx context.Context, results []mail.Result) ([]int64, error) {
+	n := len(results)
+	p := &dbsqlc.MailSettleParams{
+		QueueIds: make([]int64, n), LeaseTokens: make([]int64, n), States: make([]string, n), Tries: make([]int32, n),
+		Delays: make([]float64, n), Reasons: make([]string, n), Codes: make([]int32, n), Replies: make([]string, n), Relays: make([]string, n),
+	}
+	for i, r := range results {
+		p.QueueIds[i], p.LeaseTokens[i], p.States[i], p.Tries[i] = r.QueueID, r.Token, string(r.State), int32(r.Tries) //nolint:gosec // 0 or 1
+		p.Delays[i], p.Reasons[i], p.Codes[i] = r.Delay.Seconds(), r.Reason, int32(r.Code)                             //nolint:gosec // three digits
+		p.Replies[i], p.Relays[i] = r.Reply, r.Relay
+	}
+	ids, err := s.pool.queries.MailSettle(ctx, s.db, p)
+	return ids, mapError(err)
+}
+
+// Release gives rows back unsent and rings the bell.
+func (s *Mail) Release(ctx context.Context, leases []mail.Lease) error {
+	ids, tokens := split(leases)
+	_, err := s.pool.queries.MailRelease(ctx, s.db, ids, tokens)
+	return mapError(err)
+}
+
+// Extend renews leases and answers the ids that are still held.
+func (s *Mail) Extend(ctx context.Context, leases []mail.Lease, d time.Duration) ([]int64, error) {
+	ids, tokens := split(leases)
+	held, err := s.pool.queries.MailExtend(ctx, s.db, d.Seconds(), ids, tokens)
+	return held, mapError(err)
+}
+
+// Reclaim takes back lapsed rows.
+func (s *Mail) Reclaim(ctx context.Context, limit int) (again, held int, err error) {
+	rows, err := s.pool.queries.MailReclaim(ctx, s.db, int32(limit)) //nolint:gosec // a thousand
+	for _, r := range rows {
+		if r.State == string(mail.StateUnknown) {
+			held++
+		} else {
+			again++
+		}
+	}
+	return again, held, mapError(err)
+}
+
+// Awake keeps inserts from ringing for d, in whole seconds.
+func (s *Mail) Awake(ctx context.Context, d time.Duration) error {
+	return mapError(s.pool.queries.MailAwake(ctx, s.pool, int32(math.Ceil(d.Seconds()))))
+}
+
+// Doze makes inserts ring and counts the transactions that may not know it yet.
+func (s *Mail) Doze(ctx context.Context) (others int, on bool, err error) {
+	n, err := s.pool.queries.MailDoze(ctx, s.pool)
+	return max(int(n), 0), n >= 0, mapError(err)
+}
+
+// Others counts these transactions again.
+func (s *Mail) Others(ctx context.Context) (int, error) {
+	n, err := s.pool.queries.MailOthers(ctx, s.pool)
+	return int(n), mapError(err)
+}
+
+// Ring wakes the workers that sleep.
+func (s *Mail) Ring(ctx context.Context) error {
+	return mapError(s.pool.queries.MailBell(ctx, s.pool))
+}
+
+// NextDue is the time until a scheduled row or a retry is due.
+func (s *Mail) NextDue(ctx context.Context) (time.Duration, error) {
+	seconds, err := s.pool.queries.MailNextDue(ctx, s.pool)
+	return duration(seconds), mapError(err)
+}
+
+// Depth counts the rows by state.
+func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
+	d := mail.Depth{Rows: map[mail.State]int64{}}
+	rows, err := s.pool.queries.MailDepth(ctx, s.pool)
+	if err != nil {
+		return d, mapError(err)
+	}
+	for _, r := range rows {
+		d.Rows[mail.State(r.State)] = r.Rows
+		d.OldestReady = max(d.OldestReady, duration(r.OldestReady))
+	}
+	d.TriggerEnabled, err = s.pool.queries.MailTriggerEnabled(ctx, s.pool)
+	return d, mapError(err)
+}
+
+// Tidy wipes bodies whose time has come and forgets old idempotency keys.
+func (s *Mail) Tidy(ctx context.Context) error {
+	_, err := s.pool.queries.MailTidy(ctx, s.db, 1000)
+	return mapError(err)
+}
+
+// plannedAnew runs statements without a cached plan: the queue is empty in one
+// minute and huge in the next, and a plan made for the one is ruinous for the
+// other. Planning is paid once per batch.
+type plannedAnew struct {
+	pool *Pool
+	mode pgx.QueryExecMode
+}
+
+func (p plannedAnew) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return p.pool.Exec(ctx, sql, p.with(args)...)
+}
+
+func (p plannedAnew) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.pool.Query(ctx, sql, p.with(args)...)
+}
+
+func (p plannedAnew) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return p.pool.QueryRow(ctx, sql, p.with(args)...)
+}
+
+func (p plannedAnew) with(args []any) []any {
+	return append([]any{p.mode}, args...)
+}
+
+func split(leases []mail.Lease) (ids, tokens []int64) {
+	ids, tokens = make([]int64, len(leases)), make([]int64, len(leases))
+	for i, l := range leases {
+		ids[i], tokens[i] = l.QueueID, l.Token
+	}
+	return ids, tokens
+}
+
+// duration turns seconds into a duration; what is too long is mail.Forever.
+func duration(seconds float64) time.Duration {
+	if seconds >= math.MaxInt64/float64(time.Second) {
+		return mail.Forever
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
