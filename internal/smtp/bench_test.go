@@ -37,6 +37,7 @@ func codeMail() []byte {
 }
 
 func benchSender(b *testing.B, connections int, delay time.Duration) {
+	b.Helper()
 	host, port, _ := net.SplitHostPort(devNull(b, delay))
 	s, err := New(Config{Host: host, Port: port, TLS: None, Connections: connections, MessagesPerConn: 1 << 30})
 	if err != nil {
@@ -53,6 +54,7 @@ func benchSender(b *testing.B, connections int, delay time.Duration) {
 }
 
 func benchLibrary(b *testing.B, connections int, delay time.Duration) {
+	b.Helper()
 	host, port, _ := net.SplitHostPort(devNull(b, delay))
 	number, _ := strconv.Atoi(port)
 	message := string(codeMail())
@@ -71,6 +73,7 @@ func benchLibrary(b *testing.B, connections int, delay time.Duration) {
 
 // spread runs b.N sends on that many goroutines.
 func spread(b *testing.B, goroutines int, prepare func() func() error) {
+	b.Helper()
 	var wg sync.WaitGroup
 	turns := make(chan struct{}, b.N)
 	for range b.N {
@@ -99,6 +102,7 @@ func spread(b *testing.B, goroutines int, prepare func() func() error) {
 
 // devNull is a go-smtp server that throws mails away; delay is its distance, there and back.
 func devNull(b *testing.B, delay time.Duration) string {
+	b.Helper()
 	server := gosmtp.NewServer(gosmtp.BackendFunc(func(*gosmtp.Conn) (gosmtp.Session, error) { return discard{}, nil }))
 	server.Domain = "null.example"
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -128,9 +128,10 @@ func waited(ctx context.Context, err error) *mail.SendError {
 // fresh dials for a place that the caller holds; if that fails the place is gone.
 // Again: the relay wants no more connections, but others are open to wait for.
 func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.life, func() { cancel(errClosed) })()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(s.life, cancel) //nolint:contextcheck // Close ends the dial too, beside the caller
+	defer stop()
 	if c, err = s.dial(ctx); err == nil {
 		s.pool.adopt(c)
 		if s.life.Err() != nil { // Close cut everything off while this one was made

@@ -34,26 +34,6 @@ func TestMessageArrivesAsItIs(t *testing.T) {
 	}
 }
 
-// FuzzCanonical: whatever comes in, no lone CR or LF goes out and no text is lost.
-func FuzzCanonical(f *testing.F) {
-	for _, s := range []string{"", "a\r\nb", "\r", "\n", "\r\r\n", "\n\r", "a\rb\nc\r\n"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		out := string(canonical(b))
-		bare := strings.ReplaceAll(out, "\r\n", "")
-		if strings.ContainsAny(bare, "\r\n") {
-			t.Fatalf("%q has a lone CR or LF", out)
-		}
-		if want := strings.NewReplacer("\r", "", "\n", "").Replace(string(b)); bare != want {
-			t.Fatalf("text %q became %q", want, bare)
-		}
-		if again := string(canonical([]byte(out))); again != out {
-			t.Fatalf("not stable: %q, %q", out, again)
-		}
-	})
-}
-
 // TestSMTPUTF8 is asked for only where an address or a header field needs it.
 func TestSMTPUTF8(t *testing.T) {
 	t.Parallel()

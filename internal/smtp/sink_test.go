@@ -37,7 +37,7 @@ type sinkOptions struct {
 	utf8     bool
 }
 
-func startSink(t testing.TB, o sinkOptions) *sink {
+func startSink(t *testing.T, o sinkOptions) *sink {
 	t.Helper()
 	s := &sink{password: o.password}
 	server := gosmtp.NewServer(gosmtp.BackendFunc(func(*gosmtp.Conn) (gosmtp.Session, error) { return &sinkSession{sink: s}, nil }))

@@ -11,7 +11,7 @@ import (
 // transaction is one mail ready for the wire.
 type transaction struct {
 	from, recipient string
-	data            string // CRLF line ends only
+	data            string // CRLF line ends only: a lone CR would pass the library and could end the message at the next relay
 	utf8            bool   // an address or a header field needs SMTPUTF8
 	mustUTF8        bool   // an address does: without SMTPUTF8 it cannot be sent
 }
@@ -26,7 +26,7 @@ func newTransaction(e mail.Envelope) (transaction, error) {
 	if len(e.Data) == 0 {
 		return transaction{}, refused("message", errors.New("is empty"))
 	}
-	tx := transaction{from: e.From, recipient: e.Recipient, data: string(canonical(e.Data))}
+	tx := transaction{from: e.From, recipient: e.Recipient, data: string(mail.CRLF(e.Data))}
 	tx.mustUTF8 = !ascii(e.From) || !ascii(e.Recipient)
 	head, _, _ := bytes.Cut(e.Data, []byte("\r\n\r\n"))
 	tx.utf8 = tx.mustUTF8 || !ascii(head)
@@ -53,30 +53,6 @@ func checkAddress(s string) error {
 		return errors.New("holds a space")
 	}
 	return nil
-}
-
-// canonical makes every line end CRLF. A lone CR would pass the library as it is
-// and let a message end early at the next relay.
-func canonical(b []byte) []byte {
-	pairs := bytes.Count(b, []byte("\r\n"))
-	if bytes.Count(b, []byte("\n")) == pairs && bytes.Count(b, []byte("\r")) == pairs {
-		return b
-	}
-	out := make([]byte, 0, len(b)+len(b)/32)
-	for i := 0; i < len(b); i++ {
-		switch {
-		case b[i] == '\r':
-			out = append(out, '\r', '\n')
-			if i+1 < len(b) && b[i+1] == '\n' {
-				i++
-			}
-		case b[i] == '\n':
-			out = append(out, '\r', '\n')
-		default:
-			out = append(out, b[i])
-		}
-	}
-	return out
 }
 
 func ascii[T string | []byte](s T) bool {

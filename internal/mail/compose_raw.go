@@ -1,0 +1,99 @@
+package mail
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// maxLine is the longest line of a message without its CRLF (RFC 5322 section 2.1.1).
+const maxLine = 998
+
+// composeRaw touches as little as it can, so that a signature over the message
+// stays valid: line ends, Bcc, and the fields that must be there.
+func composeRaw(c Content) ([]byte, error) {
+	b := CRLF(c.Raw)
+	for line := range bytes.Lines(b) {
+		if len(line) > maxLine+2 {
+			return nil, fault("raw", "a line is longer than %d bytes: encode the part as quoted-printable or base64", maxLine)
+		}
+	}
+	fields, body, err := splitRaw(b)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := c.missing(fields)
+	if err != nil {
+		return nil, err
+	}
+	out := bytes.NewBuffer(make([]byte, 0, len(b)+256))
+	for _, f := range missing {
+		out.WriteString(f.name + ": " + f.value + "\r\n")
+	}
+	for _, f := range fields {
+		if f.name != "bcc" && f.name != "resent-bcc" {
+			out.WriteString(f.value)
+		}
+	}
+	out.WriteString("\r\n")
+	out.Write(body)
+	return out.Bytes(), nil
+}
+
+// splitRaw gives the header's fields, each with its lower-case name and as it
+// stands, and the body.
+func splitRaw(b []byte) (fields []field, body []byte, err error) {
+	for len(b) > 0 && !bytes.HasPrefix(b, []byte("\r\n")) {
+		line, rest, _ := bytes.Cut(b, []byte("\r\n"))
+		if bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return nil, nil, fault("raw", "the header holds control characters")
+		}
+		whole := string(line) + "\r\n"
+		if len(fields) > 0 && (line[0] == ' ' || line[0] == '\t') {
+			fields[len(fields)-1].value += whole
+		} else {
+			name, _, found := strings.Cut(whole, ":")
+			if name = strings.TrimRight(name, " \t"); !found || !fieldName(name) {
+				return nil, nil, fault("raw", "must begin with header fields, then an empty line")
+			}
+			fields = append(fields, field{strings.ToLower(name), whole})
+		}
+		b = rest
+	}
+	if len(fields) == 0 {
+		return nil, nil, fault("raw", "has no header")
+	}
+	return fields, bytes.TrimPrefix(b, []byte("\r\n")), nil
+}
+
+// missing are the fields that every message must have and this one has not.
+func (c Content) missing(have []field) ([]field, error) {
+	has := func(name string) bool {
+		return slices.ContainsFunc(have, func(f field) bool { return f.name == name })
+	}
+	var out []field
+	from, err := mailboxList("from", []string{c.From}, true)
+	if !has("from") {
+		if err != nil || from == "" {
+			return nil, fault("from", "is missing in the raw message")
+		}
+		out = append(out, field{"From", from})
+	}
+	if !has("date") {
+		if c.Date.IsZero() {
+			return nil, fault("date", "is missing in the raw message")
+		}
+		out = append(out, field{"Date", date(c.Date)})
+	}
+	if !has("message-id") {
+		if from == "" {
+			from = "localhost" // the domain of the Message-ID only
+		}
+		id, err := c.messageID(from)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, field{"Message-ID", id})
+	}
+	return out, nil
+}
