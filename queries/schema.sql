@@ -2,6 +2,12 @@
 -- name: SchemaClock :one
 SELECT pg_catalog.clock_timestamp()::timestamptz AS now;
 
+-- name: PartitionTables :many
+SELECT pg_catalog.format('sespan.%I', c.relname)::text AS qualified
+FROM pg_catalog.pg_class c
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') AND c.relkind = 'p' AND NOT c.relispartition
+ORDER BY 1;
+
 -- Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, only
 -- while a day is attached, ACCESS EXCLUSIVE on its default partition.
 -- name: PartitionEnsure :one

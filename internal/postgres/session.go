@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	oldestServer    = 150000 // PostgreSQL 15
+	oldestServer = 150000 // PostgreSQL 15
 	// A waiting ALTER makes everybody behind it wait. Below deadlock_timeout (1s):
 	// where our ALTER and a transaction of the site wait for each other, ours gives up.
 	ddlLockTimeout  = "800ms"

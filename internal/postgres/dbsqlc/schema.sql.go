@@ -23,6 +23,33 @@ func (q *Queries) PartitionEnsure(ctx context.Context, db DBTX, parent string, d
 	return made, err
 }
 
+const partitionTables = `-- name: PartitionTables :many
+SELECT pg_catalog.format('sespan.%I', c.relname)::text AS qualified
+FROM pg_catalog.pg_class c
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') AND c.relkind = 'p' AND NOT c.relispartition
+ORDER BY 1
+`
+
+func (q *Queries) PartitionTables(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, partitionTables)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var qualified string
+		if err := rows.Scan(&qualified); err != nil {
+			return nil, err
+		}
+		items = append(items, qualified)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const schemaActAs = `-- name: SchemaActAs :exec
 SELECT pg_catalog.set_config('role', $1::text, false)
 `
