@@ -8,9 +8,9 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django_sespan.forms import RegisterForm
 
 from accounts.models import Customer
+from django_sespan.forms import RegisterForm
 
 
 class LoginForm(AuthenticationForm):
@@ -33,7 +33,7 @@ class ShopRegisterForm(RegisterForm):
     """The bridge's registration, with the shop's fields."""
 
     class Meta(RegisterForm.Meta):
-        fields = ("username", "email", "phone_number")
+        fields = ["username", "email", "phone_number"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -64,7 +64,9 @@ class Customer(AbstractBaseUser, PermissionsMixin):
         _("phone number"), max_length=20, blank=True, validators=[phone_number_validator]
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Untick it to ban a person instead of deleting them.")
+        _("active"),
+        default=True,
+        help_text=_("Untick it to ban a person instead of deleting them."),
     )
     is_staff = models.BooleanField(
         _("staff"), default=False, help_text=_("May open this administration.")

@@ -2,10 +2,10 @@
 
 from django.contrib.auth import views as auth_views
 from django.urls import path, reverse_lazy
-from django_sespan.views import RegisterView
 
 from accounts import views
 from accounts.forms import LoginForm, ShopRegisterForm
+from django_sespan.views import RegisterView
 
 app_name = "accounts"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.current import current_customer
 from accounts.forms import ProfileForm
-from accounts.models import Customer
 
 
 @never_cache
@@ -19,8 +21,8 @@ from accounts.models import Customer
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Show the customer's data and let them change what is theirs to change."""
-    customer = Customer.objects.get(pk=request.user.pk)
-    form = ProfileForm(request.POST or None, instance=customer)
+    # A copy: the frame of the page must not show a name that was refused.
+    form = ProfileForm(request.POST or None, instance=copy(current_customer(request)))
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, _("Your changes are saved."))

@@ -27,7 +27,10 @@ class Product(models.Model):
     summary = models.CharField(_("in one line"), max_length=120)
     description = models.TextField(_("description"))
     details = models.CharField(
-        _("details"), max_length=200, blank=True, help_text=_("Short facts, divided by a semicolon.")
+        _("details"),
+        max_length=200,
+        blank=True,
+        help_text=_("Short facts, divided by a semicolon."),
     )
     price = models.DecimalField(
         _("price"), max_digits=12, decimal_places=2, validators=[MinValueValidator(Decimal(1))]

@@ -159,7 +159,9 @@ class OrderLine(models.Model):
         verbose_name_plural = _("lines")
         ordering = ("pk",)
         constraints = (
-            models.CheckConstraint(condition=models.Q(quantity__gt=0), name="line_quantity_positive"),
+            models.CheckConstraint(
+                condition=models.Q(quantity__gt=0), name="line_quantity_positive"
+            ),
         )
 
     def __str__(self) -> str:

@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_sespan.client_ip import client_ip
 
-from accounts.models import Customer
+from accounts.current import current_customer
 from catalogue.models import Product
+from django_sespan.client_ip import client_ip
 from orders.cart import MOST_OF_ONE, Cart
 from orders.flows.freeze import freeze
 from orders.flows.place import OrderClosedError, OutOfStockError, place
@@ -84,7 +84,7 @@ def checkout_start(request: HttpRequest) -> HttpResponse:
     lines = Cart(request.session).lines()
     if request.method != "POST" or not lines or not all(line.is_available for line in lines):
         return redirect("orders:cart")
-    return redirect("orders:checkout", order_ref=freeze(_customer(request), lines).order_ref)
+    return redirect("orders:checkout", order_ref=freeze(current_customer(request), lines).order_ref)
 
 
 @transaction.non_atomic_requests
@@ -93,7 +93,7 @@ def checkout_start(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(request: HttpRequest, order_ref: str) -> HttpResponse:
     """Show the frozen order; a POST places it at the price that Sespan tells this server."""
-    order = get_object_or_404(Order, order_ref=order_ref, customer=_customer(request))
+    order = get_object_or_404(Order, order_ref=order_ref, customer=current_customer(request))
     if order.state in {State.PLACED, State.SHIPPED}:
         return redirect(order)
     if order.state == State.CANCELLED or order.prices_have_expired:
@@ -137,7 +137,9 @@ def _checkout_page(
 
 
 def _closed(request: HttpRequest) -> HttpResponse:
-    messages.info(request, _("That order is no longer open. Here is your cart with today's prices."))
+    messages.info(
+        request, _("That order is no longer open. Here is your cart with today's prices.")
+    )
     return redirect("orders:cart")
 
 
@@ -146,7 +148,7 @@ def _closed(request: HttpRequest) -> HttpResponse:
 @require_safe
 def order_list(request: HttpRequest) -> HttpResponse:
     """Show the customer's orders, the newest first."""
-    orders = _customer(request).orders.exclude(state=State.CANCELLED, placed_at=None)
+    orders = current_customer(request).orders.exclude(state=State.CANCELLED, placed_at=None)
     return render(request, "orders/order_list.html", {"orders": orders.prefetch_related("lines")})
 
 
@@ -155,15 +157,9 @@ def order_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def order_page(request: HttpRequest, order_ref: str) -> HttpResponse:
     """Show one order of this customer; right after placing it is the confirmation."""
-    order = get_object_or_404(Order, order_ref=order_ref, customer=_customer(request))
+    order = get_object_or_404(Order, order_ref=order_ref, customer=current_customer(request))
     if order.state == State.OPEN:
         return redirect("orders:checkout", order_ref=order.order_ref)
     just_placed = request.session.pop(JUST_PLACED, None) == order.order_ref
     context = {"order": order, "lines": order.lines.all(), "just_placed": just_placed}
     return render(request, "orders/order.html", context)
-
-
-def _customer(request: HttpRequest) -> Customer:
-    """Return who is logged in; the views ask for a login first."""
-    assert isinstance(request.user, Customer)
-    return request.user

@@ -22,7 +22,9 @@ def text(name: str, default: str = "") -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ImproperlyConfigured(f"{name}_FILE={path} cannot be read: {error.strerror}") from error
+        raise ImproperlyConfigured(
+            f"{name}_FILE={path} cannot be read: {error.strerror}"
+        ) from error
 
 
 def boolean(name: str, *, default: bool) -> bool:
@@ -71,7 +73,9 @@ def database(url: str) -> dict[str, Any]:
         )
     options = dict(parse_qsl(parts.query))
     if unknown := set(options) - CONNECTION_OPTIONS:
-        raise ImproperlyConfigured(f"DATABASE_URL has unknown options: {', '.join(sorted(unknown))}")
+        raise ImproperlyConfigured(
+            f"DATABASE_URL has unknown options: {', '.join(sorted(unknown))}"
+        )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,

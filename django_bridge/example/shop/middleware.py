@@ -15,13 +15,14 @@ POLICY = (
 
 
 class ContentSecurityPolicyMiddleware:
-    """Send the policy with every answer; Ajax may go to the shop and to Sespan's public URL only."""
+    """Send the policy with every answer: Ajax goes to the shop and Sespan's public URL only."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
         self.policy = POLICY.format(connect=" ".join(["'self'", *settings.CSP_CONNECT]))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer, with the policy."""
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", self.policy)
         return response

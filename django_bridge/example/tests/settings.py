@@ -10,7 +10,7 @@ os.environ.update(
     SESPAN_KEY="sk_testtesttest_" + "k" * 43,
 )
 
-from shop.settings import *  # noqa: E402, F403
+from shop.settings import *
 
 DEBUG = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

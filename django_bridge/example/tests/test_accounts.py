@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from accounts.models import Customer
 from django.core import mail
 from fake import CODE
+
+from accounts.models import Customer
 
 pytestmark = pytest.mark.django_db
 

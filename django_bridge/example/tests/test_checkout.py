@@ -8,10 +8,11 @@ from decimal import Decimal
 import httpx
 import jwt
 import pytest
-from accounts.models import Customer
 from django.core import mail
 from django.db import connection
 from django.test import Client
+
+from accounts.models import Customer
 from orders.models import PRICES_HELD_FOR, Order, State
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,9 @@ def test_token_carries_the_frozen_amount(check_out, product, shopper, signing_ke
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_token_only_for_the_owner_of_an_open_order(check_out, product, shopper, client, signing_key):
+def test_token_only_for_the_owner_of_an_open_order(
+    check_out, product, shopper, client, signing_key
+):
     order = check_out(product)
     other = Client()
     url, body = "/account/checkout-token/", {"order_ref": order.order_ref}
@@ -135,9 +138,7 @@ def test_wrong_address_asks_for_nothing(check_out, product, shopper, address, se
     ],
     ids=["down", "slow", "not-sespan", "busy", "half"],
 )
-def test_no_price_no_order_and_a_second_try(
-    check_out, product, shopper, address, sespan, failure
-):
+def test_no_price_no_order_and_a_second_try(check_out, product, shopper, address, sespan, failure):
     order = check_out(product)
     sespan.fail = [failure, failure]
     response = shopper.post(f"/checkout/{order.order_ref}/", address)
@@ -164,7 +165,11 @@ def test_impossible_price_is_refused(check_out, product, shopper, address, sespa
         "discounted_amount": amount,
         "transaction_time": "2026-01-01T00:00:00Z",
     }
-    sespan.fail = [httpx.Response(201, content=json.dumps(answer), headers={"Content-Type": "application/json"})]
+    sespan.fail = [
+        httpx.Response(
+            201, content=json.dumps(answer), headers={"Content-Type": "application/json"}
+        )
+    ]
     assert shopper.post(f"/checkout/{order.order_ref}/", address).status_code == 503
     assert Order.objects.get().state == State.OPEN
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+
 from orders.cart import CartLine
 from orders.flows.freeze import freeze
 from orders.models import PRICES_HELD_FOR, Order, State

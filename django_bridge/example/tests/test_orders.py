@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from accounts.models import Customer
 from django.db import IntegrityError, transaction
 from django.test import Client
+
+from accounts.models import Customer
 from orders.flows.cancel import cancel
 from orders.models import Order, State, new_order_ref
 

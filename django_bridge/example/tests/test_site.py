@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import gettext
 import io
 import re
 from pathlib import Path
 
 import pytest
-from accounts.models import Customer
-from catalogue.models import Product
-from catalogue.stock_list import ITEMS
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
+
+from accounts.models import Customer
+from catalogue.models import Product
+from catalogue.stock_list import ITEMS
 from shop import environment
 from shop.proxy import client_ip
 
@@ -76,7 +78,11 @@ def test_models_have_their_migrations():
 def test_database_url():
     found = environment.database("postgres://us%40er:p%2Fw@db.example:5433/toko?sslmode=require")
     assert (found["USER"], found["PASSWORD"], found["HOST"]) == ("us@er", "p/w", "db.example")
-    assert (found["NAME"], found["PORT"], found["OPTIONS"]) == ("toko", "5433", {"sslmode": "require"})
+    assert (found["NAME"], found["PORT"], found["OPTIONS"]) == (
+        "toko",
+        "5433",
+        {"sslmode": "require"},
+    )
 
 
 def test_database_from_libpq_variables(monkeypatch):
@@ -87,7 +93,8 @@ def test_database_from_libpq_variables(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://a/b", "postgres://host/", "postgres://h/d?evil=1", "nonsense", "postgres://h:x/d"]
+    "url",
+    ["mysql://a/b", "postgres://host/", "postgres://h/d?evil=1", "nonsense", "postgres://h:x/d"],
 )
 def test_wrong_database_urls_are_refused(url):
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
@@ -142,3 +149,21 @@ def test_every_text_is_translated():
     assert "#, fuzzy" not in catalogue
     assert not re.search(r'msgstr ""\n(\n|$)', catalogue)
     assert not re.search(r'msgstr\[\d\] ""\n(\n|$)', catalogue)
+    used = {
+        text.replace("%", "%%")
+        for file in (ROOT / "templates").rglob("*.*")
+        for _quote, text in re.findall(r"""\{% translate (["'])(.*?)\1 %\}""", file.read_text())
+    }
+    assert len(used) > 80
+    assert {text for text in used if f'msgid "{text}"' not in catalogue} == set()
+
+
+def test_compiled_texts_are_those_of_the_source():
+    folder = ROOT / "locale/id/LC_MESSAGES"
+    compiled = gettext.GNUTranslations(io.BytesIO((folder / "django.mo").read_bytes()))
+    source = re.findall(
+        r'^msgid "(.+)"\nmsgstr "(.+)"$', (folder / "django.po").read_text(), re.MULTILINE
+    )
+    assert len(source) > 150
+    for text, translation in source:
+        assert compiled.gettext(text) == translation

@@ -12,7 +12,7 @@ from orders.models import Order, State
 @transaction.atomic
 def cancel(order: Order) -> bool:
     """Cancel an order that has not been shipped; return whether it changed."""
-    locked = Order.objects.select_for_update().get(pk=order.pk)
+    locked = Order.objects.select_for_update().get(order_ref=order.order_ref)
     if locked.state not in {State.OPEN, State.PLACED}:
         return False
     if locked.state == State.PLACED:

@@ -56,7 +56,7 @@ def place(order: Order, client_ip: str | None = None) -> Order:
 
 @transaction.atomic
 def _commit(order: Order, price: Price) -> Order:
-    locked = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    locked = Order.objects.select_for_update(of=("self",)).get(order_ref=order.order_ref)
     if locked.state in {State.PLACED, State.SHIPPED}:
         return locked
     _check_open(locked)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
-from django_sespan import checkout, errors
 
+from django_sespan import checkout, errors
 from orders.models import Order
 
 logger = logging.getLogger(__name__)
@@ -35,9 +35,7 @@ def ask_price(order: Order, client_ip: str | None) -> Price:
     if not settings.SESPAN["ENABLED"]:
         return Price(order.amount, None)
     try:
-        draw = checkout.price(
-            order.customer_id, order.order_ref, order.amount, client_ip=client_ip
-        )
+        draw = checkout.price(order.customer_id, order.order_ref, order.amount, client_ip=client_ip)
     except errors.SespanError as error:
         logger.exception("no price for order %s", order.order_ref)
         raise PriceUnavailableError(order.order_ref) from error

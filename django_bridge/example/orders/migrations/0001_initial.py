@@ -3,77 +3,231 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import orders.models
 from django.conf import settings
 from django.db import migrations, models
 
+import orders.models
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalogue', '0001_initial'),
+        ("catalogue", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order_ref', models.CharField(default=orders.models.new_order_ref, editable=False, max_length=64, unique=True, verbose_name='reference')),
-                ('state', models.CharField(choices=[('open', 'Not placed yet'), ('placed', 'Placed'), ('shipped', 'Shipped'), ('cancelled', 'Cancelled')], default='open', editable=False, max_length=10, verbose_name='state')),
-                ('amount', models.DecimalField(decimal_places=2, editable=False, max_digits=12, verbose_name='goods')),
-                ('discounted_amount', models.DecimalField(decimal_places=2, editable=False, max_digits=12, null=True, verbose_name='to pay')),
-                ('transaction_id', models.BigIntegerField(editable=False, null=True, unique=True, verbose_name='Sespan transaction')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='frozen at')),
-                ('placed_at', models.DateTimeField(editable=False, null=True, verbose_name='placed at')),
-                ('recipient', models.CharField(blank=True, max_length=80, verbose_name='recipient')),
-                ('phone_number', models.CharField(blank=True, max_length=20, validators=[django.core.validators.RegexValidator('^\\+?[0-9][0-9 \\-]{6,18}[0-9]$', 'Enter a phone number such as 0812 3456 7890 or +62 812 3456 7890.')], verbose_name='phone number')),
-                ('street', models.CharField(blank=True, max_length=160, verbose_name='street and house number')),
-                ('city', models.CharField(blank=True, max_length=60, verbose_name='city')),
-                ('postal_code', models.CharField(blank=True, max_length=5, validators=[django.core.validators.RegexValidator('^[0-9]{5}$', 'A postal code has five digits.')], verbose_name='postal code')),
-                ('payment', models.CharField(choices=[('transfer', 'Bank transfer'), ('on_delivery', 'Cash on delivery')], default='transfer', max_length=12, verbose_name='payment')),
-                ('customer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='orders', to=settings.AUTH_USER_MODEL, verbose_name='customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "order_ref",
+                    models.CharField(
+                        default=orders.models.new_order_ref,
+                        editable=False,
+                        max_length=64,
+                        unique=True,
+                        verbose_name="reference",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Not placed yet"),
+                            ("placed", "Placed"),
+                            ("shipped", "Shipped"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="open",
+                        editable=False,
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "amount",
+                    models.DecimalField(
+                        decimal_places=2, editable=False, max_digits=12, verbose_name="goods"
+                    ),
+                ),
+                (
+                    "discounted_amount",
+                    models.DecimalField(
+                        decimal_places=2,
+                        editable=False,
+                        max_digits=12,
+                        null=True,
+                        verbose_name="to pay",
+                    ),
+                ),
+                (
+                    "transaction_id",
+                    models.BigIntegerField(
+                        editable=False, null=True, unique=True, verbose_name="Sespan transaction"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="frozen at"
+                    ),
+                ),
+                (
+                    "placed_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="placed at"),
+                ),
+                (
+                    "recipient",
+                    models.CharField(blank=True, max_length=80, verbose_name="recipient"),
+                ),
+                (
+                    "phone_number",
+                    models.CharField(
+                        blank=True,
+                        max_length=20,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^\\+?[0-9][0-9 \\-]{6,18}[0-9]$",
+                                "Enter a phone number such as 0812 3456 7890 or +62 812 3456 7890.",
+                            )
+                        ],
+                        verbose_name="phone number",
+                    ),
+                ),
+                (
+                    "street",
+                    models.CharField(
+                        blank=True, max_length=160, verbose_name="street and house number"
+                    ),
+                ),
+                ("city", models.CharField(blank=True, max_length=60, verbose_name="city")),
+                (
+                    "postal_code",
+                    models.CharField(
+                        blank=True,
+                        max_length=5,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[0-9]{5}$", "A postal code has five digits."
+                            )
+                        ],
+                        verbose_name="postal code",
+                    ),
+                ),
+                (
+                    "payment",
+                    models.CharField(
+                        choices=[
+                            ("transfer", "Bank transfer"),
+                            ("on_delivery", "Cash on delivery"),
+                        ],
+                        default="transfer",
+                        max_length=12,
+                        verbose_name="payment",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="orders",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('picture', models.CharField(max_length=60)),
-                ('price', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='price')),
-                ('quantity', models.PositiveSmallIntegerField(verbose_name='quantity')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='orders.order')),
-                ('product', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='catalogue.product', verbose_name='product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("picture", models.CharField(max_length=60)),
+                (
+                    "price",
+                    models.DecimalField(decimal_places=2, max_digits=12, verbose_name="price"),
+                ),
+                ("quantity", models.PositiveSmallIntegerField(verbose_name="quantity")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="orders.order",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="catalogue.product",
+                        verbose_name="product",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'line',
-                'verbose_name_plural': 'lines',
-                'ordering': ('pk',),
+                "verbose_name": "line",
+                "verbose_name_plural": "lines",
+                "ordering": ("pk",),
             },
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('customer',), name='order_one_open_per_customer'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")),
+                fields=("customer",),
+                name="order_one_open_per_customer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('discounted_amount__isnull', False), ('state__in', ['open', 'cancelled']), _connector='OR'), name='order_placed_has_price'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("discounted_amount__isnull", False),
+                    ("state__in", ["open", "cancelled"]),
+                    _connector="OR",
+                ),
+                name="order_placed_has_price",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('discounted_amount__gte', 0), ('discounted_amount__lte', models.F('amount'))), ('discounted_amount__isnull', True), _connector='OR'), name='order_price_at_most_amount'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("discounted_amount__gte", 0),
+                        ("discounted_amount__lte", models.F("amount")),
+                    ),
+                    ("discounted_amount__isnull", True),
+                    _connector="OR",
+                ),
+                name="order_price_at_most_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='line_quantity_positive'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="line_quantity_positive"
+            ),
         ),
     ]

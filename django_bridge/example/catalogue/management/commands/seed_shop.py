@@ -51,4 +51,6 @@ class Command(BaseCommand):
         elif customer.check_password(password):
             self.stdout.write(f"{username}: log in with {email} and password {password}")
         else:
-            self.stdout.write(f"{username}: {email} is there, with another password than SHOP_{prefix}_PASSWORD")
+            self.stdout.write(
+                f"{username}: {email} is there, with another password than SHOP_{prefix}_PASSWORD"
+            )
