@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import F
 
-from catalogue.models import Product
 from orders.models import Order, State
 
 
@@ -16,8 +15,15 @@ def cancel(order: Order) -> bool:
     if locked.state not in {State.OPEN, State.PLACED}:
         return False
     if locked.state == State.PLACED:
-        for line in locked.lines.exclude(product=None).order_by("product_id"):
-            Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity)
+        _put_back(locked)
     locked.state = State.CANCELLED
     locked.save(update_fields=["state"])
     return True
+
+
+def _put_back(order: Order) -> None:
+    """Return the goods of an order to the stock, in the order of their ids as placing does."""
+    for line in order.lines.select_related("product").order_by("product_id"):
+        if line.product is not None:
+            line.product.stock = F("stock") + line.quantity
+            line.product.save(update_fields=["stock"])

@@ -94,7 +94,9 @@ def _take_stock(order: Order) -> None:
     lines = list(order.lines.select_related("product"))
     _check_stock(lines)
     for line in lines:
-        Product.objects.filter(pk=line.product_id).update(stock=F("stock") - line.quantity)
+        if line.product is not None:
+            line.product.stock = F("stock") - line.quantity
+            line.product.save(update_fields=["stock"])
 
 
 def _send_confirmation(order: Order) -> None:
