@@ -28,10 +28,10 @@ type (
 	tierPath struct {
 		TierID int64 `path:"tier_id" minimum:"1"`
 	}
-	tierCreate struct{ Body tierBody }
+	tierCreate struct{ Body TierBody }
 	tierUpdate struct {
-		tierPath
-		Body tierBody
+		TierID int64 `path:"tier_id" minimum:"1"`
+		Body   TierBody
 	}
 	tierReplace struct {
 		Body struct {
@@ -109,7 +109,7 @@ func (h tierCalls) replace(ctx context.Context, in *tierReplace) (*tierList, err
 	return h.listOf(saved, below(err, "body."))
 }
 
-func (h tierCalls) save(ctx context.Context, id int64, b tierBody) (*tierOne, error) {
+func (h tierCalls) save(ctx context.Context, id int64, b TierBody) (*tierOne, error) {
 	t, err := b.tier(id)
 	if err == nil {
 		t, err = h.tiers.Save(ctx, t)

@@ -10,8 +10,9 @@ import (
 	"sespan/internal/transaction"
 )
 
-// tierBody is what a caller says of a tier. A limit that is left out or null is open.
-type tierBody struct {
+// TierBody is what a caller says of a tier; a limit that is left out or null is
+// open. Exported because huma overlooks embedded types that are not.
+type TierBody struct {
 	Name               string     `json:"name" minLength:"1" maxLength:"100" example:"Gold"`
 	MinimumTransaction *string    `json:"minimum_transaction,omitempty" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"100000.00" doc:"Smallest amount of the tier."`
 	MaximumTransaction *string    `json:"maximum_transaction,omitempty" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"500000.00" doc:"First amount above the tier."`
@@ -30,7 +31,7 @@ type tierBody struct {
 // tierInSet is a tier of PUT /v1/tiers.
 type tierInSet struct {
 	TierID int64 `json:"tier_id,omitempty" minimum:"1" doc:"The tier to change; a tier without it is made."`
-	tierBody
+	TierBody
 }
 
 // tierAnswer is a tier as it is stored.
@@ -62,7 +63,7 @@ func below(err error, prefix string) error {
 }
 
 // tier reads the decimals; what they may be is the domain's to say.
-func (b tierBody) tier(id int64) (transaction.Tier, error) {
+func (b TierBody) tier(id int64) (transaction.Tier, error) {
 	t := transaction.Tier{
 		ID: id, Name: b.Name, IsActive: b.IsActive == nil || *b.IsActive, StartsAt: b.StartsAt, EndsAt: b.EndsAt,
 		BudgetUses: b.BudgetUses, PerCustomerUses: b.PerCustomerUses, PerCustomerDraws: b.PerCustomerDraws,
