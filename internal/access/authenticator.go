@@ -17,6 +17,7 @@ const (
 	keyLookup      = 2 * time.Second
 	touchEvery     = time.Minute
 	closingTouches = 2 * time.Second
+	strangeLookups = 2 // at once
 )
 
 // KeyReader finds service keys. KeyByID's error for an unknown key is a
@@ -34,6 +35,9 @@ type Authenticator struct {
 	known  cache[Key]
 	absent cache[struct{}] // apart, so that a flood of invented ids evicts no real key
 	flight singleflight.Group
+	// strange is taken by the look-up of an id that was never seen: a flood of
+	// invented keys waits for itself, not real callers for connections.
+	strange chan struct{}
 
 	mu   sync.Mutex
 	used map[string]time.Time
@@ -41,7 +45,10 @@ type Authenticator struct {
 
 // NewAuthenticator makes an authenticator; Run keeps the times of last use.
 func NewAuthenticator(store KeyReader, clock func() time.Time, logger *slog.Logger) *Authenticator {
-	return &Authenticator{store: store, clock: clock, logger: logger, used: map[string]time.Time{}}
+	return &Authenticator{
+		store: store, clock: clock, logger: logger,
+		strange: make(chan struct{}, strangeLookups), used: map[string]time.Time{},
+	}
 }
 
 // Authenticate gives the principal of a presented key. Errors: problem.Unauthorized,
@@ -92,6 +99,14 @@ func (a *Authenticator) find(ctx context.Context, id string) (Key, error) {
 func (a *Authenticator) load(ctx context.Context, id string) (Key, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyLookup)
 	defer cancel()
+	if !a.known.holds(id) {
+		select {
+		case a.strange <- struct{}{}:
+			defer func() { <-a.strange }()
+		case <-ctx.Done():
+			return Key{}, problem.New(problem.Unavailable, "Too many unknown keys are being looked up.").After(time.Second)
+		}
+	}
 	key, err := a.store.KeyByID(ctx, id)
 	until := a.clock().Add(keyCacheLife)
 	switch {

@@ -28,6 +28,14 @@ func (c *cache[V]) get(id string, now time.Time) (V, bool) {
 	return e.value, true
 }
 
+// holds tells whether the value is there, fresh or not.
+func (c *cache[V]) holds(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.entries[id]
+	return ok
+}
+
 // put stores a value; a full cache is emptied first, which costs its users one
 // look-up each.
 func (c *cache[V]) put(id string, value V, until time.Time) {

@@ -19,6 +19,9 @@ const (
 	longestKeyID = 128
 )
 
+// ErrKeySource says that the key source gave no document.
+var ErrKeySource = errors.New("the keys cannot be fetched")
+
 // KeySource gives the site's public keys: a JWKS document (RFC 7517).
 type KeySource interface {
 	// Fetch gives the document, or nil when it has not changed since the last
@@ -59,26 +62,29 @@ func NewKeySet(source KeySource, o KeySetOptions) *KeySet {
 	return &KeySet{source: source, o: o}
 }
 
-// Load fetches the keys now. It fails when they cannot be had or used; the keys of
-// an earlier load then go on serving.
+// Load fetches the keys now. It fails when they cannot be had (ErrKeySource) or
+// used; the keys of an earlier load then go on serving.
 func (s *KeySet) Load(ctx context.Context) error {
 	document, err := s.source.Fetch(ctx)
-	if err != nil || document == nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrKeySource, err)
+	}
+	if document == nil {
+		return nil
 	}
 	keys, err := parseKeys(document)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.keys = keys
+	s.keys, s.asked = keys, s.o.Clock()
 	s.mu.Unlock()
 	return nil
 }
 
 // find gives the key of that kid. An unknown kid makes it ask the source, at most
 // once per Retry, and wait for the answer: a new key works at once. Keys that have
-// grown old are fetched beside the call.
+// grown old are fetched beside the call, very old ones before it.
 func (s *KeySet) find(ctx context.Context, kid string) (verifyKey, bool) {
 	s.mu.Lock()
 	key, ok := s.keys[kid]
@@ -90,7 +96,7 @@ func (s *KeySet) find(ctx context.Context, kid string) (verifyKey, bool) {
 	}
 	loading := s.loading
 	s.mu.Unlock()
-	if ok || loading == nil {
+	if loading == nil || ok && age < 2*s.o.Refresh {
 		return key, ok
 	}
 	select {

@@ -22,7 +22,7 @@ const (
 // Tokens verifies the JWTs that the site signs for browsers. It is safe for
 // concurrent use.
 type Tokens struct {
-	Keys  *KeySet
+	Keys  *KeySet // nil: every token is refused
 	Clock func() time.Time
 }
 
@@ -38,6 +38,9 @@ func (t *Tokens) Verify(ctx context.Context, token string) (Principal, error) {
 }
 
 func (t *Tokens) verify(ctx context.Context, token string) (Principal, error) {
+	if t.Keys == nil {
+		return Principal{}, errors.New("token: SESPAN_JWKS is not set")
+	}
 	if len(token) > longestToken {
 		return Principal{}, errors.New("token: too long")
 	}

@@ -121,11 +121,11 @@ func (s *site) call(method, path, body string, header ...string) answer {
 
 // row is a row of the API log.
 type row struct {
-	IP, Type, Outcome, Details                                *string
+	IP, Type, Outcome, Details                               *string
 	RequestHeader, RequestBody, ResponseHeader, ResponseBody string
-	Status                                                    int
-	Requested, Responded                                      time.Time
-	CustomerID                                                *int64
+	Status                                                   int
+	Requested, Responded                                     time.Time
+	CustomerID                                               *int64
 }
 
 // row gives the row of an answer, and fails when it is not there.
