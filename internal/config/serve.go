@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -20,6 +21,27 @@ type Serve struct {
 
 // Runs tells whether this process has the given part.
 func (s *Serve) Runs(part string) bool { return slices.Contains(s.Run, part) }
+
+// Resolve checks the settings and what the chosen parts need of them.
+func (s *Serve) Resolve() error {
+	if err := s.Settings.Resolve(); err != nil {
+		return err
+	}
+	if !s.Runs("mail") {
+		return nil
+	}
+	if s.SMTPURL == "" {
+		return wrong("SESPAN_SMTP_URL", "is not set", "write smtp://user:password@host:587?tls=starttls, or leave mail out of SESPAN_RUN")
+	}
+	from, err := mail.ParseAddress(s.MailFrom)
+	if err != nil {
+		return wrong("SESPAN_MAIL_FROM", "is not an address", "write it as Shop <no-reply@shop.example>")
+	}
+	if s.SiteName == "" {
+		s.SiteName = from.Name
+	}
+	return nil
+}
 
 // Settings are what the service and its doctor need to know.
 type Settings struct {
@@ -198,3 +220,7 @@ func printable(r rune) rune {
 	}
 	return r
 }
+
+// Pooled tells whether the database is reached through a transaction pooler:
+// then the direct URL for LISTEN is another one.
+func (s *Settings) Pooled() bool { return s.DirectURL != "" && s.DirectURL != s.URL }

@@ -97,7 +97,28 @@ $$;
 COMMENT ON FUNCTION sespan.partition_make(regclass, date) IS
     'Makes and attaches the partition of one UTC day, and moves that day''s rows out of the default partition';
 
+-- The login of `sespan serve`: a member of the service group and nothing more. It
+-- takes a SCRAM verifier, so that no password in clear reaches the server's log.
+CREATE FUNCTION sespan.login_ensure(login text, verifier text, service_group text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = login) THEN
+        RETURN false;
+    END IF;
+    IF verifier !~ '^SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$' THEN
+        RAISE EXCEPTION 'the verifier is not of the form SCRAM-SHA-256$…' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE %I', login, verifier, service_group);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION sespan.login_ensure(text, text, text) IS
+    'Makes the login role of the service if it is missing; false when it exists, whose password is then left as it is';
+
 ---- create above / drop below ----
+
+DROP FUNCTION sespan.login_ensure(text, text, text);
 
 DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+
+	"github.com/jackc/pgx/v5"
+
+	"sespan/internal/postgres/dbsqlc"
+)
+
+// Login is the database login of `sespan serve`.
+type Login struct {
+	Name string
+	URL  string // with the new password; "" when the login was there before
+}
+
+// EnsureLogin makes the login <prefix>serve, a member of <prefix>service. An
+// existing one keeps its password. The url must be a URL, not a key=value string,
+// because the login's own URL is derived from it.
+func EnsureLogin(ctx context.Context, dsn, rolePrefix string) (Login, error) {
+	prefix := cmp.Or(rolePrefix, DefaultRolePrefix)
+	l := Login{Name: prefix + "serve"}
+	u, err := url.Parse(dsn)
+	if err != nil || u.Host == "" {
+		return l, fmt.Errorf("login: the database must be given as postgres://user:password@host:5432/database")
+	}
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return l, fmt.Errorf("login: %w", hideDSN(err))
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	password := rand.Text()
+	verifier, err := scramVerifier(password)
+	if err != nil {
+		return l, err
+	}
+	made, err := dbsqlc.New().LoginEnsure(ctx, conn, l.Name, verifier, prefix+"service")
+	if err != nil {
+		return l, fmt.Errorf("login %s: %w; make it by hand: CREATE ROLE %s LOGIN PASSWORD '…' IN ROLE %sservice", l.Name, err, l.Name, prefix)
+	}
+	if made {
+		u.User = url.UserPassword(l.Name, password)
+		l.URL = u.String()
+	}
+	return l, nil
+}
+
+const (
+	scramIterations = 4096 // PostgreSQL's own default
+	scramSalt       = 16
+)
+
+// scramVerifier is what PostgreSQL stores of a password: RFC 5802, section 3,
+// with SHA-256 (RFC 7677). The password is ASCII, so SASLprep changes nothing.
+func scramVerifier(password string) (string, error) {
+	salt := make([]byte, scramSalt)
+	rand.Read(salt) //nolint:errcheck // crypto/rand.Read never fails, it aborts the program
+	salted, err := pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	keyed := func(key []byte, text string) []byte {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	stored := sha256.Sum256(keyed(salted, "Client Key"))
+	b64 := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", scramIterations, b64(salt), b64(stored[:]), b64(keyed(salted, "Server Key"))), nil
+}

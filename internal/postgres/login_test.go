@@ -1,0 +1,55 @@
+package postgres_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+)
+
+func TestEnsureLoginMakesAServiceLoginOnce(t *testing.T) {
+	t.Parallel()
+	db := pgtest.EmptyDB(t)
+	prefix := "lg" + strings.ToLower(t.Name()[len(t.Name())-4:]) + "_"
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{RolePrefix: prefix}); err != nil {
+		t.Fatal(err)
+	}
+	login, err := postgres.EnsureLogin(t.Context(), db.URL, prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended here.
+		if _, err := db.Pool.Exec(context.Background(), "DROP ROLE "+login.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := pgx.Connect(t.Context(), login.URL)
+	if err != nil {
+		t.Fatalf("the login cannot connect with its password: %v", err)
+	}
+	defer conn.Close(t.Context())
+	var keys int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM sespan.api_key").Scan(&keys); err != nil {
+		t.Fatalf("the login lacks the service's rights: %v", err)
+	}
+	if _, err := conn.Exec(t.Context(), "DROP TABLE sespan.api_key"); err == nil {
+		t.Fatal("the login may drop a table")
+	}
+	again, err := postgres.EnsureLogin(t.Context(), db.URL, prefix)
+	if err != nil || again.URL != "" {
+		t.Fatalf("a second run gave %+v, %v; want the same login without a new password", again, err)
+	}
+}
+
+func TestEnsureLoginWantsAURL(t *testing.T) {
+	t.Parallel()
+	_, err := postgres.EnsureLogin(t.Context(), "host=127.0.0.1 password=hunter2", "")
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Fatalf("got %v", err)
+	}
+}
