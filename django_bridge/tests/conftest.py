@@ -47,20 +47,24 @@ def app():
 
 
 @pytest.fixture(autouse=True)
-def sespan(app):
+def sespan(app, monkeypatch):
     """The service of this test; nothing ever reaches a network."""
-    from django_sespan.client import Client
+    from django_sespan import client
     from django_sespan.conf import get_settings
     from fake import FakeSespan
 
     fake = FakeSespan()
+    original = client.Transport
+
+    def wire(*args, **options):
+        return original(*args, **options | {"transport": fake.transport()})
+
+    monkeypatch.setattr(client, "Transport", wire)
     get_settings.cache_clear()
-    app.client = Client.from_settings(transport=fake.transport())
-    app.logins = None
+    app.client = app.logins = None
     yield fake
     if app._logins is not None:
         assert app._logins.drain(5)
-    app.client.close()
     app.client = app.logins = None
     get_settings.cache_clear()
 

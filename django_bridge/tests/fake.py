@@ -100,6 +100,7 @@ class FakeSespan:
 
     def draw(self, body):
         key = (body["customer_id"], body["order_ref"])
+        quantum = Decimal("0.0001")
         status, amount = 200, Decimal(body["transaction_amount"])
         if key not in self.draws:
             status = 201
@@ -107,8 +108,8 @@ class FakeSespan:
                 "transaction_id": len(self.draws) + 1,
                 "tier_id": 1,
                 "discounted": True,
-                "transaction_amount": f"{amount:.2f}",
-                "discounted_amount": f"{amount * Decimal('0.9'):.2f}",
+                "transaction_amount": f"{amount.quantize(quantum)}",
+                "discounted_amount": f"{(amount * Decimal('0.9')).quantize(quantum)}",
                 "transaction_time": datetime.now(UTC).isoformat(),
             }
         if Decimal(self.draws[key]["transaction_amount"]) != amount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ class SespanConfig(AppConfig):
 
     def _forget(self) -> None:
         # Sockets and threads do not survive a fork; the child makes its own.
+        if self._logins is not None:
+            atexit.unregister(self._logins.close)
         self._client = None
         self._logins = None
 

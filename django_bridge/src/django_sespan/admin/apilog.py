@@ -16,7 +16,7 @@ class ApiLogAdmin(ReadOnlyAdmin):
         "ip", "customer_number", "elapsed_time",
     ]
     list_filter = ["request_type", "outcome", "time_requested"]
-    search_fields = ["=response_id", "=customer_id"]
+    search_fields = ["response_id", "customer"]
     search_help_text = _("response id or customer number, whole")
     fields = [
         "log_id", "response_id", "request_type", "outcome", "status", "status_details", "ip",

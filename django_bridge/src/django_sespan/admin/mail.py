@@ -20,7 +20,7 @@ class MailMessageAdmin(ReadOnlyAdmin):
         "pending", "sent", "dead", "finished_at",
     ]
     list_filter = ["created_at"]
-    search_fields = ["=message_id", "=category"]
+    search_fields = ["message_id", "category"]
     search_help_text = _("number or category of the mail, whole")
     fields = [
         "message_id", "created_at", "category", "sender", "to", "cc",
@@ -55,7 +55,7 @@ class MailQueueAdmin(ReadOnlyAdmin):
         "queue_id", "recipient", "state", "attempts", "due_at", "last_reason", "last_code", "created_at",
     ]
     list_filter = ["state"]
-    search_fields = ["=recipient", "=message_id"]
+    search_fields = ["recipient", "message_id"]
     search_help_text = _("recipient or number of the mail, whole")
     fields = [
         "queue_id", "message_id", "recipient", "state", "attempts", "priority", "due_at",

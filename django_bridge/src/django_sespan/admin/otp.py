@@ -13,6 +13,6 @@ class OtpAdmin(ReadOnlyAdmin):
 
     list_display = ["otp_id", "email", "customer_number", "purpose", "status", "created_at", "valid_until"]
     list_filter = ["status", "purpose", "created_at"]
-    search_fields = ["email__iexact", "=challenge_id"]
+    search_fields = ["email", "challenge_id"]
     search_help_text = _("e-mail address or challenge, whole")
     fields = ["otp_id", "customer_number", "email", "purpose", "status", "challenge_id", "created_at", "valid_until"]

@@ -16,7 +16,7 @@ class TransactionLogAdmin(ReadOnlyAdmin):
         "transaction_amount", "discounted", "discounted_amount", "transaction_time",
     ]
     list_filter = ["discounted", "transaction_time"]
-    search_fields = ["=order_ref", "=username"]
+    search_fields = ["order_ref", "username"]
     search_help_text = _("order or user name, whole")
     fields = [
         "transaction_id", "order_ref", "customer_number", "username", "tier_number",

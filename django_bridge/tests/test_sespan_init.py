@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import stat
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_sespan.tokens import SigningKey
+
+
+def run(*args):
+    out = StringIO()
+    call_command("sespan_init", *args, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def path(settings, tmp_path):
+    path = tmp_path / "checkout.pem"
+    settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(path)}
+    return path
+
+
+def test_makes_a_key_once(path):
+    out = run()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    key = SigningKey.load(path)
+    jwks = path.with_name("checkout.pem.jwks.json")
+    assert json.loads(jwks.read_text()) == {"keys": [key.jwk]}
+    assert f"SESPAN_JWKS={jwks}" in out
+    assert "PRIVATE" not in out
+    before = path.read_bytes(), jwks.read_bytes()
+    assert "kept" in run()
+    assert (path.read_bytes(), jwks.read_bytes()) == before
+
+
+def test_only_public_members_are_published(path):
+    run()
+    (jwk,) = json.loads(path.with_name("checkout.pem.jwks.json").read_text())["keys"]
+    assert set(jwk) == {"kty", "crv", "x", "kid", "use", "alg"}
+
+
+def test_a_rotation_keeps_the_old_key_for_a_while(path):
+    run()
+    old = SigningKey.load(path)
+    path.unlink()
+    run()
+    new = SigningKey.load(path)
+    jwks = json.loads(path.with_name("checkout.pem.jwks.json").read_text())
+    assert [k["kid"] for k in jwks["keys"]] == [new.kid, old.kid]
+
+
+def test_own_paths(tmp_path):
+    run("--key", str(tmp_path / "k"), "--jwks", str(tmp_path / "j"))
+    assert (tmp_path / "j").exists()
+
+
+def test_faults_are_one_line(settings, tmp_path):
+    with pytest.raises(CommandError, match="SIGNING_KEY_FILE"):
+        run()
+    with pytest.raises(CommandError, match="No such file"):
+        run("--key", str(tmp_path / "none" / "k"))
+    bad = tmp_path / "bad"
+    bad.write_text("no key")
+    with pytest.raises(CommandError):
+        run("--key", str(bad))
+    assert bad.read_text() == "no key"
+    (tmp_path / "j").write_text("[]")
+    with pytest.raises(CommandError, match="not a JWKS"):
+        run("--key", str(tmp_path / "k"), "--jwks", str(tmp_path / "j"))
