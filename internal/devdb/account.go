@@ -2,6 +2,7 @@ package devdb
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,7 +68,7 @@ func cacheFolder(wanted string, who account) (string, error) {
 	if dir == "" {
 		base, err := os.UserCacheDir()
 		if err != nil || who.other {
-			dir = filepath.Join("/var/tmp", fmt.Sprintf("sespan-postgres-%d", os.Getuid()))
+			dir = filepath.Join("/var/tmp", fmt.Sprintf("sespan-postgres-%d", who.uid))
 		} else {
 			dir = filepath.Join(base, "sespan-postgres")
 		}
@@ -87,7 +88,7 @@ func ownFolder(dir string, mode fs.FileMode, who account) error {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() || (int(st.Uid) != who.uid && int(st.Uid) != os.Geteuid()) {
-		return fmt.Errorf("devdb: %s is not a folder of %s", dir, who.name)
+		return fmt.Errorf("devdb: %s belongs to another user; remove it or choose another folder", dir)
 	}
 	if !who.other {
 		return nil
@@ -101,18 +102,24 @@ func ownFolder(dir string, mode fs.FileMode, who account) error {
 	return nil
 }
 
-// Reachable tells whether the account that the server will run as can keep its
-// data below dir, and if not, which parent folder is closed to it.
-func Reachable(dir string) (closed string, err error) {
+// Folder gives a folder for Options.Dir: the wanted one, or where the server's
+// account cannot reach that (PostgreSQL does not run as root, and root's home is
+// closed to others), one of a fixed name in /var/tmp, and then says why.
+func Folder(wanted string) (dir, why string, err error) {
+	if dir, err = filepath.Abs(wanted); err != nil {
+		return "", "", fmt.Errorf("devdb: %w", err)
+	}
 	who, err := serverAccount(dir)
 	if err != nil || !who.other {
-		return "", err
+		return dir, "", err
 	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("devdb: %w", err)
+	closed := closedParent(dir, who)
+	if closed == "" {
+		return dir, "", nil
 	}
-	return closedParent(abs, who), nil
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join("/var/tmp", fmt.Sprintf("sespan-%s-%x", filepath.Base(dir), sum[:4])),
+		fmt.Sprintf("PostgreSQL runs as user %s, who may not pass %s", who.name, closed), nil
 }
 
 // closedParent gives the first parent of dir that the account cannot pass.

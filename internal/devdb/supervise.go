@@ -17,55 +17,86 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// exitToldParent: the error was already written to the parent.
+// exitToldParent: there is no server, and the parent has been told why.
 const exitToldParent = 3
 
 // Supervise runs the supervisor when this process is one, and then returns its
 // exit code and true. Call it before anything else in main:
 //
-//	if code, yes := devdb.Supervise(); yes { os.Exit(code) }
+//	if code, yes := devdb.Supervise(); yes {
+//		os.Exit(code)
+//	}
 func Supervise() (int, bool) {
 	config, yes := os.LookupEnv(planEnv)
 	if !yes {
 		return 0, false
 	}
-	// Signals to this process end the server in good order, as the pipe does.
-	stop := make(chan struct{})
-	signals := make(chan os.Signal, 1)
+	// A parent that is gone must not end this process at its next word: caught,
+	// not ignored, because children would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	var p plan
+	if err := json.Unmarshal([]byte(config), &p); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1, true
+	}
+	return supervise(p, stopRequest()), true
+}
+
+// stopRequest is closed when the parent closes the pipe or dies, or when a
+// signal asks this process itself to end.
+func stopRequest() <-chan struct{} {
+	stop, signals := make(chan struct{}), make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
-		go func() { <-signals; close(stop) }()
+		<-signals
+		close(stop)
+	}()
+	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		signals <- syscall.SIGTERM
 	}()
-	if err := supervise(config, stop); err != nil {
-		text, _ := json.Marshal(err.Error())
-		fmt.Printf("error %s\n", text)
-		return exitToldParent, true
-	}
-	return 0, true
+	return stop
 }
 
-func supervise(config string, stop <-chan struct{}) error {
-	var p plan
-	if err := json.Unmarshal([]byte(config), &p); err != nil {
-		return err
-	}
+func supervise(p plan, stop <-chan struct{}) int {
 	if p.Throwaway {
 		defer os.RemoveAll(p.Dir)
 	}
 	lock, err := takeLock(filepath.Join(p.Dir, "lock"), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {
-		return fmt.Errorf("the database in %s is in use by another process", p.Dir)
+		return tell(fmt.Errorf("the database in %s is in use by another process", p.Dir))
 	}
 	defer lock.Close()
+	go giveUpDownload(p, stop)
 	pg, port, err := startAny(p)
 	if err != nil {
-		return err
+		return tell(err)
 	}
 	fmt.Printf("ok %d\n", port)
 	<-stop
-	return pg.Stop()
+	if err := pg.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func tell(err error) int {
+	text, _ := json.Marshal(err.Error())
+	fmt.Printf("error %s\n", text)
+	return exitToldParent
+}
+
+// giveUpDownload ends the process when it is no longer wanted before there is a
+// program to start: the library's download cannot be interrupted.
+func giveUpDownload(p plan, stop <-chan struct{}) {
+	<-stop
+	if _, err := os.Stat(filepath.Join(candidates(p.Options)[0].binaries, "bin", "pg_ctl")); err != nil {
+		if p.Throwaway {
+			_ = os.RemoveAll(p.Dir)
+		}
+		os.Exit(exitToldParent)
+	}
 }
 
 // startAny tries the wanted server, then those installed on this machine.
