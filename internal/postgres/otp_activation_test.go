@@ -1,0 +1,191 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"sespan/internal/otp"
+	"sespan/internal/pgtest"
+	"sespan/internal/problem"
+)
+
+// again asks for a code without claiming that the customer is new, a minute later.
+func (d *codeDesk) again(t *testing.T, customer int64) otp.Issued {
+	t.Helper()
+	d.later(t, 61*time.Second)
+	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration})
+}
+
+func (d *codeDesk) refuse(t *testing.T, issued otp.Issued, customer int64) {
+	t.Helper()
+	code := d.code(t)
+	refused(t, d.verify(t, issued.ChallengeID, code), problem.ActivationRefused)
+	refused(t, d.verify(t, issued.ChallengeID, code), problem.OTPUsed)
+	if d.active(t, customer) {
+		t.Error("the customer became active")
+	}
+}
+
+func TestWhoWasInactiveBeforeStaysInactive(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration})
+	d.refuse(t, issued, id)
+	if s, err := d.Status(t.Context(), issued.ChallengeID); err != nil || s.Status != otp.Refused {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if d.events(otp.Registration, "activation_refused") != 1 || d.events(otp.Registration, "verified") != 0 {
+		t.Error("events do not tell it")
+	}
+}
+
+// A site that says "new" of an old customer is not believed.
+func TestOldCustomerIsNotNew(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours 1 second'`)
+	d.refuse(t, d.register(t, id), id)
+}
+
+func TestLaterChallengesInheritTheRight(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	first := d.register(t, id)
+	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '3 days'`)
+	d.later(t, 25*time.Hour)
+	later := d.again(t, id)
+	if later.ChallengeID == first.ChallengeID {
+		t.Fatal("a day later: the same challenge")
+	}
+	if err := d.verify(t, later.ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
+		t.Errorf("verify: %v, active %v", err, d.active(t, id))
+	}
+}
+
+func TestBannedStaysBanned(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	if err := d.verify(t, d.register(t, id).ChallengeID, d.code(t)); err != nil {
+		t.Fatal(err)
+	}
+	d.db.Exec(t, `UPDATE public.auth_user SET is_active = false`) // Django's ban
+	d.refuse(t, d.again(t, id), id)
+	d.later(t, 61*time.Second)
+	d.refuse(t, d.register(t, id), id) // the site claims again that it is new
+}
+
+func TestRevokedRightIsGone(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	issued := d.register(t, id)
+	revoke := func(want int) {
+		t.Helper()
+		if got := count(t, d.db, `SELECT sespan.otp_revoke($1)`, id); got != want {
+			t.Errorf("otp_revoke: %d rows, want %d", got, want)
+		}
+	}
+	revoke(1)
+	revoke(0)
+	d.refuse(t, issued, id)
+	d.later(t, 61*time.Second)
+	d.refuse(t, d.register(t, id), id)
+}
+
+// A ban that comes before the first code: there is no right yet, and never will be.
+func TestRevokeBeforeTheGrant(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	if done, err := d.store.Revoke(t.Context(), id); err != nil || !done {
+		t.Fatalf("revoke: %v, %v", done, err)
+	}
+	d.refuse(t, d.register(t, id), id)
+	if done, err := d.store.Revoke(t.Context(), 4711); err != nil || done {
+		t.Errorf("revoke of nobody: %v, %v", done, err)
+	}
+}
+
+// The right comes also with a repeated call: the first one forgot to say it.
+func TestGrantWithTheSecondCall(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration})
+	if again := d.register(t, id); again.ChallengeID != issued.ChallengeID {
+		t.Fatal("another challenge")
+	}
+	if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+func TestActiveCustomerIsJustVerified(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
+	v, err := d.Verify(t.Context(), d.register(t, id).ChallengeID, d.code(t), "")
+	if err != nil || *v.CustomerID != id {
+		t.Fatalf("verify: %+v, %v", v, err)
+	}
+	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp_activation`); n != 0 {
+		t.Error("an active customer was given the right to be activated")
+	}
+}
+
+// Only a registration activates: a login code of a customer who has since been
+// banned is refused, and so is one that has the right for its registration.
+func TestLoginNeverActivates(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	d.register(t, id)
+	d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
+	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Login})
+	d.db.Exec(t, `UPDATE public.auth_user SET is_active = false`)
+	d.refuse(t, issued, id)
+	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp_activation WHERE used_at IS NULL`); n != 1 {
+		t.Error("the login used the right up")
+	}
+}
+
+func TestPurposesDoNotServeEachOther(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
+	registration := d.register(t, id)
+	login := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Login})
+	if registration.ChallengeID == login.ChallengeID {
+		t.Fatal("one challenge for two purposes")
+	}
+	codes := d.mails(t)
+	refused(t, d.verify(t, registration.ChallengeID, codes[1]), problem.OTPIncorrect)
+	refused(t, d.verify(t, login.ChallengeID, codes[0]), problem.OTPIncorrect)
+}
+
+// A code proves the address that it was mailed to, not the one that came after.
+func TestAddressChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	issued := d.register(t, id)
+	old := d.code(t)
+	d.db.Exec(t, `UPDATE public.auth_user SET email = 'b@example.com'`)
+	_, err := d.Resend(t.Context(), issued.ChallengeID)
+	refused(t, err, problem.OTPExpired)
+	fresh := d.register(t, id)
+	if fresh.ChallengeID == issued.ChallengeID || fresh.Email != "b***@example.com" {
+		t.Errorf("%+v is not of the new address", fresh)
+	}
+	refused(t, d.verify(t, issued.ChallengeID, old), problem.OTPExpired)
+	if d.active(t, id) {
+		t.Fatal("the old address's code activated the customer")
+	}
+	if err := d.verify(t, fresh.ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
+		t.Errorf("verify: %v", err)
+	}
+}

@@ -1,0 +1,199 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/otp"
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+	"sespan/internal/problem"
+	"sespan/internal/secret"
+)
+
+// codeDesk is the code service on a database of its own, with the rights of the
+// service's role.
+type codeDesk struct {
+	*otp.Service
+	store *postgres.OTPStore
+	db    *pgtest.DB
+	ring  *secret.Ring
+	reg   *prometheus.Registry
+	login *pgtest.Login
+}
+
+type codeOptions struct {
+	digits int
+	keys   string
+	conns  int32
+}
+
+func newCodeDesk(t testing.TB, o codeOptions) *codeDesk {
+	t.Helper()
+	db := pgtest.NewDB(t)
+	d := &codeDesk{db: db, login: db.Login(t, "", "sespan_service")}
+	if o.conns == 0 {
+		o.conns = 4
+	}
+	pool, err := postgres.Open(context.Background(), postgres.Options{URL: d.login.URL, MaxConns: o.conns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	d.store = postgres.NewOTPStore(pool)
+	if o.keys == "" {
+		o.keys = secret.Generate("k1")
+	}
+	d.start(t, o)
+	return d
+}
+
+// start makes the service anew, as a restart with other settings does.
+func (d *codeDesk) start(t testing.TB, o codeOptions) {
+	t.Helper()
+	var err error
+	if d.ring, err = secret.Parse(o.keys); err != nil {
+		t.Fatal(err)
+	}
+	mailer, err := otp.NewMailer(otp.MailerOptions{Site: "Toko", Life: 10 * time.Minute, Link: "https://shop.example/account/code/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.reg = prometheus.NewRegistry()
+	d.Service = otp.New(otp.Options{
+		Store: d.store, Ring: d.ring, Mailer: mailer, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Registerer: d.reg, Life: 10 * time.Minute, Digits: o.digits,
+	})
+}
+
+func (d *codeDesk) issue(t testing.TB, r otp.Request) otp.Issued {
+	t.Helper()
+	issued, err := d.Issue(t.Context(), r)
+	if err != nil {
+		t.Fatalf("issue: %v", err)
+	}
+	return issued
+}
+
+func (d *codeDesk) register(t testing.TB, customer int64) otp.Issued {
+	t.Helper()
+	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration, NewCustomer: true})
+}
+
+// later lets the given time pass for all that is stored.
+func (d *codeDesk) later(t testing.TB, by time.Duration) {
+	t.Helper()
+	seconds := by.Seconds()
+	d.db.Exec(t, `UPDATE sespan.otp SET created_at = created_at - make_interval(secs => $1), valid_until = valid_until - make_interval(secs => $1)`, seconds)
+	d.db.Exec(t, `UPDATE sespan.otp_challenge SET created_at = created_at - make_interval(secs => $1), sent_at = sent_at - make_interval(secs => $1),
+		valid_until = valid_until - make_interval(secs => $1)`, seconds)
+	d.db.Exec(t, `UPDATE sespan.otp_budget SET touched_at = touched_at - make_interval(secs => $1),
+		mailed_at = ARRAY(SELECT m - make_interval(secs => $1) FROM unnest(mailed_at) AS m),
+		wrong_at = ARRAY(SELECT w - make_interval(secs => $1) FROM unnest(wrong_at) AS w)`, seconds)
+}
+
+// mails gives the codes that were mailed, the oldest first.
+func (d *codeDesk) mails(t testing.TB) []string {
+	t.Helper()
+	rows, err := d.db.Pool.Query(t.Context(), `SELECT sealed FROM sespan.mail_message ORDER BY message_id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var codes []string
+	for rows.Next() {
+		var sealed []byte
+		if err := rows.Scan(&sealed); err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, d.codeIn(t, sealed))
+	}
+	return codes
+}
+
+func (d *codeDesk) codeIn(t testing.TB, sealed []byte) string {
+	t.Helper()
+	plain, err := d.ring.Open(secret.LabelMail, "", sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body struct{ Text, HTML string }
+	if err := json.Unmarshal(plain, &body); err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`#code=([0-9]{6,8})\b`).FindStringSubmatch(body.Text)
+	if found == nil {
+		t.Fatalf("no code in %q", body.Text)
+	}
+	return found[1]
+}
+
+// code gives the newest code.
+func (d *codeDesk) code(t testing.TB) string {
+	t.Helper()
+	codes := d.mails(t)
+	if len(codes) == 0 {
+		t.Fatal("nothing was mailed")
+	}
+	return codes[len(codes)-1]
+}
+
+// wrong gives a code that none of the mailed ones is.
+func wrong(codes ...string) string {
+	for _, guess := range []string{"000000", "111111", "222222", "333333"} {
+		used := false
+		for _, c := range codes {
+			used = used || c == guess
+		}
+		if !used {
+			return guess
+		}
+	}
+	panic("at most three codes are alive")
+}
+
+func (d *codeDesk) verify(t testing.TB, challenge uuid.UUID, code string) error {
+	t.Helper()
+	_, err := d.Verify(t.Context(), challenge, code, "")
+	return err
+}
+
+// refused fails unless err is the problem.
+func refused(t testing.TB, err error, want problem.Slug) *problem.Problem {
+	t.Helper()
+	p, ok := err.(*problem.Problem) //nolint:errorlint // services give it unwrapped
+	if !ok || p.Slug != want {
+		t.Fatalf("got %v, want the problem %s", err, want)
+	}
+	return p
+}
+
+func (d *codeDesk) events(purpose otp.Purpose, event string) int {
+	families, err := d.reg.Gather()
+	if err != nil || len(families) != 1 {
+		return -1
+	}
+	for _, m := range families[0].Metric {
+		if m.Label[0].GetValue() == event && m.Label[1].GetValue() == string(purpose) {
+			return int(m.Counter.GetValue())
+		}
+	}
+	return 0
+}
+
+func (d *codeDesk) active(t testing.TB, customer int64) bool {
+	t.Helper()
+	var active bool
+	if err := d.db.Pool.QueryRow(t.Context(), `SELECT is_active FROM public.auth_user WHERE id = $1`, customer).Scan(&active); err != nil {
+		t.Fatal(err)
+	}
+	return active
+}
