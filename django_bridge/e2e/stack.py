@@ -1,0 +1,221 @@
+"""The whole stack, as a newcomer's machine would run it.
+
+    Chromium ──▶ shop (gunicorn) ──▶ sespan serve ──▶ PostgreSQL
+        └─────── Ajax ──────────────────┘   └──▶ sespan inbox (SMTP, JSON)
+
+The shop's login owns its own tables and has Sespan's producer, reader and admin roles; the service
+has a login of its own. Neither is a superuser.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psycopg
+from psycopg import sql
+
+from inbox import Inbox
+from processes import Process, free_port, run
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOP = ROOT / "django_bridge" / "example"
+ADMIN_EMAIL, ADMIN_PASSWORD = "admin@example.com", "admin-kopi-2026"
+# Below 200,000 rupiah nobody wins; from there to 800,000 everybody does; above no tier applies.
+TIERS = (
+    {"name": "Never", "min": "1.00", "max": "200000.00", "probability": "0", "discount": "0.5"},
+    {
+        "name": "Always",
+        "min": "200000.00",
+        "max": "800000.00",
+        "probability": "1",
+        "discount": "0.2",
+    },
+)
+
+
+@dataclass
+class Stack:
+    """Addresses and keys of the running programs."""
+
+    superuser_url: str
+    binary: Path
+    work: Path
+    logs: Path
+    database: str = field(default_factory=lambda: f"e2e_{secrets.token_hex(4)}")
+    password: str = field(default_factory=lambda: secrets.token_hex(12))
+
+    def __post_init__(self) -> None:
+        self.shop_port, self.api_port, self.admin_port = free_port(), free_port(), free_port()
+        self.smtp_port, self.inbox_port = free_port(), free_port()
+        self.shop_url = f"http://127.0.0.1:{self.shop_port}"
+        self.api_url = f"http://127.0.0.1:{self.api_port}"
+        self.inbox = Inbox(f"http://127.0.0.1:{self.inbox_port}")
+        self._exits = ExitStack()
+        self.processes: dict[str, Process] = {}
+
+    def start(self) -> None:
+        """Bring everything up; whatever was started is stopped when a step fails."""
+        with ExitStack() as undo:
+            undo.callback(self.stop)
+            self._create_database()
+            self._prepare_shop()
+            self._prepare_sespan()
+            self._start_all()
+            self._make_tiers()
+            undo.pop_all()
+
+    def stop(self) -> None:
+        """Stop everything and drop the database."""
+        self._exits.close()
+
+    def url(self, login: str = "", password: str = "") -> str:
+        """Return the database's URL, for the superuser or for a login."""
+        parts = urlsplit(self.superuser_url)
+        host = parts.netloc.rsplit("@", 1)[-1]
+        netloc = f"{login}:{password}@{host}" if login else parts.netloc
+        return urlunsplit(parts._replace(netloc=netloc, path=f"/{self.database}"))
+
+    def rows(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """Look into the database."""
+        with psycopg.connect(self.url()) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def execute(self, statement: LiteralString, *values: object) -> None:
+        """Change something in the database behind everybody's back."""
+        with psycopg.connect(self.url()) as connection:
+            connection.execute(statement, values)
+
+    @property
+    def shop_login(self) -> str:
+        """Return the database login of the shop."""
+        return f"{self.database}_shop"
+
+    def _create_database(self) -> None:
+        login, database = sql.Identifier(self.shop_login), sql.Identifier(self.database)
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            connection.execute(create.format(login, sql.Literal(self.password)))
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, login))
+        self._exits.callback(self._drop_database)
+
+    def _drop_database(self) -> None:
+        login, database = sql.Identifier(self.shop_login), sql.Identifier(self.database)
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+            connection.execute(sql.SQL("DROP ROLE {}").format(login))
+
+    def _shop_environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.url(self.shop_login, self.password),
+            "SECRET_KEY": secrets.token_hex(32),
+            "DEBUG": "0",
+            "HTTPS": "0",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "SESPAN_URL": self.api_url,
+            "SESPAN_KEY_FILE": str(self.work / "service.key"),
+            "SESPAN_SIGNING_KEY_FILE": str(self.work / "checkout.pem"),
+            "STATIC_ROOT": str(self.work / "static"),
+            "SHOP_ADMIN_EMAIL": ADMIN_EMAIL,
+            "SHOP_ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _manage(self, *arguments: str) -> None:
+        env = {**self._shop_environment(), "SESPAN_ENABLED": "0"}
+        env.pop("SESPAN_KEY_FILE")
+        run([sys.executable, "manage.py", *arguments], env=env, cwd=SHOP)
+
+    def _prepare_shop(self) -> None:
+        self._manage("migrate", "--noinput")
+        self._manage("sespan_init")
+        self._manage("seed_shop")
+        self._manage("collectstatic", "--noinput")
+
+    def _prepare_sespan(self) -> None:
+        key_file = self.work / "service.key"
+        init: list[str | Path] = [self.binary, "init", "--dsn", self.url()]
+        init += ["--table", "public.accounts_customer", "--key-file", key_file]
+        run([*init, "--env-file", self.work / "init.env"])
+        roles = ("sespan_producer", "sespan_reader_detail", "sespan_admin")
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            for role in roles:
+                grant = sql.SQL("GRANT {} TO {}")
+                names = sql.Identifier(role), sql.Identifier(self.shop_login)
+                connection.execute(grant.format(*names))
+        create: list[str | Path] = [
+            self.binary,
+            "keys",
+            "create",
+            "--role",
+            "admin",
+            "--name",
+            "browser tests",
+        ]
+        self.admin_key = run(create, env={"SESPAN_DATABASE_URL": self.url()}).strip()
+
+    def _sespan_environment(self) -> dict[str, str]:
+        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        return {
+            "SESPAN_DATABASE_URL": self.url(),
+            "SESPAN_HTTP_ADDR": f"127.0.0.1:{self.api_port}",
+            "SESPAN_ADMIN_ADDR": f"127.0.0.1:{self.admin_port}",
+            "SESPAN_SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}?tls=none",
+            "SESPAN_MAIL_FROM": "Toko Kopi Sespan <toko@example.com>",
+            "SESPAN_SECRET_KEYS": f"1:{key}",
+            "SESPAN_JWKS": str(self.work / "checkout.pem.jwks.json"),
+            "SESPAN_ALLOWED_ORIGINS": self.shop_url,
+            "SESPAN_OTP_LINK": f"{self.shop_url}/account/code/",
+            "SESPAN_TIME_ZONE": "Asia/Jakarta",
+        }
+
+    def _start_all(self) -> None:
+        inbox = {
+            "SESPAN_INBOX_SMTP_ADDR": f"127.0.0.1:{self.smtp_port}",
+            "SESPAN_INBOX_HTTP_ADDR": f"127.0.0.1:{self.inbox_port}",
+        }
+        self._start("inbox", [self.binary, "inbox"], inbox, self.inbox.url)
+        ready = f"http://127.0.0.1:{self.admin_port}/readyz"
+        self._start("serve", [self.binary, "serve"], self._sespan_environment(), ready)
+        gunicorn = [sys.executable, "-m", "gunicorn", "shop.wsgi", "--threads", "4"]
+        gunicorn += ["--bind", f"127.0.0.1:{self.shop_port}", "--graceful-timeout", "5"]
+        self._start("shop", gunicorn, self._shop_environment(), self.shop_url, cwd=SHOP)
+
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        env: dict[str, str],
+        ready: str,
+        cwd: Path | None = None,
+    ) -> None:
+        log = self.logs / f"{name}.log"
+        process = Process.start(name, command, log=log, env=env, cwd=cwd)
+        self._exits.callback(process.stop)
+        self.processes[name] = process
+        process.wait_until_ready(ready)
+
+    def _make_tiers(self) -> None:
+        for tier in TIERS:
+            body = {
+                "name": tier["name"],
+                "minimum_transaction": tier["min"],
+                "maximum_transaction": tier["max"],
+                "probability": tier["probability"],
+                "discount": tier["discount"],
+                "is_active": True,
+            }
+            headers = {"Authorization": f"Bearer {self.admin_key}"}
+            answer = httpx.post(
+                f"{self.api_url}/v1/tiers", json=body, headers=headers, trust_env=False
+            )
+            if answer.status_code != httpx.codes.CREATED:
+                raise RuntimeError(f"tier {tier['name']}: {answer.status_code} {answer.text}")

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Browser, expect
+
+if TYPE_CHECKING:
+    from stack import Stack
+    from visitor import Visitor
+
+
+def test_link_fills_the_form_and_leaves_the_address(visitor: Visitor) -> None:
+    page = visitor.page
+    mail = visitor.register()
+    assert "#" in mail.link
+    page.goto(mail.link)
+    expect(page.get_by_label("Code from the e-mail")).to_have_value(mail.code)
+    expect(page).to_have_url("/account/code/")
+    assert mail.code not in page.evaluate("location.href + JSON.stringify(history.state)")
+    page.get_by_role("button", name="Confirm").click()
+    visitor.expect_logged_in()
+
+
+def test_link_in_another_browser_gives_nothing_away(
+    visitor: Visitor, stack: Stack, browser: Browser
+) -> None:
+    mail = visitor.register()
+    other = browser.new_context(base_url=stack.shop_url).new_page()
+    other.goto(mail.link)
+    expect(other.get_by_role("heading", name="Which registration is this?")).to_be_visible()
+    expect(other).to_have_url("/account/code/")
+    type(visitor)(other, stack.inbox).look("expired")
+    other.context.close()
+
+
+def test_field_is_made_for_codes(visitor: Visitor) -> None:
+    mail = visitor.register()
+    field = visitor.page.get_by_label("Code from the e-mail")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("inputmode", "numeric")
+    expect(field).to_have_attribute("autocomplete", "one-time-code")
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visitor.page.evaluate(
+        "text => navigator.clipboard.writeText(text)", f"{mail.code[:3]}-{mail.code[3:]}\n"
+    )
+    field.press("Control+V")
+    expect(field).to_have_value(mail.code)
+    field.press("Enter")
+    visitor.expect_logged_in()
+
+
+def test_resend_counts_down_and_earlier_codes_stay_valid(visitor: Visitor, stack: Stack) -> None:
+    page = visitor.page
+    first = visitor.register()
+    button = page.get_by_role("button", name="Send a new code")
+    expect(button).to_be_disabled()
+    expect(button).to_contain_text("s)")
+    before = int(page.locator("[data-sespan-seconds]").inner_text())
+    assert 50 <= before <= 60
+    expect(page.locator("[data-sespan-seconds]")).not_to_have_text(str(before))
+
+    # A minute passes: for the service in its table, for the page by its clock.
+    stack.execute(
+        "UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '61 seconds'"
+        " WHERE customer_id = (SELECT id FROM accounts_customer WHERE email = %s)",
+        visitor.email,
+    )
+    page.clock.install()
+    page.reload()
+    page.clock.fast_forward(61_000)
+    expect(button).to_be_enabled()
+    button.click()
+    second = stack.inbox.wait_for(visitor.email, 2)[1]
+    assert second.code != first.code
+    visitor.look("code-resent")
+    visitor.enter_code(first.code)
+    visitor.expect_logged_in()
+
+
+def test_five_wrong_guesses_lock_the_code(visitor: Visitor) -> None:
+    mail = visitor.register()
+    wrong = [f"{(int(mail.code) + step) % 1_000_000:06}" for step in range(1, 6)]
+    for code, left in zip(wrong[:4], ("4 tries", "3 tries", "2 tries", "1 try"), strict=True):
+        visitor.enter_code(code)
+        expect(visitor.page.get_by_text(f"{left} left")).to_be_visible()
+    visitor.enter_code(wrong[4])
+    visitor.enter_code(mail.code)
+    expect(visitor.page.get_by_label("Code from the e-mail")).to_have_attribute(
+        "aria-invalid", "true"
+    )
+    visitor.look("code-locked")
+    visitor.page.goto("/account/")
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_known_address_is_not_given_away(visitor: Visitor, stack: Stack, browser: Browser) -> None:
+    visitor.join()
+    context = browser.new_context(base_url=stack.shop_url)
+    other = type(visitor)(context.new_page(), stack.inbox)
+    other.email = visitor.email
+    page = other.page
+    page.goto("/account/register/")
+    page.get_by_label("Username").fill(other.username)
+    page.get_by_label("E-mail address").fill(other.email.upper())
+    page.get_by_label("Password", exact=True).fill("another-kopi-99")
+    page.get_by_label("Password confirmation").fill("another-kopi-99")
+    page.get_by_role("button", name="Register").click()
+    expect(page).to_have_url("/account/code/")
+    other.enter_code("123456")
+    expect(page.get_by_text("tries left")).to_be_visible()
+    context.close()
+
+
+def test_log_in_again_with_the_password(visitor: Visitor) -> None:
+    visitor.join()
+    page = visitor.page
+    page.goto("/account/")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_label("E-mail address").fill(visitor.email)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    visitor.look("login-wrong")
+    page.get_by_label("Password").fill("kopi-tubruk-88")
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    visitor.expect_logged_in()
