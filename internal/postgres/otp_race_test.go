@@ -224,7 +224,7 @@ func (m *mixer) one(r *rand.Rand) error {
 		if r.IntN(4) == 0 {
 			_, err = m.d.db.Pool.Exec(ctx, `DELETE FROM public.auth_user WHERE id = $1`, id)
 		} else {
-			_, err = m.d.db.Pool.Exec(ctx, `UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '1 minute' WHERE customer_id = $1`, id)
+			_, err = m.d.db.Pool.Exec(ctx, `UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '1 minute' WHERE challenge_id = $1`, m.challenge(r))
 		}
 	}
 	return m.judge(err)
