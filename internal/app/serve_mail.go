@@ -27,7 +27,7 @@ func (s *server) startMail(ctx context.Context) error {
 		return err
 	}
 	listener, err := postgres.NewListener(postgres.ListenerOptions{
-		URL: s.cfg.Direct, Channels: []string{mail.Channel}, Logger: s.logger, Metrics: s.registry,
+		URL: s.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: s.logger, Metrics: s.registry,
 	})
 	if err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Mend: "write postgres://user:password@host:5432/database"}
@@ -35,7 +35,7 @@ func (s *server) startMail(ctx context.Context) error {
 	worker, err := mail.NewWorker(mail.WorkerConfig{
 		Store: postgres.NewMail(pool), Sender: sender, Open: s.unseal, From: s.cfg.MailFrom,
 		Logger: s.logger, Metrics: s.registry, Connections: s.cfg.SMTPConnections,
-		Bell: listener.Signal(mail.Channel), Hears: listener.Connected,
+		Bell: listener.Signal(postgres.MailChannel), Hears: listener.Connected,
 	})
 	if err != nil {
 		return err

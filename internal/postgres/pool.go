@@ -81,3 +81,8 @@ func orDefault[T comparable](v, d T) T {
 // Ping answers nil when the server answers within the context.
 func (p *Pool) Ping(ctx context.Context) error { return mapError(p.Pool.Ping(ctx)) }
 
+// Clock gives the server's time.
+func (p *Pool) Clock(ctx context.Context) (time.Time, error) {
+	now, err := p.queries.SchemaClock(ctx, p.Pool)
+	return now, mapError(err)
+}
