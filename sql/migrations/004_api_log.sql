@@ -34,6 +34,9 @@ CREATE UNIQUE INDEX api_log_key ON sespan.api_log (time_requested, response_id);
 CREATE INDEX api_log_log_id_idx ON sespan.api_log (log_id);
 -- A customer's history, newest first; rows about nobody do not burden it.
 CREATE INDEX api_log_customer_idx ON sespan.api_log (customer_id, time_requested DESC) WHERE customer_id IS NOT NULL;
+-- The common types are found fast by walking back in time; of the rare ones that
+-- walk would read whole days (0.6 s in a million rows, 0.3 ms with this index).
+CREATE INDEX api_log_rare_type_idx ON sespan.api_log (request_type, time_requested DESC) WHERE request_type IN ('Report', 'Admin');
 
 COMMENT ON TABLE sespan.api_log IS 'One row per answered call, secrets redacted; a partition per UTC day of time_requested';
 COMMENT ON COLUMN sespan.api_log.log_id IS 'Number of the row; gaps are normal, order is only roughly that of time';
