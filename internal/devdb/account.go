@@ -16,7 +16,7 @@ import (
 
 // account is whom the server runs as.
 type account struct {
-	uid, gid int
+	uid, gid uint32
 	name     string
 	other    bool // not the caller's own
 }
@@ -25,7 +25,7 @@ type account struct {
 // already, else SESPAN_DEVDB_USER, postgres or nobody.
 func serverAccount(dir string) (account, error) {
 	if os.Geteuid() != 0 {
-		return account{uid: os.Geteuid(), gid: os.Getegid(), name: "you"}, nil
+		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()), name: "you"}, nil
 	}
 	names := []string{"postgres", "nobody"}
 	if name := os.Getenv("SESPAN_DEVDB_USER"); name != "" {
@@ -33,7 +33,7 @@ func serverAccount(dir string) (account, error) {
 	}
 	if info, err := os.Stat(filepath.Join(dir, "data")); dir != "" && err == nil {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 {
-			return account{uid: int(st.Uid), gid: int(st.Gid), name: "the owner of the data", other: true}, nil
+			return account{uid: st.Uid, gid: st.Gid, name: "the owner of the data", other: true}, nil
 		}
 	}
 	for _, name := range names {
@@ -41,10 +41,10 @@ func serverAccount(dir string) (account, error) {
 		if err != nil {
 			continue
 		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
+		uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+		gid, _ := strconv.ParseUint(u.Gid, 10, 32)
 		if uid != 0 {
-			return account{uid: uid, gid: gid, name: name, other: true}, nil
+			return account{uid: uint32(uid), gid: uint32(gid), name: name, other: true}, nil
 		}
 	}
 	return account{}, fmt.Errorf("devdb: PostgreSQL does not run as root and there is no user %s; name one with SESPAN_DEVDB_USER",
@@ -55,7 +55,7 @@ func (a account) credential() *syscall.Credential {
 	if !a.other {
 		return nil
 	}
-	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid), Groups: []uint32{}}
+	return &syscall.Credential{Uid: a.uid, Gid: a.gid, Groups: []uint32{}}
 }
 
 // cacheFolder keeps downloads: below the user's cache folder, or for root
@@ -87,13 +87,13 @@ func ownFolder(dir string, mode fs.FileMode, who account) error {
 		return fmt.Errorf("devdb: %w", err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.IsDir() || (int(st.Uid) != who.uid && int(st.Uid) != os.Geteuid()) {
+	if !ok || !info.IsDir() || (st.Uid != who.uid && int(st.Uid) != os.Geteuid()) {
 		return fmt.Errorf("devdb: %s belongs to another user; remove it or choose another folder", dir)
 	}
 	if !who.other {
 		return nil
 	}
-	if err := os.Chown(dir, who.uid, who.gid); err != nil {
+	if err := os.Chown(dir, int(who.uid), int(who.gid)); err != nil {
 		return fmt.Errorf("devdb: %w", err)
 	}
 	if closed := closedParent(dir, who); closed != "" {
@@ -137,9 +137,9 @@ func closedParent(dir string, who account) string {
 	bit := fs.FileMode(0o001)
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		switch {
-		case int(st.Uid) == who.uid:
+		case st.Uid == who.uid:
 			bit = 0o100
-		case int(st.Gid) == who.gid:
+		case st.Gid == who.gid:
 			bit = 0o010
 		}
 	}
@@ -161,7 +161,7 @@ func keptPassword(path string, who account) (string, error) {
 		return "", fmt.Errorf("devdb: %w", err)
 	}
 	if who.other {
-		if err := os.Chown(path, who.uid, who.gid); err != nil {
+		if err := os.Chown(path, int(who.uid), int(who.gid)); err != nil {
 			return "", fmt.Errorf("devdb: %w", err)
 		}
 	}

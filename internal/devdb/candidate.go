@@ -1,6 +1,7 @@
 package devdb
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +73,7 @@ func installed() []candidate {
 // installedMajor asks a server for its major version, "" when it cannot tell.
 func installedMajor(home string) string {
 	// "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"
-	out, err := exec.Command(filepath.Join(home, "bin", "postgres"), "--version").Output()
+	out, err := exec.CommandContext(context.Background(), filepath.Join(home, "bin", "postgres"), "--version").Output()
 	if err != nil {
 		return ""
 	}
@@ -90,7 +91,7 @@ func stopOrphan(c candidate, data string) {
 	if _, err := os.Stat(filepath.Join(data, "postmaster.pid")); err != nil {
 		return
 	}
-	_ = exec.Command(filepath.Join(c.binaries, "bin", "pg_ctl"), "stop", "-w", "-m", "fast", "-D", data).Run()
+	_ = exec.CommandContext(context.Background(), filepath.Join(c.binaries, "bin", "pg_ctl"), "stop", "-w", "-m", "fast", "-D", data).Run()
 }
 
 func atoi(s string) int {

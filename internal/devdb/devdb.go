@@ -51,7 +51,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sup, err := startSupervisor(p, who)
+	sup, err := startSupervisor(p, who) //nolint:contextcheck // the server outlives its start
 	if err != nil {
 		return nil, err
 	}

@@ -217,7 +217,7 @@ func TestInterruptedFirstStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir, filepath.Join(dir, "data"), filepath.Join(dir, "data", "PG_VERSION")} {
-		if err := os.Chown(path, who.uid, who.gid); err != nil {
+		if err := os.Chown(path, int(who.uid), int(who.gid)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package devdb
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,13 +61,13 @@ func stopRequest() <-chan struct{} {
 
 func supervise(p plan, stop <-chan struct{}) int {
 	if p.Throwaway {
-		defer os.RemoveAll(p.Dir)
+		defer func() { _ = os.RemoveAll(p.Dir) }()
 	}
 	lock, err := takeLock(filepath.Join(p.Dir, "lock"), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {
 		return tell(fmt.Errorf("the database in %s is in use by another process", p.Dir))
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	go giveUpDownload(p, stop)
 	pg, port, err := startAny(p)
 	if err != nil {
@@ -133,7 +134,7 @@ func startOne(p plan, c candidate) (*embeddedpostgres.EmbeddedPostgres, int, err
 	if err != nil {
 		return nil, 0, err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	port := freePort(p.Port)
 	pg := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(embeddedpostgres.PostgresVersion(c.version)).BinariesPath(c.binaries).CachePath(p.Cache).
@@ -187,12 +188,13 @@ func takeLock(path string, how int) (*os.File, error) {
 // freePort gives the wanted port if nobody listens there, else a free one.
 func freePort(wanted int) int {
 	for _, port := range []int{wanted, 0} {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			continue
 		}
-		defer l.Close()
-		return l.Addr().(*net.TCPAddr).Port
+		port = l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		return port
 	}
 	return wanted
 }

@@ -2,7 +2,6 @@ package devdb
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,6 @@ type supervisor struct {
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	answer chan string // one line, "" when the supervisor ended without one
-	stderr bytes.Buffer
 	once   sync.Once
 	err    error
 }
@@ -39,10 +37,10 @@ func startSupervisor(p plan, who account) (*supervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("devdb: %w", err)
 	}
-	s := &supervisor{cmd: exec.Command(self), answer: make(chan string, 1)}
+	s := &supervisor{cmd: exec.CommandContext(context.Background(), self), answer: make(chan string, 1)}
 	s.cmd.Dir = p.Dir
 	s.cmd.Env = supervisorEnv(string(config), p.Dir)
-	s.cmd.Stderr = &s.stderr
+	s.cmd.Stderr = os.Stderr // rare, and a buffer would need a goroutine for as long as the server runs
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: who.credential()}
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("devdb: %w", err)
@@ -105,7 +103,7 @@ func (s *supervisor) end() error {
 			return // ready has already reported why
 		}
 		if err != nil {
-			s.err = fmt.Errorf("devdb: stop: %w: %s", err, bytes.TrimSpace(s.stderr.Bytes()))
+			s.err = fmt.Errorf("devdb: the supervisor did not end well: %w", err)
 		}
 	})
 	return s.err

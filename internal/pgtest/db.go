@@ -21,110 +21,111 @@ type DB struct {
 }
 
 // NewDB clones the migrated template.
-func NewDB(t testing.TB) *DB {
-	t.Helper()
-	return create(t, template(t))
+func NewDB(tb testing.TB) *DB {
+	tb.Helper()
+	return create(tb, template(tb))
 }
 
 // EmptyDB gives a database without anything of ours.
-func EmptyDB(t testing.TB) *DB {
-	t.Helper()
-	return create(t, "template0")
+func EmptyDB(tb testing.TB) *DB {
+	tb.Helper()
+	return create(tb, "template0")
 }
 
-func create(t testing.TB, from string) *DB {
-	t.Helper()
+func create(tb testing.TB, from string) *DB {
+	tb.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
-	admin := connect(t, adminURL(t))
-	defer admin.Close(context.Background())
-	exec(t, admin, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(from))
-	db := &DB{Name: name, URL: withDatabase(t, adminURL(t), name)}
+	admin := connect(tb, adminURL(tb))
+	defer func() { _ = admin.Close(context.Background()) }()
+	exec(tb, admin, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(from))
+	db := &DB{Name: name, URL: withDatabase(tb, adminURL(tb), name)}
 	var err error
-	if db.Pool, err = pgxpool.New(t.Context(), db.URL); err != nil {
-		t.Fatalf("pgtest: %v", err)
+	if db.Pool, err = pgxpool.New(tb.Context(), db.URL); err != nil {
+		tb.Fatalf("pgtest: %v", err)
 	}
-	t.Cleanup(func() { db.drop(t) })
+	tb.Cleanup(func() { db.drop(tb) })
 	return db
 }
 
 // Exec runs statements as the superuser, several at once when there are no
 // arguments, and fails the test when one fails.
-func (db *DB) Exec(t testing.TB, statements string, args ...any) {
-	t.Helper()
-	if _, err := db.Pool.Exec(t.Context(), statements, args...); err != nil {
-		t.Fatalf("pgtest: %s: %v", statements, err)
+func (db *DB) Exec(tb testing.TB, statements string, args ...any) {
+	tb.Helper()
+	if _, err := db.Pool.Exec(tb.Context(), statements, args...); err != nil {
+		tb.Fatalf("pgtest: %s: %v", statements, err)
 	}
 }
 
-func (db *DB) drop(t testing.TB) {
+func (db *DB) drop(tb testing.TB) {
+	tb.Helper()
 	db.Pool.Close()
-	admin := connect(t, adminURL(t))
-	defer admin.Close(context.Background())
-	exec(t, admin, "DROP DATABASE IF EXISTS "+quote(db.Name)+" WITH (FORCE)")
+	admin := connect(tb, adminURL(tb))
+	defer func() { _ = admin.Close(context.Background()) }()
+	exec(tb, admin, "DROP DATABASE IF EXISTS "+quote(db.Name)+" WITH (FORCE)")
 }
 
 // URLFor is the database's address for another login.
-func (db *DB) URLFor(t testing.TB, login, password string) string {
-	t.Helper()
-	u := parse(t, db.URL)
+func (db *DB) URLFor(tb testing.TB, login, password string) string {
+	tb.Helper()
+	u := parse(tb, db.URL)
 	u.User = url.UserPassword(login, password)
 	return u.String()
 }
 
 // AddCustomer puts a row into public.auth_user and gives its id.
-func AddCustomer(t testing.TB, db *DB, email string, active bool) int64 {
-	t.Helper()
+func AddCustomer(tb testing.TB, db *DB, email string, active bool) int64 {
+	tb.Helper()
 	var id int64
-	err := db.Pool.QueryRow(t.Context(), `INSERT INTO public.auth_user (username, email, is_active) VALUES ($1, $1, $2) RETURNING id`,
+	err := db.Pool.QueryRow(tb.Context(), `INSERT INTO public.auth_user (username, email, is_active) VALUES ($1, $1, $2) RETURNING id`,
 		email, active).Scan(&id)
 	if err != nil {
-		t.Fatalf("pgtest: add customer: %v", err)
+		tb.Fatalf("pgtest: add customer: %v", err)
 	}
 	return id
 }
 
-func adminURL(t testing.TB) string {
-	t.Helper()
+func adminURL(tb testing.TB) string {
+	tb.Helper()
 	u := os.Getenv(urlEnv)
 	if u == "" {
-		t.Fatal("pgtest: no server; has the package func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }?")
+		tb.Fatal("pgtest: no server; has the package func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }?")
 	}
 	return u
 }
 
-func withDatabase(t testing.TB, base, name string) string {
-	t.Helper()
-	u := parse(t, base)
+func withDatabase(tb testing.TB, base, name string) string {
+	tb.Helper()
+	u := parse(tb, base)
 	u.Path = "/" + name
 	return u.String()
 }
 
-func parse(t testing.TB, raw string) *url.URL {
-	t.Helper()
+func parse(tb testing.TB, raw string) *url.URL {
+	tb.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	return u
 }
 
-func connect(t testing.TB, address string) *pgx.Conn {
-	t.Helper()
+func connect(tb testing.TB, address string) *pgx.Conn {
+	tb.Helper()
 	// Not the test's context: it has ended when the clean-up runs.
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	return conn
 }
 
-func exec(t testing.TB, conn *pgx.Conn, statement string, args ...any) {
-	t.Helper()
+func exec(tb testing.TB, conn *pgx.Conn, statement string, args ...any) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := conn.Exec(ctx, statement, args...); err != nil {
-		t.Fatalf("pgtest: %s: %v", statement, err)
+		tb.Fatalf("pgtest: %s: %v", statement, err)
 	}
 }

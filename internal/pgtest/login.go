@@ -20,38 +20,39 @@ type Login struct {
 
 // Login makes a login with attributes such as "CREATEROLE" (no superuser, unless
 // they say so) that is a member of groups such as "sespan_service".
-func (db *DB) Login(t testing.TB, attributes string, groups ...string) *Login {
-	t.Helper()
-	admin := connect(t, db.URL)
-	defer admin.Close(context.Background())
+func (db *DB) Login(tb testing.TB, attributes string, groups ...string) *Login {
+	tb.Helper()
+	admin := connect(tb, db.URL)
+	defer func() { _ = admin.Close(context.Background()) }()
 	l := &Login{Name: "login_" + strings.ToLower(rand.Text())}
 	secret := rand.Text()
-	exec(t, admin, "CREATE ROLE "+quote(l.Name)+" LOGIN PASSWORD '"+secret+"' "+attributes)
+	exec(tb, admin, "CREATE ROLE "+quote(l.Name)+" LOGIN PASSWORD '"+secret+"' "+attributes)
 	for _, group := range groups {
-		exec(t, admin, "GRANT "+quote(group)+" TO "+quote(l.Name))
+		exec(tb, admin, "GRANT "+quote(group)+" TO "+quote(l.Name))
 	}
-	l.URL = db.URLFor(t, l.Name, secret)
+	l.URL = db.URLFor(tb, l.Name, secret)
 	var err error
-	if l.Pool, err = pgxpool.New(t.Context(), l.URL); err != nil {
-		t.Fatalf("pgtest: %v", err)
+	if l.Pool, err = pgxpool.New(tb.Context(), l.URL); err != nil {
+		tb.Fatalf("pgtest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		l.Pool.Close()
-		dropRole(t, db.URL, l.Name)
+		dropRole(tb, db.URL, l.Name)
 	})
 	return l
 }
 
 // dropRole is tidiness: roles outlive the database on a server that is shared.
 // What a role granted to others may keep it alive, which harms nobody.
-func dropRole(t testing.TB, address, name string) {
-	admin := connect(t, address)
-	defer admin.Close(context.Background())
+func dropRole(tb testing.TB, address, name string) {
+	tb.Helper()
+	admin := connect(tb, address)
+	defer func() { _ = admin.Close(context.Background()) }()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, statement := range []string{"DROP OWNED BY " + quote(name) + " CASCADE", "DROP ROLE " + quote(name)} {
 		if _, err := admin.Exec(ctx, statement); err != nil {
-			t.Logf("pgtest: role %s stays: %v", name, err)
+			tb.Logf("pgtest: role %s stays: %v", name, err)
 			return
 		}
 	}

@@ -24,59 +24,59 @@ const templateLock = 7203104915
 // template gives the name of the migrated database, which the first test on
 // this server makes. The name follows the content, so that a server which
 // outlives a change of the migrations does not serve the old ones.
-func template(t testing.TB) string {
-	t.Helper()
-	name := "template_" + fingerprint(t)
-	admin := connect(t, adminURL(t))
-	defer admin.Close(context.Background())
-	if exists(t, admin, name) {
+func template(tb testing.TB) string {
+	tb.Helper()
+	name := "template_" + fingerprint(tb)
+	admin := connect(tb, adminURL(tb))
+	defer func() { _ = admin.Close(context.Background()) }()
+	if exists(tb, admin, name) {
 		return name
 	}
-	exec(t, admin, "SELECT pg_advisory_lock($1)", templateLock)
-	defer exec(t, admin, "SELECT pg_advisory_unlock($1)", templateLock)
-	if exists(t, admin, name) {
+	exec(tb, admin, "SELECT pg_advisory_lock($1)", templateLock)
+	defer exec(tb, admin, "SELECT pg_advisory_unlock($1)", templateLock)
+	if exists(tb, admin, name) {
 		return name
 	}
 	raw := name + "_raw" // gets its name when it is whole
-	exec(t, admin, "DROP DATABASE IF EXISTS "+quote(raw)+" WITH (FORCE)")
-	exec(t, admin, "CREATE DATABASE "+quote(raw)+" TEMPLATE template0")
-	fill(t, withDatabase(t, adminURL(t), raw))
-	exec(t, admin, "ALTER DATABASE "+quote(raw)+" RENAME TO "+quote(name))
+	exec(tb, admin, "DROP DATABASE IF EXISTS "+quote(raw)+" WITH (FORCE)")
+	exec(tb, admin, "CREATE DATABASE "+quote(raw)+" TEMPLATE template0")
+	fill(tb, withDatabase(tb, adminURL(tb), raw))
+	exec(tb, admin, "ALTER DATABASE "+quote(raw)+" RENAME TO "+quote(name))
 	return name
 }
 
-func fill(t testing.TB, address string) {
-	t.Helper()
+func fill(tb testing.TB, address string) {
+	tb.Helper()
 	if _, err := postgres.Migrate(context.Background(), address, postgres.MigrateOptions{}); err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
-	conn := connect(t, address)
-	exec(t, conn, authUser)
+	conn := connect(tb, address)
+	exec(tb, conn, authUser)
 	// A template must have no connection.
 	if err := conn.Close(context.Background()); err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	if _, err := postgres.BindCustomers(context.Background(), address, postgres.Binding{Table: "public.auth_user"}); err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 }
 
-func exists(t testing.TB, admin *pgx.Conn, name string) bool {
-	t.Helper()
+func exists(tb testing.TB, admin *pgx.Conn, name string) bool {
+	tb.Helper()
 	var yes bool
 	err := admin.QueryRow(context.Background(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&yes)
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	return yes
 }
 
-func fingerprint(t testing.TB) string {
-	t.Helper()
+func fingerprint(tb testing.TB) string {
+	tb.Helper()
 	sum := sha256.New()
 	sum.Write([]byte(authUser + sespansql.Roles))
 	if err := addFiles(sum, sespansql.Migrations()); err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

@@ -82,7 +82,7 @@ func Status(ctx context.Context, url string) (MigrationStatus, error) {
 	if err != nil {
 		return st, fmt.Errorf("migrate: %w", err)
 	}
-	defer s.conn.Close(context.WithoutCancel(ctx))
+	defer s.close(ctx)
 	found, err := s.q.SchemaVersionTableExists(ctx, s.conn)
 	if err == nil && found {
 		var version int32
@@ -134,7 +134,7 @@ func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *Migrat
 		if err := s.dropInvalidIndexes(ctx); err != nil {
 			return err
 		}
-		return m.MigrateTo(ctx, int32(r.To))
+		return m.MigrateTo(ctx, int32(r.To)) //nolint:gosec // the number of a file
 	})
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func withSchemaLock(ctx context.Context, url string, progress func(string), fn f
 	if err != nil {
 		return err
 	}
-	defer s.conn.Close(context.WithoutCancel(ctx)) // ends the lock too
+	defer s.close(ctx) // ends the lock too
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func openSchemaSession(ctx context.Context, url string, progress func(string)) (
 	}
 	s := &schemaSession{conn: conn, q: dbsqlc.New(), progress: progress}
 	if err := s.check(ctx); err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
+		s.close(ctx)
 		return nil, err
 	}
 	return s, nil
@@ -106,6 +106,8 @@ func (s *schemaSession) lock(ctx context.Context) error {
 		}
 	}
 }
+
+func (s *schemaSession) close(ctx context.Context) { _ = s.conn.Close(context.WithoutCancel(ctx)) }
 
 func (s *schemaSession) say(format string, args ...any) {
 	if s.progress != nil {

@@ -57,7 +57,7 @@ func run(version string, command []string) int {
 }
 
 func child(ctx context.Context, command, environment []string) int {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // running the given command is the purpose
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environment, os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
