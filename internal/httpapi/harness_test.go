@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type site struct {
 	keys access.Keeper
 	log  *apilog.Logger
 	deps Deps
+	skew atomic.Int64 // added to the key cache's clock, in nanoseconds
 }
 
 // newSite starts the API; change and operations may be nil.
@@ -45,7 +47,7 @@ func newSite(t *testing.T, change func(*Deps), operations func(huma.API)) *site 
 	t.Cleanup(s.log.Close)
 	s.deps = Deps{
 		Logger: logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
-		Keys: access.NewAuthenticator(store, time.Now, logger), Tokens: noTokens{}, Log: s.log,
+		Keys: access.NewAuthenticator(store, s.now, logger), Tokens: noTokens{}, Log: s.log,
 	}
 	if change != nil {
 		change(&s.deps)
@@ -59,6 +61,8 @@ func newSite(t *testing.T, change func(*Deps), operations func(huma.API)) *site 
 	s.url = server.URL
 	return s
 }
+
+func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) }
 
 func (s *site) pool(name string, connections int32) *postgres.Pool {
 	s.t.Helper()
