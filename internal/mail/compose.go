@@ -151,7 +151,7 @@ func (c Content) messageID(from string) (string, error) {
 	if id == "" {
 		sum := sha256.New()
 		for _, s := range [...]string{date(c.Date), from, strings.Join(c.To, ","), c.Subject, c.Text, c.HTML, string(c.Raw)} {
-			fmt.Fprintf(sum, "%d:%s", len(s), s)
+			sum.Write(fmt.Appendf(nil, "%d:%s", len(s), s))
 		}
 		domain := strings.TrimRight(from[strings.LastIndexByte(from, '@')+1:], ">")
 		id = "<" + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + "@" + domain + ">"

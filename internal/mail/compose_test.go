@@ -129,7 +129,7 @@ func TestComposeReadsBack(t *testing.T) {
 	var bodies []string
 	for {
 		p, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil && !message.IsUnknownCharset(err) {

@@ -111,7 +111,7 @@ func devNull(b *testing.B, delay time.Duration) string {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = server.Serve(far{listener, delay}) })
-	b.Cleanup(func() { _ = server.Close(); wg.Wait() })
+	b.Cleanup(func() { _ = server.Close(); _ = listener.Close(); wg.Wait() })
 	return listener.Addr().String()
 }
 

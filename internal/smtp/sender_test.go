@@ -49,7 +49,13 @@ func TestSMTPUTF8(t *testing.T) {
 	body := envelope(4)
 	body.Data = []byte("To: j@shop.example\r\n\r\nGröße\r\n")
 	send(t, sender, body)
-	for i, want := range []bool{false, true, true, false} {
+	domain := envelope(5)
+	domain.Recipient = "j@bücher.example"
+	send(t, sender, domain)
+	if to := able.messages()[4].to; to != "j@xn--bcher-kva.example" {
+		t.Errorf("recipient %q", to)
+	}
+	for i, want := range []bool{false, true, true, false, false} {
 		if got := able.messages()[i].utf8; got != want {
 			t.Errorf("mail %d: SMTPUTF8 %v, want %v", i+1, got, want)
 		}

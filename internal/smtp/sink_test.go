@@ -58,6 +58,7 @@ func startSink(t *testing.T, o sinkOptions) *sink {
 	wg.Go(func() { _ = server.Serve(listener) })
 	t.Cleanup(func() {
 		_ = server.Close()
+		_ = listener.Close() // Close does not know it if Serve had not begun
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_ = server.Shutdown(ctx)

@@ -3,7 +3,6 @@ package smtp
 import (
 	"bytes"
 	"errors"
-	"strings"
 
 	"sespan/internal/mail"
 )
@@ -17,17 +16,19 @@ type transaction struct {
 }
 
 func newTransaction(e mail.Envelope) (transaction, error) {
-	if err := checkAddress(e.From); err != nil {
+	from, err := mail.EnvelopeAddress(e.From)
+	if err != nil {
 		return transaction{}, refused("sender address", err)
 	}
-	if err := checkAddress(e.Recipient); err != nil {
+	recipient, err := mail.EnvelopeAddress(e.Recipient)
+	if err != nil {
 		return transaction{}, refused("recipient address", err)
 	}
 	if len(e.Data) == 0 {
 		return transaction{}, refused("message", errors.New("is empty"))
 	}
-	tx := transaction{from: e.From, recipient: e.Recipient, data: string(mail.CRLF(e.Data))}
-	tx.mustUTF8 = !ascii(e.From) || !ascii(e.Recipient)
+	tx := transaction{from: from, recipient: recipient, data: string(mail.CRLF(e.Data))}
+	tx.mustUTF8 = !ascii(from) || !ascii(recipient)
 	head, _, _ := bytes.Cut(e.Data, []byte("\r\n\r\n"))
 	tx.utf8 = tx.mustUTF8 || !ascii(head)
 	return tx, nil
@@ -35,24 +36,6 @@ func newTransaction(e mail.Envelope) (transaction, error) {
 
 func refused(what string, err error) error {
 	return &mail.SendError{Verdict: mail.Dead, Reason: "composed", Err: errors.New(what + " " + err.Error())}
-}
-
-// checkAddress guards the command line; whether the address is any good was
-// decided when the mail was enqueued.
-func checkAddress(s string) error {
-	switch {
-	case s == "":
-		return errors.New("is empty")
-	case len(s) > 320:
-		return errors.New("is too long")
-	case !strings.Contains(s, "@"):
-		return errors.New("has no @")
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '<' || r == '>' || r == 0xfffd }):
-		return errors.New("holds a character that cannot be sent")
-	case strings.Contains(s, " ") && s[0] != '"':
-		return errors.New("holds a space")
-	}
-	return nil
 }
 
 func ascii[T string | []byte](s T) bool {
