@@ -5,7 +5,9 @@
 -- open while a mail is sent. queue_after and due_window are lower bounds that the
 -- worker moves on: without them a claim walks over every dead index entry that a
 -- held snapshot keeps alive. byte_limit bounds the memory of one claim; the first
--- row is always taken.
+-- row is always taken. ANY (ARRAY(…)) instead of a join, here and below: it always
+-- goes through the primary key, where a join is at times planned as a scan of the
+-- whole queue for each batch.
 WITH due AS MATERIALIZED (
     SELECT q.queue_id, q.size_bytes, q.priority
     FROM sespan.mail_queue q
@@ -19,25 +21,25 @@ WITH due AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q
-        WHERE q.state = 'queued' AND q.priority = lane.priority AND q.queue_id > lane.lower_id
-        ORDER BY q.queue_id
+        WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (lane.priority, lane.lower_id) AND q.priority <= lane.priority
+        ORDER BY q.priority, q.queue_id
         LIMIT @batch_limit::int
         FOR UPDATE SKIP LOCKED
     ) f
     LIMIT sqlc.arg(batch_limit)::int - (SELECT count(*) FROM due)
 ), picked AS (
-    SELECT r.queue_id, r.fresh, sum(r.size_bytes) OVER (ORDER BY r.fresh, r.priority, r.queue_id) - r.size_bytes AS bytes_before
+    SELECT r.queue_id, sum(r.size_bytes) OVER (ORDER BY r.fresh, r.priority, r.queue_id) - r.size_bytes AS bytes_before
     FROM (SELECT d.queue_id, d.size_bytes, d.priority, false AS fresh FROM due d
           UNION ALL SELECT f.queue_id, f.size_bytes, f.priority, true FROM fresh f) r
 ), leased AS (
     UPDATE sespan.mail_queue q
     SET state = 'sending', lease_token = @lease_token::bigint, started = false,
         leased_until = clock_timestamp() + make_interval(secs => @lease_seconds::float8)
-    FROM picked p
-    WHERE q.queue_id = p.queue_id AND p.bytes_before < @byte_limit::bigint
-    RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.shared, q.on_unknown, q.expires_at, q.size_bytes, p.fresh
+    WHERE q.queue_id = ANY (ARRAY(SELECT p.queue_id FROM picked p WHERE p.bytes_before < @byte_limit::bigint))
+    RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.on_unknown, q.expires_at, q.size_bytes
 )
-SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.size_bytes, q.fresh, q.on_unknown = 'hold' AS hold,
+SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.size_bytes,
+       EXISTS (SELECT FROM fresh f WHERE f.queue_id = q.queue_id) AS fresh, q.on_unknown = 'hold' AS hold,
        coalesce(extract(epoch FROM q.expires_at - clock_timestamp()), 'infinity')::float8 AS expires_in,
        extract(epoch FROM clock_timestamp() - greatest(q.created_at, m.send_at))::float8 AS waited,
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
@@ -103,8 +105,8 @@ RETURNING q.queue_id, q.state;
 -- Writes a batch of results. Only rows that still carry the token of their lease
 -- are touched (the fence), and their ids are answered. A final state moves to
 -- mail_outcome; the message counts it, and with the last recipient its body is
--- wiped. Locks: these queue rows; messages with several recipients first in id
--- order, because another worker may settle their other recipients now.
+-- wiped. Locks: these queue rows, then their messages in id order, because another
+-- worker may settle other recipients of the same ones now.
 WITH result AS MATERIALIZED (
     SELECT unnest(@queue_ids::bigint[]) AS queue_id, unnest(@lease_tokens::bigint[]) AS lease_token, unnest(@states::text[]) AS state,
            unnest(@tries::int[]) AS tries, unnest(@delays::float8[]) AS delay, unnest(@reasons::text[]) AS reason,
@@ -112,15 +114,17 @@ WITH result AS MATERIALIZED (
 ), gone AS (
     DELETE FROM sespan.mail_queue q
     USING result r
-    WHERE q.queue_id = r.queue_id AND q.lease_token = r.lease_token AND r.state NOT IN ('retry', 'unknown')
-    RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.shared, q.attempts
+    WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u)) AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
+      AND r.state NOT IN ('retry', 'unknown')
+    RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.attempts
 ), kept AS (
     UPDATE sespan.mail_queue q
     SET state = r.state, attempts = q.attempts + r.tries, tried_at = clock_timestamp(), lease_token = NULL, leased_until = NULL, started = false,
         due_at = CASE r.state WHEN 'unknown' THEN 'infinity' ELSE clock_timestamp() + make_interval(secs => r.delay) END,
         last_reason = r.reason, last_code = nullif(r.code, 0), last_reply = nullif(r.reply, '')
     FROM result r
-    WHERE q.queue_id = r.queue_id AND q.lease_token = r.lease_token AND r.state IN ('retry', 'unknown')
+    WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u)) AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
+      AND r.state IN ('retry', 'unknown')
     RETURNING q.queue_id
 ), outcome AS (
     INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply, relay)
@@ -130,17 +134,11 @@ WITH result AS MATERIALIZED (
     JOIN result r ON r.queue_id = g.queue_id
 ), part AS MATERIALIZED (
     SELECT g.message_id, g.created_at, count(*)::smallint AS finals, (count(*) FILTER (WHERE r.state = 'sent'))::smallint AS sent,
-           (count(*) FILTER (WHERE r.state = 'dead'))::smallint AS dead, bool_or(g.shared) AS shared
+           (count(*) FILTER (WHERE r.state = 'dead'))::smallint AS dead
     FROM gone g
     JOIN result r ON r.queue_id = g.queue_id
     GROUP BY g.message_id, g.created_at
-), ordered AS MATERIALIZED (
-    SELECT m.message_id
-    FROM sespan.mail_message m
-    JOIN part p ON p.message_id = m.message_id AND p.created_at = m.created_at
-    WHERE p.shared
-    ORDER BY m.message_id
-    FOR UPDATE OF m
+    ORDER BY g.message_id
 ), rule AS MATERIALIZED (
     SELECT s.value::int AS dead_body_hours FROM sespan.mail_setting s WHERE s.name = 'mail_dead_body_hours'
 ), counted AS (
@@ -157,7 +155,7 @@ WITH result AS MATERIALIZED (
             WHERE NOT (m.pending = p.finals AND (m.sealed IS NOT NULL
                        OR NOT m.retain_body AND (m.dead + p.dead = 0 OR u.dead_body_hours = 0))))
     FROM part p, rule u
-    WHERE m.message_id = p.message_id AND m.created_at = p.created_at AND (SELECT count(*) FROM ordered) >= 0
+    WHERE m.message_id = p.message_id AND m.created_at = p.created_at
 )
 SELECT g.queue_id FROM gone g UNION ALL SELECT k.queue_id FROM kept k;
 

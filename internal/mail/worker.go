@@ -33,7 +33,7 @@ type WorkerConfig struct {
 	PollDeaf    time.Duration // and while it is not [500 ms]
 	Drain       time.Duration // for mails on their way when Run ends [20 s]
 	Gauge       time.Duration // between two looks at the queue's depth [15 s]
-	Linger      time.Duration // a result waits this long for company while others are under way [20 ms]
+	Linger      time.Duration // a result waits this long for company while others are under way [50 ms]
 
 	Now    func() time.Time // [time.Now]
 	Jitter func() float64   // in [0, 1) [math/rand/v2]
@@ -80,7 +80,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	c.PollDeaf = orDefault(c.PollDeaf, 500*time.Millisecond)
 	c.Drain = orDefault(c.Drain, 20*time.Second)
 	c.Gauge = orDefault(c.Gauge, 15*time.Second)
-	c.Linger = orDefault(c.Linger, 20*time.Millisecond)
+	c.Linger = orDefault(c.Linger, 50*time.Millisecond)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -1,0 +1,107 @@
+package postgres_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/mail"
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+)
+
+// mailbox is a Sender that takes everything, or what answer decides.
+type mailbox struct {
+	mu     sync.Mutex
+	got    []mail.Envelope
+	answer func(n int, e mail.Envelope) error // nil: takes it
+	came   chan mail.Envelope                 // filled with each mail that was taken
+}
+
+func newMailbox(answer func(n int, e mail.Envelope) error) *mailbox {
+	return &mailbox{answer: answer, came: make(chan mail.Envelope, 100_000)}
+}
+
+func (b *mailbox) Send(_ context.Context, e mail.Envelope) (mail.Receipt, error) {
+	b.mu.Lock()
+	n := len(b.got)
+	b.got = append(b.got, e)
+	b.mu.Unlock()
+	if b.answer != nil {
+		if err := b.answer(n, e); err != nil {
+			return mail.Receipt{}, err
+		}
+	}
+	b.came <- e
+	return mail.Receipt{Relay: "fake:25", Reply: "2.0.0 queued"}, nil
+}
+
+func (b *mailbox) sent() []mail.Envelope {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]mail.Envelope(nil), b.got...)
+}
+
+// wait takes n mails or fails.
+func (b *mailbox) wait(t testing.TB, n int) []mail.Envelope {
+	t.Helper()
+	var list []mail.Envelope
+	deadline := time.After(30 * time.Second)
+	for len(list) < n {
+		select {
+		case e := <-b.came:
+			list = append(list, e)
+		case <-deadline:
+			t.Fatalf("%d of %d mails came", len(list), n)
+		}
+	}
+	return list
+}
+
+func openMailPool(t testing.TB, url string) *postgres.Pool {
+	t.Helper()
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func quietMail() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// startWorker runs a worker until the test ends or stop is called; stop waits
+// for the drain.
+func startWorker(t testing.TB, db *pgtest.DB, sender mail.Sender, change func(*mail.WorkerConfig)) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reg := prometheus.NewRegistry()
+	listener, err := postgres.NewListener(postgres.ListenerOptions{
+		URL: db.URL, Channels: []string{postgres.MailChannel}, Logger: quietMail(), Metrics: reg,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mail.WorkerConfig{
+		Store: postgres.NewMail(openMailPool(t, db.URL)), Sender: sender, From: "Shop <shop@example.org>", Logger: quietMail(), Metrics: reg,
+		Bell: listener.Signal(postgres.MailChannel), Hears: listener.Connected,
+	}
+	if change != nil {
+		change(&c)
+	}
+	w, err := mail.NewWorker(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { listener.Run(ctx) })
+	wg.Go(func() { w.Run(ctx) })
+	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
