@@ -84,13 +84,14 @@ func (e *env) initSettings(ctx context.Context, c config.Init) error {
 		return err
 	}
 	settings := strings.Join([]string{
-		"SESPAN_DATABASE_URL=" + database,
-		"SESPAN_SECRET_KEYS=" + secret.Generate("1"),
-		"SESPAN_JWKS=" + c.JWKS,
-		"SESPAN_SMTP_URL=smtp://user:password@mail.example:587?tls=starttls",
-		"SESPAN_MAIL_FROM=Shop <no-reply@shop.example>",
-		"SESPAN_ALLOWED_ORIGINS=https://shop.example",
-		"SESPAN_OTP_LINK=https://shop.example/account/code/",
+		// Quoted, so that a shell, systemd and compose all read the same values.
+		`SESPAN_DATABASE_URL="` + database + `"`,
+		`SESPAN_SECRET_KEYS="` + secret.Generate("1") + `"`,
+		`SESPAN_JWKS="` + c.JWKS + `"`,
+		`SESPAN_SMTP_URL="smtp://user:password@mail.example:587?tls=starttls"`,
+		`SESPAN_MAIL_FROM="Shop <no-reply@shop.example>"`,
+		`SESPAN_ALLOWED_ORIGINS="https://shop.example"`,
+		`SESPAN_OTP_LINK="https://shop.example/account/code/"`,
 		"",
 	}, "\n")
 	if note != "" {
