@@ -62,8 +62,19 @@ type otpRequest struct {
 	}
 }
 
-type challengePath struct {
-	ChallengeID uuid.UUID `path:"challenge_id" format:"uuid" doc:"From the answer of POST /v1/otp."`
+// ChallengePath names a challenge in a path.
+type ChallengePath struct {
+	ChallengeID string `path:"challenge_id" format:"uuid" doc:"From the answer of POST /v1/otp."`
+}
+
+// id reads the path; the zero id, which no challenge has, stands for nonsense
+// that the validation has refused already.
+func (p ChallengePath) id() uuid.UUID {
+	id, err := uuid.Parse(p.ChallengeID)
+	if err != nil {
+		return uuid.Nil
+	}
+	return id
 }
 
 type challengeResponse struct {
@@ -76,8 +87,8 @@ type challengeResponse struct {
 }
 
 type verifyRequest struct {
-	challengePath
-	Body struct {
+	ChallengePath // exported: huma looks into no other embedded struct
+	Body          struct {
 		OTPNumber string `json:"otp_number" minLength:"1" maxLength:"64" example:"123 456" doc:"What the person typed; spaces, dashes and full-width digits are fine."`
 		Email     string `json:"email,omitempty" maxLength:"254" example:"sari@example.co" doc:"When given, it must be the challenge's address; else the code counts as wrong."`
 	}
@@ -134,8 +145,8 @@ func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeRespo
 	return issuedResponse(ctx, issued, err)
 }
 
-func (h otpHandlers) resend(ctx context.Context, in *challengePath) (*challengeResponse, error) {
-	issued, err := h.service.Resend(ctx, in.ChallengeID)
+func (h otpHandlers) resend(ctx context.Context, in *ChallengePath) (*challengeResponse, error) {
+	issued, err := h.service.Resend(ctx, in.id())
 	return issuedResponse(ctx, issued, err)
 }
 
@@ -151,7 +162,7 @@ func issuedResponse(ctx context.Context, issued otp.Issued, err error) (*challen
 }
 
 func (h otpHandlers) verify(ctx context.Context, in *verifyRequest) (*verifyResponse, error) {
-	v, err := h.service.Verify(ctx, in.ChallengeID, in.Body.OTPNumber, in.Body.Email)
+	v, err := h.service.Verify(ctx, in.id(), in.Body.OTPNumber, in.Body.Email)
 	callOf(ctx).customerID = v.CustomerID
 	if err != nil {
 		return nil, err
@@ -162,8 +173,8 @@ func (h otpHandlers) verify(ctx context.Context, in *verifyRequest) (*verifyResp
 	return out, nil
 }
 
-func (h otpHandlers) status(ctx context.Context, in *challengePath) (*challengeStatusResponse, error) {
-	s, err := h.service.Status(ctx, in.ChallengeID)
+func (h otpHandlers) status(ctx context.Context, in *ChallengePath) (*challengeStatusResponse, error) {
+	s, err := h.service.Status(ctx, in.id())
 	callOf(ctx).customerID = s.CustomerID
 	if err != nil {
 		return nil, err

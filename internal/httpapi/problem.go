@@ -210,6 +210,8 @@ func mask(e *huma.ErrorDetail) fieldError {
 		f.Location, f.Message = "query", "unknown query parameter"
 	case strings.HasPrefix(e.Message, "json: "), strings.Contains(e.Message, "invalid character"):
 		f.Message = "is not valid JSON for this field"
+	case strings.HasPrefix(e.Message, "expected string to be "): // the parser's own words quote the value
+		f.Message, _, _ = strings.Cut(e.Message, ":")
 	}
 	return f
 }
