@@ -169,7 +169,7 @@ func TestBodiesOverTheLimit(t *testing.T) {
 	assert.Equal(t, 413, a.status)
 	assert.Equal(t, "too-large", a.problem(t))
 
-	req, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/v1/echo", struct{ *strings.Reader }{strings.NewReader(long)})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/echo", struct{ *strings.Reader }{strings.NewReader(long)})
 	require.NoError(t, err)
 	req.ContentLength = -1 // chunked: the length shows only while reading
 	req.Header.Set("Authorization", bearer)

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sespan/internal/access"
+	"sespan/internal/apilog"
 	"sespan/internal/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
@@ -55,4 +57,35 @@ func TestKeys(t *testing.T) {
 	} {
 		require.Error(t, store.KeyInsert(t.Context(), bad), name)
 	}
+}
+
+// The service's own role is enough for the log and the keys, and for no more.
+func TestLogAndKeysAsTheServiceRole(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	login := "service_" + db.Name
+	_, err := db.Pool.Exec(t.Context(), `CREATE ROLE `+login+` LOGIN PASSWORD 'x' IN ROLE sespan_service`)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := db.Pool.Exec(context.Background(), `DROP OWNED BY `+login+`; DROP ROLE `+login)
+		assert.NoError(t, err)
+	})
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: db.URLFor(t, login, "x"), MaxConns: 2})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	entry := logEntry()
+	for range 2 {
+		_, err = postgres.NewAPILog(pool).Insert(t.Context(), []apilog.Entry{entry})
+		require.NoError(t, err)
+	}
+	store := postgres.NewKeys(pool)
+	now := time.Now()
+	require.NoError(t, store.KeyInsert(t.Context(), access.Key{ID: "abcdefabcdef", Role: access.RoleService, Name: "x", Created: now}))
+	require.NoError(t, store.KeyTouch(t.Context(), map[string]time.Time{"abcdefabcdef": now}))
+	_, err = store.KeyRevoke(t.Context(), "abcdefabcdef", now)
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), `UPDATE sespan.api_log SET status = 200`)
+	require.Error(t, err, "rows of the log are never changed")
+	_, err = pool.Exec(t.Context(), `UPDATE sespan.api_key SET role = 'admin'`)
+	require.Error(t, err, "a key's role is never changed")
 }
