@@ -1,4 +1,4 @@
-"""A Sespan of thirty lines: challenges, draws and logins by the contract, over httpx's mock transport."""
+"""A small Sespan: challenges, draws and logins by the contract, on httpx's mock transport."""
 
 from __future__ import annotations
 

@@ -59,11 +59,11 @@ def fill():
         [EmailMessage("Hello <b>", "secret body", "shop@example.com", ["a@example.com"])]
     )
     execute(
-        """INSERT INTO sespan.transaction_log (customer_id, order_ref, tier_id, username, discounted,
-           transaction_amount, discounted_amount, transaction_time, draw_version, draw_epoch,
-           client_nonce, draw_number, draw_threshold)
-           VALUES (4711, 'A-17', 99, 'gone', true, 100, 90, now(), 1, (now() AT TIME ZONE 'UTC')::date,
-           '', 1, 2)"""
+        """INSERT INTO sespan.transaction_log (customer_id, order_ref, tier_id, username,
+           discounted, transaction_amount, discounted_amount, transaction_time, draw_version,
+           draw_epoch, client_nonce, draw_number, draw_threshold)
+           VALUES (4711, 'A-17', 99, 'gone', true, 100, 90, now(), 1,
+           (now() AT TIME ZONE 'UTC')::date, '', 1, 2)"""
     )
     execute(
         """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, request_body,
@@ -102,7 +102,9 @@ def test_read_only(staff, name):
 
 def test_filters_ask_no_distinct(staff):
     fill()
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         staff.get("/admin/sespan/apilog/", {"outcome__exact": "failure"})
     assert not [q for q in queries if "DISTINCT" in q["sql"]]
 
@@ -121,7 +123,8 @@ def test_counts_are_estimated_when_rows_are_many(staff, monkeypatch):
         """INSERT INTO sespan.api_log (response_id, request_type, request_header, request_body,
            response_header, response_body, status, outcome, status_details, time_requested,
            time_responded, elapsed_time)
-           SELECT gen_random_uuid(), 'OTP', '{}', '', '{}', '', 200, 'success', '', now(), now(), '0'
+           SELECT gen_random_uuid(), 'OTP', '{}', '', '{}', '', 200, 'success', '', now(),
+           now(), '0'
            FROM generate_series(1, 500)"""
     )
     execute("ANALYZE sespan.api_log")
@@ -205,7 +208,11 @@ class TestTiers:
 
 
 def test_permissions_exist_and_count(client):
-    names = set(Permission.objects.filter(content_type__app_label="sespan").values_list("codename", flat=True))
+    names = set(
+        Permission.objects.filter(content_type__app_label="sespan").values_list(
+            "codename", flat=True
+        )
+    )
     assert {"view_apilog", "change_transactiontier", "view_mailqueue", "view_otp"} <= names
     clerk = User.objects.create_user("clerk", "c@example.com", "x", is_staff=True)
     client.force_login(clerk)

@@ -99,7 +99,9 @@ def floating(request, order_ref):
     return request.user.pk, order_ref, 0.1
 
 
-@pytest.mark.parametrize(("path", "status"), [("generous", 404), ("another", 404), ("floating", 503)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("generous", 404), ("another", 404), ("floating", 503)]
+)
 def test_a_careless_order_callable(shopper, settings, path, status):
     settings.SESPAN = {**settings.SESPAN, "ORDER": f"test_checkout.{path}"}
     assert shopper.post(URL, {"order_ref": "A-17"}).status_code == status
@@ -128,7 +130,16 @@ def test_only_post_with_csrf(user, order, signing_key):
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("change", [{"SIGNING_KEY_FILE": "/none.pem"}, {"SIGNING_KEY_FILE": None}, {"ORDER": ""}, {"ORDER": "no.such"}, {"ENABLED": False}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SIGNING_KEY_FILE": "/none.pem"},
+        {"SIGNING_KEY_FILE": None},
+        {"ORDER": ""},
+        {"ORDER": "no.such"},
+        {"ENABLED": False},
+    ],
+)
 def test_a_misconfigured_site_says_not_available(shopper, settings, change):
     settings.SESPAN = {**settings.SESPAN, **change}
     answer = shopper.post(URL, {"order_ref": "A-17"})
@@ -163,7 +174,7 @@ class TestPrice:
         assert draw.created
         again = checkout.price(42, "A-17", "150000.00")
         assert (again.discounted_amount, again.created) == (draw.discounted_amount, False)
-        method, path, body, headers = sespan.calls[0]
+        _, _, body, headers = sespan.calls[0]
         assert body == {
             "customer_id": "42",
             "order_ref": "A-17",

@@ -24,7 +24,7 @@ def client(app):
 
 def test_headers(client, sespan, settings):
     client.otp_create(purpose="login", email="a@example.com", client_ip="2001:db8::7")
-    method, path, body, headers = sespan.calls[0]
+    _, _, body, headers = sespan.calls[0]
     assert headers["authorization"] == f"Bearer {settings.SESPAN['KEY']}"
     assert headers["sespan-client-ip"] == "2001:db8::7"
     assert headers["content-type"] == "application/json"

@@ -23,7 +23,9 @@ def test_typed_in_many_ways(typed):
     assert normalise(typed) == "123456"
 
 
-@pytest.mark.parametrize("typed", ["", "12345", "1234567", "123456789", "12345x", "1²3456", "½", "123.456"])
+@pytest.mark.parametrize(
+    "typed", ["", "12345", "1234567", "123456789", "12345x", "1²3456", "½", "123.456"]
+)
 def test_not_a_code(typed):
     assert normalise(typed) is None
 

@@ -151,7 +151,8 @@ from django_sespan.logins import on_login
 
 class Reporter:
     def login(self, body):
-        os.write(1, f"{sys.argv[1]} {os.getpid() == int(os.environ.get('MAIN', 0))} {body['username']}\\n".encode())
+        main = os.getpid() == int(os.environ["MAIN"])
+        os.write(1, f"{sys.argv[1]} {main} {body['username']}\\n".encode())
 
 app = apps.get_app_config("sespan")
 app.client = Reporter()
@@ -171,7 +172,9 @@ else:
 """
 
 
-@pytest.mark.parametrize(("mode", "last"), [("fork", "fork False child"), ("exit", "exit True at the end")])
+@pytest.mark.parametrize(
+    ("mode", "last"), [("fork", "fork False child"), ("exit", "exit True at the end")]
+)
 def test_fork_and_exit(mode, last):
     """A child makes its own thread, and a process that ends sends what it still has."""
     tests = Path(__file__).parent

@@ -141,10 +141,10 @@ def test_what_the_parameters_cannot_say_goes_raw(change):
 
 def test_rolled_back_is_never_sent():
     before = count()
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         EmailMessage("s", "b", None, ["a@example.com"]).send()
         assert count() == before + 1
-        raise RuntimeError
+        transaction.set_rollback(True)
     assert count() == before
 
 

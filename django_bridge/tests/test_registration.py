@@ -33,7 +33,10 @@ def activation(sespan):
 
 
 def other_session():
-    return psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor, "context": None}, autocommit=True)
+    return psycopg.connect(
+        **connection.get_connection_params() | {"cursor_factory": psycopg.Cursor, "context": None},
+        autocommit=True,
+    )
 
 
 def register(client, **changes):

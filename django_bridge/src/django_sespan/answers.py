@@ -87,9 +87,7 @@ def challenge_status(data: Mapping[str, Any]) -> ChallengeStatus:
 
 def draw(status: int, data: Mapping[str, Any]) -> Draw:
     """Read `POST /v1/transactions`: 201 is new, 200 the same again."""
-    number, tier, discounted = (
-        data.get(k) for k in ("transaction_id", "tier_id", "discounted")
-    )
+    number, tier, discounted = (data.get(k) for k in ("transaction_id", "tier_id", "discounted"))
     if not isinstance(number, int) or not isinstance(discounted, bool):
         raise SespanGarbled("a draw without transaction_id or discounted")
     if tier is not None and not isinstance(tier, int):

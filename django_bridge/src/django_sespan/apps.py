@@ -74,4 +74,10 @@ class SespanConfig(AppConfig):
 
     def _settings_changed(self, *, setting: str, **_: object) -> None:
         if setting == "SESPAN":
+            self.close()
+
+    def close(self) -> None:
+        """Give the client's connections back; the next call makes new ones."""
+        if self._client is not None:
+            self._client.close()
             self._client = None

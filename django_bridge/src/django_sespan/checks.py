@@ -1,12 +1,12 @@
 """System checks `sespan.E0xx` and `sespan.W0xx`, each with a hint that says what to do.
 
-    E001 SESPAN missing or no dict     E006 a dotted path does not import
-    E002 unknown key                   E007 SIGNING_KEY_FILE unusable
-    E003 URL or PUBLIC_URL             E008 sessions or authentication missing
-    E004 KEY                           E009 user model without is_active or e-mail
-    E005 DATABASE                      E010 TIMEOUT or ENABLED
-    W001 key file readable by others   W003 behind a proxy without CLIENT_IP
-    W002 PUBLIC_URL without TLS        W004 several login backends, none chosen
+E001 SESPAN missing or no dict     E006 a dotted path does not import
+E002 unknown key                   E007 SIGNING_KEY_FILE unusable
+E003 URL or PUBLIC_URL             E008 sessions or authentication missing
+E004 KEY                           E009 user model without is_active or e-mail
+E005 DATABASE                      E010 TIMEOUT or ENABLED
+W001 key file readable by others   W003 behind a proxy without CLIENT_IP
+W002 PUBLIC_URL without TLS        W004 several login backends, none chosen
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -32,7 +33,7 @@ EXAMPLE = 'SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}'
 
 
 def register_all() -> None:
-    """Called once by the app."""
+    """Register them all; the app does it once."""
     register(check_settings, "sespan")
     register(check_site, "sespan")
     register(check_deployment, Tags.security, deploy=True)
@@ -67,7 +68,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     if not url or urlsplit(url).scheme == "https":
         return []
     return [
-        Warning(
+        CheckWarning(
             "Browsers reach Sespan without TLS.",
             hint="Give SESPAN['PUBLIC_URL'] an https address, or a path behind the site's proxy.",
             id="sespan.W002",
@@ -175,7 +176,7 @@ def _signing_key(found: SespanSettings) -> Iterator[CheckMessage]:
         yield _error("E007", str(exc), "Run: manage.py sespan_init")
         return
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield Warning(
+        yield CheckWarning(
             f"{path} can be read by other users.", hint=f"chmod 600 {path}", id="sespan.W001"
         )
 
@@ -186,7 +187,9 @@ def _middleware() -> Iterator[CheckMessage]:
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ):
         if not any(_is(path, needed) for path in django_settings.MIDDLEWARE):
-            yield _error("E008", f"{needed} is not in MIDDLEWARE.", "The flows keep their state there.")
+            yield _error(
+                "E008", f"{needed} is not in MIDDLEWARE.", "The flows keep their state there."
+            )
 
 
 def _is(path: str, wanted: str) -> bool:
@@ -217,9 +220,9 @@ def _client_ip() -> Iterator[CheckMessage]:
     chosen = isinstance(raw, dict) and raw.get("CLIENT_IP")
     proxied = django_settings.SECURE_PROXY_SSL_HEADER or django_settings.USE_X_FORWARDED_HOST
     if proxied and not chosen:
-        yield Warning(
+        yield CheckWarning(
             "The site stands behind a proxy, but SESPAN['CLIENT_IP'] is not set.",
-            hint="Every visitor would have the proxy's address. Name a function (request) -> address.",
+            hint="All visitors have the proxy's address. Name a function (request) -> address.",
             id="sespan.W003",
         )
 
@@ -229,7 +232,7 @@ def _login_backend() -> Iterator[CheckMessage]:
     chosen = isinstance(raw, dict) and raw.get("LOGIN_BACKEND")
     backends = django_settings.AUTHENTICATION_BACKENDS
     if len(backends) > 1 and not chosen:
-        yield Warning(
+        yield CheckWarning(
             "Several AUTHENTICATION_BACKENDS, and SESPAN['LOGIN_BACKEND'] is not set.",
             hint=f"Verified customers are logged in with {backends[0]}.",
             id="sespan.W004",

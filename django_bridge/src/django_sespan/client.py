@@ -78,9 +78,7 @@ class Client:
         found = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
         return answers.verified(found.data)
 
-    def otp_resend(
-        self, challenge_id: str, *, client_ip: str | None = None
-    ) -> answers.Challenge:
+    def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> answers.Challenge:
         """Ask for another code of the same challenge; earlier ones stay valid."""
         path = f"/v1/otp/{_uuid(challenge_id)}/resend"
         return answers.challenge(self._call("POST", path, client_ip=client_ip).data)
@@ -125,9 +123,7 @@ class Client:
     ) -> Answer:
         if not self._enabled:
             raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
-        return self._transport.call(
-            method, path, body, idempotent=idempotent, client_ip=client_ip
-        )
+        return self._transport.call(method, path, body, idempotent=idempotent, client_ip=client_ip)
 
 
 def _uuid(challenge_id: str) -> str:

@@ -1,15 +1,15 @@
 """Everything that the bridge raises, as one tree under SespanError.
 
-    SespanError
-    ├── SespanUnavailable      down, slow, busy, or an answer that makes no sense
-    │   ├── SespanDisabled     SESPAN["ENABLED"] is False
-    │   └── SespanGarbled      an answer that is not Sespan's
-    ├── SespanMisconfigured    wrong key or missing right (401, 403)
-    ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
-    │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
-    │   └── OrderConflict, TokenMismatch
-    ├── InsideTransaction      a call from inside an open transaction
-    └── MailNotQueued          the database refused a mail
+SespanError
+├── SespanUnavailable      down, slow, busy, or an answer that makes no sense
+│   ├── SespanDisabled     SESPAN["ENABLED"] is False
+│   └── SespanGarbled      an answer that is not Sespan's
+├── SespanMisconfigured    wrong key or missing right (401, 403)
+├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
+│   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
+│   └── OrderConflict, TokenMismatch
+├── InsideTransaction      a call from inside an open transaction
+└── MailNotQueued          the database refused a mail
 """
 
 from __future__ import annotations

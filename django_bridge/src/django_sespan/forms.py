@@ -18,7 +18,7 @@ User = get_user_model()
 EMAIL_FIELD = User.get_email_field_name()
 
 
-class RegisterForm(BaseUserCreationForm):
+class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscript at run time
     """Registration for any user model: its name field, e-mail, required fields, password twice.
 
     It never says that an e-mail address is taken; `flows.register` treats such an
@@ -90,9 +90,10 @@ class RegisterForm(BaseUserCreationForm):
 
     def _validate(self, check: Callable[..., None]) -> None:
         try:
-            check(exclude=self._get_validation_exclusions() | {self.email_field})
+            excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
+            check(exclude=excluded | {self.email_field})
         except ValidationError as error:
-            self._update_errors(error)
+            self._update_errors(error)  # type: ignore[attr-defined]
 
 
 def is_unverified(user: AbstractBaseUser) -> bool:
@@ -123,6 +124,7 @@ class CodeForm(forms.Form):
         code = codes.normalise(cast(str, self.cleaned_data["code"]))
         if code is None:
             raise ValidationError(
-                _("That is not the whole code yet: it has only digits, no letters."), code="not_a_code"
+                _("That is not the whole code yet: it has only digits, no letters."),
+                code="not_a_code",
             )
         return code

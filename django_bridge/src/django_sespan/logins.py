@@ -150,7 +150,14 @@ def on_login_failed(
     **_: object,
 ) -> None:
     """Receiver of `user_login_failed`; Django has masked the password already."""
-    name = next((credentials[k] for k in ("username", get_user_model().USERNAME_FIELD, "email") if credentials.get(k)), "")
+    name = next(
+        (
+            credentials[k]
+            for k in ("username", get_user_model().USERNAME_FIELD, "email")
+            if credentials.get(k)
+        ),
+        "",
+    )
     _report(request, "failure", str(name))
 
 

@@ -64,14 +64,14 @@ def for_verify(error: errors.SespanError) -> str:
             return gettext("This code was used already. You can log in.")
         case errors.ActivationRefused():
             return gettext(
-                "The code is right, but this account cannot be opened with it. "
-                "Please write to us."
+                "The code is right, but this account cannot be opened with it. Please write to us."
             )
         case errors.SespanRefused():
             return gettext("That code was not accepted. Please check it.")
         case _:
             return gettext(
-                "We could not check the code just now. It stays valid: please try again in a moment."
+                "We could not check the code just now. It stays valid: please try again in "
+                "a moment."
             )
 
 

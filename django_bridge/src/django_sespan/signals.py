@@ -1,6 +1,7 @@
 """Signals of the bridge. Every receiver runs in the request, after the commit.
 
-code_sent         (sender, request, customer_id, purpose, challenge_id): a code was asked for and accepted.
+code_sent         (sender, request, customer_id, purpose, challenge_id): a code was asked for
+                  and accepted.
 email_verified    (sender, request, customer_id, user, purpose): the right code was entered; the
                   customer is active. `user` is the user object.
 transaction_drawn (sender, customer_id, order_ref, draw): `checkout.price` got its answer

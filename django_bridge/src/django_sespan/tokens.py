@@ -83,7 +83,7 @@ def signing_key(path: Path | None) -> SigningKey:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, mtime_ns: int) -> SigningKey:  # noqa: ARG001  (part of the cache's key)
+def _load(path: Path, mtime_ns: int) -> SigningKey:
     return SigningKey.load(path)
 
 

@@ -28,7 +28,7 @@ class Answer:
 
 
 class Transport:
-    """A pooled httpx client with the service key. Safe to share between threads, not over a fork."""
+    """A pooled httpx client with the service key; shared by threads, never over a fork."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Transport:
             base_url=url,
             headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
-            # A short idle life: a kept connection that the server closed meanwhile costs a failed call.
+            # A short idle life: a connection that the server closed meanwhile costs a call.
             limits=httpx.Limits(
                 max_connections=32, max_keepalive_connections=8, keepalive_expiry=15
             ),

@@ -9,7 +9,7 @@ from django.template import engines
 
 ORDERS: dict[str, tuple[int, Decimal]] = {}
 
-PAGE = """{% load sespan %}{% sespan_checkout order_ref=ref amount=amount currency="IDR" auto=True %}"""
+PAGE = '{% load sespan %}{% sespan_checkout order_ref=ref amount=amount currency="IDR" auto=True %}'
 
 
 def sespan_order(request, order_ref):

@@ -12,14 +12,32 @@ class ApiLogAdmin(ReadOnlyAdmin):
     """Every answered call."""
 
     list_display = [
-        "time_requested", "request_type", "outcome", "status", "status_details",
-        "ip", "customer_number", "elapsed_time",
+        "time_requested",
+        "request_type",
+        "outcome",
+        "status",
+        "status_details",
+        "ip",
+        "customer_number",
+        "elapsed_time",
     ]
     list_filter = ["request_type", "outcome", "time_requested"]
     search_fields = ["response_id", "customer"]
     search_help_text = _("response id or customer number, whole")
     fields = [
-        "log_id", "response_id", "request_type", "outcome", "status", "status_details", "ip",
-        "customer_number", "time_requested", "time_responded", "elapsed_time",
-        "request_header", "request_body", "response_header", "response_body",
+        "log_id",
+        "response_id",
+        "request_type",
+        "outcome",
+        "status",
+        "status_details",
+        "ip",
+        "customer_number",
+        "time_requested",
+        "time_responded",
+        "elapsed_time",
+        "request_header",
+        "request_body",
+        "response_header",
+        "response_body",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
@@ -27,7 +27,7 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         """Number of rows, estimated when they are many."""
-        rows: QuerySet[Any] = self.object_list.order_by()  # type: ignore[union-attr]
+        rows = cast("QuerySet[Any]", self.object_list).order_by()
         exact = rows[: EXACT_UP_TO + 1].count()
         if exact <= EXACT_UP_TO:
             return exact
@@ -44,7 +44,7 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find whole values only, so that an index can serve them; Django's `=` compares UPPER()."""
+        """Find whole values, so that an index can serve; Django's own `=` compares UPPER()."""
         term = search_term.strip()
         if not term:
             return queryset, False

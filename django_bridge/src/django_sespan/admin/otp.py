@@ -11,8 +11,25 @@ from django_sespan.models import Otp
 class OtpAdmin(ReadOnlyAdmin):
     """Who asked for a code, and what became of it."""
 
-    list_display = ["otp_id", "email", "customer_number", "purpose", "status", "created_at", "valid_until"]
+    list_display = [
+        "otp_id",
+        "email",
+        "customer_number",
+        "purpose",
+        "status",
+        "created_at",
+        "valid_until",
+    ]
     list_filter = ["status", "purpose", "created_at"]
     search_fields = ["email", "challenge_id"]
     search_help_text = _("e-mail address or challenge, whole")
-    fields = ["otp_id", "customer_number", "email", "purpose", "status", "challenge_id", "created_at", "valid_until"]
+    fields = [
+        "otp_id",
+        "customer_number",
+        "email",
+        "purpose",
+        "status",
+        "challenge_id",
+        "created_at",
+        "valid_until",
+    ]

@@ -47,14 +47,23 @@ class TransactionTierAdmin(SespanAdmin):
 
     form = TierForm
     list_display = [
-        "name", "minimum_transaction", "maximum_transaction", "probability", "discount",
-        "is_active", "starts_at", "ends_at",
+        "name",
+        "minimum_transaction",
+        "maximum_transaction",
+        "probability",
+        "discount",
+        "is_active",
+        "starts_at",
+        "ends_at",
     ]
     list_filter = ["is_active"]
     search_fields = ["name"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("orders"), {"fields": ["minimum_transaction", "maximum_transaction", "starts_at", "ends_at"]}),
+        (
+            _("orders"),
+            {"fields": ["minimum_transaction", "maximum_transaction", "starts_at", "ends_at"]},
+        ),
         (_("draw"), {"fields": ["probability", "discount", "maximum_discount"]}),
         (
             _("limits"),
@@ -63,7 +72,7 @@ class TransactionTierAdmin(SespanAdmin):
     ]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A tier that another person saved between check and save is told, not a crash."""
+        """Tell of a tier that somebody else saved between check and save."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except TierRefused as exc:

@@ -12,15 +12,28 @@ class TransactionLogAdmin(ReadOnlyAdmin):
     """What was drawn for whom."""
 
     list_display = [
-        "transaction_id", "order_ref", "username", "tier_number",
-        "transaction_amount", "discounted", "discounted_amount", "transaction_time",
+        "transaction_id",
+        "order_ref",
+        "username",
+        "tier_number",
+        "transaction_amount",
+        "discounted",
+        "discounted_amount",
+        "transaction_time",
     ]
     list_filter = ["discounted", "transaction_time"]
     search_fields = ["order_ref", "username"]
     search_help_text = _("order or user name, whole")
     fields = [
-        "transaction_id", "order_ref", "customer_number", "username", "tier_number",
-        "transaction_amount", "discounted", "discounted_amount", "transaction_time",
+        "transaction_id",
+        "order_ref",
+        "customer_number",
+        "username",
+        "tier_number",
+        "transaction_amount",
+        "discounted",
+        "discounted_amount",
+        "transaction_time",
     ]
 
     @admin.display(description=_("tier"), ordering="tier_id")

@@ -55,7 +55,7 @@ def register(request: HttpRequest, form: RegisterForm, next_url: str = "") -> Pe
 
 
 def _create(form: RegisterForm) -> AbstractBaseUser:
-    user = form.save(commit=False)
+    user: AbstractBaseUser = form.save(commit=False)
     user.is_active = False
     with transaction.atomic(using=router.db_for_write(get_user_model())):
         user.save()

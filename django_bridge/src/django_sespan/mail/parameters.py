@@ -108,7 +108,9 @@ def _attachment(item: Any) -> Mapping[str, str]:
         raise Unsayable
     filename, content, mimetype = item
     mimetype = mimetype or mimetypes.guess_type(filename or "")[0] or OCTETS
-    if isinstance(content, Message | EmailMessage) or mimetype.startswith(("message/", "multipart/")):
+    if isinstance(content, Message | EmailMessage) or mimetype.startswith(
+        ("message/", "multipart/")
+    ):
         raise Unsayable
     found = {
         "content_type": mimetype,

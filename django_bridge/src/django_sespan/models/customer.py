@@ -18,7 +18,7 @@ def words(values: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def customer_key(**options: Any) -> models.ForeignKey[Any, Any]:
-    """Give a key that no deletion follows and no constraint checks: the row may outlive the user."""
+    """Give a key without constraint that no deletion follows: the row may outlive the user."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DO_NOTHING,

@@ -51,9 +51,7 @@ class TransactionTier(models.Model):
     )
     budget_uses = models.BigIntegerField(_("winners at most"), null=True, blank=True)
     per_customer_uses = models.IntegerField(_("wins per customer"), null=True, blank=True)
-    per_customer_draws = models.IntegerField(
-        _("draws per customer and day"), null=True, blank=True
-    )
+    per_customer_draws = models.IntegerField(_("draws per customer and day"), null=True, blank=True)
 
     class Meta:
         managed = False

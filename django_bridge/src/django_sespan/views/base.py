@@ -22,7 +22,7 @@ check refuses."""
 
 
 class SespanView(View):
-    """A page that calls Sespan: outside any transaction, cached nowhere, hidden in error reports."""
+    """A page that calls Sespan: in no transaction, in no cache, masked in error reports."""
 
     success_url: Any = None
 
