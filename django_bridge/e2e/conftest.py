@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, expect
 
 from processes import run
 from stack import ROOT, Stack
@@ -27,10 +27,13 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+PATIENCE = 15_000  # milliseconds; a machine may be busy with other tests
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run the programs."""
+    expect.set_options(timeout=PATIENCE)
     with ExitStack() as exits:
         url = os.environ.get("SESPAN_TEST_DATABASE_URL") or exits.enter_context(_private_server())
         logs = ROOT / "test-results" / "logs"
@@ -84,7 +87,7 @@ class Watch:
 
     def follow(self, context: BrowserContext) -> None:
         """Listen to every page of a context."""
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         context.on("console", self._console)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         context.on("response", self._response)

@@ -6,6 +6,8 @@ import re
 import time
 from dataclasses import dataclass
 
+import httpx
+
 ARRIVES_WITHIN = 20.0
 
 
@@ -43,7 +45,13 @@ class Inbox:
 
     def mails_to(self, address: str) -> list[Mail]:
         """Return the mails to an address, oldest first."""
-        raise NotImplementedError
+        answer = httpx.get(f"{self.url}/api/messages", timeout=5, trust_env=False)
+        answer.raise_for_status()
+        return [
+            Mail(tuple(mail["to"]), mail["subject"], mail["text"], mail["html"])
+            for mail in sorted(answer.json(), key=lambda mail: mail["id"])
+            if address in mail["to"]
+        ]
 
     def wait_for(self, address: str, count: int = 1) -> list[Mail]:
         """Wait until as many mails to an address have arrived and return them all."""

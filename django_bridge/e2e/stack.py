@@ -89,6 +89,16 @@ class Stack:
         with psycopg.connect(self.url()) as connection:
             return connection.execute(query, values).fetchall()
 
+    def count_text(self, table: str, text: str) -> int:
+        """Count the rows of a table that hold a text anywhere, hashed or sealed bytes as hex."""
+        query = sql.SQL("SELECT count(*) FROM {} AS t WHERE t::text ~ {}")
+        pattern = sql.Literal(f"(^|[^0-9a-f]){text}($|[^0-9a-f])")
+        with psycopg.connect(self.url()) as connection:
+            row = connection.execute(
+                query.format(sql.Identifier(*table.split(".")), pattern)
+            ).fetchone()
+        return int(row[0]) if row else 0
+
     def execute(self, statement: LiteralString, *values: object) -> None:
         """Change something in the database behind everybody's back."""
         with psycopg.connect(self.url()) as connection:
@@ -135,8 +145,8 @@ class Stack:
         run([sys.executable, "manage.py", *arguments], env=env, cwd=SHOP)
 
     def _prepare_shop(self) -> None:
-        self._manage("migrate", "--noinput")
         self._manage("sespan_init")
+        self._manage("migrate", "--noinput")
         self._manage("seed_shop")
         self._manage("collectstatic", "--noinput")
 

@@ -64,6 +64,7 @@ def test_from_registration_to_a_discounted_order(
     confirmation = stack.inbox.wait_for(visitor.email, 2)[1]
     assert "200.000" in confirmation.text
     check_records(visitor, stack)
+    check_secrecy(mail.code, stack)
     check_staff_pages(visitor, stack, browser)
 
 
@@ -86,9 +87,19 @@ def check_records(visitor: Visitor, stack: Stack) -> None:
         " WHERE customer_id = %s ORDER BY time_requested",
         customer,
     )
-    assert [row[0] for row in log].count("Transaction") == 2  # the browser's and the server's
+    # The checkout page was shown twice, each time the browser asked; then the server did.
+    assert [row[1] for row in log if row[0] == "Transaction"] == [201, 200, 200]
     assert ("Login", 201, "success") in log
     assert {row[0] for row in log} >= {"OTP", "Login", "Transaction"}
+
+
+def check_secrecy(code: str, stack: Stack) -> None:
+    """No table holds the code: not the log of the requests, not the mail after it was sent."""
+    for (table,) in stack.rows(
+        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+        " WHERE schemaname IN ('sespan', 'public')"
+    ):
+        assert stack.count_text(table, code) == 0, table
 
 
 def check_staff_pages(visitor: Visitor, stack: Stack, browser: Browser) -> None:
