@@ -20,6 +20,13 @@ type DB struct {
 	Pool *pgxpool.Pool // of the superuser; connects on first use
 }
 
+// ServiceURL is the address for a login with the rights of sespan serve: what a
+// store needs in production it also needs in its tests.
+func (db *DB) ServiceURL(tb testing.TB) string {
+	tb.Helper()
+	return db.Login(tb, "", "sespan_service").URL
+}
+
 // NewDB clones the migrated template.
 func NewDB(tb testing.TB) *DB {
 	tb.Helper()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/jackc/tern/v2/migrate"
 
@@ -116,8 +117,13 @@ func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *Migrat
 	if err != nil {
 		return err
 	}
-	m.OnStart = func(_ int32, name, direction, _ string) {
+	m.OnStart = func(_ int32, name, direction, text string) {
 		s.say("%s %s", direction, name)
+		// CREATE INDEX CONCURRENTLY waits for every older transaction, and nobody
+		// queues behind it meanwhile; tern's RESET ALL brings the timeout back.
+		if strings.Contains(text, "---- tern: disable-tx ----") {
+			_, _ = s.conn.Exec(ctx, "SET lock_timeout = 0")
+		}
 	}
 	from, err := m.GetCurrentVersion(ctx)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"sespan/internal/pgtest"
 	"sespan/internal/postgres"
 	sespansql "sespan/sql"
@@ -171,6 +173,72 @@ func TestMigrateTriesAgainWhileATableIsLocked(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// An index that is built beside the traffic waits for old transactions as long
+// as it takes; the lock timeout of other migrations would never let it finish.
+func TestConcurrentIndexOutwaitsALongTransaction(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	old, err := db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead}) // keeps its snapshot
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Rollback(context.Background())
+	if _, err := old.Exec(t.Context(), "SELECT FROM sespan.api_key"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{
+			Files: withMigration(t, "index", "---- tern: disable-tx ----\nCREATE INDEX CONCURRENTLY api_key_name_idx ON sespan.api_key (name);\n"),
+			Progress: func(line string) {
+				if strings.Contains(line, "waits for a lock") {
+					t.Errorf("gave up: %s", line)
+				}
+			},
+		})
+		done <- err
+	}()
+	const waitsLonger = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%CREATE INDEX CONCURRENTLY%'
+		AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '1 second'`
+	for count(t, db, waitsLonger) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal(t.Context().Err())
+		}
+		select {
+		case err := <-done:
+			t.Fatalf("migrate did not wait: %v", err)
+		default:
+			db.Exec(t, "SELECT pg_sleep(0.05)")
+		}
+	}
+	if err := old.Rollback(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// Roles belong to the server: two databases may make the same ones at once.
+func TestTwoDatabasesMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	prefix := rolePrefix()
+	dbs := []*pgtest.DB{pgtest.EmptyDB(t), pgtest.EmptyDB(t), pgtest.EmptyDB(t)}
+	errs := make([]error, len(dbs))
+	var wg sync.WaitGroup
+	for i, db := range dbs {
+		wg.Go(func() {
+			_, errs[i] = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{RolePrefix: prefix})
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("database %d: %v", i, err)
+		}
 	}
 }
 

@@ -55,6 +55,8 @@ func openSchemaSession(ctx context.Context, url string, progress func(string)) (
 	}
 	config.RuntimeParams["application_name"] = "sespan migrate"
 	config.RuntimeParams["lock_timeout"] = ddlLockTimeout // a start-up setting: tern's RESET ALL keeps it
+	config.RuntimeParams["statement_timeout"] = "0"       // whatever the login has by default
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	config.RuntimeParams["client_min_messages"] = "warning"
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
