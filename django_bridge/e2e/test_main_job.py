@@ -117,7 +117,7 @@ def check_staff_pages(visitor: Visitor, stack: Stack, browser: Browser) -> None:
             "Discount tiers": "Always",
             "Transactions": visitor.username,
             "One-time codes": visitor.email,
-            "API log": "/v1/transactions",
+            "API log": "Transaction",
             "Mails": visitor.email,
         }.items(),
         start=2,

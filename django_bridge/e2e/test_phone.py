@@ -60,7 +60,8 @@ def test_indonesian(phone: Visitor) -> None:
     page.get_by_role("button", name="Bahasa Indonesia").tap()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Kopi Nusantara")
     phone.look("20-indonesian")
-    page.get_by_role("link", name="Daftar").first.tap()
+    page.get_by_role("navigation").get_by_role("link", name="Daftar").tap()
+    expect(page.get_by_role("heading", name="Buat akun")).to_be_visible()
     phone.look("21-daftar")
 
 
