@@ -21,7 +21,7 @@ type Options struct {
 	LockTimeout      time.Duration // [500 ms] of every statement; longer waits become 503
 	StatementTimeout time.Duration // [5 s]
 	ApplicationName  string        // [sespan]
-	Pooled           bool          // behind a transaction pooler: no named prepared statements
+	Pooled           bool          // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
 }
 
 // Pool is a bounded set of connections. Its methods are the stores' ground.
@@ -41,7 +41,8 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	c.MaxConnIdleTime = 5 * time.Minute
 	c.ConnConfig.ConnectTimeout = 3 * time.Second
 	if o.Pooled {
-		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		// Unlike the mode "exec" it knows the types of parameters, so arrays of uuids work.
+		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	settings := c.ConnConfig.RuntimeParams
 	settings["application_name"] = orDefault(o.ApplicationName, "sespan")
@@ -52,7 +53,9 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 		"idle_in_transaction_session_timeout": 10 * time.Second,
 	}
 	for name, d := range timeouts {
-		settings[name] = fmt.Sprint(d.Milliseconds())
+		if !o.Pooled { // PgBouncer refuses a connection that asks for them
+			settings[name] = fmt.Sprint(d.Milliseconds())
+		}
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
