@@ -72,6 +72,17 @@ def sespan(app, monkeypatch):
 
 
 @pytest.fixture
+def own_backend(settings):
+    """Mail goes into the queue; otherwise pytest-django's outbox takes it."""
+    import django
+
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": "django_sespan.mail.EmailBackend"}}
+    else:
+        settings.EMAIL_BACKEND = "django_sespan.mail.EmailBackend"
+
+
+@pytest.fixture
 def signing_key(settings, tmp_path):
     """A key on disk, in the settings."""
     from django_sespan.tokens import SigningKey

@@ -17,16 +17,7 @@ from django.db import connection, transaction
 from django_sespan import errors, signals
 from django_sespan.mail import EmailBackend
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def backend(settings):
-    """pytest-django puts its outbox there; this is about ours."""
-    if django.VERSION >= (6, 1):
-        settings.MAILERS = {"default": {"BACKEND": "django_sespan.mail.EmailBackend"}}
-    else:
-        settings.EMAIL_BACKEND = "django_sespan.mail.EmailBackend"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_backend")]
 
 
 def row(message_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
@@ -26,6 +27,7 @@ class SespanConfig(AppConfig):
 
     _client: Client | None = None
     _logins: LoginQueue | None = None
+    _making = threading.Lock()  # requests and the login thread may ask first at once
 
     def ready(self) -> None:
         """Register checks and receivers; open nothing."""
@@ -42,11 +44,12 @@ class SespanConfig(AppConfig):
     @property
     def client(self) -> Client:
         """The pooled client of this process."""
-        if self._client is None:
-            from django_sespan.client import Client  # noqa: PLC0415
+        from django_sespan.client import Client  # noqa: PLC0415
 
-            self._client = Client.from_settings()
-        return self._client
+        with self._making:
+            if self._client is None:
+                self._client = Client.from_settings()
+            return self._client
 
     @client.setter
     def client(self, client: Client | None) -> None:
@@ -55,11 +58,12 @@ class SespanConfig(AppConfig):
     @property
     def logins(self) -> LoginQueue:
         """The background queue of login reports of this process."""
-        if self._logins is None:
-            from django_sespan.logins import LoginQueue  # noqa: PLC0415
+        from django_sespan.logins import LoginQueue  # noqa: PLC0415
 
-            self._logins = LoginQueue(lambda: self.client)
-        return self._logins
+        with self._making:
+            if self._logins is None:
+                self._logins = LoginQueue(lambda: self.client)
+            return self._logins
 
     @logins.setter
     def logins(self, queue: LoginQueue | None) -> None:
@@ -71,6 +75,7 @@ class SespanConfig(AppConfig):
             atexit.unregister(self._logins.close)
         self._client = None
         self._logins = None
+        self._making = threading.Lock()
 
     def _settings_changed(self, *, setting: str, **_: object) -> None:
         if setting == "SESPAN":
@@ -78,6 +83,7 @@ class SespanConfig(AppConfig):
 
     def close(self) -> None:
         """Give the client's connections back; the next call makes new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._making:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()

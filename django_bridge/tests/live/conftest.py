@@ -35,7 +35,7 @@ def stack(django_db_blocker, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def site(stack, sespan, app, settings, monkeypatch, django_db_blocker):
+def site(stack, sespan, app, settings, own_backend, monkeypatch, django_db_blocker):
     """Point the site at the real service and its database for one test."""
     from django.db import connection
 

@@ -18,11 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
-from database import free_port
 from django.core.management import call_command
 from django.db import connection
-from live.smtp import Sink
 from psycopg import sql
+
+from database import free_port
+from live.smtp import Sink
 
 READY_WITHIN = 30.0
 

@@ -1,4 +1,4 @@
-"""The main job on the real stack, with ATOMIC_REQUESTS on and a database login without privileges."""
+"""The main job on the real stack, with ATOMIC_REQUESTS and a login without privileges."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ def test_the_decoy_cannot_be_told_from_a_real_one(name, sink):
     for step in steps:
         pages = [re.sub(r'value="[\w-]{20,}"', "", step(b).text) for b in (real, decoy)]
         # Seconds go on between the two; everything else must be the same.
-        pages = [re.sub(r"\b\d{1,2}(?= s\)| second|</span> s|\")|\d+ seconds?", "N", p) for p in pages]
+        pages = [
+            re.sub(r"\b\d{1,2}(?= s\)| second|</span> s|\")|\d+ seconds?", "N", p) for p in pages
+        ]
         assert pages[0] == pages[1]
     assert sink.to(f"{name}x@example.com") == []
 
@@ -144,7 +146,9 @@ def test_a_double_click_sends_one_mail(name, sink):
 def test_banned_stays_banned(browser, name, sink, stack):
     """An account that was switched off comes back with its right password, and stays off."""
     user = User.objects.create_user(name, f"{name}@example.com", PASSWORD, is_active=False)
-    stack.rows("UPDATE auth_user SET date_joined = now() - interval '1 year' WHERE id = %s", [user.pk])
+    stack.rows(
+        "UPDATE auth_user SET date_joined = now() - interval '1 year' WHERE id = %s", [user.pk]
+    )
     address = register(browser, name)
     page = browser.post(CODE_URL, {"code": code_in(sink.wait(address))})
     assert "cannot be opened" in page.text
@@ -228,7 +232,7 @@ def test_a_tampered_price(shopper, tier):
 
 
 def test_the_price_first_and_no_tier(shopper, tier):
-    user, browser, ref = shopper
+    user, _, _ = shopper
     draw = checkout.price(user.pk, "cheap", "5.00")
     assert (draw.tier_id, draw.discounted, draw.discounted_amount) == (None, False, Decimal(5))
     assert draw.created

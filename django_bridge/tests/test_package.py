@@ -1,0 +1,91 @@
+"""What is shipped: a wheel with everything in it, texts in two languages, no inline script."""
+
+from __future__ import annotations
+
+import gettext
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "src" / "django_sespan"
+CATALOGUE = APP / "locale" / "id" / "LC_MESSAGES"
+
+
+def sources(*suffixes):
+    return [p for p in sorted(APP.rglob("*")) if p.suffix in suffixes]
+
+
+def test_the_wheel_holds_the_whole_app(tmp_path):
+    build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", build, tmp_path], check=True, cwd=ROOT)
+    (wheel,) = tmp_path.glob("*.whl")
+    shipped = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {
+        f"django_sespan/{path.relative_to(APP)}"
+        for path in APP.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert wanted <= shipped
+    assert {
+        "django_sespan/py.typed",
+        "django_sespan/static/django_sespan/checkout.js",
+        "django_sespan/templates/django_sespan/code.html",
+        "django_sespan/locale/id/LC_MESSAGES/django.mo",
+    } <= shipped
+    assert not [name for name in shipped if "tests" in name]
+
+
+def test_every_text_is_indonesian_too():
+    """The compiled catalogue is that of the .po file, and the .po file knows every text."""
+    with (CATALOGUE / "django.po").open("rb") as file:
+        catalogue = read_po(file, ignore_obsolete=True)
+    with (CATALOGUE / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    known = set()
+    for message in catalogue:
+        if not message.id:
+            continue
+        one = message.id[0] if isinstance(message.id, tuple) else message.id
+        many = message.id[-1] if isinstance(message.id, tuple) else one
+        known |= {one, many}
+        translated = message.string[0] if isinstance(message.string, tuple) else message.string
+        assert translated, one
+        assert not message.fuzzy, one
+        if isinstance(message.id, tuple):
+            assert compiled.ngettext(one, many, 5) == translated
+        else:
+            assert compiled.gettext(one) == translated
+        places = [sorted(re.findall(r"%\(\w+\)[ds]", text)) for text in (many, translated)]
+        assert places[0] == places[1]
+    for text in used():
+        assert text in known, f"{text!r} is not in django.po: run makemessages"
+
+
+def used():
+    for path in sources(".html"):
+        yield from re.findall(r"""{% translate ["'](.+?)["'] %}""", path.read_text())
+    for path in sources(".py"):
+        call = r"""\b(?:gettext|_)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)"""
+        for literals in re.findall(call, path.read_text()):
+            yield "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
+
+
+@pytest.mark.parametrize("path", sources(".html"), ids=lambda p: p.name)
+def test_templates_fit_a_strict_csp(path):
+    text = path.read_text()
+    assert not re.search(r"<script(?![^>]*\bsrc=)", text)
+    assert not re.search(r"\s(style|on\w+)=", text)
+    assert "javascript:" not in text
+
+
+@pytest.mark.parametrize("path", sources(".js"), ids=lambda p: p.name)
+def test_scripts_build_no_markup(path):
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|eval\(|document\.write", path.read_text()
+    )
