@@ -30,10 +30,10 @@ func (c candidate) major() string {
 // candidates lists what to try: the wanted server first, then installed ones
 // of a supported major (the same major, when one was asked for).
 func candidates(opts Options) []candidate {
-	if opts.Binaries != "" {
-		return []candidate{{version: installedMajor(opts.Binaries), binaries: opts.Binaries}}
-	}
 	version := opts.Version
+	if filepath.IsAbs(version) {
+		return []candidate{{version: installedMajor(version), binaries: version}}
+	}
 	switch version {
 	case "", "18":
 		version = version18

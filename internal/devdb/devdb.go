@@ -14,12 +14,10 @@ import (
 // Options of a server. The zero value is a throw-away server of the default
 // version on a free port.
 type Options struct {
-	// Version of the embedded server: "18.6.0", or a major such as "15".
-	// Empty means the newest that is known.
+	// Version of the embedded server: "18.6.0", or a major such as "15"; empty
+	// means the newest that is known. Or the folder of an installed server, such
+	// as "/usr/lib/postgresql/15": nothing is fetched then.
 	Version string
-	// Binaries is the folder of an installed server (it holds bin/initdb);
-	// nothing is fetched then.
-	Binaries string
 	// Dir keeps the data between runs (in Dir/data). Empty: a temporary folder
 	// that goes away with the server, and nothing is flushed to disk.
 	Dir string

@@ -255,7 +255,7 @@ func TestInstalledServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, Options{Binaries: filepath.Join(cache, version18), Cache: folder(t)})
+	s := start(t, Options{Version: filepath.Join(cache, version18), Cache: folder(t)})
 	if got := run(t, s, "SHOW server_version_num"); got < "180000" {
 		t.Errorf("server %s, want 18", got)
 	}
@@ -267,7 +267,7 @@ func TestStartErrors(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"no server there": {Options{Binaries: folder(t)}, "PostgreSQL"},
+		"no server there": {Options{Version: folder(t)}, "PostgreSQL"},
 		"bad parameter":   {Options{Parameters: map[string]string{"no_such_setting": "1"}}, "no_such_setting"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +41,10 @@ func Main(m *testing.M) int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	server, err := devdb.Start(ctx, options(os.Getenv("PGTEST_VERSION")))
+	server, err := devdb.Start(ctx, devdb.Options{
+		Version:    os.Getenv("PGTEST_VERSION"),
+		Parameters: map[string]string{"max_connections": "300"},
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
 		return 1
@@ -57,14 +59,4 @@ func Main(m *testing.M) int {
 		return max(code, 1)
 	}
 	return code
-}
-
-func options(version string) devdb.Options {
-	o := devdb.Options{Parameters: map[string]string{"max_connections": "300"}}
-	if strings.HasPrefix(version, "/") {
-		o.Binaries = version
-	} else {
-		o.Version = version
-	}
-	return o
 }
