@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -43,23 +45,29 @@ class Inbox:
 
     url: str
 
-    def mails_to(self, address: str) -> list[Mail]:
-        """Return the mails to an address, oldest first."""
-        answer = httpx.get(f"{self.url}/api/messages", timeout=5, trust_env=False)
-        answer.raise_for_status()
-        return [
-            Mail(tuple(mail["to"]), mail["subject"], mail["text"], mail["html"])
-            for mail in sorted(answer.json(), key=lambda mail: mail["id"])
-            if address in mail["to"]
-        ]
-
     def wait_for(self, address: str, count: int = 1) -> list[Mail]:
-        """Wait until as many mails to an address have arrived and return them all."""
+        """Wait until as many mails to an address have arrived; return all of them, oldest first."""
         end = time.monotonic() + ARRIVES_WITHIN
-        while time.monotonic() < end:
-            if len(found := self.mails_to(address)) >= count:
-                return found
-            time.sleep(0.05)  # the inbox is another program and sends no signal
-        raise AssertionError(
-            f"{count} mail(s) to {address} did not arrive within {ARRIVES_WITHIN} s"
+        found, version = self._list(address)
+        while len(found) < count:
+            left = math.ceil(end - time.monotonic())
+            if left <= 0:
+                raise AssertionError(f"{len(found)} of {count} mail(s) to {address} arrived")
+            found, version = self._list(address, since=version, wait=left)
+        return [self._read(number) for number in sorted(found)]
+
+    def _list(self, address: str, **waiting: int) -> tuple[list[int], int]:
+        """Return the numbers of the mails to an address, and the state of the inbox."""
+        answer = self._get("/api/messages", {"to": address, **waiting})
+        return [mail["id"] for mail in answer["messages"]], answer["version"]
+
+    def _read(self, number: int) -> Mail:
+        mail = self._get(f"/api/messages/{number}", {})
+        return Mail(tuple(mail["recipients"]), mail["subject"], mail["text"], mail["html"])
+
+    def _get(self, path: str, query: dict[str, str | int]) -> Any:  # noqa: ANN401  (it is JSON)
+        answer = httpx.get(
+            f"{self.url}{path}", params=query, timeout=ARRIVES_WITHIN + 5, trust_env=False
         )
+        answer.raise_for_status()
+        return answer.json()

@@ -65,7 +65,8 @@ def test_from_registration_to_a_discounted_order(
     assert "200.000" in confirmation.text
     check_records(visitor, stack)
     check_secrecy(mail.code, stack)
-    check_staff_pages(visitor, stack, browser)
+    check_inbox_page(visitor, stack, browser, watch)
+    check_staff_pages(visitor, stack, browser, watch)
 
 
 def check_records(visitor: Visitor, stack: Stack) -> None:
@@ -102,9 +103,24 @@ def check_secrecy(code: str, stack: Stack) -> None:
         assert stack.count_text(table, code) == 0, table
 
 
-def check_staff_pages(visitor: Visitor, stack: Stack, browser: Browser) -> None:
+def check_inbox_page(visitor: Visitor, stack: Stack, browser: Browser, watch: Watch) -> None:
+    """The development inbox shows the mails to a person."""
+    context = browser.new_context(base_url=stack.inbox.url)
+    watch.follow(context)
+    page = context.new_page()
+    page.goto("/")
+    expect(page.get_by_text(visitor.email).first).to_be_visible()
+    shown = type(visitor)(page, stack.inbox, "inbox")
+    shown.look("01-list", audit=False)
+    page.get_by_text("Confirm your e-mail address").first.click()
+    shown.look("02-mail", audit=False)
+    context.close()
+
+
+def check_staff_pages(visitor: Visitor, stack: Stack, browser: Browser, watch: Watch) -> None:
     """Staff finds the tier, the code, the draw, the log and the mails in the administration."""
     context = browser.new_context(base_url=stack.shop_url, locale="en-GB")
+    watch.follow(context)
     page = context.new_page()
     page.goto("/admin/")
     page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
