@@ -139,6 +139,9 @@ func (w *Worker) Run(ctx context.Context) {
 
 	w.pull(ctx)
 	close(w.jobs)
+	for job := range w.jobs { // the senders may be busy for long
+		w.results <- Result{Lease: job.Lease, State: released}
+	}
 	defer time.AfterFunc(w.Drain, stopSending).Stop()
 	defer time.AfterFunc(w.Drain+storeWait, stopWriting).Stop()
 	senders.Wait()
