@@ -110,6 +110,10 @@ BEGIN
         RAISE EXCEPTION 'the verifier is not of the form SCRAM-SHA-256$…' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE %I', login, verifier, service_group);
+    -- The service asks for these itself, but a transaction pooler passes no start-up settings on.
+    EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', login, '500ms');
+    EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', login, '5s');
+    EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', login, '10s');
     RETURN true;
 END
 $$;
