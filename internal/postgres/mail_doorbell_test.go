@@ -1,0 +1,252 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sespan/internal/mail"
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+)
+
+// onlyTheBell makes a worker that polls once an hour: what it sends it was rung for.
+func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollDeaf, c.Gauge = time.Hour, time.Hour, time.Hour }
+
+func listen(t testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), "LISTEN "+postgres.MailChannel); err != nil {
+		t.Fatal(err)
+	}
+	return func(within time.Duration) bool {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			if !pgconn.Timeout(err) {
+				t.Fatal(err)
+			}
+			return false
+		}
+		if n.Payload != "" {
+			t.Errorf("payload %q", n.Payload)
+		}
+		return true
+	}
+}
+
+func TestMailBellRingsOnlyWhileWorkersSleep(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewMail(openMailPool(t, db.URL))
+	steps := []struct {
+		what string
+		do   func() error
+		ring bool
+	}{
+		{"at first", func() error { return nil }, true},
+		{"while a worker is awake", func() error { return s.Awake(t.Context(), time.Minute) }, false},
+		{"once it dozes", func() error { _, _, err := s.Doze(t.Context()); return err }, true},
+		{"when the worker that was awake died", func() error { return s.Awake(t.Context(), 0) }, true},
+	}
+	for _, step := range steps {
+		t.Run(step.what, func(t *testing.T) { //nolint:paralleltest // the steps share one flag
+			if err := step.do(); err != nil {
+				t.Fatal(err)
+			}
+			rung := listen(t, db)
+			enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
+			if !step.ring { // what comes next on the channel is this ring, not one of the insert
+				if rung(200 * time.Millisecond) {
+					t.Error("the bell rang")
+				}
+				return
+			}
+			if !rung(10 * time.Second) {
+				t.Error("the bell did not ring")
+			}
+		})
+	}
+}
+
+func TestMailBellSwitchedOffNeverRings(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewMail(openMailPool(t, db.URL))
+	if _, err := db.Pool.Exec(t.Context(), "UPDATE sespan.mail_setting SET value = 'off' WHERE name = 'mail_doorbell'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, on, err := s.Doze(t.Context()); err != nil || on {
+		t.Fatalf("on %v, %v", on, err)
+	}
+	rung := listen(t, db)
+	enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
+	if err := s.Ring(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rung(200 * time.Millisecond) {
+		t.Error("the bell rang")
+	}
+	box := newMailbox(nil)
+	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Poll, c.PollDeaf = 100*time.Millisecond, 100*time.Millisecond })
+	box.wait(t, 1)
+	enqueue(t, db, "recipient => 'polled@b.co', body_text => 'x'")
+	box.wait(t, 1)
+}
+
+// silentInsert begins a transaction that enqueues while a worker is awake, so
+// that its insert does not ring, and leaves it open.
+func silentInsert(t testing.TB, db *pgtest.DB, level pgx.TxIsoLevel) pgx.Tx {
+	t.Helper()
+	s := postgres.NewMail(openMailPool(t, db.URL))
+	if err := s.Awake(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: level})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT sespan.mail_enqueue(recipient => 'a@b.co', body_text => 'x')"); err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+func TestMailSilentInsertIsFoundAfterItsCommit(t *testing.T) {
+	t.Parallel()
+	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
+		t.Run(string(level), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.NewDB(t)
+			tx := silentInsert(t, db, level)
+			box := newMailbox(nil)
+			startWorker(t, db, box, onlyTheBell)
+			eventually(t, db, "the worker lowers the flag", "SELECT last_value = 0 FROM sespan.mail_doorbell")
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			box.wait(t, 1)
+		})
+	}
+}
+
+// TestMailDoorbellNeedsTheLocks shows that the look into pg_locks is what makes
+// the case above safe: without it the same mail waits for the next poll.
+func TestMailDoorbellNeedsTheLocks(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	_, err := db.Pool.Exec(t.Context(), "CREATE OR REPLACE FUNCTION sespan.mail_others() RETURNS int LANGUAGE sql AS 'SELECT 0'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := silentInsert(t, db, pgx.ReadCommitted)
+	box := newMailbox(nil)
+	startWorker(t, db, box, onlyTheBell)
+	eventually(t, db, "the worker sleeps", "SELECT last_value = 0 FROM sespan.mail_doorbell")
+	quietFor(t, db)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-box.came:
+		t.Error("the mail was found although nothing rang: this test no longer shows what it should")
+	case <-time.After(700 * time.Millisecond):
+	}
+	enqueue(t, db, "recipient => 'rings@b.co', body_text => 'x'")
+	box.wait(t, 2)
+}
+
+// quietFor waits until no session of the worker has run a statement for 300 ms.
+func quietFor(t testing.TB, db *pgtest.DB) {
+	t.Helper()
+	eventually(t, db, "the worker is quiet", `SELECT bool_and(state = 'idle' AND state_change < clock_timestamp() - interval '300 milliseconds')
+		FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sespan'`)
+}
+
+// TestMailDoorbellRace lets mails race against a worker that goes to sleep: a
+// burst wakes it and makes it raise the flag, and a moment later a lone mail,
+// committed some random time after its insert, meets it anywhere on its way back
+// to sleep. No mail may be left lying.
+func TestMailDoorbellRace(t *testing.T) {
+	t.Parallel()
+	const rounds = 60
+	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead} {
+		t.Run(string(level), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.NewDB(t)
+			box := newMailbox(nil)
+			startWorker(t, db, box, onlyTheBell)
+			random := rand.New(rand.NewPCG(1, 2))
+			lost := 0
+			for round := range rounds {
+				enqueueMany(t, db, 10)
+				if !arrive(box, 10) {
+					lost++
+				}
+				pause(t, random.IntN(15_000))
+				enqueueSlowly(t, db, level, fmt.Sprintf("race%d@b.co", round), random.IntN(4_000))
+				if !arrive(box, 1) {
+					lost++
+					arriveAll(t, db, box)
+				}
+			}
+			if lost > 0 {
+				t.Errorf("%d of %d mails were not woken for", lost, 2*rounds)
+			}
+		})
+	}
+}
+
+func enqueueSlowly(t testing.TB, db *pgtest.DB, level pgx.TxIsoLevel, recipient string, micros int) {
+	t.Helper()
+	err := pgx.BeginTxFunc(t.Context(), db.Pool, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), "SELECT sespan.mail_enqueue(recipient => $1, body_text => 'x')", recipient); err != nil {
+			return err
+		}
+		pause(t, micros)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arrive waits for n mails; a mail that takes seconds was not rung for.
+func arrive(box *mailbox, n int) bool {
+	deadline := time.After(5 * time.Second)
+	for range n {
+		select {
+		case <-box.came:
+		case <-deadline:
+			return false
+		}
+	}
+	return true
+}
+
+// arriveAll rings for what was lost, so that the next round begins anew.
+func arriveAll(t testing.TB, db *pgtest.DB, box *mailbox) {
+	t.Helper()
+	if _, err := db.Pool.Exec(t.Context(), "SELECT sespan.mail_bell()"); err != nil {
+		t.Fatal(err)
+	}
+	box.wait(t, 1)
+}
+
+// pause is the random moment of the race, not a wait for something.
+func pause(t testing.TB, micros int) {
+	t.Helper()
+	timer := time.NewTimer(time.Duration(micros) * time.Microsecond)
+	defer timer.Stop()
+	<-timer.C
+}
