@@ -3,6 +3,7 @@ package otp
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,6 +45,9 @@ func (s *Service) Issue(ctx context.Context, r Request) (Issued, error) {
 	err = s.store.Issue(ctx, subject, i.decide)
 	if err == nil || problem.SlugOf(err) == problem.OTPTooSoon {
 		s.metrics.count(r.Purpose, i.events...)
+	}
+	if err == nil && slices.Contains(i.events, eventAmbiguous) {
+		s.logger.WarnContext(ctx, "several customers have one address, so none of them gets a code by it", "challenge_id", i.out.ChallengeID.String())
 	}
 	return i.out, err
 }

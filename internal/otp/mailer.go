@@ -1,6 +1,8 @@
 package otp
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
@@ -40,6 +42,19 @@ type Message struct {
 	Subject string
 	Text    string
 	HTML    string
+}
+
+// body is what is sealed for the mail queue: {"text", "html"} in JSON, with < and
+// > as they are, because a page has many of them.
+func (m Message) body() ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(struct {
+		Text string `json:"text"`
+		HTML string `json:"html"`
+	}{m.Text, m.HTML})
+	return out.Bytes(), err
 }
 
 // Content is what a template may use.

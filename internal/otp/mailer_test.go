@@ -125,7 +125,7 @@ func TestBadTemplatesStopTheStart(t *testing.T) {
 		"syntax":          {"login.en.txt", "Subject: x\n\n{{.Code", "login.en.txt"},
 		"page syntax":     {"login.id.html", "{{template \"layout\"", "login.id.html"},
 		"layout syntax":   {"layout.html", "{{define}}", "layout.html"},
-		"unknown field":   {"login.en.txt", "Subject: x\n\n{{.Code}} {{.Nmae}}", "login.en.txt"},
+		"unknown field":   {"login.en.txt", "Subject: x\n\n{{.Code}} {{.Naming}}", "login.en.txt"},
 		"unknown block":   {"login.en.html", `{{template "nothing" .}}`, "login.en.html"},
 		"no subject":      {"login.en.txt", "{{.Code}}\n", "first line"},
 		"empty subject":   {"login.en.txt", "Subject: \n\n{{.Code}}\n", "first line"},

@@ -3,7 +3,6 @@ package otp
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -114,10 +113,7 @@ func (s *Service) send(c Challenge, at time.Time, recipient string, deliver bool
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(struct {
-		Text string `json:"text"`
-		HTML string `json:"html"`
-	}{msg.Text, msg.HTML})
+	body, err := msg.body()
 	if err != nil {
 		return nil, err
 	}

@@ -69,6 +69,9 @@ func (s *Service) Verify(ctx context.Context, challenge uuid.UUID, input, email 
 	if v.purpose != "" && problem.SlugOf(err) != problem.Unavailable {
 		s.metrics.count(v.purpose, v.events...)
 	}
+	if problem.SlugOf(err) == problem.ActivationRefused {
+		s.logger.WarnContext(ctx, "a right code came without a right to activate", "customer_id", *v.out.CustomerID, "challenge_id", challenge.String())
+	}
 	return v.out, err
 }
 

@@ -1,0 +1,79 @@
+package otp
+
+import (
+	"testing"
+	"time"
+)
+
+func TestFreeIsASlidingWindow(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	ago := func(minutes ...int) (times []time.Time) {
+		for _, m := range minutes {
+			times = append(times, at.Add(-time.Duration(m)*time.Minute))
+		}
+		return times
+	}
+	for name, c := range map[string]struct {
+		used []time.Time
+		wait time.Duration
+	}{
+		"none":               {nil, 0},
+		"room":               {ago(50, 40), 0},
+		"full":               {ago(59, 40, 1), time.Minute},
+		"full, one is old":   {ago(60, 40, 1), 0},
+		"over the limit":     {ago(59, 58, 40, 1), 2 * time.Minute},
+		"from the future":    {ago(30, 20, -1), 30 * time.Minute},
+		"all long ago":       {ago(600, 500, 400, 300), 0},
+		"old and full":       {ago(600, 30, 20, 10), 30 * time.Minute},
+		"out of their order": {ago(1, 59, 40, 600), 59 * time.Minute},
+	} {
+		if got := free(c.used, 3, at).Sub(at); got != c.wait {
+			t.Errorf("%s: wait %v, want %v", name, got, c.wait)
+		}
+	}
+}
+
+func TestResendAt(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	l := DefaultLimits(10 * time.Minute)
+	six := make([]time.Time, 6)
+	for i := range six {
+		six[i] = at.Add(-59*time.Minute + time.Duration(i)*time.Minute)
+	}
+	sent := func(ago time.Duration) *Challenge { return &Challenge{SentAt: at.Add(-ago)} }
+	for name, c := range map[string]struct {
+		challenge *Challenge
+		mailed    []time.Time
+		wait      time.Duration
+	}{
+		"no challenge":            {nil, nil, 0},
+		"just sent":               {sent(0), six[:1], time.Minute},
+		"a minute ago":            {sent(time.Minute), six[:1], 0},
+		"six mails":               {sent(30 * time.Minute), six, time.Minute},
+		"six mails, just sent":    {sent(0), six, time.Minute},
+		"six mails, no challenge": {nil, six, time.Minute},
+	} {
+		if got := l.resendAt(c.challenge, Budget{Mailed: c.mailed}, at).Sub(at); got != c.wait {
+			t.Errorf("%s: wait %v, want %v", name, got, c.wait)
+		}
+	}
+}
+
+func TestAttemptsLeftIsTheSmaller(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	l := DefaultLimits(10 * time.Minute)
+	wrong := func(n int) (times []time.Time) {
+		for range n {
+			times = append(times, at.Add(-time.Minute))
+		}
+		return times
+	}
+	for _, c := range []struct{ challenge, budget, left int }{{0, 0, 5}, {3, 3, 2}, {5, 5, 0}, {1, 9, 1}, {0, 10, 0}, {6, 11, 0}} {
+		if got := l.attemptsLeft(&Challenge{Wrong: c.challenge}, Budget{Wrong: wrong(c.budget)}, at); got != c.left {
+			t.Errorf("%d wrong here and %d in the hour: %d left, want %d", c.challenge, c.budget, got, c.left)
+		}
+	}
+}
