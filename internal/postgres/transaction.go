@@ -3,7 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,8 +24,8 @@ type Transactions struct{ pool *Pool }
 func NewTransactions(pool *Pool) *Transactions { return &Transactions{pool} }
 
 // The frame of a draw. The isolation level is named because a database may have
-// another default, and under a stricter one the second step would not see what
-// the holder of a tier's lock had spent.
+// another default, and under a stricter one a draw would not see what the holder
+// of a tier's lock before it had spent.
 const (
 	beginDraw  = "begin isolation level read committed"
 	commitDraw = "commit"
@@ -58,35 +58,25 @@ func (f *flight) fly(ctx context.Context, answer func([]transaction.Result) []ap
 	if err != nil {
 		return err
 	}
-	if len(results) < len(f.batch.Draws) {
-		if results, err = f.lookAgain(ctx, results); err != nil {
-			return err
-		}
-	}
 	return f.commit(ctx, answer(results))
 }
 
-// draw is the first round trip: lock, then draw.
+// draw is the first round trip.
 func (f *flight) draw(ctx context.Context) ([]transaction.Result, error) {
 	params := drawParams(f.batch)
 	var p roundTrip
 	p.batch.Queue(beginDraw)
-	f.queries.TransactionLockTiers(ctx, queue{&p}, params.Amounts) //nolint:errcheck // queued, read below
-	f.queries.TransactionDraw(ctx, queue{&p}, params)              //nolint:errcheck // queued, read below
+	f.queries.TransactionDraw(ctx, queue{&p}, params) //nolint:errcheck // queued, read below
 	p.send(ctx, f.conn)
-	rows, err := f.readDraw(ctx, &p)
+	results, err := f.read(ctx, &p)
 	if closeErr := p.close(); err == nil {
 		err = closeErr
 	}
-	return rows, err
+	return results, err
 }
 
-func (f *flight) readDraw(ctx context.Context, p *roundTrip) ([]transaction.Result, error) {
+func (f *flight) read(ctx context.Context, p *roundTrip) ([]transaction.Result, error) {
 	if _, err := p.results.Exec(); err != nil {
-		return nil, err
-	}
-	locked, err := f.queries.TransactionLockTiers(ctx, p, nil)
-	if err != nil {
 		return nil, err
 	}
 	rows, err := f.queries.TransactionDraw(ctx, p, &dbsqlc.TransactionDrawParams{})
@@ -95,9 +85,6 @@ func (f *flight) readDraw(ctx context.Context, p *roundTrip) ([]transaction.Resu
 	}
 	results := make([]transaction.Result, len(rows))
 	for i, r := range rows {
-		if r.IsCapped && !slices.Contains(locked, *r.TierID) {
-			return nil, transaction.ErrTierChanged
-		}
 		results[i] = transaction.Result{
 			TransactionID: r.TransactionID, CustomerID: r.CustomerID, OrderRef: r.OrderRef, TierID: r.TierID,
 			Discounted: r.Discounted, Amount: decimalOf(r.TransactionAmount), DiscountedAmount: decimalOf(r.DiscountedAmount),
@@ -105,35 +92,6 @@ func (f *flight) readDraw(ctx context.Context, p *roundTrip) ([]transaction.Resu
 		}
 	}
 	return results, nil
-}
-
-// lookAgain finds the orders that another transaction drew while this one's
-// statement ran: it waited for them, but its snapshot is older than they are.
-func (f *flight) lookAgain(ctx context.Context, results []transaction.Result) ([]transaction.Result, error) {
-	type key struct {
-		customer int64
-		order    string
-	}
-	have := make(map[key]bool, len(results))
-	for _, r := range results {
-		have[key{r.CustomerID, r.OrderRef}] = true
-	}
-	var customers []int64
-	var orders []string
-	for _, d := range f.batch.Draws {
-		if !have[key{d.CustomerID, d.OrderRef}] {
-			customers, orders = append(customers, d.CustomerID), append(orders, d.OrderRef)
-		}
-	}
-	rows, err := f.queries.TransactionByOrder(ctx, f.conn, customers, orders)
-	for _, r := range rows {
-		results = append(results, transaction.Result{
-			TransactionID: r.TransactionID, CustomerID: r.CustomerID, OrderRef: r.OrderRef, TierID: r.TierID,
-			Discounted: r.Discounted, Amount: decimalOf(r.TransactionAmount), DiscountedAmount: decimalOf(r.DiscountedAmount),
-			Time: r.TransactionTime, Replay: true,
-		})
-	}
-	return results, err
 }
 
 // commit is the second round trip: the log rows, then COMMIT.
@@ -156,8 +114,13 @@ func (f *flight) rollback() {
 }
 
 func drawError(err error) error {
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == stateStaleEpoch {
-		return transaction.ErrStaleEpoch
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pe.Code {
+		case stateStaleEpoch:
+			return transaction.ErrStaleEpoch
+		case "40001", "40P01":
+			return fmt.Errorf("%w: %w", transaction.ErrTryAgain, err)
+		}
 	}
 	return mapError(err)
 }
@@ -165,12 +128,11 @@ func drawError(err error) error {
 func drawParams(b transaction.Batch) *dbsqlc.TransactionDrawParams {
 	n := len(b.Draws)
 	p := &dbsqlc.TransactionDrawParams{
-		Ordinals: make([]int32, n), CustomerIds: make([]int64, n), OrderRefs: make([]string, n), Amounts: make([]pgtype.Numeric, n),
+		DrawEpoch: dateOf(b.Epoch.Day), DrawVersion: int16(b.Version), MinorDigits: int32(b.Minor), //nolint:gosec // small constants
+		CustomerIds: make([]int64, n), OrderRefs: make([]string, n), Amounts: make([]pgtype.Numeric, n),
 		ClientNonces: make([]string, n), DrawNumbers: make([]pgtype.Numeric, n),
-		MinorDigits: int32(b.Minor), DrawEpoch: dateOf(b.Epoch.Day), DrawVersion: int16(b.Version), //nolint:gosec // small constants
 	}
 	for i, d := range b.Draws {
-		p.Ordinals[i] = int32(i) //nolint:gosec // bounded by the batch
 		p.CustomerIds[i], p.OrderRefs[i], p.ClientNonces[i] = d.CustomerID, d.OrderRef, d.ClientNonce
 		p.Amounts[i], p.DrawNumbers[i] = numericOf(d.Amount), numericOfNumber(d.Number)
 	}

@@ -14,62 +14,73 @@ import (
 func TestLimitsAreAllottedByRunningSum(t *testing.T) {
 	t.Parallel()
 	two, five := int32(2), int64(5)
+	const half = uint64(1) << 63 // loses at probability 0.5
 	for name, c := range map[string]struct {
-		limit func(*transaction.Tier)
-		draws []transaction.Draw
-		wins  string // per order: w won, else which limit turned the win away
-		usage string
+		limit   func(*transaction.Tier)
+		flushes [][]transaction.Draw
+		want    string // customer, outcome and number
+		usage   string
 	}{
 		"budget uses": {
 			func(x *transaction.Tier) { x.BudgetUses = &five },
-			[]transaction.Draw{one(1, "a", "10", 0), one(2, "b", "10", 0), one(3, "c", "10", 0), one(4, "d", "10", 0), one(5, "e", "10", 0), one(6, "f", "10", 0)},
-			"wwwww-budget_uses", "5 25.00",
+			[][]transaction.Draw{orders(1, 3), orders(1, 3), orders(1, 1)},
+			"1 budget_uses 2, 1 won 5", "5 25.00",
 		},
-		"budget amount, a later smaller win still fits in the next flush": {
+		"budget amount, a later smaller win still fits": {
 			func(x *transaction.Tier) { x.BudgetAmount = decp("12.50") },
-			[]transaction.Draw{one(1, "a", "10", 0), one(1, "b", "10", 0), one(1, "c", "10", 0), one(1, "next-d", "5", 0)},
-			"ww-budget_amountw", "3 12.50",
+			[][]transaction.Draw{orders(1, 3), {one(1, "small", "5", 0)}, {one(1, "smaller", "0.02", 0)}},
+			"1 budget_amount 2, 1 won 3", "3 12.50",
 		},
 		"customer uses": {
 			func(x *transaction.Tier) { x.PerCustomerUses = &two },
-			[]transaction.Draw{one(1, "a", "10", 0), one(1, "b", "10", 0), one(2, "c", "10", 0), one(1, "d", "10", 0), one(1, "next-e", "10", 0), one(2, "next-f", "10", 0)},
-			"www-per_customer_uses-per_customer_usesw", "NULL",
+			[][]transaction.Draw{append(orders(1, 3), orders(2, 1)...), orders(1, 1), orders(2, 2)},
+			"1 per_customer_uses 2, 1 won 2, 2 per_customer_uses 1, 2 won 2", "NULL",
 		},
 		"customer draws count losses": {
 			func(x *transaction.Tier) { x.PerCustomerDraws, x.Probability = &two, dec("0.5") },
-			[]transaction.Draw{one(1, "a", "10", 1<<63), one(1, "b", "10", 1<<63), one(1, "c", "10", 0), one(2, "d", "10", 0), one(1, "next-e", "10", 0)},
-			"--" + "-per_customer_drawsw-per_customer_draws", "NULL",
+			[][]transaction.Draw{{one(1, "a", "10", half), one(1, "b", "10", half)}, orders(1, 2), {one(1, "c", "10", half)}, orders(2, 1)},
+			"1 lost 3, 1 per_customer_draws 2, 2 won 1", "NULL",
 		},
 		"a win past the customer's limit leaves the budget alone": {
 			func(x *transaction.Tier) { x.PerCustomerUses, x.BudgetUses = &two, &five },
-			[]transaction.Draw{one(1, "a", "10", 0), one(1, "b", "10", 0), one(1, "c", "10", 0), one(2, "d", "10", 0), one(3, "e", "10", 0), one(4, "f", "10", 0), one(5, "g", "10", 0)},
-			"ww-per_customer_useswww-budget_uses", "5 25.00",
+			[][]transaction.Draw{orders(1, 4), append(orders(2, 2), orders(3, 1)...), orders(4, 1)},
+			"1 per_customer_uses 2, 1 won 2, 2 won 2, 3 won 1, 4 budget_uses 1", "5 25.00",
+		},
+		"a budget of nothing": {
+			func(x *transaction.Tier) { zero := int64(0); x.BudgetUses = &zero },
+			[][]transaction.Draw{orders(1, 2)}, "1 budget_uses 2", "0 0",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
 			s.tier(t, "1", "0.5", c.limit)
-			var now, next []transaction.Draw
-			for _, d := range c.draws {
-				if len(d.OrderRef) > 1 {
-					next = append(next, d)
-				} else {
-					now = append(now, d)
+			for i, flush := range c.flushes {
+				for j := range flush {
+					flush[j].OrderRef += "-" + ref(i)
 				}
+				s.draw(t, flush...)
 			}
-			s.draw(t, now...)
-			s.draw(t, next...)
-			got := s.text(t, `SELECT string_agg(CASE WHEN discounted THEN 'w' ELSE '-' || coalesce(capped_by, '') END, ''
-				ORDER BY right(order_ref, 1)) FROM sespan.transaction_log`)
-			if got != c.wins {
-				t.Errorf("wins %s, want %s", got, c.wins)
+			got := s.text(t, `SELECT string_agg(customer_id || ' ' || outcome || ' ' || n, ', ' ORDER BY customer_id, outcome) FROM (
+				SELECT customer_id, CASE WHEN discounted THEN 'won' ELSE coalesce(capped_by, 'lost') END AS outcome, count(*) AS n
+				FROM sespan.transaction_log GROUP BY 1, 2) x`)
+			if got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 			if got := s.text(t, `SELECT uses || ' ' || amount FROM sespan.transaction_tier_usage UNION ALL SELECT NULL LIMIT 1`); got != c.usage {
 				t.Errorf("usage %s, want %s", got, c.usage)
 			}
 		})
 	}
+}
+
+// orders are n orders of 10.00 that win wherever the probability is not 0.
+func orders(customer int64, n int) []transaction.Draw {
+	var draws []transaction.Draw
+	for i := range n {
+		draws = append(draws, one(customer, ref(int(customer)*100+i), "10", 0))
+	}
+	return draws
 }
 
 // A replayed order spends nothing twice.
@@ -148,7 +159,7 @@ func TestALimitThatAppearsBetweenTheSteps(t *testing.T) {
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; !errors.Is(err, transaction.ErrTierChanged) {
+	if err := <-done; !errors.Is(err, transaction.ErrTryAgain) {
 		t.Fatalf("got %v", err)
 	}
 	if got := s.draw(t, one(1, "a", "5", 0), one(1, "b", "15", 0)); !got["a"].Discounted || !got["b"].Discounted {

@@ -26,16 +26,17 @@
 // A draw must be on disk before its answer leaves, and a disk flush takes longer
 // than a draw. So the draws that arrive while one flush runs share the next one:
 //
-//	POST ─┐                     ┌──────────────── one flush, one connection ────────────────┐
-//	POST ─┼─▶ Service.Draw ────▶│ numbers by HMAC with the cached seed                      │
-//	POST ─┘   (waits, holds no  │ ─▶ BEGIN                                        ┐         │
-//	           connection)      │    1. lock the matching tiers with limits, by id│ 1st     │
-//	                            │    2. one statement: look up earlier draws,     │ round   │
-//	                            │       customers and tiers, apply the limits by  │ trip    │
-//	                            │       running sum, insert ON CONFLICT DO NOTHING┘         │
-//	                            │ ◀─ rows; each request's answer and log row are made here  │
-//	                            │ ─▶ insert the log rows; COMMIT                  ─ 2nd     │
-//	                            └───────────────────────────────────────────────────────────┘
+//	POST ─┐                     ┌──────────── one flush, one connection ────────────┐
+//	POST ─┼─▶ Service.Draw ────▶│ numbers by HMAC with the cached seed              │
+//	POST ─┘   (waits, holds no  │ ─▶ BEGIN; transaction_draw(all orders):  ┐        │
+//	           connection)      │    1. lock the matching tiers that have  │ 1st    │
+//	                            │       limits, in the order of their ids  │ round  │
+//	                            │    2. for each order: drawn before? else │ trip   │
+//	                            │       apply the limits, insert           ┘        │
+//	                            │ ◀─ rows: every request's answer and log row       │
+//	                            │    are made here                                  │
+//	                            │ ─▶ insert the log rows; COMMIT           ─ 2nd    │
+//	                            └───────────────────────────────────────────────────┘
 //
 // Why two steps: under READ COMMITTED each statement has its own snapshot. A
 // single statement would wait for a tier's lock with a snapshot from before the
@@ -43,13 +44,16 @@
 // are never locked, so their draws run side by side.
 //
 // Why it cannot deadlock: tiers are locked in the order of their ids before any
-// row is inserted, and rows are inserted in the order of their key.
+// row is inserted, and rows are inserted in one order of their keys.
+//
+// A win that breaks a limit gets no discount, never a part of one, and the row
+// says which limit it was (capped_by).
 //
 // Three things make a flush start again: the day ended between the numbers and
 // the statement (ErrStaleEpoch; the statement refuses them), a tier got its first
-// limit between the two steps (ErrTierChanged), and an error that belongs to
-// single rows, after which the batch is cut in halves until the bad row stands
-// alone: one bad order never fails its neighbours.
+// limit between the two steps (ErrTryAgain), and an error that belongs to single
+// rows, after which the batch is cut in halves until the bad row stands alone: one
+// bad order never fails its neighbours.
 //
 // A caller that hangs up leaves its draw in the batch. It is committed, and the
 // same order asked again gets that result.

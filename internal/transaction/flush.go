@@ -11,8 +11,9 @@ import (
 var (
 	// ErrStaleEpoch says that the batch's epoch is not the database's day.
 	ErrStaleEpoch = errors.New("transaction: the draw epoch is over")
-	// ErrTierChanged says that a tier got its first limit while the batch was drawn.
-	ErrTierChanged = errors.New("transaction: a tier changed during the draw")
+	// ErrTryAgain says that the batch met a change it could not follow, such as the
+	// first limit of a tier, and must be drawn again.
+	ErrTryAgain = errors.New("transaction: the batch must be drawn again")
 )
 
 // Batch is what one transaction draws: different orders with their numbers.
@@ -34,7 +35,7 @@ type DrawStore interface {
 	// Draw gives answer the results in any order, Replay where the order had been
 	// drawn before; orders of unknown customers have none. The log rows that
 	// answer returns are committed with the draws. Errors: ErrStaleEpoch,
-	// ErrTierChanged, problem.Unavailable, and others that may be one row's fault.
+	// ErrTryAgain, problem.Unavailable, and others that may be one row's fault.
 	// After an error nothing is committed, unless the connection broke on COMMIT.
 	Draw(ctx context.Context, b Batch, answer func([]Result) []apilog.Entry) error
 }
@@ -75,7 +76,7 @@ func (s *Service) attempt(requests []request) (outcomes []outcome, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 		outcomes, err = s.once(ctx, requests)
 		cancel()
-		if !errors.Is(err, ErrStaleEpoch) && !errors.Is(err, ErrTierChanged) {
+		if !errors.Is(err, ErrStaleEpoch) && !errors.Is(err, ErrTryAgain) {
 			return outcomes, err
 		}
 	}

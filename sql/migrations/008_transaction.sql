@@ -87,8 +87,168 @@ COMMENT ON COLUMN sespan.transaction_log.client_nonce IS 'What the customer''s b
 COMMENT ON COLUMN sespan.transaction_log.draw_number IS 'First 64 bits of the HMAC';
 COMMENT ON COLUMN sespan.transaction_log.draw_threshold IS 'floor(probability * 2^64) of the tier; the draw won below it. NULL without a tier';
 
+-- Never read: it is the row type of transaction_draw.
+CREATE VIEW sespan.transaction_drawn AS
+SELECT NULL::boolean AS fresh, NULL::bigint AS transaction_id, NULL::bigint AS customer_id, NULL::text AS order_ref,
+       NULL::bigint AS tier_id, NULL::boolean AS discounted, NULL::numeric AS transaction_amount,
+       NULL::numeric AS discounted_amount, NULL::timestamptz AS transaction_time
+WHERE false;
+COMMENT ON VIEW sespan.transaction_drawn IS 'The row type of a draw; always empty';
+
+-- The matching tiers with limits, locked in the order of their ids until the end
+-- of the transaction: whoever draws them next sees what these draws used. Tiers
+-- without limits are not locked, so that their draws run side by side.
+CREATE FUNCTION sespan.transaction_lock_tiers(amounts numeric[]) RETURNS bigint[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(pg_catalog.array_agg(l.tier_id), '{}') FROM (
+        SELECT t.tier_id FROM sespan.transaction_tier t
+        WHERE t.is_active AND t.is_capped AND pg_catalog.tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
+          AND EXISTS (SELECT FROM pg_catalog.unnest(amounts) AS a (amount)
+                      WHERE pg_catalog.numrange(t.minimum_transaction, t.maximum_transaction) @> a.amount)
+        ORDER BY t.tier_id FOR NO KEY UPDATE) AS l
+$$;
+COMMENT ON FUNCTION sespan.transaction_lock_tiers(numeric[]) IS 'Locks the tiers with limits that these amounts belong to, and gives their ids';
+
+-- For each order of the arrays the limit that its win would break, NULL where there
+-- is room or nothing is won. The caller holds the locks of the tiers. Within one
+-- call each limit is allotted by a running sum over the wins that the limits before
+-- it let through, in the order of a hash: low customer ids have no advantage.
+CREATE FUNCTION sespan.transaction_limits(
+    locked bigint[], draw_epoch date, minor_digits integer, customer_ids bigint[], order_refs text[], amounts numeric[], draw_numbers numeric[]
+) RETURNS text[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+    WITH candidate AS (
+        SELECT i.ordinal, i.customer_id, hashtextextended(i.order_ref COLLATE "C", i.customer_id) AS turn,
+               t.tier_id, t.budget_uses, t.budget_amount, t.per_customer_uses, t.per_customer_draws,
+               i.draw_number < floor(t.probability * 18446744073709551616) AS below,
+               LEAST(round(i.amount * t.discount, minor_digits), trunc(t.maximum_discount, minor_digits)) AS saving,
+               CASE WHEN t.per_customer_draws IS NOT NULL THEN (
+                   SELECT count(*) FROM sespan.transaction_log l
+                   WHERE l.tier_id = t.tier_id AND l.customer_id = i.customer_id AND l.draw_epoch = transaction_limits.draw_epoch) END AS customer_draws,
+               CASE WHEN t.per_customer_uses IS NOT NULL THEN (
+                   SELECT count(*) FROM sespan.transaction_log l
+                   WHERE l.tier_id = t.tier_id AND l.customer_id = i.customer_id AND l.discounted) END AS customer_uses
+        FROM unnest(customer_ids, order_refs, amounts, draw_numbers) WITH ORDINALITY
+            AS i (customer_id, order_ref, amount, draw_number, ordinal)
+        JOIN sespan.transaction_tier t ON t.tier_id = ANY (locked) AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
+        WHERE (SELECT c.customer_id FROM sespan.customer_by_id(i.customer_id) AS c LIMIT 1) IS NOT NULL
+          AND (SELECT l.transaction_id FROM sespan.transaction_log l
+               WHERE l.customer_id = i.customer_id AND l.order_ref = i.order_ref COLLATE "C") IS NULL
+    ), after_draws AS (
+        SELECT c.*, COALESCE(c.customer_draws + row_number() OVER w <= c.per_customer_draws, true) AS draws_ok
+        FROM candidate c WINDOW w AS (PARTITION BY c.tier_id, c.customer_id ORDER BY c.turn, c.ordinal)
+    ), after_uses AS (
+        SELECT a.*, COALESCE(a.customer_uses + sum((a.below AND a.draws_ok)::int) OVER w <= a.per_customer_uses, true) AS uses_ok
+        FROM after_draws a WINDOW w AS (PARTITION BY a.tier_id, a.customer_id ORDER BY a.turn, a.ordinal ROWS UNBOUNDED PRECEDING)
+    ), after_budget AS (
+        SELECT a.*, u.amount AS spent,
+               COALESCE(u.uses + sum((a.below AND a.draws_ok AND a.uses_ok)::int) OVER w <= a.budget_uses, true) AS budget_ok
+        FROM after_uses a LEFT JOIN sespan.transaction_tier_usage u ON u.tier_id = a.tier_id
+        WINDOW w AS (PARTITION BY a.tier_id ORDER BY a.turn, a.ordinal ROWS UNBOUNDED PRECEDING)
+    ), after_amount AS (
+        SELECT a.*, COALESCE(a.spent + sum(CASE WHEN a.below AND a.draws_ok AND a.uses_ok AND a.budget_ok THEN a.saving ELSE 0 END) OVER w
+                             <= a.budget_amount, true) AS amount_ok
+        FROM after_budget a
+        WINDOW w AS (PARTITION BY a.tier_id ORDER BY a.turn, a.ordinal ROWS UNBOUNDED PRECEDING)
+    )
+    SELECT array_agg(CASE WHEN NOT a.below THEN NULL
+                          WHEN NOT a.draws_ok THEN 'per_customer_draws' WHEN NOT a.uses_ok THEN 'per_customer_uses'
+                          WHEN NOT a.budget_ok THEN 'budget_uses' WHEN NOT a.amount_ok THEN 'budget_amount' END ORDER BY n.ordinal)
+    FROM generate_series(1, cardinality(customer_ids)) AS n (ordinal)
+    LEFT JOIN after_amount a ON a.ordinal = n.ordinal
+$$;
+COMMENT ON FUNCTION sespan.transaction_limits(bigint[], date, integer, bigint[], text[], numeric[], numeric[]) IS
+    'The limits that turn wins of these orders away, one element per order, NULL for none';
+
+CREATE FUNCTION sespan.transaction_try_again(tier_id bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'tier % got its first limit during the draw', tier_id USING ERRCODE = 'serialization_failure';
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_try_again(bigint) IS 'Raises 40001: the tier has a limit now, but was not locked';
+
+-- Draws many orders in one call; the arrays have one element per order, and each
+-- order stands in them once. It needs READ COMMITTED: every statement in here then
+-- sees what was committed before it began, so that after the locks of the first
+-- step nothing that the limits count is missed.
+--
+-- Rows are inserted in one order of their keys: two calls with the same orders wait
+-- for each other but cannot deadlock. One INSERT for all of them, because starting
+-- it (nine CHECKs, three indexes) costs more than a row.
+--
+-- Plans are generic and kept for the session, which may have begun when the log was
+-- empty and any plan as good as another. So sequential scans are off, and each
+-- look-up is a subquery with LIMIT 1, which cannot become a hash join.
+CREATE FUNCTION sespan.transaction_draw(
+    draw_epoch date, draw_version smallint, minor_digits integer, customer_ids bigint[], order_refs text[],
+    amounts numeric[], client_nonces text[], draw_numbers numeric[]
+) RETURNS SETOF sespan.transaction_drawn
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    locked CONSTANT bigint[] := sespan.transaction_lock_tiers(amounts);
+    limits text[];
+BEGIN
+    PERFORM sespan.draw_epoch_check(transaction_draw.draw_epoch);
+    IF locked <> '{}' THEN
+        limits := sespan.transaction_limits(locked, transaction_draw.draw_epoch, minor_digits, customer_ids, order_refs, amounts, draw_numbers);
+    END IF;
+    RETURN QUERY
+    WITH item AS MATERIALIZED (
+        SELECT i.*, l AS earlier
+        FROM unnest(customer_ids, order_refs, amounts, client_nonces, draw_numbers, limits)
+            AS i (customer_id, order_ref, amount, client_nonce, draw_number, limited_by)
+        LEFT JOIN LATERAL (SELECT * FROM sespan.transaction_log e
+                           WHERE e.customer_id = i.customer_id AND e.order_ref = i.order_ref COLLATE "C" LIMIT 1) AS l ON true
+    ), fresh AS (
+        INSERT INTO sespan.transaction_log (
+            customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time,
+            capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold)
+        SELECT i.customer_id, i.order_ref,
+               CASE WHEN t.is_capped AND t.tier_id <> ALL (locked) THEN sespan.transaction_try_again(t.tier_id) ELSE t.tier_id END,
+               c.username, x.won, i.amount,
+               i.amount - CASE WHEN x.won THEN LEAST(round(i.amount * t.discount, minor_digits), trunc(t.maximum_discount, minor_digits)) ELSE 0 END,
+               sespan.draw_clock(), i.limited_by, transaction_draw.draw_version, transaction_draw.draw_epoch, i.client_nonce, i.draw_number, x.threshold
+        FROM item i
+        CROSS JOIN LATERAL (SELECT * FROM sespan.customer_by_id(i.customer_id) LIMIT 1) AS c
+        LEFT JOIN sespan.transaction_tier t ON t.is_active
+            AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
+            AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
+        CROSS JOIN LATERAL (SELECT v.threshold, COALESCE(i.draw_number < v.threshold AND i.limited_by IS NULL, false) AS won
+                            FROM (SELECT floor(t.probability * 18446744073709551616) AS threshold OFFSET 0) AS v) AS x
+        WHERE (i.earlier).transaction_id IS NULL
+        ORDER BY i.customer_id, i.order_ref COLLATE "C"
+        ON CONFLICT (customer_id, order_ref) DO NOTHING
+        RETURNING *
+    ), spent AS (
+        UPDATE sespan.transaction_tier_usage u SET uses = u.uses + s.uses, amount = u.amount + s.amount
+        FROM (SELECT f.tier_id, count(*) AS uses, sum(f.transaction_amount - f.discounted_amount) AS amount
+              FROM fresh f WHERE f.discounted AND f.tier_id = ANY (locked) GROUP BY f.tier_id) AS s
+        WHERE u.tier_id = s.tier_id
+    )
+    SELECT true, f.transaction_id, f.customer_id, f.order_ref, f.tier_id, f.discounted, f.transaction_amount, f.discounted_amount, f.transaction_time
+    FROM fresh f
+    UNION ALL
+    SELECT false, (i.earlier).transaction_id, i.customer_id, i.order_ref, (i.earlier).tier_id, (i.earlier).discounted,
+           (i.earlier).transaction_amount, (i.earlier).discounted_amount, (i.earlier).transaction_time
+    FROM item i WHERE (i.earlier).transaction_id IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_draw(date, smallint, integer, bigint[], text[], numeric[], text[], numeric[]) IS
+    'Draws the orders and gives a row for each, those drawn before included (not fresh). No row: the customer is unknown, or another call drew the order this very moment. SP002 when the epoch is over, 40001 when the call must be made again';
+
 ---- create above / drop below ----
 
+DROP FUNCTION sespan.transaction_draw(date, smallint, integer, bigint[], text[], numeric[], text[], numeric[]);
+DROP FUNCTION sespan.transaction_try_again(bigint);
+DROP FUNCTION sespan.transaction_limits(bigint[], date, integer, bigint[], text[], numeric[], numeric[]);
+DROP FUNCTION sespan.transaction_lock_tiers(numeric[]);
+DROP VIEW sespan.transaction_drawn;
 DROP TABLE sespan.transaction_log;
 DROP FUNCTION sespan.draw_epoch_check(date);
 DROP FUNCTION sespan.draw_epoch_today();

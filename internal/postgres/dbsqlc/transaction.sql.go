@@ -73,141 +73,23 @@ func (q *Queries) DrawEpochToday(ctx context.Context, db DBTX) (DrawEpochTodayRo
 	return i, err
 }
 
-const transactionByOrder = `-- name: TransactionByOrder :many
-SELECT l.transaction_id, l.customer_id, l.order_ref, l.tier_id, l.discounted, l.transaction_amount, l.discounted_amount, l.transaction_time
-FROM (SELECT unnest($1::bigint[]) AS customer_id, unnest($2::text[]) AS order_ref) AS i
-JOIN sespan.transaction_log l ON l.customer_id = i.customer_id AND l.order_ref = i.order_ref COLLATE "C"
-`
-
-type TransactionByOrderRow struct {
-	TransactionID     int64
-	CustomerID        int64
-	OrderRef          string
-	TierID            *int64
-	Discounted        bool
-	TransactionAmount pgtype.Numeric
-	DiscountedAmount  pgtype.Numeric
-	TransactionTime   time.Time
-}
-
-func (q *Queries) TransactionByOrder(ctx context.Context, db DBTX, customerIds []int64, orderRefs []string) ([]TransactionByOrderRow, error) {
-	rows, err := db.Query(ctx, transactionByOrder, customerIds, orderRefs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []TransactionByOrderRow
-	for rows.Next() {
-		var i TransactionByOrderRow
-		if err := rows.Scan(
-			&i.TransactionID,
-			&i.CustomerID,
-			&i.OrderRef,
-			&i.TierID,
-			&i.Discounted,
-			&i.TransactionAmount,
-			&i.DiscountedAmount,
-			&i.TransactionTime,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const transactionDraw = `-- name: TransactionDraw :many
-WITH item AS MATERIALIZED (
-    SELECT unnest($1::int[]) AS ordinal, unnest($2::bigint[]) AS customer_id,
-           unnest($3::text[]) AS order_ref, unnest($4::numeric[]) AS amount,
-           unnest($5::text[]) AS client_nonce, unnest($6::numeric[]) AS draw_number
-), earlier AS MATERIALIZED (
-    SELECT l.transaction_id, l.customer_id, l.order_ref, l.tier_id, l.username, l.discounted, l.transaction_amount, l.discounted_amount, l.transaction_time, l.capped_by, l.draw_version, l.draw_epoch, l.client_nonce, l.draw_number, l.draw_threshold FROM item i
-    JOIN sespan.transaction_log l ON l.customer_id = i.customer_id AND l.order_ref = i.order_ref COLLATE "C"
-), candidate AS (
-    SELECT i.ordinal, i.customer_id, i.order_ref, i.amount, i.client_nonce, i.draw_number, c.username, t.tier_id, floor(t.probability * 18446744073709551616) AS draw_threshold,
-           LEAST(round(i.amount * t.discount, $7::int), trunc(t.maximum_discount, $7::int)) AS saving,
-           t.budget_uses, t.budget_amount, t.per_customer_uses, t.per_customer_draws,
-           CASE WHEN t.per_customer_draws IS NOT NULL THEN (
-               SELECT count(*) FROM sespan.transaction_log l
-               WHERE l.tier_id = t.tier_id AND l.customer_id = i.customer_id AND l.draw_epoch = $8::date) END AS customer_draws,
-           CASE WHEN t.per_customer_uses IS NOT NULL THEN (
-               SELECT count(*) FROM sespan.transaction_log l
-               WHERE l.tier_id = t.tier_id AND l.customer_id = i.customer_id AND l.discounted) END AS customer_uses
-    FROM item i
-    CROSS JOIN LATERAL sespan.customer_by_id(i.customer_id) AS c
-    LEFT JOIN sespan.transaction_tier t ON t.is_active
-        AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
-        AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
-    WHERE sespan.draw_epoch_check($8::date)
-      AND NOT EXISTS (SELECT FROM earlier e WHERE e.customer_id = i.customer_id AND e.order_ref = i.order_ref COLLATE "C")
-), drawing AS (
-    SELECT c.ordinal, c.customer_id, c.order_ref, c.amount, c.client_nonce, c.draw_number, c.username, c.tier_id, c.draw_threshold, c.saving, c.budget_uses, c.budget_amount, c.per_customer_uses, c.per_customer_draws, c.customer_draws, c.customer_uses, COALESCE(c.draw_number < c.draw_threshold, false) AS below,
-           COALESCE(c.customer_draws + row_number() OVER w <= c.per_customer_draws, true) AS within_draws
-    FROM candidate c
-    WINDOW w AS (PARTITION BY c.tier_id, c.customer_id ORDER BY c.ordinal)
-), customer_limit AS (
-    SELECT d.ordinal, d.customer_id, d.order_ref, d.amount, d.client_nonce, d.draw_number, d.username, d.tier_id, d.draw_threshold, d.saving, d.budget_uses, d.budget_amount, d.per_customer_uses, d.per_customer_draws, d.customer_draws, d.customer_uses, d.below, d.within_draws, d.below AND d.within_draws AS wins_1,
-           COALESCE(d.customer_uses + sum((d.below AND d.within_draws)::int) OVER w <= d.per_customer_uses, true) AS within_customer
-    FROM drawing d
-    WINDOW w AS (PARTITION BY d.tier_id, d.customer_id ORDER BY d.ordinal ROWS UNBOUNDED PRECEDING)
-), use_limit AS (
-    SELECT d.ordinal, d.customer_id, d.order_ref, d.amount, d.client_nonce, d.draw_number, d.username, d.tier_id, d.draw_threshold, d.saving, d.budget_uses, d.budget_amount, d.per_customer_uses, d.per_customer_draws, d.customer_draws, d.customer_uses, d.below, d.within_draws, d.wins_1, d.within_customer, d.wins_1 AND d.within_customer AS wins_2, u.amount AS used_amount,
-           COALESCE(u.uses + sum((d.wins_1 AND d.within_customer)::int) OVER w <= d.budget_uses, true) AS within_uses
-    FROM customer_limit d
-    LEFT JOIN sespan.transaction_tier_usage u ON u.tier_id = d.tier_id
-    WINDOW w AS (PARTITION BY d.tier_id ORDER BY d.ordinal ROWS UNBOUNDED PRECEDING)
-), amount_limit AS (
-    SELECT d.ordinal, d.customer_id, d.order_ref, d.amount, d.client_nonce, d.draw_number, d.username, d.tier_id, d.draw_threshold, d.saving, d.budget_uses, d.budget_amount, d.per_customer_uses, d.per_customer_draws, d.customer_draws, d.customer_uses, d.below, d.within_draws, d.wins_1, d.within_customer, d.wins_2, d.used_amount, d.within_uses, COALESCE(d.used_amount + sum(CASE WHEN d.wins_2 AND d.within_uses THEN d.saving ELSE 0 END) OVER w <= d.budget_amount, true) AS within_amount
-    FROM use_limit d
-    WINDOW w AS (PARTITION BY d.tier_id ORDER BY d.ordinal ROWS UNBOUNDED PRECEDING)
-), fresh AS (
-    INSERT INTO sespan.transaction_log (
-        customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time,
-        capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold)
-    SELECT d.customer_id, d.order_ref, d.tier_id, d.username,
-           d.wins_2 AND d.within_uses AND d.within_amount, d.amount,
-           d.amount - CASE WHEN d.wins_2 AND d.within_uses AND d.within_amount THEN d.saving ELSE 0 END,
-           sespan.draw_clock(),
-           CASE WHEN NOT d.below THEN NULL
-                WHEN NOT d.within_draws THEN 'per_customer_draws'
-                WHEN NOT d.within_customer THEN 'per_customer_uses'
-                WHEN NOT d.within_uses THEN 'budget_uses'
-                WHEN NOT d.within_amount THEN 'budget_amount' END,
-           $9::smallint, $8::date, d.client_nonce, d.draw_number, d.draw_threshold
-    FROM amount_limit d
-    ORDER BY d.customer_id, d.order_ref COLLATE "C"
-    ON CONFLICT (customer_id, order_ref) DO NOTHING
-    RETURNING transaction_id, customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time, capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold
-), spent AS (
-    UPDATE sespan.transaction_tier_usage u
-    SET uses = u.uses + s.uses, amount = u.amount + s.amount
-    FROM (SELECT f.tier_id, count(*) AS uses, sum(f.transaction_amount - f.discounted_amount) AS amount
-          FROM fresh f WHERE f.discounted GROUP BY f.tier_id) AS s
-    WHERE u.tier_id = s.tier_id
-)
-SELECT true AS fresh, f.transaction_id, f.customer_id, f.order_ref, f.tier_id, f.discounted, f.transaction_amount,
-       f.discounted_amount, f.transaction_time, COALESCE(t.is_capped, false)::boolean AS is_capped
-FROM fresh f LEFT JOIN sespan.transaction_tier t ON t.tier_id = f.tier_id
-UNION ALL
-SELECT false, e.transaction_id, e.customer_id, e.order_ref, e.tier_id, e.discounted, e.transaction_amount,
-       e.discounted_amount, e.transaction_time, false
-FROM earlier e
+SELECT fresh::boolean AS fresh, transaction_id::bigint AS transaction_id, customer_id::bigint AS customer_id, order_ref::text AS order_ref,
+       tier_id, discounted::boolean AS discounted, transaction_amount, discounted_amount, transaction_time::timestamptz AS transaction_time
+FROM sespan.transaction_draw(
+    $1::date, $2::smallint, $3::integer, $4::bigint[], $5::text[],
+    $6::numeric[], $7::text[], $8::numeric[])
 `
 
 type TransactionDrawParams struct {
-	Ordinals     []int32
+	DrawEpoch    pgtype.Date
+	DrawVersion  int16
+	MinorDigits  int32
 	CustomerIds  []int64
 	OrderRefs    []string
 	Amounts      []pgtype.Numeric
 	ClientNonces []string
 	DrawNumbers  []pgtype.Numeric
-	MinorDigits  int32
-	DrawEpoch    pgtype.Date
-	DrawVersion  int16
 }
 
 type TransactionDrawRow struct {
@@ -220,27 +102,21 @@ type TransactionDrawRow struct {
 	TransactionAmount pgtype.Numeric
 	DiscountedAmount  pgtype.Numeric
 	TransactionTime   time.Time
-	IsCapped          bool
 }
 
-// Draws many orders. It must follow TransactionLockTiers in the same READ
-// COMMITTED transaction, so that its snapshot holds everything that the limits
-// have counted. Rows are inserted in the order of their key: two of these
-// statements with the same orders wait for each other but cannot deadlock.
-// Gives the orders drawn now (fresh) and those of before; an order without a row
-// has an unknown customer or was drawn by another transaction this very moment.
-// SP002 when the epoch is not today's.
+// Locks the matching tiers with limits in the order of their ids, then inserts
+// the orders in one order of their keys: see the function. Needs a READ COMMITTED
+// transaction of its own, for the log rows that are committed with it.
 func (q *Queries) TransactionDraw(ctx context.Context, db DBTX, arg *TransactionDrawParams) ([]TransactionDrawRow, error) {
 	rows, err := db.Query(ctx, transactionDraw,
-		arg.Ordinals,
+		arg.DrawEpoch,
+		arg.DrawVersion,
+		arg.MinorDigits,
 		arg.CustomerIds,
 		arg.OrderRefs,
 		arg.Amounts,
 		arg.ClientNonces,
 		arg.DrawNumbers,
-		arg.MinorDigits,
-		arg.DrawEpoch,
-		arg.DrawVersion,
 	)
 	if err != nil {
 		return nil, err
@@ -259,44 +135,10 @@ func (q *Queries) TransactionDraw(ctx context.Context, db DBTX, arg *Transaction
 			&i.TransactionAmount,
 			&i.DiscountedAmount,
 			&i.TransactionTime,
-			&i.IsCapped,
 		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const transactionLockTiers = `-- name: TransactionLockTiers :many
-SELECT t.tier_id FROM sespan.transaction_tier t
-WHERE t.is_active AND t.is_capped
-  AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
-  AND EXISTS (SELECT FROM unnest($1::numeric[]) AS a (amount)
-              WHERE numrange(t.minimum_transaction, t.maximum_transaction) @> a.amount)
-ORDER BY t.tier_id
-FOR NO KEY UPDATE
-`
-
-// Locks, in the order of their ids, the tiers with limits that these amounts
-// belong to, until the end of the transaction: whoever draws them next sees what
-// these draws used. Tiers without limits are not locked.
-func (q *Queries) TransactionLockTiers(ctx context.Context, db DBTX, amounts []pgtype.Numeric) ([]int64, error) {
-	rows, err := db.Query(ctx, transactionLockTiers, amounts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var tier_id int64
-		if err := rows.Scan(&tier_id); err != nil {
-			return nil, err
-		}
-		items = append(items, tier_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// usage is processor time: of this process (server and load together) and of
+// PostgreSQL.
+type usage struct{ self, database time.Duration }
+
+// ticks is how /proc counts: USER_HZ is 100 on Linux, whatever the kernel's own.
+const ticks = time.Second / 100
+
+// cpu gives what has been used so far; the database's share is 0 where there is
+// no /proc.
+func (e *env) cpu() usage {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return usage{}
+	}
+	u := usage{self: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
+	raw, err := os.ReadFile(filepath.Join(e.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return u
+	}
+	master, _, _ := strings.Cut(string(raw), "\n")
+	u.database = processTime(master)
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		if pid := filepath.Base(filepath.Dir(path)); parent(pid) == master {
+			u.database += processTime(pid)
+		}
+	}
+	return u
+}
+
+// stat gives the fields of /proc/PID/stat after the name (proc(5)): [0] is the
+// state, [1] the parent, [11] to [14] user, system and the ended children's time.
+func stat(pid string) []string {
+	raw, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return nil
+	}
+	i := strings.LastIndexByte(string(raw), ')')
+	return strings.Fields(string(raw[i+1:]))
+}
+
+func parent(pid string) string {
+	if f := stat(pid); len(f) > 1 {
+		return f[1]
+	}
+	return ""
+}
+
+func processTime(pid string) time.Duration {
+	f := stat(pid)
+	if len(f) < 15 {
+		return 0
+	}
+	var sum int64
+	for _, s := range f[11:15] {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return 0
+		}
+		sum += n
+	}
+	return time.Duration(sum) * ticks
+}
+
+// per gives the time since the earlier usage for one of n operations.
+func (u usage) per(before usage, n float64) string {
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
+	return fmt.Sprintf("%.0f µs CPU here, %.0f in the database", each(u.self-before.self), each(u.database-before.database))
+}
