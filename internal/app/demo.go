@@ -2,7 +2,18 @@ package app
 
 import (
 	"context"
-	"errors"
+	"os"
+
+	"sespan/internal/demo"
 )
 
-func (e *env) demo(context.Context) error { return errors.New("being built") }
+func (e *env) demo(ctx context.Context) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c := e.cli.Demo
+	return demo.Run(ctx, demo.Options{
+		Dir: c.Dir, Source: c.Source, Postgres: c.Postgres, Reset: c.Reset, Port: c.Port, Binary: binary, Out: e.Out,
+	})
+}

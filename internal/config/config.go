@@ -112,9 +112,10 @@ type OpenAPI struct{}
 
 // Inbox is the command inbox.
 type Inbox struct {
-	SMTPAddr string `default:"127.0.0.1:1025" env:"SESPAN_INBOX_SMTP_ADDR" help:"Where mail is taken."`
-	HTTPAddr string `default:"127.0.0.1:8025" env:"SESPAN_INBOX_HTTP_ADDR" help:"Where the page is served."`
-	Keep     int    `default:"500" env:"SESPAN_INBOX_KEEP" help:"How many mails are kept, in memory only."`
+	SMTPAddr string   `default:"127.0.0.1:1025" env:"SESPAN_INBOX_SMTP_ADDR" help:"Where mail is taken."`
+	HTTPAddr string   `default:"127.0.0.1:8025" env:"SESPAN_INBOX_HTTP_ADDR" help:"Where the page is served."`
+	Hosts    []string `env:"SESPAN_INBOX_HOSTS" placeholder:"NAME,…" help:"Further host names under which the page may be opened; addresses and localhost always work."`
+	Keep     int      `default:"500" env:"SESPAN_INBOX_KEEP" help:"How many mails are kept, in memory only."`
 }
 
 // Demo is the command demo.
