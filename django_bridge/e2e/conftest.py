@@ -38,6 +38,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         url = os.environ.get("SESPAN_TEST_DATABASE_URL") or exits.enter_context(_private_server())
         logs = ROOT / "test-results" / "logs"
         logs.mkdir(parents=True, exist_ok=True)
+        for old in logs.glob("*.log"):
+            old.unlink()
         stack = Stack(url, _binary(), tmp_path_factory.mktemp("stack"), logs)
         stack.start()
         exits.callback(stack.stop)

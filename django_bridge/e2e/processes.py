@@ -64,7 +64,7 @@ class Process:
         cwd: Path | None = None,
     ) -> Process:
         """Start a program in a process group of its own."""
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             popen = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=cwd,

@@ -12,8 +12,8 @@ from __future__ import annotations
 import base64
 import secrets
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
@@ -188,30 +188,42 @@ class Stack:
         }
 
     def _start_all(self) -> None:
-        inbox = {
-            "SESPAN_INBOX_SMTP_ADDR": f"127.0.0.1:{self.smtp_port}",
-            "SESPAN_INBOX_HTTP_ADDR": f"127.0.0.1:{self.inbox_port}",
-        }
-        self._start("inbox", [self.binary, "inbox"], inbox, self.inbox.url)
-        ready = f"http://127.0.0.1:{self.admin_port}/readyz"
-        self._start("serve", [self.binary, "serve"], self._sespan_environment(), ready)
-        gunicorn = [sys.executable, "-m", "gunicorn", "shop.wsgi", "--threads", "4"]
-        gunicorn += ["--bind", f"127.0.0.1:{self.shop_port}", "--graceful-timeout", "5"]
-        self._start("shop", gunicorn, self._shop_environment(), self.shop_url, cwd=SHOP)
+        self.sespan_environment = self._sespan_environment()
+        self.shop_environment = self._shop_environment()
+        for name in ("inbox", "serve", "shop"):
+            self.start_program(name)
 
-    def _start(
-        self,
-        name: str,
-        command: Sequence[str | Path],
-        env: dict[str, str],
-        ready: str,
-        cwd: Path | None = None,
-    ) -> None:
-        log = self.logs / f"{name}.log"
-        process = Process.start(name, command, log=log, env=env, cwd=cwd)
+    def start_program(self, name: str) -> None:
+        """Start `inbox`, `serve` or `shop`, again after a test has stopped it."""
+        cwd = None
+        match name:
+            case "inbox":
+                command: list[str | Path] = [self.binary, "inbox"]
+                ready = self.inbox.url
+                env = {
+                    "SESPAN_INBOX_SMTP_ADDR": f"127.0.0.1:{self.smtp_port}",
+                    "SESPAN_INBOX_HTTP_ADDR": f"127.0.0.1:{self.inbox_port}",
+                }
+            case "serve":
+                command, env = [self.binary, "serve"], self.sespan_environment
+                ready = f"http://127.0.0.1:{self.admin_port}/readyz"
+            case _:
+                command = [sys.executable, "-m", "gunicorn", "shop.wsgi", "--threads", "4"]
+                command += ["--bind", f"127.0.0.1:{self.shop_port}", "--graceful-timeout", "5"]
+                env, ready, cwd = self.shop_environment, self.shop_url, SHOP
+        process = Process.start(name, command, log=self.logs / f"{name}.log", env=env, cwd=cwd)
         self._exits.callback(process.stop)
         self.processes[name] = process
         process.wait_until_ready(ready)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Stop a program for a while."""
+        self.processes[name].stop()
+        try:
+            yield
+        finally:
+            self.start_program(name)
 
     def _make_tiers(self) -> None:
         for tier in TIERS:

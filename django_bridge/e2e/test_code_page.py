@@ -125,3 +125,38 @@ def test_log_in_again_with_the_password(visitor: Visitor) -> None:
     page.get_by_label("Password").fill("kopi-tubruk-88")
     page.get_by_role("main").get_by_role("button", name="Log in").click()
     visitor.expect_logged_in()
+
+
+def test_forgotten_password(visitor: Visitor, stack: Stack) -> None:
+    visitor.join()
+    page = visitor.page
+    page.context.clear_cookies()
+    page.goto("/account/login/")
+    page.get_by_role("link", name="Password forgotten?").click()
+    page.get_by_label("Email").fill(visitor.email)
+    visitor.look("password-forgotten")
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+    page.goto(stack.inbox.wait_for(visitor.email, 2)[1].link)
+    visitor.look("password-new")
+    page.get_by_label("New password", exact=True).fill("kopi-baru-99")
+    page.get_by_label("New password confirmation").fill("kopi-baru-99")
+    page.get_by_role("button", name="Save the new password").click()
+    page.get_by_label("E-mail address").fill(visitor.email)
+    page.get_by_label("Password").fill("kopi-baru-99")
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    visitor.expect_logged_in()
+
+
+def test_indonesian_mail(visitor: Visitor, stack: Stack) -> None:
+    page = visitor.page
+    page.goto("/account/register/")
+    page.get_by_role("button", name="Bahasa Indonesia").click()
+    page.locator("#id_username").fill(visitor.username)
+    page.locator("#id_email").fill(visitor.email)
+    page.locator("#id_password1").fill("kopi-tubruk-88")
+    page.locator("#id_password2").fill("kopi-tubruk-88")
+    page.get_by_role("main").get_by_role("button", name="Daftar").click()
+    (mail,) = stack.inbox.wait_for(visitor.email)
+    assert "Kode" in mail.text
+    visitor.look("code-indonesian")

@@ -65,7 +65,12 @@ class Visitor:
         self.page.screenshot(path=file, full_page=True, animations="disabled")
 
     def register(self) -> Mail:
-        """Fill in the registration; return the mail with the code."""
+        """Register; return the mail with the code."""
+        self.send_registration()
+        return self.inbox.wait_for(self.email)[0]
+
+    def send_registration(self) -> None:
+        """Fill in the registration and send it."""
         self.page.goto("/account/register/")
         self.page.get_by_label("Username").fill(self.username)
         self.page.get_by_label("E-mail address").fill(self.email)
@@ -74,7 +79,6 @@ class Visitor:
         self.page.get_by_label("Password confirmation").fill(PASSWORD)
         self.page.get_by_role("button", name="Register").click()
         expect(self.page).to_have_url("/account/code/")
-        return self.inbox.wait_for(self.email)[0]
 
     def enter_code(self, code: str) -> None:
         """Type a code and send it."""
