@@ -140,7 +140,14 @@ func TestAuth(t *testing.T) {
 		serve func(*session)
 		code  int
 	}{
-		"refused":    {func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("535 5.7.8 no"); s.hang() }, 535},
+		"refused": {func(s *session) {
+			s.greet("AUTH PLAIN")
+			s.hear()
+			s.say("535 5.7.8 no")
+			s.hear()
+			s.say("502 what")
+			s.hang()
+		}, 535},
 		"later":      {func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("454 4.7.0 later"); s.hang() }, 454},
 		"no offer":   {func(s *session) { s.greet("SIZE"); s.hang() }, 0},
 		"unknown":    {func(s *session) { s.greet("AUTH XOAUTH2"); s.hang() }, 0},
