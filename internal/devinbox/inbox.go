@@ -132,7 +132,7 @@ func (i *Inbox) Run(ctx context.Context) error {
 	}
 	_ = i.Close() // mails.Close knows nothing of a listener that it has not begun to serve
 	for ; left > 0; left-- {
-		_ = <-ended // they were told to
+		i.opts.Logger.DebugContext(ctx, "inbox: a server ended", "err", <-ended)
 	}
 	if err != nil {
 		return fmt.Errorf("inbox: %w", err)

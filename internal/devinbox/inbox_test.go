@@ -116,7 +116,8 @@ func TestWait(t *testing.T) {
 	if l := <-got; len(l.Messages) != 1 || l.Messages[0].Recipients[0] != "wanted@b.co" {
 		t.Fatalf("got %+v", l.Messages)
 	}
-	go func() { got <- list(t, i, fmt.Sprintf("?wait=9&since=%d", list(t, i, "").Version)) }()
+	since := fmt.Sprintf("?wait=9&since=%d", list(t, i, "").Version)
+	go func() { got <- list(t, i, since) }()
 	if a := call(t, i, http.MethodDelete, "/api/messages"); a.status != http.StatusNoContent {
 		t.Fatalf("delete: %d", a.status)
 	}
