@@ -193,6 +193,7 @@ AS $$
 DECLARE
     locked CONSTANT bigint[] := sespan.transaction_lock_tiers(amounts);
     limits text[];
+    answered bigint;
 BEGIN
     PERFORM sespan.draw_epoch_check(transaction_draw.draw_epoch);
     IF locked <> '{}' THEN
@@ -237,10 +238,21 @@ BEGIN
     SELECT false, (i.earlier).transaction_id, i.customer_id, i.order_ref, (i.earlier).tier_id, (i.earlier).discounted,
            (i.earlier).transaction_amount, (i.earlier).discounted_amount, (i.earlier).transaction_time
     FROM item i WHERE (i.earlier).transaction_id IS NOT NULL;
+    GET DIAGNOSTICS answered = ROW_COUNT;
+    IF answered < cardinality(customer_ids) THEN
+        -- An unknown customer, or another call drew the order while this one waited
+        -- for its row: look again, past what this transaction inserted itself.
+        RETURN QUERY
+        SELECT false, l.transaction_id, l.customer_id, l.order_ref, l.tier_id, l.discounted, l.transaction_amount, l.discounted_amount, l.transaction_time
+        FROM unnest(customer_ids, order_refs) AS i (customer_id, order_ref)
+        CROSS JOIN LATERAL (SELECT * FROM sespan.transaction_log e
+                            WHERE e.customer_id = i.customer_id AND e.order_ref = i.order_ref COLLATE "C"
+                              AND e.xmin <> pg_current_xact_id()::xid LIMIT 1) AS l;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION sespan.transaction_draw(date, smallint, integer, bigint[], text[], numeric[], text[], numeric[]) IS
-    'Draws the orders and gives a row for each, those drawn before included (not fresh). No row: the customer is unknown, or another call drew the order this very moment. SP002 when the epoch is over, 40001 when the call must be made again';
+    'Draws the orders and gives a row for each, those drawn before included (not fresh). An unknown customer''s order has none. SP002 when the epoch is over, 40001 when the call must be made again';
 
 ---- create above / drop below ----
 
