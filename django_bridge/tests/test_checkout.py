@@ -262,6 +262,8 @@ def test_connect_src(settings):
     assert checkout.connect_src() == "https://api.shop.test"
     settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": "https://shop.test/api/sespan"}
     assert checkout.connect_src() == "https://shop.test"
+    settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": "/sespan"}
+    assert checkout.connect_src() == "'self'"
 
 
 def test_the_thumbprint_of_rfc_8037():

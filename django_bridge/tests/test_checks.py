@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.core.checks import run_checks
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import BigAutoField, CharField
 
 from django_sespan import checks
 
@@ -90,6 +92,38 @@ def test_the_key_file(settings, signing_key, tmp_path):
 def test_middleware(settings):
     settings.MIDDLEWARE = [m for m in settings.MIDDLEWARE if "Session" not in m]
     assert ids() == ["sespan.E008"]
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({"pk": CharField()}, 1),
+        ({"fields": {"id"}}, 2),
+        ({"pk": CharField(), "fields": set()}, 3),
+    ],
+)
+def test_a_user_model_that_cannot_serve(monkeypatch, change, faults):
+    class Meta:
+        label = "people.Person"
+        pk = change.get("pk", BigAutoField())
+
+        @staticmethod
+        def get_field(name):
+            if name not in change.get("fields", {"is_active", "email"}):
+                raise FieldDoesNotExist
+
+    class Person:
+        _meta = Meta
+        get_email_field_name = staticmethod(lambda: "email")
+
+    monkeypatch.setattr(checks, "get_user_model", lambda: Person)
+    assert ids() == ["sespan.E009"] * faults
+
+
+def test_a_path_of_the_site_as_public_url(settings):
+    settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": "/sespan"}
+    assert ids() == []
+    assert checks.check_deployment() == []
 
 
 def test_a_proxy_without_client_ip(settings):

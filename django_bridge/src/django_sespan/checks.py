@@ -3,7 +3,7 @@
 E001 SESPAN missing or no dict     E006 a dotted path does not import
 E002 unknown key                   E007 SIGNING_KEY_FILE unusable
 E003 URL or PUBLIC_URL             E008 sessions or authentication missing
-E004 KEY                           E009 user model without is_active or e-mail
+E004 KEY                           E009 user model: key, is_active or e-mail
 E005 DATABASE                      E010 TIMEOUT or ENABLED
 W001 key file readable by others   W003 behind a proxy without CLIENT_IP
 W002 PUBLIC_URL without TLS        W004 several login backends, none chosen
@@ -23,6 +23,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db.models import IntegerField
 from django.utils.module_loading import import_string
 
 from django_sespan.conf import KEYS, SespanSettings
@@ -64,8 +65,8 @@ def check_site(**_: Any) -> list[CheckMessage]:
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """Check with `manage.py check --deploy` only."""
     raw = getattr(django_settings, "SESPAN", None)
-    url = SespanSettings.from_dict(raw).public_url if isinstance(raw, dict) else ""
-    if not url or urlsplit(url).scheme == "https":
+    found = SespanSettings.from_dict(raw if isinstance(raw, dict) else {})
+    if not found.public_url or found.public_is_path or found.public_url.startswith("https:"):
         return []
     return [
         CheckWarning(
@@ -92,9 +93,10 @@ def _types(raw: dict[str, Any]) -> Iterator[CheckMessage]:
 
 
 def _urls(found: SespanSettings) -> Iterator[CheckMessage]:
-    for name, value in (("URL", found.url), ("PUBLIC_URL", found.public_url)):
-        if name == "PUBLIC_URL" and value == found.url:
-            continue
+    addresses = [("URL", found.url)]
+    if found.public_url != found.url and not found.public_is_path:
+        addresses.append(("PUBLIC_URL", found.public_url))
+    for name, value in addresses:
         try:
             parts = urlsplit(value)
             good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -204,6 +206,12 @@ def _is(path: str, wanted: str) -> bool:
 
 def _user_model() -> Iterator[CheckMessage]:
     model = get_user_model()
+    if not isinstance(getattr(model._meta.pk, "target_field", model._meta.pk), IntegerField):
+        yield _error(
+            "E009",
+            f"The key of {model._meta.label} is not an integer.",
+            "Sespan binds customers by integer keys.",
+        )
     for name in ("is_active", model.get_email_field_name()):
         try:
             model._meta.get_field(name)

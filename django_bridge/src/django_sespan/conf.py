@@ -100,10 +100,15 @@ class SespanSettings:
         return self.login_backend_path or django_settings.AUTHENTICATION_BACKENDS[0]
 
     @property
+    def public_is_path(self) -> bool:
+        """Whether PUBLIC_URL is a path of this site, which its proxy hands to Sespan."""
+        return self.public_url.startswith("/") and not self.public_url.startswith("//")
+
+    @property
     def public_origin(self) -> str:
-        """`https://host:port` of PUBLIC_URL, as a CSP source."""
+        """PUBLIC_URL as a CSP source: `https://host:port`, or `'self'` for a path."""
         parts = urlsplit(self.public_url)
-        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
 
 
 def _seconds(value: object) -> float:

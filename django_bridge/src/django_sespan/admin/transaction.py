@@ -34,6 +34,8 @@ class TransactionLogAdmin(ReadOnlyAdmin):
         "discounted",
         "discounted_amount",
         "transaction_time",
+        "capped_by",
+        "draw_epoch",
     ]
 
     @admin.display(description=_("tier"), ordering="tier_id")

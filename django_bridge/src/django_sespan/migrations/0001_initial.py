@@ -220,6 +220,8 @@ class Migration(migrations.Migration):
                     models.DecimalField(decimal_places=4, max_digits=19, verbose_name="to pay"),
                 ),
                 ("transaction_time", models.DateTimeField(verbose_name="time")),
+                ("capped_by", models.TextField(null=True, verbose_name="lost to the limit")),
+                ("draw_epoch", models.DateField(verbose_name="day of the draw (UTC)")),
             ],
             options={
                 "verbose_name": "transaction",

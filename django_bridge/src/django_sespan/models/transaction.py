@@ -28,6 +28,8 @@ class TransactionLog(models.Model):
     transaction_amount = models.DecimalField(_("amount"), max_digits=19, decimal_places=4)
     discounted_amount = models.DecimalField(_("to pay"), max_digits=19, decimal_places=4)
     transaction_time = models.DateTimeField(_("time"))
+    capped_by = models.TextField(_("lost to the limit"), null=True)
+    draw_epoch = models.DateField(_("day of the draw (UTC)"))
 
     class Meta:
         managed = False
