@@ -86,7 +86,7 @@ WITH target AS (
     UPDATE sespan.otp_challenge AS c SET wrong_guesses = c.wrong_guesses + 1
     FROM target AS t
     WHERE c.challenge_id = t.challenge_id AND c.status = 'pending' AND c.valid_until > now()
-      AND c.wrong_guesses < @guesses::int AND cardinality(t.wrong_at) < @guesses_per_hour::int
+      AND c.wrong_guesses < @guesses::bigint AND cardinality(t.wrong_at) < @guesses_per_hour::bigint
     RETURNING c.challenge_id
 ), spent AS (
     UPDATE sespan.otp_budget AS b SET wrong_at = t.wrong_at || now(), touched_at = now()
@@ -149,7 +149,7 @@ WITH budget AS (
 )
 UPDATE sespan.otp AS o SET status = CASE WHEN o.valid_until <= now() THEN 'expired' ELSE 'superseded' END
 FROM pending AS p
-WHERE o.otp_id = p.otp_id AND (p.age >= @live_codes::int OR o.valid_until <= now());
+WHERE o.otp_id = p.otp_id AND (p.age >= @live_codes::bigint OR o.valid_until <= now());
 
 -- name: OTPInsert :exec
 -- Takes a KEY SHARE lock on the customer (foreign key).

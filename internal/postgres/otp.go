@@ -84,7 +84,7 @@ func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits
 		if err := s.q.OTPBudgetLockOf(ctx, tx, challenge); err != nil {
 			return err
 		}
-		row, err := s.q.OTPGuess(ctx, tx, challenge, int32(l.Guesses), int32(l.GuessesPerHour))
+		row, err := s.q.OTPGuess(ctx, tx, challenge, int64(l.Guesses), int64(l.GuessesPerHour))
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
@@ -153,7 +153,7 @@ func (s *OTPStore) carryOut(ctx context.Context, tx *lazyTx, p otp.Plan, budget 
 func (s *OTPStore) keep(ctx context.Context, tx *lazyTx, send *otp.Sending, budget []byte) error {
 	c := send.Challenge
 	if !send.Fresh {
-		return s.q.OTPChallengeExtend(ctx, tx, int32(send.LiveCodes), c.ID, c.ValidUntil)
+		return s.q.OTPChallengeExtend(ctx, tx, int64(send.LiveCodes), c.ID, c.ValidUntil)
 	}
 	return s.q.OTPChallengeInsert(ctx, tx, &dbsqlc.OTPChallengeInsertParams{
 		ChallengeID: c.ID, CustomerID: c.CustomerID, BudgetKey: budget, ValidUntil: c.ValidUntil, Decoy: c.Decoy,

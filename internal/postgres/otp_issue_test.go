@@ -147,24 +147,23 @@ func TestWhenAChallengeIsNew(t *testing.T) {
 func TestDecoys(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		prepare func(*testing.T, *codeDesk)
-		event   string
+		active []bool // of the customers with the address
+		event  string
 	}{
-		"unknown":  {func(*testing.T, *codeDesk) {}, "decoy"},
-		"inactive": {func(t *testing.T, d *codeDesk) { pgtest.AddCustomer(t, d.db, "x@example.com", false) }, "decoy"},
-		"twice": {func(t *testing.T, d *codeDesk) {
-			pgtest.AddCustomer(t, d.db, "x@example.com", true)
-			pgtest.AddCustomer(t, d.db, "X@example.com", true)
-		}, "ambiguous"},
+		"unknown":  {nil, "decoy"},
+		"inactive": {[]bool{false}, "decoy"},
+		"twice":    {[]bool{true, true}, "ambiguous"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newCodeDesk(t, codeOptions{})
-			c.prepare(t, d)
-			real := pgtest.AddCustomer(t, d.db, "y@example.com", true)
+			for i, active := range c.active {
+				pgtest.AddCustomer(t, d.db, []string{"x@example.com", "X@example.com"}[i], active)
+			}
+			someone := pgtest.AddCustomer(t, d.db, "y@example.com", true)
 			decoy := d.issue(t, otp.Request{Email: "X@Example.com", Purpose: otp.Login})
 			known := d.issue(t, otp.Request{Email: "Y@Example.com", Purpose: otp.Login})
-			if len(d.mails(t)) != 1 || *known.CustomerID != real {
+			if len(d.mails(t)) != 1 || *known.CustomerID != someone {
 				t.Fatalf("%d mails, want that of the known customer", len(d.mails(t)))
 			}
 			if decoy.Email != "x***@example.com" || known.Email != "y***@example.com" {

@@ -75,13 +75,13 @@ WITH budget AS (
 )
 UPDATE sespan.otp AS o SET status = CASE WHEN o.valid_until <= now() THEN 'expired' ELSE 'superseded' END
 FROM pending AS p
-WHERE o.otp_id = p.otp_id AND (p.age >= $1::int OR o.valid_until <= now())
+WHERE o.otp_id = p.otp_id AND (p.age >= $1::bigint OR o.valid_until <= now())
 `
 
 // Follows OTPBudgetOpenOf or OTPBudgetOpen. Locks the challenge and, by id, those
 // of its codes that give way to a further one: the oldest beyond live_codes, and
 // what has expired.
-func (q *Queries) OTPChallengeExtend(ctx context.Context, db DBTX, liveCodes int32, challengeID uuid.UUID, validUntil time.Time) error {
+func (q *Queries) OTPChallengeExtend(ctx context.Context, db DBTX, liveCodes int64, challengeID uuid.UUID, validUntil time.Time) error {
 	_, err := db.Exec(ctx, oTPChallengeExtend, liveCodes, challengeID, validUntil)
 	return err
 }
@@ -241,7 +241,7 @@ WITH target AS (
     UPDATE sespan.otp_challenge AS c SET wrong_guesses = c.wrong_guesses + 1
     FROM target AS t
     WHERE c.challenge_id = t.challenge_id AND c.status = 'pending' AND c.valid_until > now()
-      AND c.wrong_guesses < $2::int AND cardinality(t.wrong_at) < $3::int
+      AND c.wrong_guesses < $2::bigint AND cardinality(t.wrong_at) < $3::bigint
     RETURNING c.challenge_id
 ), spent AS (
     UPDATE sespan.otp_budget AS b SET wrong_at = t.wrong_at || now(), touched_at = now()
@@ -282,7 +282,7 @@ type OTPGuessRow struct {
 // Follows OTPBudgetLockOf. Locks the challenge by counting the guess on it and on
 // the budget, where both have one left and the newest code is alive; the columns
 // show both as they were before. Nothing has been compared yet.
-func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, guesses int32, guessesPerHour int32) (OTPGuessRow, error) {
+func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, guesses int64, guessesPerHour int64) (OTPGuessRow, error) {
 	row := db.QueryRow(ctx, oTPGuess, challengeID, guesses, guessesPerHour)
 	var i OTPGuessRow
 	err := row.Scan(
