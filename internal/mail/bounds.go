@@ -8,7 +8,6 @@ const (
 	slack = time.Second
 	// everything looks at all rows that are due.
 	everything = 20 * 365 * 24 * time.Hour
-	sweepPause = 100 * time.Millisecond
 	sweepShare = 20 // a sweep may take one twentieth of the time
 )
 
@@ -19,7 +18,8 @@ const (
 // the bound is found by the sweep, a claim without bounds, which runs as often
 // as its cost allows.
 type bounds struct {
-	marks     []mark // oldest first; the first is in force
+	pause     time.Duration // least time between two sweeps
+	marks     []mark        // oldest first; the first is in force
 	reached   [Lanes]int64
 	dueSince  time.Time // begin of the last scan that left nothing due behind
 	sweepNext time.Time
@@ -69,7 +69,7 @@ func (b *bounds) note(c Claim, rows []Claimed, begin, end time.Time, sweep bool)
 		b.dueSince = begin
 	}
 	if sweep {
-		b.sweepNext = end.Add(max(sweepPause, sweepShare*end.Sub(begin)))
+		b.sweepNext = end.Add(max(b.pause, sweepShare*end.Sub(begin)))
 	}
 }
 

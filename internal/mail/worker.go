@@ -33,6 +33,7 @@ type WorkerConfig struct {
 	PollDeaf    time.Duration // and while it is not [500 ms]
 	Drain       time.Duration // for mails on their way when Run ends [20 s]
 	Gauge       time.Duration // between two looks at the queue's depth [15 s]
+	Sweep       time.Duration // least pause between two claims without lower bound [100 ms]
 	Linger      time.Duration // a result waits this long for company while others are under way [50 ms]
 
 	Now    func() time.Time // [time.Now]
@@ -80,6 +81,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	c.PollDeaf = orDefault(c.PollDeaf, 500*time.Millisecond)
 	c.Drain = orDefault(c.Drain, 20*time.Second)
 	c.Gauge = orDefault(c.Gauge, 15*time.Second)
+	c.Sweep = orDefault(c.Sweep, 100*time.Millisecond)
 	c.Linger = orDefault(c.Linger, 50*time.Millisecond)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -101,6 +103,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		held:         newHoldings(c.Now),
 		jobs:         make(chan *Claimed, 3*c.Batch),
 		results:      make(chan Result, 3*c.Batch),
+		bounds:       bounds{pause: c.Sweep},
 		tempo:        tempo{now: c.Now},
 		due:          due{sooner: make(chan struct{}, 1)},
 	}, nil

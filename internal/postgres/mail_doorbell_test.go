@@ -16,7 +16,7 @@ import (
 )
 
 // onlyTheBell makes a worker that polls once an hour: what it sends it was rung for.
-func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollDeaf, c.Gauge = time.Hour, time.Hour, time.Hour }
+func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollDeaf, c.Sweep = time.Hour, time.Hour, time.Hour }
 
 func listen(t testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
 	t.Helper()
@@ -153,7 +153,7 @@ func TestMailDoorbellNeedsTheLocks(t *testing.T) {
 	box := newMailbox(nil)
 	startWorker(t, db, box, onlyTheBell)
 	eventually(t, db, "the worker sleeps", "SELECT last_value = 0 FROM sespan.mail_doorbell")
-	quietFor(t, db)
+	quietFor(t, db) // asleep, that is
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestMailDoorbellRace(t *testing.T) {
 					lost++
 				}
 				pause(t, random.IntN(15_000))
-				enqueueSlowly(t, db, level, fmt.Sprintf("race%d@b.co", round), random.IntN(4_000))
+				enqueueSlowly(t, db, level, fmt.Sprintf("race%d@b.co", round), random.IntN(20_000))
 				if !arrive(box, 1) {
 					lost++
 					arriveAll(t, db, box)
