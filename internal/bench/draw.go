@@ -55,7 +55,7 @@ func benchDraw(ctx context.Context, e *env) error {
 	if err := b.serve(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "Draws on an uncapped tier, %d connections, %d rounds of %s a side, in turns\n", drawConnections, e.rounds, e.length)
+	e.printf("Draws on an uncapped tier, %d connections, %d rounds of %s a side, in turns\n", drawConnections, e.rounds, e.length)
 	medians, err := e.alternate(ctx,
 		side{"direct SQL, one draw per call", b.direct},
 		side{"HTTP with the API log", b.http},
@@ -64,7 +64,7 @@ func benchDraw(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "HTTP / direct SQL = %.2f (aim %.2f); batched / direct SQL = %.2f\n",
+	e.printf("HTTP / direct SQL = %.2f (aim %.2f); batched / direct SQL = %.2f\n",
 		medians[1]/medians[0], drawAim, medians[2]/medians[0])
 	return nil
 }
@@ -115,7 +115,7 @@ func (b *drawBench) serve(ctx context.Context) error {
 		return err
 	}
 	b.bearer = "Bearer " + key
-	handler := httpapi.New(httpapi.Deps{
+	handler := httpapi.New(httpapi.Deps{ //nolint:contextcheck // a request brings its own context
 		Logger: logger, Registerer: reg, Clock: time.Now, Version: "bench", Timeout: 10 * time.Second,
 		Keys: access.NewAuthenticator(keys, time.Now, logger), Log: log, Draws: b.draws, Minor: 2,
 	})
@@ -130,7 +130,7 @@ func (b *drawBench) listen(ctx context.Context, handler http.Handler) error {
 	b.addr = l.Addr().String()
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go server.Serve(l)                  //nolint:errcheck // ends with Close
-	b.onStop(func() { server.Close() }) //nolint:errcheck // the run is over
+	b.onStop(func() { _ = server.Close() })
 	return nil
 }
 

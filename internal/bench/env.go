@@ -72,7 +72,7 @@ func (e *env) start(ctx context.Context) error {
 	}
 	var version, commit string
 	err = e.admin.QueryRow(ctx, "SELECT current_setting('server_version'), current_setting('synchronous_commit')||', fsync '||current_setting('fsync')").Scan(&version, &commit)
-	fmt.Fprintf(e.out, "PostgreSQL %s in %s, synchronous_commit %s\n", version, filepath.Dir(e.dir), commit)
+	e.printf("PostgreSQL %s in %s, synchronous_commit %s\n", version, filepath.Dir(e.dir), commit)
 	return err
 }
 
@@ -111,10 +111,12 @@ func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
 	medians := make([]float64, len(sides))
 	for i, s := range sides {
 		medians[i] = median(samples[i])
-		fmt.Fprintf(e.out, "%-44s %8.0f/s  %s per operation  (%s)\n", s.name, medians[i], spent[i], rates(samples[i]))
+		e.printf("%-44s %8.0f/s  %s per operation  (%s)\n", s.name, medians[i], spent[i], rates(samples[i]))
 	}
 	return medians, nil
 }
+
+func (e *env) printf(format string, args ...any) { _, _ = fmt.Fprintf(e.out, format, args...) }
 
 // side is one thing that is measured: run gives operations per second.
 type side struct {

@@ -225,7 +225,7 @@ func TestDrawThatMustWaitTooLong(t *testing.T) {
 	d := newDrawSite(t)
 	tx, err := d.db.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	defer tx.Rollback(context.Background()) //nolint:errcheck // nothing to keep
+	defer tx.Rollback(context.Background())
 	_, err = tx.Exec(t.Context(), `LOCK TABLE sespan.transaction_log IN ACCESS EXCLUSIVE MODE`)
 	require.NoError(t, err)
 	a := d.draw(`{"order_ref":"A","transaction_amount":"1","customer_id":1}`, d.service)

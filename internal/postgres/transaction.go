@@ -41,7 +41,7 @@ func (s *Transactions) Draw(ctx context.Context, b transaction.Batch, answer fun
 	f := &flight{queries: s.pool.queries, conn: conn.Conn(), batch: b}
 	err = f.fly(ctx, answer)
 	if err != nil && f.conn.PgConn().TxStatus() != 'I' {
-		f.rollback()
+		f.rollback(ctx)
 	}
 	return drawError(err)
 }
@@ -66,7 +66,7 @@ func (f *flight) draw(ctx context.Context) ([]transaction.Result, error) {
 	params := drawParams(f.batch)
 	var p roundTrip
 	p.batch.Queue(beginDraw)
-	f.queries.TransactionDraw(ctx, queue{&p}, params) //nolint:errcheck // queued, read below
+	_, _ = f.queries.TransactionDraw(ctx, queue{&p}, params) // its answer is read below
 	p.send(ctx, f.conn)
 	results, err := f.read(ctx, &p)
 	if closeErr := p.close(); err == nil {
@@ -98,7 +98,7 @@ func (f *flight) read(ctx context.Context, p *roundTrip) ([]transaction.Result, 
 func (f *flight) commit(ctx context.Context, entries []apilog.Entry) error {
 	var p roundTrip
 	if len(entries) > 0 {
-		f.queries.APILogInsert(ctx, queue{&p}, apiLogParams(entries)) //nolint:errcheck // queued; close gives its error
+		_, _ = f.queries.APILogInsert(ctx, queue{&p}, apiLogParams(entries)) // close gives its error
 	}
 	p.batch.Queue(commitDraw)
 	p.send(ctx, f.conn)
@@ -107,10 +107,10 @@ func (f *flight) commit(ctx context.Context, entries []apilog.Entry) error {
 
 // rollback keeps the connection for the next flush; when it fails the pool drops
 // the connection, which ends the transaction as well.
-func (f *flight) rollback() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func (f *flight) rollback(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	f.conn.Exec(ctx, "rollback") //nolint:errcheck // see above
+	_, _ = f.conn.Exec(ctx, "rollback")
 }
 
 func drawError(err error) error {

@@ -48,7 +48,8 @@ func TestLimitsAreAllottedByRunningSum(t *testing.T) {
 		},
 		"a budget of nothing": {
 			func(x *transaction.Tier) { zero := int64(0); x.BudgetUses = &zero },
-			[][]transaction.Draw{orders(1, 2)}, "1 budget_uses 2", "0 0",
+			[][]transaction.Draw{orders(1, 2)},
+			"1 budget_uses 2", "0 0",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +143,7 @@ func TestALimitThatAppearsBetweenTheSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.Background()) //nolint:errcheck // committed below
+	defer tx.Rollback(context.Background())
 	if _, err := tx.Exec(t.Context(), `UPDATE sespan.transaction_tier SET budget_uses = 1 WHERE tier_id IN ($1, $2)`, first, second); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func TestLockedTierIsUnavailableAndOthersGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.Background()) //nolint:errcheck // nothing to keep
+	defer tx.Rollback(context.Background())
 	if _, err := tx.Exec(t.Context(), `SELECT FROM sespan.transaction_tier FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}

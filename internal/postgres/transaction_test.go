@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"sespan/internal/apilog"
+	"sespan/internal/postgres"
 	"sespan/internal/problem"
 	"sespan/internal/transaction"
 )
@@ -310,5 +311,27 @@ func TestMidnightBetweenTwoDraws(t *testing.T) {
 	}
 	if _, err := svc.Draw(t.Context(), one(1, "A", "10", 0).Order, nil); err != nil {
 		t.Errorf("yesterday's order today: %v", err)
+	}
+}
+
+// Behind a transaction pooler there are no named prepared statements.
+func TestDrawWithoutPreparedStatements(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: s.URL, MaxConns: 1, Pooled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s.store, s.tiers = newStores(pool)
+	n := int64(1)
+	s.tier(t, "1", "0.5", func(x *transaction.Tier) { x.BudgetUses = &n })
+	for range 2 {
+		if r := s.draw(t, one(1, "A", "10.01", math.MaxUint64))["A"]; !r.Discounted || !r.DiscountedAmount.Equal(dec("5.00")) {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if _, err := s.epochs().Ensure(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

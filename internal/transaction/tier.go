@@ -137,7 +137,8 @@ func (t Tier) overlaps(o Tier) bool {
 }
 
 func below(low, high *decimal.Decimal) bool { return low == nil || high == nil || low.LessThan(*high) }
-func before(low, high *time.Time) bool      { return low == nil || high == nil || low.Before(*high) }
+
+func before(low, high *time.Time) bool { return low == nil || high == nil || low.Before(*high) }
 
 // Overlap is the problem of a tier that stands in the way of another one.
 func Overlap(other string, otherID int64) *problem.Problem {
