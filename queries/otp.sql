@@ -4,7 +4,8 @@
 
 -- name: OTPBudgetOpen :exec
 -- Locks the budget of the customer, or of the address where there is none, and
--- makes it if it is new: one caller at a time for an address and purpose.
+-- makes it if it is new: one caller at a time for an address and purpose. An
+-- update that is never done locks the row as well and writes nothing.
 INSERT INTO sespan.otp_budget (budget_key)
 SELECT sespan.otp_budget_key(s.email, @purpose)
 FROM (
@@ -13,7 +14,7 @@ FROM (
     SELECT @email::text WHERE sqlc.narg(customer_id)::bigint IS NULL
 ) AS s
 WHERE s.email <> ''
-ON CONFLICT (budget_key) DO UPDATE SET touched_at = now();
+ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
 
 -- name: OTPState :one
 -- The customer by id, or by address where lookup is set; their budget and newest
@@ -47,10 +48,11 @@ LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = (
 );
 
 -- name: OTPBudgetOpenOf :exec
--- Locks the budget of a challenge; makes it anew if it was swept.
+-- Locks the budget of a challenge as OTPBudgetOpen does; makes it anew if it was
+-- swept.
 INSERT INTO sespan.otp_budget (budget_key)
 SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id
-ON CONFLICT (budget_key) DO UPDATE SET touched_at = now();
+ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
 
 -- name: OTPStateOf :one
 -- One challenge with its customer, budget and the delivery of its newest mail.

@@ -34,14 +34,15 @@ FROM (
     SELECT $3::text WHERE $2::bigint IS NULL
 ) AS s
 WHERE s.email <> ''
-ON CONFLICT (budget_key) DO UPDATE SET touched_at = now()
+ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false
 `
 
 // Lock order: budget, challenge, codes by id, right to activate, customer. What
 // reads a state follows, in the same transaction, the statement that locks the
 // budget: only a later snapshot sees what was committed while it waited.
 // Locks the budget of the customer, or of the address where there is none, and
-// makes it if it is new: one caller at a time for an address and purpose.
+// makes it if it is new: one caller at a time for an address and purpose. An
+// update that is never done locks the row as well and writes nothing.
 func (q *Queries) OTPBudgetOpen(ctx context.Context, db DBTX, purpose string, customerID *int64, email string) error {
 	_, err := db.Exec(ctx, oTPBudgetOpen, purpose, customerID, email)
 	return err
@@ -50,10 +51,11 @@ func (q *Queries) OTPBudgetOpen(ctx context.Context, db DBTX, purpose string, cu
 const oTPBudgetOpenOf = `-- name: OTPBudgetOpenOf :exec
 INSERT INTO sespan.otp_budget (budget_key)
 SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = $1
-ON CONFLICT (budget_key) DO UPDATE SET touched_at = now()
+ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false
 `
 
-// Locks the budget of a challenge; makes it anew if it was swept.
+// Locks the budget of a challenge as OTPBudgetOpen does; makes it anew if it was
+// swept.
 func (q *Queries) OTPBudgetOpenOf(ctx context.Context, db DBTX, challengeID uuid.UUID) error {
 	_, err := db.Exec(ctx, oTPBudgetOpenOf, challengeID)
 	return err
