@@ -133,6 +133,11 @@ def test_a_proxy_without_client_ip(settings):
     assert ids() == []
 
 
+def test_sessions_that_visitors_can_read(settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert ids() == ["sespan.W005"]
+
+
 def test_several_login_backends(settings):
     settings.AUTHENTICATION_BACKENDS = BACKENDS
     assert ids() == ["sespan.W004"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.signals import setting_changed
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ class SespanConfig(AppConfig):
 
     def ready(self) -> None:
         """Register checks and receivers; open nothing."""
-        from django_sespan import checks, conf, logins  # noqa: PLC0415  (apps must be loaded)
+        from django_sespan import binding, checks, conf, logins  # noqa: PLC0415  (apps first)
 
         checks.register_all()
         setting_changed.connect(conf.reload_settings, dispatch_uid="sespan.settings")
         setting_changed.connect(self._settings_changed, dispatch_uid="sespan.client")
         user_logged_in.connect(logins.on_login, dispatch_uid="sespan.login")
         user_login_failed.connect(logins.on_login_failed, dispatch_uid="sespan.login_failed")
+        post_migrate.connect(binding.after_migrate, sender=self, dispatch_uid="sespan.binding")
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 

@@ -7,6 +7,7 @@ E004 KEY                           E009 user model: key, is_active or e-mail
 E005 DATABASE                      E010 TIMEOUT or ENABLED
 W001 key file readable by others   W003 behind a proxy without CLIENT_IP
 W002 PUBLIC_URL without TLS        W004 several login backends, none chosen
+W005 sessions that visitors can read
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_site(**_: Any) -> list[CheckMessage]:
     """Check what the flows need of the site."""
-    return [*_middleware(), *_user_model(), *_client_ip(), *_login_backend()]
+    return [*_middleware(), *_user_model(), *_client_ip(), *_login_backend(), *_sessions()]
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
@@ -244,6 +245,15 @@ def _login_backend() -> Iterator[CheckMessage]:
             "Several AUTHENTICATION_BACKENDS, and SESPAN['LOGIN_BACKEND'] is not set.",
             hint=f"Verified customers are logged in with {backends[0]}.",
             id="sespan.W004",
+        )
+
+
+def _sessions() -> Iterator[CheckMessage]:
+    if django_settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
+        yield CheckWarning(
+            "Sessions are kept in cookies, which visitors can read.",
+            hint="They would show whether a registered address was known. Use another engine.",
+            id="sespan.W005",
         )
 
 

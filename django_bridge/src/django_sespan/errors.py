@@ -8,8 +8,9 @@ SespanError
 ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
 │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
 │   └── OrderConflict, TokenMismatch
-├── InsideTransaction      a call from inside an open transaction
 └── MailNotQueued          the database refused a mail
+
+InsideTransaction stands apart: a call from inside an open transaction is a programming error.
 """
 
 from __future__ import annotations
@@ -137,8 +138,10 @@ class TokenMismatch(SespanRefused):
     slug = "token-mismatch"
 
 
-class InsideTransaction(SespanError, RuntimeError):
-    """A call was about to be made while a database transaction is open.
+class InsideTransaction(RuntimeError):
+    """A call was about to be made while a database transaction is open: a fault of the site's code.
+
+    It is no SespanError, so that code which forgives an outage does not hide it.
 
     The service would not see the site's uncommitted rows, and a row lock that the
     site holds while it waits is a deadlock that PostgreSQL cannot detect.

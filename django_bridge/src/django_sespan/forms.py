@@ -52,8 +52,10 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         email = self.cleaned_data.get(self.email_field)
         if not email:
             return None
-        found = User._default_manager.filter(**{f"{self.email_field}__iexact": email})
-        return found.order_by("pk").first()
+        if self._known is None or self._known[0] != email:
+            found = User._default_manager.filter(**{f"{self.email_field}__iexact": email})
+            self._known = (email, found.order_by("pk").first())
+        return self._known[1]
 
     def resumable(self) -> AbstractBaseUser | None:
         """Give the unverified account that this visitor registered before, proven by its password.
@@ -69,7 +71,12 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
             self._proof = (user.pk, user.check_password(typed))
         return user if self._proof[1] else None
 
+    _known: tuple[str, AbstractBaseUser | None] | None = None
     _proof: tuple[object, bool] | None = None
+
+    def look_again(self) -> None:
+        """Forget what the look-up of the address gave: a concurrent registration has won."""
+        self._known = None
 
     def find_conflict(self) -> bool:
         """Look again for values that another registration took meanwhile; adds the errors."""

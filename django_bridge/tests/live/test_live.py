@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from decimal import Decimal
+from io import StringIO
 
 import httpx
 import pytest
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 
@@ -348,3 +350,20 @@ def test_down_and_up_again(stack, browser, name, sink, app):
     assert "A new code is on its way" in browser.post(RESEND_URL, follow=True).text
     enter(browser, code_in(sink.wait(address)))
     assert sink.wait(f"w-{address}").message["Subject"] == "waits"
+
+
+def test_a_stale_binding_is_told_after_migrate(stack):
+    def told():
+        out = StringIO()
+        call_command("migrate", stdout=out)
+        return "Sespan" in out.getvalue(), out.getvalue()
+
+    assert not told()[0]
+    stack.rows("ALTER TABLE auth_user RENAME COLUMN email TO address")
+    try:
+        warned, text = told()
+    finally:
+        stack.rows("ALTER TABLE auth_user RENAME COLUMN address TO email")
+    assert warned
+    assert "stale: column public.auth_user.email does not exist" in text
+    assert "sespan bind-customers" in text

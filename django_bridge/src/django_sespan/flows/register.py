@@ -36,6 +36,7 @@ def register(request: HttpRequest, form: RegisterForm, next_url: str = "") -> Pe
         try:
             user, new = _create(form), True
         except IntegrityError:
+            form.look_again()
             user = form.resumable()
             if user is None and form.find_conflict():
                 return None

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
@@ -30,7 +31,7 @@ class SespanView(View):
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Wrap here, not `dispatch`: a subclass that overrides dispatch must not lose it."""
         view = super().as_view(**initkwargs)
-        return non_atomic(never_cache(sensitive_post_parameters()(view)))
+        return non_atomic(never_cache(csrf_protect(sensitive_post_parameters()(view))))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Add the headers."""
