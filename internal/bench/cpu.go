@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,21 +9,27 @@ import (
 	"time"
 )
 
-// usage is processor time: of this process (server and load together) and of
-// PostgreSQL.
-type usage struct{ self, database time.Duration }
+// usage is processor time: of this process (the load, or a peer library that runs
+// in it), of the service under test, and of PostgreSQL with all its processes.
+type usage struct{ self, server, database time.Duration }
+
+func (u usage) minus(v usage) usage {
+	return usage{u.self - v.self, u.server - v.server, u.database - v.database}
+}
 
 // ticks is how /proc counts: USER_HZ is 100 on Linux, whatever the kernel's own.
 const ticks = time.Second / 100
 
-// cpu gives what has been used so far; the database's share is 0 where there is
-// no /proc.
+// cpu gives what has been used so far; without /proc, only this process's own.
 func (e *env) cpu() usage {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		return usage{}
 	}
 	u := usage{self: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
+	if e.service != nil {
+		u.server = processTime(strconv.Itoa(e.service.cmd.Process.Pid))
+	}
 	raw, err := os.ReadFile(filepath.Join(e.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return u
@@ -72,10 +77,4 @@ func processTime(pid string) time.Duration {
 		sum += n
 	}
 	return time.Duration(sum) * ticks
-}
-
-// per gives the time since the earlier usage for one of n operations.
-func (u usage) per(before usage, n float64) string {
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
-	return fmt.Sprintf("%.0f µs CPU here, %.0f in the database", each(u.self-before.self), each(u.database-before.database))
 }

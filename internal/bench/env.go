@@ -6,44 +6,61 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"sespan/internal/access"
 	"sespan/internal/devdb"
 	"sespan/internal/postgres"
+	"sespan/internal/secret"
 )
 
 type options struct {
 	out     io.Writer
-	dir     string
+	dir     string // holds the database's folder
+	binary  string // sespan
 	version string
 	profile string
 	rounds  int
 	length  time.Duration
+	verdict *verdicts
 }
+
+// What the service is told, and what a code's mail is made of.
+const (
+	mailFrom = "Shop <no-reply@shop.example>"
+	siteName = "Shop"
+	codeLink = "https://shop.example/account/code/{challenge_id}/"
+
+	siteCustomers = 1000 // of site.sql, all active
+)
 
 // env is a fresh server with a migrated database and 1,000 customers.
 type env struct {
 	options
-	dir    string
-	server *devdb.Server
-	url    string
-	admin  *pgxpool.Pool
+	dir     string
+	server  *devdb.Server
+	url     string // of the superuser
+	login   string // URL of the service's own login
+	secret  string // SESPAN_SECRET_KEYS
+	ring    *secret.Ring
+	admin   *pgxpool.Pool
+	service *service // nil until serve
 }
 
 //go:embed site.sql
 var siteSQL string
+
+//go:embed machine.sql
+var machineSQL string
 
 func newEnv(ctx context.Context, o options) (*env, error) {
 	dir, err := os.MkdirTemp(o.dir, "sespan-bench-")
 	if err != nil {
 		return nil, err
 	}
-	e := &env{options: o, dir: dir}
+	e := &env{options: o, dir: dir, secret: secret.Generate("bench")}
 	if err := e.start(ctx); err != nil {
 		e.close()
 		return nil, err
@@ -51,8 +68,12 @@ func newEnv(ctx context.Context, o options) (*env, error) {
 	return e, nil
 }
 
+// start sets a database up as `sespan init` does.
 func (e *env) start(ctx context.Context) error {
 	var err error
+	if e.ring, err = secret.Parse(e.secret); err != nil {
+		return err
+	}
 	d := devdb.Options{Version: e.version, Dir: e.dir, Parameters: map[string]string{"max_connections": "100"}}
 	if e.server, err = devdb.Start(ctx, d); err != nil {
 		return err
@@ -70,20 +91,22 @@ func (e *env) start(ctx context.Context) error {
 	if _, err := postgres.BindCustomers(ctx, e.url, postgres.Binding{Table: "public.auth_user"}); err != nil {
 		return err
 	}
-	var version, commit string
-	err = e.admin.QueryRow(ctx, "SELECT current_setting('server_version'), current_setting('synchronous_commit')||', fsync '||current_setting('fsync')").Scan(&version, &commit)
-	e.printf("PostgreSQL %s in %s, synchronous_commit %s\n", version, filepath.Dir(e.dir), commit)
+	login, err := postgres.EnsureLogin(ctx, e.url, "")
+	e.login = login.URL
 	return err
 }
 
 func (e *env) close() {
+	if e.service != nil {
+		e.service.stop()
+	}
 	if e.admin != nil {
 		e.admin.Close()
 	}
 	if e.server != nil {
-		e.server.Stop() //nolint:errcheck // the data goes away with it
+		_ = e.server.Stop() // the data goes away with it
 	}
-	os.RemoveAll(e.dir) //nolint:errcheck // a folder left in /tmp is no failure of the measurement
+	_ = os.RemoveAll(e.dir)
 }
 
 // pool opens a pool that the suite closes.
@@ -91,51 +114,16 @@ func (e *env) pool(ctx context.Context, conns int32) (*postgres.Pool, error) {
 	return postgres.Open(ctx, postgres.Options{URL: e.url, MaxConns: conns, ApplicationName: "bench"})
 }
 
-// alternate runs each side e.rounds times, in turns after a warm-up round, and
-// gives the medians in the order of the sides.
-func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
-	samples, spent := make([][]float64, len(sides)), make([]string, len(sides))
-	for round := range e.rounds + 1 {
-		for i, s := range sides {
-			before, start := e.cpu(), time.Now()
-			rate, err := s.run(ctx)
-			spent[i] = e.cpu().per(before, rate*time.Since(start).Seconds())
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", s.name, err)
-			}
-			if round > 0 {
-				samples[i] = append(samples[i], rate)
-			}
-		}
+// bearer makes a service key and gives the Authorization header with it.
+func (e *env) bearer(ctx context.Context) (string, error) {
+	pool, err := e.pool(ctx, 1)
+	if err != nil {
+		return "", err
 	}
-	medians := make([]float64, len(sides))
-	for i, s := range sides {
-		medians[i] = median(samples[i])
-		e.printf("%-44s %8.0f/s  %s per operation  (%s)\n", s.name, medians[i], spent[i], rates(samples[i]))
-	}
-	return medians, nil
+	defer pool.Close()
+	keeper := access.Keeper{Store: postgres.NewKeys(pool), Clock: time.Now}
+	_, key, err := keeper.Create(ctx, access.RoleService, "bench", 0)
+	return "Bearer " + key, err
 }
 
 func (e *env) printf(format string, args ...any) { _, _ = fmt.Fprintf(e.out, format, args...) }
-
-// side is one thing that is measured: run gives operations per second.
-type side struct {
-	name string
-	run  func(ctx context.Context) (float64, error)
-}
-
-func median(samples []float64) float64 {
-	s := slices.Sorted(slices.Values(samples))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
-}
-
-func rates(samples []float64) string {
-	var b strings.Builder
-	for i, r := range samples {
-		if i > 0 {
-			b.WriteString(" ")
-		}
-		fmt.Fprintf(&b, "%.0f", r)
-	}
-	return b.String()
-}

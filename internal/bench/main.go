@@ -1,11 +1,12 @@
 // Command bench measures Sespan on a PostgreSQL of its own and prints shares of
 // what the database or the peer library does alone.
 //
-//	go run ./internal/bench [flags] [draw …]
+//	go run ./internal/bench [flags] [draw codes mails]
 //
 // The sides of a comparison alternate in one run, and medians are quoted: on a
 // shared machine absolute figures swing far more than their ratio. PostgreSQL
-// keeps its default durability settings.
+// keeps its default durability settings. Where the service is measured it is the
+// real binary in a process of its own.
 package main
 
 import (
@@ -15,47 +16,45 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sespan/internal/devdb"
 )
 
-// suite is one comparison.
+// suite is one comparison, on a database of its own.
 type suite struct {
 	name string
 	run  func(ctx context.Context, e *env) error
 }
 
 func suites() []suite {
-	return []suite{
-		{"draw", benchDraw},
-	}
+	return []suite{{"draw", benchDraw}, {"codes", benchCodes}, {"mails", benchMails}}
 }
 
 func main() {
 	if code, yes := devdb.Supervise(); yes {
 		os.Exit(code)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	work := func() error { return run(ctx, os.Args[1:], os.Stdout) }
+	if os.Getenv(sinkEnv) != "" {
+		work = func() error { return runSink(ctx, os.Stdin, os.Stdout) }
+	}
+	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	o := options{out: out}
-	flags.StringVar(&o.dir, "data", defaultDir(), "folder for the database; memory by default where there is /dev/shm")
-	flags.StringVar(&o.version, "postgres", "", "major version of the server, or the folder of an installed one")
-	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
-	flags.DurationVar(&o.length, "length", 4*time.Second, "length of one round of one side")
-	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
-	if err := flags.Parse(args); err != nil {
+	o, wanted, err := parse(args, out)
+	if err != nil {
 		return err
 	}
 	if o.profile != "" {
@@ -65,22 +64,50 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		defer stop()
 	}
-	wanted := flags.Args()
-	all := suites()
-	for _, name := range wanted {
-		if !slices.ContainsFunc(all, func(s suite) bool { return s.name == name }) {
-			return fmt.Errorf("there is no suite %q; there are %s", name, names(all))
-		}
-	}
-	for _, s := range all {
+	described := false
+	for _, s := range suites() {
 		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
 			continue
 		}
-		if err := one(ctx, s, o); err != nil {
+		if err := one(ctx, s, o, !described); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		described = true
 	}
+	o.verdict.print(func(format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) })
 	return nil
+}
+
+func parse(args []string, out io.Writer) (options, []string, error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	o := options{out: out, verdict: &verdicts{}}
+	flags.StringVar(&o.dir, "data", defaultDir(), "folder for the database; memory by default where there is enough of it")
+	flags.StringVar(&o.binary, "sespan", "bin/sespan", "the binary to measure")
+	flags.StringVar(&o.version, "postgres", "", "major version of the server, or the folder of an installed one")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
+	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
+	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
+	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
+	if err := flags.Parse(args); err != nil {
+		return o, nil, err
+	}
+	if *quick {
+		o.rounds, o.length = 1, 300*time.Millisecond
+	}
+	for _, name := range flags.Args() {
+		if !slices.ContainsFunc(suites(), func(s suite) bool { return s.name == name }) {
+			return o, nil, fmt.Errorf("there is no suite %q; there are %s", name, names())
+		}
+	}
+	if o.rounds < 1 || o.length <= 0 {
+		return o, nil, fmt.Errorf("-rounds and -length must be positive")
+	}
+	if _, err := os.Stat(o.binary); err != nil {
+		return o, nil, fmt.Errorf("%w: build it with make build, or name it with -sespan", err)
+	}
+	var err error
+	o.binary, err = filepath.Abs(o.binary)
+	return o, flags.Args(), err
 }
 
 func profile(path string) (stop func(), err error) {
@@ -94,27 +121,24 @@ func profile(path string) (stop func(), err error) {
 	return func() { pprof.StopCPUProfile(); f.Close() }, nil //nolint:errcheck // a profile is a help, no result
 }
 
-func one(ctx context.Context, s suite, o options) error {
+func one(ctx context.Context, s suite, o options, describe bool) error {
 	e, err := newEnv(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer e.close()
+	if describe {
+		if err := e.describe(ctx); err != nil {
+			return err
+		}
+	}
 	return s.run(ctx, e)
 }
 
-func names(all []suite) string {
+func names() string {
 	var list []string
-	for _, s := range all {
+	for _, s := range suites() {
 		list = append(list, s.name)
 	}
 	return strings.Join(list, ", ")
-}
-
-func defaultDir() string {
-	const memory = "/dev/shm"
-	if info, err := os.Stat(memory); err == nil && info.IsDir() {
-		return memory
-	}
-	return os.TempDir()
 }

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +17,7 @@ type wire struct {
 	conn net.Conn
 	r    *bufio.Reader
 	out  bytes.Buffer
+	in   bytes.Buffer // the last answer
 }
 
 func dial(ctx context.Context, addr string) (*wire, error) {
@@ -29,34 +28,38 @@ func dial(ctx context.Context, addr string) (*wire, error) {
 	return &wire{conn: conn, r: bufio.NewReader(conn)}, nil
 }
 
-// post sends a JSON body and gives the answer's status.
-func (w *wire) post(path, authorization string, body []byte) (int, error) {
+// post sends a JSON body; an answer with another status than the wanted one is an
+// error.
+func (w *wire) post(path, authorization string, body []byte, wanted int) error {
 	w.out.Reset()
 	fmt.Fprintf(&w.out, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n",
 		path, authorization, len(body))
 	w.out.Write(body)
 	if err := w.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		return 0, err
+		return err
 	}
 	if _, err := w.conn.Write(w.out.Bytes()); err != nil {
-		return 0, err
+		return err
 	}
-	return w.answer()
+	status, answer, err := w.answer()
+	if err == nil && status != wanted {
+		err = fmt.Errorf("POST %s answered %d: %s", path, status, answer)
+	}
+	return err
 }
 
-func (w *wire) answer() (int, error) {
+func (w *wire) answer() (status int, body []byte, err error) {
 	line, err := w.r.ReadSlice('\n')
 	if err != nil || len(line) < 12 {
-		return 0, fmt.Errorf("status line %q: %w", line, err)
+		return 0, nil, fmt.Errorf("status line %q: %w", line, err)
 	}
-	status, err := strconv.Atoi(string(line[9:12]))
-	if err != nil {
-		return 0, err
+	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return 0, nil, err
 	}
 	length := 0
 	for {
 		if line, err = w.r.ReadSlice('\n'); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			break
@@ -64,38 +67,29 @@ func (w *wire) answer() (int, error) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if bytes.EqualFold(name, []byte("Content-Length")) {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
-				return 0, err
+				return 0, nil, err
 			}
 		}
 	}
-	_, err = io.CopyN(io.Discard, w.r, int64(length))
-	return status, err
+	w.in.Reset()
+	_, err = io.CopyN(&w.in, w.r, int64(length))
+	return status, w.in.Bytes(), err
 }
 
-// parallel calls work from n goroutines, again and again until the length is
-// over, and gives calls per second. work gets its goroutine's number.
-func parallel(ctx context.Context, n int, length time.Duration, work func(worker int) error) (float64, error) {
-	var wg sync.WaitGroup
-	var done atomic.Int64
-	errs := make(chan error, n)
-	start := time.Now()
-	for i := range n {
-		wg.Go(func() {
-			for time.Since(start) < length && ctx.Err() == nil {
-				if err := work(i); err != nil {
-					errs <- err
-					return
-				}
-				done.Add(1)
-			}
-		})
+// wires opens n connections; the returned function closes them.
+func wires(ctx context.Context, addr string, n int) (list []*wire, closing func(), err error) {
+	closing = func() {
+		for _, w := range list {
+			w.conn.Close() //nolint:errcheck // the round is over
+		}
 	}
-	wg.Wait()
-	rate := float64(done.Load()) / time.Since(start).Seconds()
-	select {
-	case err := <-errs:
-		return 0, err
-	default:
-		return rate, ctx.Err()
+	for range n {
+		w, err := dial(ctx, addr)
+		if err != nil {
+			closing()
+			return nil, nil, err
+		}
+		list = append(list, w)
 	}
+	return list, closing, nil
 }

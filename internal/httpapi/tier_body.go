@@ -14,18 +14,18 @@ import (
 // open. Exported because huma overlooks embedded types that are not.
 type TierBody struct {
 	Name               string     `json:"name" minLength:"1" maxLength:"100" example:"Gold"`
-	MinimumTransaction *string    `json:"minimum_transaction,omitempty" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"100000.00" doc:"Smallest amount of the tier."`
-	MaximumTransaction *string    `json:"maximum_transaction,omitempty" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"500000.00" doc:"First amount above the tier."`
+	MinimumTransaction *string    `json:"minimum_transaction,omitempty" nullable:"true" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"100000.00" doc:"Smallest amount of the tier."`
+	MaximumTransaction *string    `json:"maximum_transaction,omitempty" nullable:"true" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"500000.00" doc:"First amount above the tier."`
 	Probability        string     `json:"probability" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"0.25" doc:"Chance to win, 0 to 1, at most 18 decimals."`
 	Discount           string     `json:"discount" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"0.1" doc:"Fraction of the amount that a winner saves, 0 to 1, at most 6 decimals."`
-	IsActive           *bool      `json:"is_active,omitempty" doc:"Only active tiers are drawn; true when left out."`
-	StartsAt           *time.Time `json:"starts_at,omitempty" doc:"First moment of the tier."`
-	EndsAt             *time.Time `json:"ends_at,omitempty" doc:"First moment after the tier."`
-	MaximumDiscount    *string    `json:"maximum_discount,omitempty" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"50000.00" doc:"Most money that one winner saves."`
-	BudgetAmount       *string    `json:"budget_amount,omitempty" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"10000000.00" doc:"Most money that all winners together save, counted from when the budget was set."`
-	BudgetUses         *int64     `json:"budget_uses,omitempty" minimum:"0" doc:"Most winners, counted from when the budget was set."`
-	PerCustomerUses    *int32     `json:"per_customer_uses,omitempty" minimum:"0" doc:"Most wins of one customer."`
-	PerCustomerDraws   *int32     `json:"per_customer_draws,omitempty" minimum:"0" doc:"Most draws of one customer on one UTC day; later ones cannot win."`
+	IsActive           *bool      `json:"is_active,omitempty" nullable:"true" doc:"Only active tiers are drawn; true when left out."`
+	StartsAt           *time.Time `json:"starts_at,omitempty" nullable:"true" doc:"First moment of the tier."`
+	EndsAt             *time.Time `json:"ends_at,omitempty" nullable:"true" doc:"First moment after the tier."`
+	MaximumDiscount    *string    `json:"maximum_discount,omitempty" nullable:"true" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"50000.00" doc:"Most money that one winner saves."`
+	BudgetAmount       *string    `json:"budget_amount,omitempty" nullable:"true" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"10000000.00" doc:"Most money that all winners together save, counted from when the budget was set."`
+	BudgetUses         *int64     `json:"budget_uses,omitempty" nullable:"true" minimum:"0" doc:"Most winners, counted from when the budget was set."`
+	PerCustomerUses    *int32     `json:"per_customer_uses,omitempty" nullable:"true" minimum:"0" doc:"Most wins of one customer."`
+	PerCustomerDraws   *int32     `json:"per_customer_draws,omitempty" nullable:"true" minimum:"0" doc:"Most draws of one customer on one UTC day; later ones cannot win."`
 }
 
 // tierInSet is a tier of PUT /v1/tiers.
