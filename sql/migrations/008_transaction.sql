@@ -81,7 +81,7 @@ COMMENT ON COLUMN sespan.transaction_log.transaction_amount IS 'What the order c
 COMMENT ON COLUMN sespan.transaction_log.discounted_amount IS 'What the customer pays';
 COMMENT ON COLUMN sespan.transaction_log.transaction_time IS 'When the draw was made';
 COMMENT ON COLUMN sespan.transaction_log.capped_by IS 'The limit of the tier that turned this win into a loss; NULL: none';
-COMMENT ON COLUMN sespan.transaction_log.draw_version IS 'How draw_number was computed; see the manual of the draw';
+COMMENT ON COLUMN sespan.transaction_log.draw_version IS 'How draw_number was computed; see docs/draw.md';
 COMMENT ON COLUMN sespan.transaction_log.draw_epoch IS 'The UTC day whose seed was used';
 COMMENT ON COLUMN sespan.transaction_log.client_nonce IS 'What the customer''s browser added to the draw; empty: nothing';
 COMMENT ON COLUMN sespan.transaction_log.draw_number IS 'First 64 bits of the HMAC';
