@@ -215,7 +215,7 @@ COMMENT ON FUNCTION sespan.mail_enqueue IS
 CREATE FUNCTION sespan.mail_list(m jsonb, parameter text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
-    IF pg_catalog.jsonb_typeof(m -> parameter) <> ALL ('{null,array}') THEN
+    IF pg_catalog.jsonb_typeof(m -> parameter) NOT IN ('null', 'array') THEN
         PERFORM sespan.mail_refuse(parameter, 'must be a list of addresses');
     ELSIF pg_catalog.jsonb_typeof(m -> parameter) = 'array' THEN
         RETURN ARRAY(SELECT pg_catalog.jsonb_array_elements_text(m -> parameter));
