@@ -1,0 +1,74 @@
+// Package mail is the queue's domain: what a mail is (Compose), what may happen to
+// it (the states) and who makes it happen (Worker). The rows are in PostgreSQL,
+// behind Store; the SMTP dialogue is behind Sender.
+//
+// # States
+//
+// A message has one row in mail_queue per envelope recipient. A final state moves
+// to mail_outcome and the hot row is deleted, so the hot table stays small; with
+// the last recipient the body is wiped.
+//
+//	mail_enqueue ─▶ queued ────────────claim──────────▶ sending ──250──▶ sent ▪
+//	            └─▶ scheduled ──due──▶ claim ─────────────▲ │ │ ├─5xx or last try─▶ dead ▪
+//	                                                      │ │ │ └─expires_at─▶ expired ▪
+//	                    retry ◀──4xx, not reached─────────┼─┘ │
+//	                      └──────due──────────────────────┘   │ the answer to the final
+//	                      ▲                                   │ dot is lost, or the worker
+//	                      │ on_unknown = retry                │ vanished over it
+//	                      └───────────────────────────────────┴─ on_unknown = hold ─▶ unknown
+//
+//	▪ final. suppressed and cancelled are final, too, and set by people or lists.
+//
+// A failure of the relay itself (no connection, no TLS, login refused) costs the
+// mail no try: the gate paces the tries instead. See backoff.go for the waits.
+//
+// # Leases
+//
+// A claim leases rows to a token for a while and reads their content in the same
+// statement; no transaction is open while a mail is sent. Results are written in
+// batches and only where the row still carries the token (the fence). Just before
+// the sending begins the worker looks at its own clock: a lease that is about to
+// lapse is left alone, because another worker may have the row soon.
+//
+//	 worker A    claim(7) ─────sending──────╳ killed
+//	 row         queued │ sending, token 7, until 12:00:30 │ retry │ sending, token 9 │ sent
+//	 worker B                              reclaim after 12:00:30 ─┘ claim(9) ── settle(9)
+//	 worker A (was only asleep)                             settle(7) ─▶ no such token: fenced
+//
+// A worker that vanishes may have sent what it held. Such a row is sent again, or,
+// with on_unknown = hold, only when its sending had not begun: for those rows, and
+// for rows that a worker already vanished over, the beginning is written down
+// first (Begin). After five workers the mail counts as the cause and is dead.
+//
+// # Doorbell
+//
+// A NOTIFY in every inserting transaction would serialise their commits. So the
+// insert trigger rings only while no worker is awake. The flag is a sequence, which
+// stands outside MVCC: even a snapshot of an hour ago sees its present value, and
+// it dies by itself with the worker, because it holds "awake until".
+//
+//	      worker                              inserting transaction
+//	      ──────                              ─────────────────────
+//	 rush: raise the flag                     INSERT   takes ROW EXCLUSIVE on mail_queue
+//	       claim, claim, claim …              trigger  flag up? silent : NOTIFY
+//	 calm: 1 lower the flag                   …
+//	       2 look for ROW EXCLUSIVE locks     COMMIT   releases the lock; NOTIFY goes out
+//	       3 claim once more
+//	       none in 2? sleep until the bell
+//	       else      back to 2, ever slower
+//
+// No wake-up is lost. An insert that read the flag after 1 rings. One that read it
+// before 1 held its lock already, so at 2 it is either seen, and the worker keeps
+// looking, or it has ended before 2 and 3 sees its row. While few mails come the
+// flag stays down, and each bell costs one claim.
+//
+// The bell is only a hint all the same. Whatever happens to it (LISTEN swallowed by
+// a pooler, a half-open connection, the bell switched off because two-phase commit
+// refuses NOTIFY), the poll finds the row.
+//
+// # Flow
+//
+//	pull ──claims──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
+//	  ▲                        compose, gate, lease, send            │
+//	  └──────────── room: about 250 ms of work ahead ◀── holdings ◀──┘
+package mail
