@@ -34,6 +34,7 @@ type codeOptions struct {
 	digits int
 	keys   string
 	conns  int32
+	pooled bool // statements as behind a transaction pooler
 }
 
 func newCodeDesk(t testing.TB, o codeOptions) *codeDesk {
@@ -43,7 +44,7 @@ func newCodeDesk(t testing.TB, o codeOptions) *codeDesk {
 	if o.conns == 0 {
 		o.conns = 4
 	}
-	pool, err := postgres.Open(context.Background(), postgres.Options{URL: d.login.URL, MaxConns: o.conns})
+	pool, err := postgres.Open(context.Background(), postgres.Options{URL: d.login.URL, MaxConns: o.conns, Pooled: o.pooled})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,3 +199,27 @@ func TestKeyRotation(t *testing.T) {
 		t.Error("the new key does not sign")
 	}
 }
+
+// Behind a transaction pooler there are no named statements; the round trips stay.
+func TestCodesBehindAPooler(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{pooled: true})
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	issued := d.register(t, id)
+	refused(t, d.verify(t, issued.ChallengeID, wrong(d.code(t))), problem.OTPIncorrect)
+	d.issue(t, otp.Request{Email: "nobody@example.com", Purpose: otp.Login})
+	form := d.issue(t, otp.Request{Email: "new@example.com", Purpose: otp.Registration, Data: []byte(`{"a":1}`)})
+	if v, err := d.Verify(t.Context(), form.ChallengeID, d.code(t), ""); err != nil || string(v.Data) != `{"a":1}` {
+		t.Errorf("form: %+v, %v", v, err)
+	}
+	d.later(t, time.Minute)
+	if _, err := d.Resend(t.Context(), issued.ChallengeID); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
+		t.Errorf("verify: %v", err)
+	}
+	if s, err := d.Status(t.Context(), issued.ChallengeID); err != nil || s.Status != otp.Verified {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
