@@ -31,6 +31,8 @@ lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
 	$(GOLANGCI) run ./...
 	cd django_bridge && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd django_bridge && $(VENV)/bin/mypy
+	cd django_bridge/example && $(VENV)/bin/mypy
+	cd django_bridge/e2e && $(VENV)/bin/mypy
 
 generate: $(SQLC) $(GOFUMPT) bin/sespan ## Write the generated files: sqlc, OpenAPI
 	$(SQLC) generate
@@ -81,11 +83,11 @@ test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
 	command -v apt-get >/dev/null || { echo "The browser tests need Chromium at /usr/bin/chromium; install it with your package manager"; exit 1; }; \
 	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium
 
-$(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt
+$(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt django_bridge/e2e/requirements.txt
 	@echo "preparing the Python environment in .venv"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q -e 'django_bridge[dev]' -r django_bridge/example/requirements.txt
+	@cd django_bridge && $(VENV)/bin/pip install -q -e '.[dev]' -r example/requirements.txt -r e2e/requirements.txt
 	@touch $@
 
 # $(1) tool, $(2) module, $(3) version

@@ -9,7 +9,6 @@ has a login of its own. Neither is a superuser.
 
 from __future__ import annotations
 
-import base64
 import secrets
 import sys
 from collections.abc import Iterator
@@ -109,6 +108,11 @@ class Stack:
         """Return the database login of the shop."""
         return f"{self.database}_shop"
 
+    @property
+    def role_prefix(self) -> str:
+        """Return what the names of Sespan's roles begin with; roles belong to the whole server."""
+        return f"{self.database}_"
+
     def _create_database(self) -> None:
         login, database = sql.Identifier(self.shop_login), sql.Identifier(self.database)
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
@@ -118,10 +122,12 @@ class Stack:
         self._exits.callback(self._drop_database)
 
     def _drop_database(self) -> None:
-        login, database = sql.Identifier(self.shop_login), sql.Identifier(self.database)
+        database = sql.Identifier(self.database)
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
-            connection.execute(sql.SQL("DROP ROLE {}").format(login))
+            roles = "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)"
+            for (role,) in connection.execute(roles, [self.role_prefix]).fetchall():
+                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
     def _shop_environment(self) -> dict[str, str]:
         return {
@@ -139,48 +145,37 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _manage(self, *arguments: str) -> None:
-        env = {**self._shop_environment(), "SESPAN_ENABLED": "0"}
-        env.pop("SESPAN_KEY_FILE")
-        run([sys.executable, "manage.py", *arguments], env=env, cwd=SHOP)
-
     def _prepare_shop(self) -> None:
-        self._manage("sespan_init")
-        self._manage("migrate", "--noinput")
-        self._manage("seed_shop")
-        self._manage("collectstatic", "--noinput")
+        env = {**self._shop_environment(), "SESPAN_ENABLED": "0"}  # it has no key yet
+        env.pop("SESPAN_KEY_FILE")
+        run([sys.executable, "manage.py", "prepare_shop"], env=env, cwd=SHOP)
 
     def _prepare_sespan(self) -> None:
-        key_file = self.work / "service.key"
         init: list[str | Path] = [self.binary, "init", "--dsn", self.url()]
-        init += ["--table", "public.accounts_customer", "--key-file", key_file]
-        run([*init, "--env-file", self.work / "init.env"])
-        roles = ("sespan_producer", "sespan_reader_detail", "sespan_admin")
+        init += ["--table", "public.accounts_customer", "--role-prefix", self.role_prefix]
+        init += ["--key-file", self.work / "service.key", "--env-file", self.work / "init.env"]
+        run(init)
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
-            for role in roles:
-                grant = sql.SQL("GRANT {} TO {}")
-                names = sql.Identifier(role), sql.Identifier(self.shop_login)
-                connection.execute(grant.format(*names))
-        create: list[str | Path] = [
-            self.binary,
-            "keys",
-            "create",
-            "--role",
-            "admin",
-            "--name",
-            "browser tests",
-        ]
+            for role in ("producer", "reader_detail", "admin"):
+                group, login = sql.Identifier(self.role_prefix + role), self.shop_login
+                connection.execute(sql.SQL("GRANT {} TO {}").format(group, sql.Identifier(login)))
+        create: list[str | Path] = [self.binary, "keys", "create", "--role", "admin"]
+        create += ["--name", "browser tests"]
         self.admin_key = run(create, env={"SESPAN_DATABASE_URL": self.url()}).strip()
 
     def _sespan_environment(self) -> dict[str, str]:
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        printed = dict(
+            line.split("=", 1) for line in (self.work / "init.env").read_text().splitlines() if line
+        )
         return {
-            "SESPAN_DATABASE_URL": self.url(),
+            **{
+                name: printed[name].strip('"')
+                for name in ("SESPAN_DATABASE_URL", "SESPAN_SECRET_KEYS")
+            },
             "SESPAN_HTTP_ADDR": f"127.0.0.1:{self.api_port}",
             "SESPAN_ADMIN_ADDR": f"127.0.0.1:{self.admin_port}",
             "SESPAN_SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}?tls=none",
             "SESPAN_MAIL_FROM": "Toko Kopi Sespan <toko@example.com>",
-            "SESPAN_SECRET_KEYS": f"1:{key}",
             "SESPAN_JWKS": str(self.work / "checkout.pem.jwks.json"),
             "SESPAN_ALLOWED_ORIGINS": self.shop_url,
             "SESPAN_OTP_LINK": f"{self.shop_url}/account/code/",

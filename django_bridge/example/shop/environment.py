@@ -42,14 +42,6 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
-def origin(url: str) -> str:
-    """Return scheme, host and port of an absolute URL, as a CSP source needs them."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ImproperlyConfigured(f"{url!r} is not an http or https URL")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def database(url: str) -> dict[str, Any]:
     """Return Django's settings of a postgres:// URL, or of libpq's PG* variables without one."""
     if not url:

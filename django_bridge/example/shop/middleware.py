@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+
+from django_sespan import checkout
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -19,7 +20,8 @@ class ContentSecurityPolicyMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.policy = POLICY.format(connect=" ".join(["'self'", *settings.CSP_CONNECT]))
+        connect = dict.fromkeys(["'self'", checkout.connect_src()])  # the same for a path
+        self.policy = POLICY.format(connect=" ".join(connect))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer, with the policy."""

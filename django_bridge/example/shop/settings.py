@@ -101,7 +101,6 @@ SESPAN = {
     "ORDER": "orders.sespan.open_order",
 }
 SESPAN["PUBLIC_URL"] = environment.text("SESPAN_PUBLIC_URL", str(SESPAN["URL"]))
-CSP_CONNECT = [environment.origin(str(SESPAN["PUBLIC_URL"]))]
 
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Toko Kopi Sespan <toko@example.com>")
 if django.VERSION >= (6, 1):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from accounts.models import Customer
 from catalogue.models import Product
@@ -54,7 +54,9 @@ def test_seeding_twice_changes_nothing(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_seeding_without_passwords_makes_no_accounts():
+def test_seeding_without_passwords_makes_no_accounts(monkeypatch):
+    monkeypatch.delenv("SHOP_ADMIN_PASSWORD", raising=False)
+    monkeypatch.delenv("SHOP_DEMO_PASSWORD", raising=False)
     out = io.StringIO()
     call_command("seed_shop", stdout=out)
     assert not Customer.objects.exists()
@@ -122,10 +124,31 @@ def test_booleans_are_yes_or_no(monkeypatch):
         environment.boolean("A_SWITCH", default=False)
 
 
-@pytest.mark.parametrize("url", ["ftp://a", "sespan.example", "https://"])
-def test_public_url_must_be_a_url(url):
-    with pytest.raises(ImproperlyConfigured):
-        environment.origin(url)
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("public", "sources"),
+    [
+        ("https://api.shop.example:8443/x", "'self' https://api.shop.example:8443"),
+        ("/sespan", "'self'"),
+    ],
+)
+def test_ajax_may_go_to_sespans_public_address(settings, public, sources):
+    settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": public}
+    policy = Client().get("/").headers["Content-Security-Policy"]
+    assert policy.endswith(f"connect-src {sources}")
+
+
+@pytest.mark.django_db
+def test_first_start(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_ADMIN_PASSWORD", "admin-kopi")
+    settings.STATIC_ROOT = str(tmp_path / "static")
+    key = tmp_path / "checkout.pem"
+    settings.SESPAN = {**settings.SESPAN, "ENABLED": False, "SIGNING_KEY_FILE": str(key)}
+    for _start in range(2):
+        call_command("prepare_shop", stdout=io.StringIO(), verbosity=0)
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "static/shop/shop.css").exists()
+    assert Product.objects.count() == len(ITEMS)
 
 
 @pytest.mark.parametrize(
