@@ -45,7 +45,7 @@ verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
 	go mod tidy -diff
 	go mod verify
 
-bench: ## Measure draws, codes and mails against their bounds
+bench: bin/sespan ## Measure draws, codes and mails against their bounds (BENCH_ARGS=-quick to try it)
 	go run ./internal/bench $(BENCH_ARGS)
 
 build: ## Build the static binary bin/sespan

@@ -106,7 +106,7 @@ func (e *env) close() {
 	if e.server != nil {
 		_ = e.server.Stop() // the data goes away with it
 	}
-	_ = os.RemoveAll(e.dir)
+	_ = os.RemoveAll(e.dir) //nolint:gosec // made by newEnv
 }
 
 // pool opens a pool that the suite closes.

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// side is one thing that is measured; run does one round of it.
+type side struct {
+	name string
+	run  func(ctx context.Context) (spell, error)
+}
+
+// spell is one round of a side: what was done, how long it took and the
+// processor time of everybody meanwhile.
+type spell struct {
+	ops  float64
+	took time.Duration
+	cpu  usage
+}
+
+func (s spell) rate() float64 { return s.ops / s.took.Seconds() }
+
+// spell times work, which gives the number of operations it has done.
+func (e *env) spell(work func() (float64, error)) (spell, error) {
+	before, start := e.cpu(), time.Now()
+	ops, err := work()
+	s := spell{ops: ops, took: time.Since(start)}
+	s.cpu = e.cpu().minus(before)
+	return s, err
+}
+
+// alternate runs each side e.rounds times, in turns after a warm-up round, prints
+// them and gives the median rates in the order of the sides.
+func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
+	spells := make([][]spell, len(sides))
+	for round := range e.rounds + 1 {
+		for i, s := range sides {
+			one, err := s.run(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round > 0 {
+				spells[i] = append(spells[i], one)
+			}
+		}
+	}
+	e.printf("  %-42s %8s  %27s\n", "", "median", "CPU ms per operation of")
+	e.printf("  %-42s %8s  %8s %8s %9s   %s\n", "", "per s", "load", "service", "database", "rounds")
+	medians := make([]float64, len(sides))
+	for i, s := range sides {
+		medians[i] = median(spells[i], spell.rate)
+		e.printf("  %-42s %8.0f  %8s %8s %9s   %s\n", s.name, medians[i],
+			e.perOperation(spells[i], func(u usage) time.Duration { return u.self }),
+			e.perOperation(spells[i], func(u usage) time.Duration { return u.server }),
+			e.perOperation(spells[i], func(u usage) time.Duration { return u.database }), rates(spells[i]))
+	}
+	return medians, nil
+}
+
+func (e *env) perOperation(spells []spell, of func(usage) time.Duration) string {
+	ms := median(spells, func(s spell) float64 { return of(s.cpu).Seconds() * 1000 / s.ops })
+	if ms < 0.005 { // it took no part
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", ms)
+}
+
+func median(spells []spell, of func(spell) float64) float64 {
+	list := make([]float64, len(spells))
+	for i, s := range spells {
+		list[i] = of(s)
+	}
+	slices.Sort(list)
+	return (list[(len(list)-1)/2] + list[len(list)/2]) / 2
+}
+
+func rates(spells []spell) string {
+	list := make([]string, len(spells))
+	for i, s := range spells {
+		list[i] = fmt.Sprintf("%.0f", s.rate())
+	}
+	return strings.Join(list, " ")
+}
+
+// parallel calls work from n goroutines, again and again until the length is
+// over or work says that there is no more, and gives the number of calls. work
+// gets its goroutine's number.
+func parallel(ctx context.Context, n int, length time.Duration, work func(worker int) (more bool, err error)) (float64, error) {
+	var wg sync.WaitGroup
+	var done atomic.Int64
+	errs := make(chan error, n)
+	start := time.Now()
+	for i := range n {
+		wg.Go(func() {
+			for time.Since(start) < length && ctx.Err() == nil {
+				more, err := work(i)
+				if err != nil {
+					errs <- err
+					return
+				}
+				if !more {
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-errs:
+		return 0, err
+	default:
+		return float64(done.Load()), ctx.Err()
+	}
+}
