@@ -17,7 +17,7 @@ def pytest_configure(config):
     url = os.environ.get("SESPAN_TEST_DATABASE_URL")
     if url is None:
         server = database.private_server()
-        url = server.__enter__()
+        url = os.environ["SESPAN_TEST_DATABASE_URL"] = server.__enter__()
         config.stash[_ENDINGS].append(lambda: server.__exit__(None, None, None))
     settings.DATABASES["default"].update(database.django_settings(url))
 
