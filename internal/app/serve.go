@@ -16,6 +16,8 @@ import (
 	"sespan/internal/postgres"
 )
 
+const mendDatabaseURL = "write it as postgres://USER:PASSWORD@host:5432/database" //nolint:gosec // a pattern
+
 const stopGrace = 25 * time.Second
 
 // server is one `sespan serve`: what its parts share.
@@ -81,7 +83,7 @@ func (s *server) assemble(ctx context.Context) error {
 func (s *server) openPool(ctx context.Context, name string, conns int32) (*postgres.Pool, error) {
 	pool, err := postgres.Open(ctx, postgres.Options{URL: s.cfg.URL, MaxConns: conns, ApplicationName: name, Pooled: s.cfg.Pooled()})
 	if err != nil {
-		return nil, &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Mend: "write postgres://user:password@host:5432/database"}
+		return nil, &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}
 	}
 	s.lifecycle.onStop(name+" connections", pool.Close)
 	return pool, nil

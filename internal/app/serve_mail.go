@@ -30,7 +30,7 @@ func (s *server) startMail(ctx context.Context) error {
 		URL: s.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: s.logger, Metrics: s.registry,
 	})
 	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Mend: "write postgres://user:password@host:5432/database"}
+		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}
 	}
 	worker, err := mail.NewWorker(mail.WorkerConfig{
 		Store: postgres.NewMail(pool), Sender: sender, Open: s.unseal, From: s.cfg.MailFrom,
@@ -53,7 +53,7 @@ func (s *server) startMail(ctx context.Context) error {
 }
 
 func (s *server) relay() (*smtp.Sender, error) {
-	const mend = "write smtp://user:password@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network)"
+	const mend = "write smtp://USER:PASSWORD@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network)" //nolint:gosec // a pattern
 	if s.cfg.SMTPURL == "" {
 		return nil, &config.Error{Variable: "SESPAN_SMTP_URL", Problem: "is not set", Mend: mend}
 	}
@@ -91,8 +91,13 @@ func (s *server) startMaintenance(context.Context) error {
 		"partitions":  func(ctx context.Context) error { _, err := s.pool.PartitionEnsure(ctx, partitionsAhead); return err },
 		"draw epochs": func(ctx context.Context) error { _, err := epochs.Ensure(ctx); return err },
 		"old codes": func(ctx context.Context) error {
-			_, err := codes.Sweep(ctx, keepCodes.Seconds(), sweepPortion)
-			return err
+			for swept := int64(sweepPortion); swept >= sweepPortion; {
+				var err error
+				if swept, err = codes.Sweep(ctx, keepCodes.Seconds(), sweepPortion); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	s.lifecycle.start("maintenance", func(ctx context.Context) error {

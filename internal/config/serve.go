@@ -33,12 +33,8 @@ func (s *Serve) Resolve() error {
 	if s.SMTPURL == "" {
 		return wrong("SESPAN_SMTP_URL", "is not set", "write smtp://user:password@host:587?tls=starttls, or leave mail out of SESPAN_RUN")
 	}
-	from, err := mail.ParseAddress(s.MailFrom)
-	if err != nil {
-		return wrong("SESPAN_MAIL_FROM", "is not an address", "write it as Shop <no-reply@shop.example>")
-	}
-	if s.SiteName == "" {
-		s.SiteName = from.Name
+	if s.MailFrom == "" {
+		return wrong("SESPAN_MAIL_FROM", "is not set", mendMailFrom)
 	}
 	return nil
 }
@@ -146,7 +142,18 @@ func (s *Settings) resolveOrigins() error {
 	return nil
 }
 
+const mendMailFrom = "write it as Shop <no-reply@shop.example>"
+
 func (s *Settings) resolveSMTP() error {
+	if s.MailFrom != "" {
+		from, err := mail.ParseAddress(s.MailFrom)
+		if err != nil {
+			return wrong("SESPAN_MAIL_FROM", "is not an address", mendMailFrom)
+		}
+		if s.SiteName == "" {
+			s.SiteName = from.Name
+		}
+	}
 	return optionalSecret(&s.SMTPURL, s.SMTPURLFile, "SESPAN_SMTP_URL")
 }
 

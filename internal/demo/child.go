@@ -31,7 +31,7 @@ type child struct {
 }
 
 func (d *demo) prepared(c command) (*exec.Cmd, *os.File, error) {
-	log, err := os.Create(d.logFile(c.name)) //nolint:gosec // below our own folder
+	log, err := os.Create(d.logFile(c.name))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,7 +50,7 @@ func (d *demo) run(ctx context.Context, c command) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // the program has written what it had to say
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}

@@ -30,7 +30,7 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 func recovery(logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			v := recover()
+			v := recover() //nolint:contextcheck // the context is the request's
 			if v == nil {
 				return
 			}

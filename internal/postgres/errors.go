@@ -83,14 +83,14 @@ func unreachable(err error) bool {
 		strings.Contains(err.Error(), "broken pipe") || strings.Contains(err.Error(), "connection reset")
 }
 
-func asParseError(err error) (error, bool) {
+func parseReason(err error) (reason error, ok bool) { //nolint:revive // the reason is the value, not the failure
 	pe, ok := errors.AsType[*pgconn.ParseConfigError](err)
 	if !ok {
 		return nil, false
 	}
-	_, reason, found := strings.Cut(pe.Error(), "`: ")
+	_, text, found := strings.Cut(pe.Error(), "`: ")
 	if !found {
-		return errors.New("it cannot be parsed"), true
+		text = "it cannot be parsed"
 	}
-	return errors.New(reason), true
+	return errors.New(text), true
 }

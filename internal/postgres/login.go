@@ -36,7 +36,7 @@ func EnsureLogin(ctx context.Context, dsn, rolePrefix string) (Login, error) {
 	if err != nil {
 		return l, fmt.Errorf("login: %w", hideDSN(err))
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done or its error is on its way
 	password := rand.Text()
 	verifier, err := scramVerifier(password)
 	if err != nil {
@@ -62,7 +62,7 @@ const (
 // with SHA-256 (RFC 7677). The password is ASCII, so SASLprep changes nothing.
 func scramVerifier(password string) (string, error) {
 	salt := make([]byte, scramSalt)
-	rand.Read(salt) //nolint:errcheck // crypto/rand.Read never fails, it aborts the program
+	rand.Read(salt)
 	salted, err := pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
 	if err != nil {
 		return "", err

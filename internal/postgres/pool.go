@@ -67,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 // hideDSN drops the connection string, which may hold a password, from pgx's
 // parse error and keeps the reason.
 func hideDSN(err error) error {
-	if pe, ok := asParseError(err); ok {
+	if pe, ok := parseReason(err); ok {
 		return pe
 	}
 	return err

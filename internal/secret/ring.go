@@ -89,7 +89,7 @@ func Parse(s string) (*Ring, error) {
 // Generate makes one new entry for SESPAN_SECRET_KEYS from crypto/rand.
 func Generate(id string) string {
 	var b [keyBytes]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails, it aborts the program
+	rand.Read(b[:])
 	return id + ":" + base64.StdEncoding.EncodeToString(b[:])
 }
 
@@ -160,10 +160,10 @@ func (r *Ring) Seal(l Label, context string, plain []byte) []byte {
 	k := &r.keys[0]
 	aead := k.aeads[l]
 	out := make([]byte, 0, 1+len(k.id)+aead.NonceSize()+len(plain)+aead.Overhead())
-	out = append(out, byte(len(k.id)))
+	out = append(out, byte(len(k.id))) //nolint:gosec // an id has at most 16 bytes
 	out = append(out, k.id...)
 	nonce := out[len(out) : len(out)+aead.NonceSize()]
-	rand.Read(nonce) //nolint:errcheck // crypto/rand.Read never fails, it aborts the program
+	rand.Read(nonce)
 	return aead.Seal(out[:len(out)+len(nonce)], nonce, plain, []byte(context))
 }
 
