@@ -29,6 +29,9 @@ func (e *env) init(ctx context.Context) error {
 	if err := e.bindTarget(ctx, c.DSN, c.Target, c.RolePrefix); err != nil {
 		return err
 	}
+	prefix := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix)
+	e.say(fmt.Sprintf("the site's own database login enqueues mails with: GRANT %sproducer TO <login>; "+
+		"its staff pages need %sreader_detail and %sadmin too", prefix, prefix, prefix))
 	if err := e.initKey(ctx, c); err != nil {
 		return err
 	}

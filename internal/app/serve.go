@@ -16,7 +16,7 @@ import (
 	"sespan/internal/postgres"
 )
 
-const mendDatabaseURL = "write it as postgres://USER:PASSWORD@host:5432/database" //nolint:gosec // a pattern
+const mendDatabaseURL = "write it as postgres://USER:PASSWORD@host:5432/database"
 
 const stopGrace = 25 * time.Second
 

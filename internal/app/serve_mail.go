@@ -53,7 +53,7 @@ func (s *server) startMail(ctx context.Context) error {
 }
 
 func (s *server) relay() (*smtp.Sender, error) {
-	const mend = "write smtp://USER:PASSWORD@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network)" //nolint:gosec // a pattern
+	const mend = "write smtp://USER:PASSWORD@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network)"
 	if s.cfg.SMTPURL == "" {
 		return nil, &config.Error{Variable: "SESPAN_SMTP_URL", Problem: "is not set", Mend: mend}
 	}

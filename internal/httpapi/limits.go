@@ -29,8 +29,8 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 // recovery answers a panic of a handler with a 500 problem and logs its stack.
 func recovery(logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			v := recover() //nolint:contextcheck // the context is the request's
+		defer func() { //nolint:contextcheck // it is the request's
+			v := recover()
 			if v == nil {
 				return
 			}

@@ -92,8 +92,8 @@ func apiConfig(version string) huma.Config {
 	c.CreateHooks = nil
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.Transformers = []huma.Transformer{problems}
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{ //nolint:gosec // describes keys, holds none
-		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."},
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."}, //nolint:gosec // describes keys, holds none
 		"customerToken": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, minutes of life; sub, order_ref and amount bind it to one order."},
 	}
 	return c
