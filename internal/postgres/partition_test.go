@@ -74,7 +74,7 @@ func TestPartitionEnsureInManyProcesses(t *testing.T) {
 	for i := range total {
 		wg.Go(func() { total[i] = ensure(t, db, 30) })
 	}
-	wg.Wait()
+	wg.Wait() // a process may have left the work to another, but not undone
 	sum := 0
 	for _, n := range total {
 		sum += n

@@ -46,8 +46,10 @@ BEGIN
                    WHERE c.oid = parent AND c.relkind = 'p' AND c.relnamespace = 'sespan'::regnamespace) THEN
         RAISE EXCEPTION '% is not a partitioned table of schema sespan', parent USING ERRCODE = 'wrong_object_type';
     END IF;
-    -- One maker per table at a time; the others find the work done.
-    PERFORM pg_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, parent::oid::int);
+    -- One maker per table at a time; whoever comes meanwhile leaves it the work.
+    IF NOT pg_try_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, parent::oid::int) THEN
+        RETURN 0;
+    END IF;
     FOR i IN 0..days LOOP
         IF sespan.partition_make(parent, first_day + i) THEN
             made := made + 1;
@@ -57,7 +59,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.partition_ensure(regclass, int) IS
-    'Makes the partitions of a table of this schema for today and the given number of further UTC days; returns how many it made';
+    'Makes the partitions of a table of this schema for today and the given number of further UTC days; returns how many it made, 0 also while another session makes them';
 
 -- CREATE TABLE … PARTITION OF would lock the parent against readers and writers;
 -- LIKE and ATTACH take SHARE UPDATE EXCLUSIVE there, and ACCESS EXCLUSIVE only on
