@@ -10,11 +10,12 @@ import (
 )
 
 // usage is processor time: of this process (the load, or a peer library that runs
-// in it), of the service under test, and of PostgreSQL with all its processes.
-type usage struct{ self, server, database time.Duration }
+// in it), of the service under test, of PostgreSQL with all its processes, and of
+// the mail sink.
+type usage struct{ self, server, database, sink time.Duration }
 
 func (u usage) minus(v usage) usage {
-	return usage{u.self - v.self, u.server - v.server, u.database - v.database}
+	return usage{u.self - v.self, u.server - v.server, u.database - v.database, u.sink - v.sink}
 }
 
 // ticks is how /proc counts: USER_HZ is 100 on Linux, whatever the kernel's own.
@@ -29,6 +30,9 @@ func (e *env) cpu() usage {
 	u := usage{self: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
 	if e.service != nil {
 		u.server = processTime(strconv.Itoa(e.service.cmd.Process.Pid))
+	}
+	if e.sink != nil {
+		u.sink = processTime(strconv.Itoa(e.sink.cmd.Process.Pid))
 	}
 	raw, err := os.ReadFile(filepath.Join(e.dir, "data", "postmaster.pid"))
 	if err != nil {

@@ -47,6 +47,7 @@ type env struct {
 	ring    *secret.Ring
 	admin   *pgxpool.Pool
 	service *service // nil until serve
+	sink    *sink    // nil where no mail is sent
 }
 
 //go:embed site.sql
@@ -99,6 +100,9 @@ func (e *env) start(ctx context.Context) error {
 func (e *env) close() {
 	if e.service != nil {
 		e.service.stop()
+	}
+	if e.sink != nil {
+		e.sink.stop()
 	}
 	if e.admin != nil {
 		e.admin.Close()

@@ -32,7 +32,6 @@ var mailsLeftSQL string
 // library.
 type mailsBench struct {
 	*env
-	sink    *sink
 	subject string
 	sealed  [][]byte // bodies as the queue holds them
 	mime    []string // the same mails as the relay gets them
@@ -50,11 +49,9 @@ func benchMails(ctx context.Context, e *env) error {
 	if b.sink, err = startSink(); err != nil {
 		return err
 	}
-	defer b.sink.stop()
 	if err := e.serve(ctx, "mail", "SESPAN_SMTP_URL=smtp://"+b.sink.addr+"?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", mailConnections)); err != nil {
 		return err
 	}
-	defer e.service.stop() // before the sink
 	e.printf("\nMails with a code, text and HTML (%d bytes), %d connections to a go-smtp sink\n", len(b.mime[0]), mailConnections)
 	medians, err := e.alternate(ctx,
 		side{"go-simple-mail alone, no queue", b.raw},

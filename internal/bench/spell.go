@@ -50,20 +50,20 @@ func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
 			}
 		}
 	}
-	e.printf("  %-42s %8s  %27s\n", "", "median", "CPU ms per operation of")
-	e.printf("  %-42s %8s  %8s %8s %9s   %s\n", "", "per s", "load", "service", "database", "rounds")
+	e.printf("  %-42s %8s  %s\n", "", "median", "CPU ms per operation of")
+	e.printf("  %-42s %8s  %8s %8s %9s %8s   %s\n", "", "per s", "load", "service", "database", "sink", "rounds")
 	medians := make([]float64, len(sides))
 	for i, s := range sides {
 		medians[i] = median(spells[i], spell.rate)
-		e.printf("  %-42s %8.0f  %8s %8s %9s   %s\n", s.name, medians[i],
-			e.perOperation(spells[i], func(u usage) time.Duration { return u.self }),
-			e.perOperation(spells[i], func(u usage) time.Duration { return u.server }),
-			e.perOperation(spells[i], func(u usage) time.Duration { return u.database }), rates(spells[i]))
+		of := func(part func(usage) time.Duration) string { return perOperation(spells[i], part) }
+		e.printf("  %-42s %8.0f  %8s %8s %9s %8s   %s\n", s.name, medians[i],
+			of(func(u usage) time.Duration { return u.self }), of(func(u usage) time.Duration { return u.server }),
+			of(func(u usage) time.Duration { return u.database }), of(func(u usage) time.Duration { return u.sink }), rates(spells[i]))
 	}
 	return medians, nil
 }
 
-func (e *env) perOperation(spells []spell, of func(usage) time.Duration) string {
+func perOperation(spells []spell, of func(usage) time.Duration) string {
 	ms := median(spells, func(s spell) float64 { return of(s.cpu).Seconds() * 1000 / s.ops })
 	if ms < 0.005 { // it took no part
 		return "–"
