@@ -58,7 +58,7 @@ def test_shipping_and_cancelling(visitor: Visitor, staff: Page) -> None:
     staff.goto(f"/admin/orders/order/?q={ref}")
     staff.get_by_role("checkbox", name="Select this object for an action").check()
     staff.get_by_label("Action:").select_option("ship")
-    staff.get_by_role("button", name="Run").click()
+    staff.locator(".actions button").click()  # "Go" in Django 5.2, "Run" in 6.1
     expect(staff.get_by_text("1 order was shipped.")).to_be_visible()
     visitor.page.goto("/orders/")
     expect(visitor.page.get_by_text("Shipped")).to_be_visible()

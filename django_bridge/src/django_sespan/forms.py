@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -94,6 +95,21 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         """Check the constraints that do not speak of the address."""
         if self.resumable() is None:
             self._validate(self.instance.validate_constraints)
+
+    def _post_clean(self) -> None:
+        if hasattr(forms.ModelForm, "validate_constraints"):
+            super()._post_clean()  # type: ignore[misc]
+            return
+        # Django 5.2 has no such hook: it checks the constraints within full_clean, the
+        # address included. They are checked afterwards instead, as later versions do.
+        full_clean = self.instance.full_clean
+        self.instance.full_clean = partial(full_clean, validate_constraints=False)
+        try:
+            super()._post_clean()  # type: ignore[misc]
+        finally:
+            del self.instance.full_clean
+        if self._validate_unique:  # type: ignore[attr-defined]
+            self.validate_constraints()
 
     def _validate(self, check: Callable[..., None]) -> None:
         try:
