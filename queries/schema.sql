@@ -19,6 +19,10 @@ SELECT sespan.partition_ensure(CAST(CAST(@parent AS text) AS regclass), @days::i
 -- name: SchemaTryLock :one
 SELECT pg_catalog.pg_try_advisory_lock(5318008143)::boolean AS locked;
 
+-- The connection's end would do, but only when the server has noticed it.
+-- name: SchemaUnlock :exec
+SELECT pg_catalog.pg_advisory_unlock(5318008143);
+
 -- name: SchemaSession :one
 SELECT current_setting('server_version_num')::int AS server_version, session_user::text AS login,
     current_database()::text AS database, pg_catalog.pg_is_in_recovery()::boolean AS standby;

@@ -41,10 +41,11 @@ func withSchemaLock(ctx context.Context, url string, progress func(string), fn f
 	if err != nil {
 		return err
 	}
-	defer s.close(ctx) // ends the lock too
+	defer s.close(ctx)
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
+	defer func() { _ = s.q.SchemaUnlock(context.WithoutCancel(ctx), s.conn) }()
 	return fn(s)
 }
 

@@ -165,6 +165,16 @@ func (q *Queries) SchemaTryLock(ctx context.Context, db DBTX) (bool, error) {
 	return locked, err
 }
 
+const schemaUnlock = `-- name: SchemaUnlock :exec
+SELECT pg_catalog.pg_advisory_unlock(5318008143)
+`
+
+// The connection's end would do, but only when the server has noticed it.
+func (q *Queries) SchemaUnlock(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, schemaUnlock)
+	return err
+}
+
 const schemaVersionGet = `-- name: SchemaVersionGet :one
 SELECT version FROM sespan.schema_version
 `
