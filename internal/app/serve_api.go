@@ -18,7 +18,7 @@ import (
 
 const (
 	logConnections  = 2 // flushes of the API log at once
-	drawConnections = 2 // flushes of draws at once
+	drawConnections = 1 // flushes of draws at once; more make smaller batches, which cost more
 )
 
 // startAPI builds the public port. The log and the draws have connections of

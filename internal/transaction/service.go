@@ -18,7 +18,7 @@ type Config struct {
 	Epochs     *Epochs
 	Registerer prometheus.Registerer
 	Minor      Minor
-	Flushers   int           // [2] flushes at once, each with a connection of Store's pool
+	Flushers   int           // [1] flushes at once, each with a connection of the Store's pool; more make smaller batches
 	MaxBatch   int           // [128] orders in one flush
 	MaxWait    int           // [4096] orders that may wait; more are told to come back
 	Timeout    time.Duration // [5 s] of one attempt of a flush
@@ -51,7 +51,7 @@ func NewService(c Config) *Service {
 		store: c.Store, epochs: c.Epochs, metrics: newMetrics(c.Registerer), minor: c.Minor,
 		timeout: orDefault(c.Timeout, 5*time.Second),
 	}
-	s.committer = groupcommit.New(s.flush, orDefault(c.Flushers, 2), orDefault(c.MaxBatch, 128), orDefault(c.MaxWait, 4096))
+	s.committer = groupcommit.New(s.flush, orDefault(c.Flushers, 1), orDefault(c.MaxBatch, 128), orDefault(c.MaxWait, 4096))
 	return s
 }
 
