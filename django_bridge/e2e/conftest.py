@@ -27,7 +27,13 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+RESULTS = ROOT / "test-results"
 PATIENCE = 15_000  # milliseconds; a machine may be busy with other tests
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give Playwright a folder of its own: it empties the one it has."""
+    config.option.output = str(RESULTS / "playwright")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +42,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     expect.set_options(timeout=PATIENCE)
     with ExitStack() as exits:
         url = os.environ.get("SESPAN_TEST_DATABASE_URL") or exits.enter_context(_private_server())
-        logs = ROOT / "test-results" / "logs"
+        logs = RESULTS / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         for old in logs.glob("*.log"):
             old.unlink()

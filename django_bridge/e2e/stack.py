@@ -203,8 +203,8 @@ class Stack:
                 command, env = [self.binary, "serve"], self.sespan_environment
                 ready = f"http://127.0.0.1:{self.admin_port}/readyz"
             case _:
-                command = [sys.executable, "-m", "gunicorn", "shop.wsgi", "--threads", "4"]
-                command += ["--bind", f"127.0.0.1:{self.shop_port}", "--graceful-timeout", "5"]
+                address = f"127.0.0.1:{self.shop_port}"
+                command = [sys.executable, "-m", "gunicorn", "shop.wsgi", "--bind", address]
                 env, ready, cwd = self.shop_environment, self.shop_url, SHOP
         process = Process.start(name, command, log=self.logs / f"{name}.log", env=env, cwd=cwd)
         self._exits.callback(process.stop)

@@ -148,5 +148,6 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"httpx": {"level": "WARNING"}},  # else a line for each call to Sespan
     "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO").upper()},
 }
