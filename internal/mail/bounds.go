@@ -22,6 +22,7 @@ type bounds struct {
 	marks     []mark        // oldest first; the first is in force
 	reached   [Lanes]int64
 	dueSince  time.Time // begin of the last scan that left nothing due behind
+	dueAlone  bool      // the queued lanes had less than their share: due rows may have it
 	sweepNext time.Time
 }
 
@@ -30,9 +31,14 @@ type mark struct {
 	ids [Lanes]int64
 }
 
-// apply fills in the lower ends for a claim that begins now and says whether it
-// is a sweep.
+// apply fills in the lower ends for a claim that begins now, and the share of the
+// due rows: a quarter while there are fresh mails enough. It says whether the
+// claim is a sweep.
 func (b *bounds) apply(c *Claim, now time.Time, force bool) bool {
+	c.DueLimit = max(c.Limit/4, 1)
+	if b.dueAlone {
+		c.DueLimit = c.Limit
+	}
 	if force || !now.Before(b.sweepNext) {
 		c.QueueAfter, c.DueWindow = [Lanes]int64{}, everything
 		return true
@@ -61,6 +67,7 @@ func (b *bounds) note(c Claim, rows []Claimed, begin, end time.Time, sweep bool)
 		p := rows[i].Priority
 		b.reached[p] = max(b.reached[p], rows[i].QueueID)
 	}
+	b.dueAlone = len(rows)-due < c.Limit-max(due, c.Limit/4) && bytesOf(rows) < c.Bytes
 	if len(b.marks) == 0 || end.Sub(b.marks[len(b.marks)-1].at) > slack/10 {
 		b.marks = append(b.marks, mark{end, b.reached})
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/mail"
+	"strconv"
 	"strings"
 )
 
@@ -51,7 +51,7 @@ func messageID(c *Claimed, from string) string {
 	if domain == "" || strings.ContainsFunc(domain, func(r rune) bool { return r > '~' }) {
 		domain = "sespan.invalid" // RFC 5322 wants ASCII here, and RFC 2606 keeps .invalid free
 	}
-	return fmt.Sprintf("<%d.%x@%s>", c.MessageID, c.CreatedAt.UnixMicro(), domain)
+	return "<" + strconv.FormatInt(c.MessageID, 10) + "." + strconv.FormatInt(c.CreatedAt.UnixMicro(), 36) + "@" + domain + ">"
 }
 
 func headersOf(stored []byte) (map[string]string, error) {
@@ -118,13 +118,14 @@ func decodeBase64(s string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(s)
 }
 
-// bareAddress gives the address of a mailbox, or the mailbox as it is.
+// bareAddress gives the address of a mailbox that mail_enqueue or NewWorker has
+// checked: in its quoted name a "<" cannot stand.
 func bareAddress(mailbox string) string {
-	a, err := mail.ParseAddress(mailbox)
-	if err != nil {
+	open := strings.LastIndexByte(mailbox, '<')
+	if open < 0 {
 		return mailbox
 	}
-	return a.Address
+	return strings.TrimRight(mailbox[open+1:], "> ")
 }
 
 func orElse(s, other string) string {

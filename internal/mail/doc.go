@@ -30,10 +30,10 @@
 // the sending begins the worker looks at its own clock: a lease that is about to
 // lapse is left alone, because another worker may have the row soon.
 //
-//	 worker A    claim(7) ─────sending──────╳ killed
-//	 row         queued │ sending, token 7, until 12:00:30 │ retry │ sending, token 9 │ sent
-//	 worker B                              reclaim after 12:00:30 ─┘ claim(9) ── settle(9)
-//	 worker A (was only asleep)                             settle(7) ─▶ no such token: fenced
+//	worker A    claim(7) ─────sending──────╳ killed
+//	row         queued │ sending, token 7, until 12:00:30 │ retry │ sending, token 9 │ sent
+//	worker B                              reclaim after 12:00:30 ─┘ claim(9) ── settle(9)
+//	worker A (was only asleep)                             settle(7) ─▶ no such token: fenced
 //
 // A worker that vanishes may have sent what it held. Such a row is sent again, or,
 // with on_unknown = hold, only when its sending had not begun: for those rows, and
@@ -47,15 +47,15 @@
 // stands outside MVCC: even a snapshot of an hour ago sees its present value, and
 // it dies by itself with the worker, because it holds "awake until".
 //
-//	      worker                              inserting transaction
-//	      ──────                              ─────────────────────
-//	 rush: raise the flag                     INSERT   takes ROW EXCLUSIVE on mail_queue
-//	       claim, claim, claim …              trigger  flag up? silent : NOTIFY
-//	 calm: 1 lower the flag                   …
-//	       2 look for ROW EXCLUSIVE locks     COMMIT   releases the lock; NOTIFY goes out
-//	       3 claim once more
-//	       none in 2? sleep until the bell
-//	       else      back to 2, ever slower
+//	     worker                              inserting transaction
+//	     ──────                              ─────────────────────
+//	rush: raise the flag                     INSERT   takes ROW EXCLUSIVE on mail_queue
+//	      claim, claim, claim …              trigger  flag up? silent : NOTIFY
+//	calm: 1 lower the flag                   …
+//	      2 look for ROW EXCLUSIVE locks     COMMIT   releases the lock; NOTIFY goes out
+//	      3 claim once more
+//	      none in 2? sleep until the bell
+//	      else      back to 2, ever slower
 //
 // No wake-up is lost. An insert that read the flag after 1 rings. One that read it
 // before 1 held its lock already, so at 2 it is either seen, and the worker keeps

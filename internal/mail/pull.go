@@ -60,7 +60,7 @@ func (w *Worker) fetch(ctx context.Context, sweep bool) (rows int, full, swept b
 	if err != nil || room == 0 {
 		return 0, false, false, err
 	}
-	c := Claim{Token: w.Token(), Lease: w.Lease, Limit: room, DueLimit: max(room/4, 1), Bytes: w.Bytes}
+	c := Claim{Token: w.Token(), Lease: w.Lease, Limit: room, Bytes: w.Bytes}
 	begin := w.Now()
 	swept = w.bounds.apply(&c, begin, sweep)
 	got, err := w.Store.Claim(ctx, c)

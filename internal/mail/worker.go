@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/mail"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,11 +69,11 @@ type Worker struct {
 
 // NewWorker checks the configuration and registers the metrics.
 func NewWorker(c WorkerConfig) (*Worker, error) {
-	switch {
-	case c.Store == nil || c.Sender == nil || c.Logger == nil || c.Metrics == nil:
+	if c.Store == nil || c.Sender == nil || c.Logger == nil || c.Metrics == nil {
 		return nil, errors.New("mail: Store, Sender, Logger and Metrics are required")
-	case bareAddress(c.From) == "":
-		return nil, errors.New("mail: From is required")
+	}
+	if a, err := mail.ParseAddress(c.From); err != nil || strings.ContainsRune(a.Name, '<') {
+		return nil, errors.New("mail: From must be of the form Shop <no-reply@shop.example>")
 	}
 	c.Connections = orDefault(c.Connections, 4)
 	c.Batch = orDefault(c.Batch, 500)

@@ -142,19 +142,25 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     id bigint;
-    to_list record;
-    cc_list record;
+    lists record;
+    to_list text[];
+    cc_list text[] := '{}';
     envelope text[];
     size int;
 BEGIN
-    to_list := sespan.mail_mailboxes(CASE WHEN recipient IS NULL THEN recipients ELSE recipient || recipients END,
-                                     CASE WHEN recipient IS NULL THEN 'recipients' ELSE 'recipient' END);
-    cc_list := sespan.mail_mailboxes(cc, 'cc');
-    envelope := to_list.addresses;
-    IF cc IS NOT NULL OR bcc IS NOT NULL OR cardinality(envelope) <> 1 THEN
+    IF recipient IS NOT NULL AND recipients IS NULL AND cc IS NULL AND bcc IS NULL AND strpos(recipient, '<') = 0 THEN -- the short way
+        envelope := ARRAY[sespan.mail_address(btrim(recipient, ' '), 'recipient')];
+        to_list := envelope;
+    ELSE
+        lists := sespan.mail_mailboxes(CASE WHEN recipient IS NULL THEN recipients ELSE recipient || recipients END,
+                                       CASE WHEN recipient IS NULL THEN 'recipients' ELSE 'recipient' END);
+        to_list := lists.mailboxes;
+        envelope := lists.addresses;
+        lists := sespan.mail_mailboxes(cc, 'cc');
+        cc_list := lists.mailboxes;
         SELECT array_agg(u.address ORDER BY u.n) INTO envelope
         FROM (SELECT a.address, min(a.n) AS n
-              FROM unnest(envelope || cc_list.addresses || (sespan.mail_mailboxes(bcc, 'bcc')).addresses) WITH ORDINALITY a(address, n)
+              FROM unnest(envelope || lists.addresses || (sespan.mail_mailboxes(bcc, 'bcc')).addresses) WITH ORDINALITY a(address, n)
               GROUP BY a.address) u;
     END IF;
     IF envelope IS NULL THEN
@@ -193,8 +199,8 @@ BEGIN
     id := nextval('sespan.mail_message_id_seq');
     IF idempotency_key IS NOT NULL THEN
         DECLARE
-            first_id bigint := sespan.mail_claim_key(idempotency_key, id, sha256(convert_to(jsonb_build_array(to_list.mailboxes, envelope,
-                subject, body_text, body_html, sender, reply_to, cc_list.mailboxes, headers, attachments, raw, send_at)::text, 'UTF8')));
+            first_id bigint := sespan.mail_claim_key(idempotency_key, id, sha256(convert_to(jsonb_build_array(to_list, envelope,
+                subject, body_text, body_html, sender, reply_to, cc_list, headers, attachments, raw, send_at)::text, 'UTF8')));
         BEGIN
             IF first_id <> id THEN
                 RETURN first_id;
@@ -203,7 +209,7 @@ BEGIN
     END IF;
     INSERT INTO sespan.mail_message AS m (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, body_text,
         body_html, headers, attachments, raw, send_at, expires_at, size_bytes, priority, recipients, pending, on_unknown, retain_body)
-    VALUES (id, now(), category, sender, reply_to, to_list.mailboxes, cc_list.mailboxes, subject, body_text,
+    VALUES (id, now(), category, sender, reply_to, to_list, cc_list, subject, body_text,
         body_html, headers, attachments, raw, send_at, expires_at, size, priority, cardinality(envelope), cardinality(envelope), on_unknown, retain_body);
     PERFORM sespan.mail_put(id, envelope, size, priority, send_at, expires_at, on_unknown);
     RETURN id;

@@ -397,8 +397,6 @@ type SespanMailQueue struct {
 	Lapses int16
 	// SMTP code of the last failed try
 	LastCode *int16
-	// The message has more than one recipient
-	Shared bool
 	// Sending may have begun; written beforehand where a lapse must not mean a second mail
 	Started bool
 	// queued scheduled sending retry unknown; sent dead expired suppressed cancelled move to mail_outcome
@@ -525,6 +523,19 @@ type SespanSchemaVersion struct {
 	Version int32
 }
 
+// The row type of a draw; always empty
+type SespanTransactionDrawn struct {
+	Fresh             *bool
+	TransactionID     *int64
+	CustomerID        *int64
+	OrderRef          *string
+	TierID            *int64
+	Discounted        *bool
+	TransactionAmount pgtype.Numeric
+	DiscountedAmount  pgtype.Numeric
+	TransactionTime   *time.Time
+}
+
 // One row per order, for ever: the draw, its result and what proves it
 type SespanTransactionLog struct {
 	// The public number of the transaction
@@ -547,7 +558,7 @@ type SespanTransactionLog struct {
 	TransactionTime time.Time
 	// The limit of the tier that turned this win into a loss; NULL: none
 	CappedBy *string
-	// How draw_number was computed; see the manual of the draw
+	// How draw_number was computed; see docs/draw.md
 	DrawVersion int16
 	// The UTC day whose seed was used
 	DrawEpoch pgtype.Date
