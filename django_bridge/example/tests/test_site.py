@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import gettext
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,19 @@ def test_seeding_never_takes_over_an_account(monkeypatch):
 @pytest.mark.django_db
 def test_models_have_their_migrations():
     call_command("makemigrations", "accounts", "catalogue", "orders", check=True, verbosity=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SECRET_KEY", ""), ("DEBUG", "perhaps"), ("DATABASE_URL", "mysql://a/b")],
+)
+def test_wrong_settings_stop_the_start_by_name(name, value):
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", "DEBUG": "0"}
+    env |= {"SECRET_KEY": "x" * 50, name: value}
+    command = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"ImproperlyConfigured: {name}" in done.stderr
 
 
 def test_database_url():
