@@ -7,6 +7,8 @@ package config
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -142,7 +144,26 @@ func Parse(args []string, version string, stdout, stderr io.Writer, exit func(in
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w (see sespan --help)", err)
+		return nil, nil, fmt.Errorf("%w (see sespan --help)", byVariable(parser.Model, err))
 	}
 	return cli, ctx, nil
+}
+
+// byVariable names the variable in kong's complaint about a flag, as the value may
+// have come from there.
+func byVariable(model *kong.Application, err error) error {
+	flag, rest, ok := strings.Cut(strings.TrimPrefix(err.Error(), "--"), " ")
+	if !ok || !strings.HasPrefix(err.Error(), "--") {
+		return err
+	}
+	flag = strings.TrimSuffix(flag, ":")
+	flags := model.Flags
+	for _, leaf := range model.Leaves(false) {
+		flags = slices.Concat(flags, leaf.Flags)
+	}
+	i := slices.IndexFunc(flags, func(f *kong.Flag) bool { return f.Name == flag && len(f.Envs) > 0 })
+	if i < 0 {
+		return err
+	}
+	return fmt.Errorf("%s (--%s) %s", flags[i].Envs[0], flag, rest)
 }

@@ -27,6 +27,9 @@ func (s *Serve) Resolve() error {
 	if err := s.Settings.Resolve(); err != nil {
 		return err
 	}
+	if len(s.Run) == 0 {
+		return wrong("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail and maintenance")
+	}
 	if !s.Runs("mail") {
 		return nil
 	}
@@ -202,8 +205,9 @@ func (s *Settings) resolveAddresses() error {
 }
 
 func (s *Settings) resolveJWKS() error {
+	u, err := url.Parse(s.JWKS)
 	switch {
-	case s.JWKS == "", strings.HasPrefix(s.JWKS, "https://"):
+	case s.JWKS == "", err == nil && u.Scheme == "https" && u.Host != "":
 		return nil
 	case strings.Contains(s.JWKS, "://"):
 		return wrong("SESPAN_JWKS", "is "+quote(s.JWKS), "name a file or an https URL")
