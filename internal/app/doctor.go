@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -9,7 +10,9 @@ import (
 	"sespan/internal/config"
 	"sespan/internal/httpapi"
 	"sespan/internal/postgres"
+	"sespan/internal/secret"
 	"sespan/internal/smtp"
+	"sespan/internal/transaction"
 )
 
 // finding is one line of the doctor.
@@ -36,6 +39,7 @@ func (e *env) doctor(ctx context.Context) error {
 		{"database", func(ctx context.Context) (string, error) { return lookAtDatabase(ctx, pool) }},
 		{"schema", func(ctx context.Context) (string, error) { return lookAtSchema(ctx, c.URL) }},
 		{"customers", func(ctx context.Context) (string, error) { return lookAtBinding(ctx, pool) }},
+		{"draws", func(ctx context.Context) (string, error) { return lookAtDraws(ctx, pool, c.Ring) }},
 		{"tokens", func(ctx context.Context) (string, error) { return e.lookAtTokens(ctx, c) }},
 		{"mail", func(ctx context.Context) (string, error) { return lookAtRelay(ctx, c) }},
 	} {
@@ -94,6 +98,13 @@ func lookAtBinding(ctx context.Context, pool *postgres.Pool) (string, error) {
 		return "bound, but " + b.Reason, nil
 	}
 	return "bound", nil
+}
+
+func lookAtDraws(ctx context.Context, pool *postgres.Pool, ring *secret.Ring) (string, error) {
+	if err := transaction.NewEpochs(postgres.NewTransactions(pool), ring, rand.Reader).Check(ctx); err != nil {
+		return "", err
+	}
+	return "SESPAN_SECRET_KEYS opens the seed of today's draws", nil
 }
 
 func (e *env) lookAtTokens(ctx context.Context, c *config.Settings) (string, error) {

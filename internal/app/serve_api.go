@@ -71,6 +71,7 @@ func (s *server) draws(ctx context.Context) (*transaction.Service, error) {
 		Minor: transaction.Minor(s.cfg.MinorUnit), Flushers: drawConnections, //nolint:gosec // 0 to 4, checked
 	})
 	s.lifecycle.onStop("draws", draws.Close)
+	s.check("draws", false, transaction.NewEpochs(postgres.NewTransactions(s.pool), s.cfg.Ring, rand.Reader).Check)
 	return draws, nil
 }
 

@@ -160,8 +160,16 @@ func TestSecretsInFiles(t *testing.T) {
 func TestWrongCommandLines(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{}, {"nonsense"}, {"serve", "more"}, {"serve", "--nonsense"}, {"keys", "create"}, {"keys", "create", "--role=root", "--name=x"},
-		{"keys", "revoke"}, {"migrate"}, {"migrate", "down", "--steps=x"}, {"demo", "--port=x"},
+		{},
+		{"nonsense"},
+		{"serve", "more"},
+		{"serve", "--nonsense"},
+		{"keys", "create"},
+		{"keys", "create", "--role=root", "--name=x"},
+		{"keys", "revoke"},
+		{"migrate"},
+		{"migrate", "down", "--steps=x"},
+		{"demo", "--port=x"},
 	} {
 		_, err := parse(t, args...)
 		if err == nil || strings.Contains(err.Error(), "\n") {

@@ -24,7 +24,11 @@ func (s *schemaSession) findTable(ctx context.Context, table string) (dbsqlc.Cus
 	if len(parts) == 1 {
 		parts = []string{"", parts[0]}
 	}
-	return s.findParts(ctx, parts[0], parts[1])
+	found, qualified, err := s.findParts(ctx, parts[0], parts[1])
+	if err == nil && found.TableSchema == "sespan" {
+		err = fmt.Errorf("%s is a table of Sespan itself; name the site's user table", qualified)
+	}
+	return found, qualified, err
 }
 
 func (s *schemaSession) findParts(ctx context.Context, schema, name string) (found dbsqlc.CustomerTableFindRow, qualified string, err error) {

@@ -216,6 +216,7 @@ func TestBindRefusals(t *testing.T) {
 		"open quote":         {`"auth_user`, nil, "is not the name of a table"},
 		"injection":          {`auth_user; DROP TABLE auth_user`, nil, "does not exist"},
 		"a view":             {"public.people", nil, "public.people is a view; name the table itself"},
+		"our own table":      {"sespan.otp", nil, "sespan.otp is a table of Sespan itself; name the site's user table"},
 		"UUID key":           {"public.uuid_user", nil, "no integer key (its primary key is id uuid)"},
 		"composite key":      {"public.two_keys", nil, "no integer key (its primary key is a integer, b integer)"},
 		"no key":             {"public.loose", nil, "no integer key"},

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sespan/internal/apilog"
+	"sespan/internal/secret"
 	"sespan/internal/transaction"
 )
 
@@ -135,5 +136,27 @@ func TestShareOfWinsIsTheProbability(t *testing.T) {
 	}
 	if z := (float64(wins) - draws*p) / math.Sqrt(draws*p*(1-p)); math.Abs(z) > 5 {
 		t.Errorf("%d wins of %d: %.1f standard deviations off", wins, draws, z)
+	}
+}
+
+func TestOtherKeysCannotOpenTodaysSeed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	if err := s.epochs().Check(t.Context()); err != nil {
+		t.Errorf("before the first seed: %v", err)
+	}
+	if _, err := s.epochs().Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.epochs().Check(t.Context()); err != nil {
+		t.Errorf("with the key that sealed it: %v", err)
+	}
+	other, err := secret.Parse(secret.Generate("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = transaction.NewEpochs(s.store, other, rand.Reader).Check(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "SESPAN_SECRET_KEYS") {
+		t.Errorf("with another key of the same id: %v, want the variable to put right", err)
 	}
 }

@@ -69,6 +69,19 @@ func mapState(pe *pgconn.PgError, err error) error {
 	return err
 }
 
+// refusal tells why the server lets this login in never, as opposed to not now.
+func refusal(err error) (reason string, ok bool) {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return "", false
+	}
+	switch pe.Code {
+	case "28000", "28P01", "3D000": // no such login, wrong password, no such database
+		return pe.Message, true
+	}
+	return "", false
+}
+
 func unavailable(detail string, err error) error {
 	return problem.New(problem.Unavailable, detail).After(2 * time.Second).Because(err)
 }

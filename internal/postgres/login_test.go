@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -51,5 +52,28 @@ func TestEnsureLoginWantsAURL(t *testing.T) {
 	_, err := postgres.EnsureLogin(t.Context(), "host=127.0.0.1 password=hunter2", "")
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAdmitted(t *testing.T) {
+	t.Parallel()
+	db := pgtest.EmptyDB(t)
+	login := db.Login(t, "")
+	elsewhere, err := url.Parse(login.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere.Path = "/nowhere"
+	for name, c := range map[string]struct{ url, want string }{
+		"right":          {login.URL, ""},
+		"wrong password": {db.URLFor(t, login.Name, "wrong"), "password authentication failed"},
+		"no such login":  {db.URLFor(t, "nobody", "wrong"), "authentication failed"},
+		"no database":    {elsewhere.String(), `database "nowhere" does not exist`},
+		"no server":      {"postgres://u:p@127.0.0.1:1/shop", ""},
+	} {
+		err := openPool(t, c.url, 1).Admitted(t.Context())
+		if (err != nil) != (c.want != "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,6 +84,15 @@ func orDefault[T comparable](v, d T) T {
 
 // Ping answers nil when the server answers within the context.
 func (p *Pool) Ping(ctx context.Context) error { return mapError(p.Pool.Ping(ctx)) }
+
+// Admitted tells whether the server takes login, password and database of the
+// URL; a server that does not answer is no reason against them.
+func (p *Pool) Admitted(ctx context.Context) error {
+	if reason, refused := refusal(p.Pool.Ping(ctx)); refused {
+		return errors.New(reason)
+	}
+	return nil
+}
 
 // Clock gives the server's time.
 func (p *Pool) Clock(ctx context.Context) (time.Time, error) {

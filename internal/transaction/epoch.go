@@ -91,6 +91,19 @@ func (e *Epochs) today(ctx context.Context) (*Epoch, error) {
 	return epoch, nil
 }
 
+// Check tells whether today's seed can be opened: it cannot with other keys than
+// those that sealed it. A seed that is still to be made is no fault.
+func (e *Epochs) Check(ctx context.Context) error {
+	sealed, err := e.store.EpochToday(ctx)
+	if err == nil {
+		_, err = e.open(sealed)
+	}
+	if errors.Is(err, ErrNoEpoch) {
+		return nil
+	}
+	return err
+}
+
 func (e *Epochs) open(sealed SealedEpoch) (*Epoch, error) {
 	seed, err := e.ring.Open(secret.LabelSeed, sealContext(sealed.Day), sealed.SealedSeed)
 	if err != nil {
