@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -66,15 +67,21 @@ var common = [...]int{
 // register adds the operation. The handler's errors become problem documents;
 // problems are the statuses it answers beyond the common ones.
 func register[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error), problems ...int) {
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document](), true, "Problem")
+	schema := problemSchema(api.OpenAPI().Components.Schemas)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
 	for _, status := range append(common[:], problems...) {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{
+		answer := &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{problemMediaType: {Schema: schema}},
 		}
+		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+			answer.Headers = map[string]*huma.Param{"Retry-After": {
+				Description: "Whole seconds to wait.", Schema: &huma.Schema{Type: huma.TypeInteger},
+			}}
+		}
+		op.Responses[strconv.Itoa(status)] = answer
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
@@ -83,19 +90,64 @@ func register[I, O any](api huma.API, op huma.Operation, handler func(context.Co
 		}
 		return out, nil
 	})
+	if o := documented(api, op); o.RequestBody != nil {
+		for _, content := range o.RequestBody.Content {
+			allowNull(api.OpenAPI().Components.Schemas, content.Schema)
+		}
+	}
+}
+
+// allowNull documents what the validation does: a property that may be left out
+// may as well be null.
+func allowNull(schemas huma.Registry, s *huma.Schema) {
+	if s.Ref != "" {
+		s = schemas.SchemaFromRef(s.Ref)
+	}
+	for name, property := range s.Properties {
+		if slices.Contains(s.Required, name) {
+			if property.Items != nil {
+				allowNull(schemas, property.Items)
+			}
+			continue
+		}
+		property.Nullable = property.OneOf == nil
+		if property.OneOf != nil {
+			property.OneOf[0].Nullable = true
+		}
+	}
+}
+
+// documented finds an operation in the document.
+func documented(api huma.API, op huma.Operation) *huma.Operation {
+	item := api.OpenAPI().Paths[op.Path]
+	for _, o := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
+		if o != nil && o.OperationID == op.OperationID {
+			return o
+		}
+	}
+	return &huma.Operation{}
+}
+
+// problemSchema is the schema of problem documents. It is open: what a problem
+// tells beyond the standard members stands beside them (RFC 9457, 3.2).
+func problemSchema(schemas huma.Registry) *huma.Schema {
+	const name = "Problem"
+	if schemas.Map()[name] == nil {
+		s := huma.SchemaFromType(schemas, reflect.TypeFor[document]())
+		s.AdditionalProperties = true
+		s.Properties["attempts_left"] = &huma.Schema{Type: huma.TypeInteger, Description: "Of otp-incorrect: wrong codes that the challenge still allows."}
+		s.Properties["tier_id"] = &huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: "Of tier-overlap: the tier that stands there."}
+		schemas.Map()[name] = s
+	}
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
 }
 
 // also documents a second success status, such as 200 beside 201, with the body
 // schema of the first.
 func also(api huma.API, op huma.Operation, status int, description string) {
-	item := api.OpenAPI().Paths[op.Path]
-	for _, o := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-		if o == nil || o.OperationID != op.OperationID {
-			continue
-		}
-		first := o.Responses[strconv.Itoa(op.DefaultStatus)]
-		o.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: description, Content: first.Content, Headers: first.Headers,
-		}
+	o := documented(api, op)
+	first := o.Responses[strconv.Itoa(op.DefaultStatus)]
+	o.Responses[strconv.Itoa(status)] = &huma.Response{
+		Description: description, Content: first.Content, Headers: first.Headers,
 	}
 }

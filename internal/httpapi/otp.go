@@ -30,8 +30,12 @@ const maxSealedData = 16 << 10
 type siteData json.RawMessage
 
 // UnmarshalJSON keeps the object without its white space, so that the same data
-// is the same bytes.
+// is the same bytes. null is no data.
 func (d *siteData) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*d = nil
+		return nil
+	}
 	var out bytes.Buffer
 	if err := json.Compact(&out, b); err != nil {
 		return err

@@ -64,7 +64,7 @@ type document struct {
 	Status     int          `json:"status" doc:"The HTTP status."`
 	Detail     string       `json:"detail,omitempty" doc:"What happened this time, and what to do."`
 	ResponseID string       `json:"response_id,omitempty" format:"uuid" doc:"The row of the API log."`
-	Errors     []fieldError `json:"errors,omitempty" doc:"The offending inputs."`
+	Errors     []fieldError `json:"errors,omitempty" nullable:"false" doc:"The offending inputs."`
 	members    map[string]any
 	retryAfter time.Duration
 }

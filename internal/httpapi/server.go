@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -67,11 +68,12 @@ func chain(d Deps, h http.Handler) http.Handler {
 }
 
 func build(d Deps) (huma.API, *mux.Router) {
-	router := mux.NewRouter()
+	router := mux.NewRouter().SkipClean(true) // it would answer //v1/tiers with a redirect
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, problem.New(problem.NotFound, "The paths of this API stand in /openapi.json."))
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", strings.Join(methodsAt(router, r), ", "))
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
 	api := humamux.New(router, apiConfig(d.Version))
@@ -82,6 +84,19 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerTransaction(api, d.Draws, d.Minor)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router
+}
+
+// methodsAt lists what the path of a request takes (RFC 9110, 15.5.6).
+func methodsAt(router *mux.Router, r *http.Request) []string {
+	var list []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		other := *r
+		other.Method = method
+		if m := (mux.RouteMatch{}); router.Match(&other, &m) && m.MatchErr == nil {
+			list = append(list, method)
+		}
+	}
+	return list
 }
 
 func apiConfig(version string) huma.Config {
