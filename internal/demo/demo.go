@@ -111,7 +111,7 @@ func (d *demo) reset() error {
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{data, d.path("state.json"), d.path("service.key"), d.path("admin.key"), d.path("serve.env"), d.path("checkout.pem"), d.path("checkout.pem.jwks.json")} {
+	for _, dir := range []string{data, d.path("state.json"), d.path("shop.stamp"), d.path("service.key"), d.path("admin.key"), d.path("serve.env"), d.path("checkout.pem"), d.path("checkout.pem.jwks.json")} {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
