@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"net/url"
 	"os"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
+	"sespan/internal/transaction"
 )
 
 // init sets a database up. It may run again: what is there stays as it is.
@@ -32,98 +35,125 @@ func (e *env) init(ctx context.Context) error {
 	prefix := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix)
 	e.say(fmt.Sprintf("the site's own database login enqueues mails with: GRANT %sproducer TO <login>; "+
 		"its staff pages need %sreader_detail and %sadmin too", prefix, prefix, prefix))
-	if err := e.initKey(ctx, c); err != nil {
+	first, err := e.initKey(ctx, c)
+	if err != nil {
 		return err
 	}
-	return e.initSettings(ctx, c)
+	return e.initSettings(ctx, c, first)
 }
 
-// initKey makes the site's service key once: into the key file, or printed.
-func (e *env) initKey(ctx context.Context, c config.Init) error {
-	if c.KeyFile != "" {
-		if info, err := os.Stat(c.KeyFile); err == nil && info.Size() > 0 {
-			e.say("service key: " + c.KeyFile + " is there already and stays")
-			return nil
-		}
+// initKey makes the site's service key once: into the key file, or printed. It
+// tells whether it made one, which is so in the first run on a database.
+func (e *env) initKey(ctx context.Context, c config.Init) (made bool, err error) {
+	if kept(c.KeyFile) {
+		e.say("service key: " + c.KeyFile + " is there already and stays")
+		return false, nil
 	}
 	keeper, closing, err := openKeeper(ctx, c.DSN)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer closing()
 	keys, err := keeper.List(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, k := range keys {
 		if c.KeyFile == "" && k.Name == c.KeyName && k.Role == access.RoleService && keyState(k) == "active" {
 			e.say(fmt.Sprintf("service key: %s named %q is there already; another one: sespan keys create --role service --name %s", k.ID, k.Name, k.Name))
-			return nil
+			return false, nil
 		}
 	}
 	key, whole, err := keeper.Create(ctx, access.RoleService, c.KeyName, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if c.KeyFile == "" {
 		e.say(fmt.Sprintf("service key %s for the site (SESPAN[\"KEY\"]), shown this once, on standard output:", key.ID))
 		fmt.Fprintln(e.Out, whole)
-		return nil
+		return true, nil
 	}
 	e.say(fmt.Sprintf("service key: %s is in %s", key.ID, c.KeyFile))
-	return writeSecret(c.KeyFile, whole+"\n")
+	return true, writeSecret(c.KeyFile, whole+"\n")
 }
 
-// initSettings makes the login and the key ring of serve and gives its settings.
-func (e *env) initSettings(ctx context.Context, c config.Init) error {
-	if c.EnvFile != "" {
-		if _, err := os.Stat(c.EnvFile); err == nil {
-			e.say("settings: " + c.EnvFile + " is there already and stays")
-			return nil
-		}
-	}
-	database, note, err := e.serviceURL(ctx, c)
+// initSettings makes the login and the key ring of serve and gives its settings;
+// a later run gives no other key ring, which would not open what the first seals.
+func (e *env) initSettings(ctx context.Context, c config.Init, first bool) error {
+	database, err := e.serviceURL(ctx, c)
 	if err != nil {
 		return err
 	}
-	settings := strings.Join([]string{
-		// Quoted, so that a shell, systemd and compose all read the same values.
+	if c.URLFile != "" && !kept(c.URLFile) {
+		if err := writeSecret(c.URLFile, database+"\n"); err != nil {
+			return err
+		}
+		e.say("database URL of serve: in " + c.URLFile)
+	}
+	switch {
+	case kept(c.EnvFile):
+		e.say("settings: " + c.EnvFile + " is there already and stays")
+		return nil
+	case c.EnvFile != "":
+		e.say("settings: " + c.EnvFile + "; adapt its last four lines")
+		return writeSecret(c.EnvFile, settings(database, c.JWKS))
+	case c.URLFile != "":
+		return nil
+	case !first:
+		e.say("settings of sespan serve: as printed by the first run")
+		return nil
+	}
+	e.say("settings of sespan serve, on standard output; keep them secret, adapt the last four:")
+	fmt.Fprint(e.Out, settings(database, c.JWKS))
+	return nil
+}
+
+// settings are quoted, so that a shell, systemd and compose all read the same values.
+func settings(database, jwks string) string {
+	return strings.Join([]string{
 		`SESPAN_DATABASE_URL="` + database + `"`,
 		`SESPAN_SECRET_KEYS="` + secret.Generate("1") + `"`,
-		`SESPAN_JWKS="` + c.JWKS + `"`,
+		`SESPAN_JWKS="` + jwks + `"`,
 		`SESPAN_SMTP_URL="smtp://user:password@mail.example:587?tls=starttls"`,
 		`SESPAN_MAIL_FROM="Shop <no-reply@shop.example>"`,
 		`SESPAN_ALLOWED_ORIGINS="https://shop.example"`,
 		`SESPAN_OTP_LINK="https://shop.example/account/code/"`,
 		"",
 	}, "\n")
-	if note != "" {
-		e.say(note)
-	}
-	if c.EnvFile == "" {
-		e.say("settings of sespan serve, on standard output; keep them secret, adapt the last four:")
-		fmt.Fprint(e.Out, settings)
-		return nil
-	}
-	e.say("settings: " + c.EnvFile + "; adapt its last four lines")
-	return writeSecret(c.EnvFile, settings)
 }
 
-func (e *env) serviceURL(ctx context.Context, c config.Init) (url, note string, err error) {
+// serviceURL gives the URL of the login of serve; the password of a login that was
+// there before, or that a DBA makes, is not known.
+func (e *env) serviceURL(ctx context.Context, c config.Init) (string, error) {
 	prefix := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix)
+	u, err := url.Parse(c.DSN)
+	if err != nil || u.Host == "" {
+		return "", &config.Error{Variable: "--dsn", Problem: "is not a URL", Mend: "write postgres://user:password@host:5432/database"}
+	}
+	u.User = url.UserPassword(prefix+"serve", "PASSWORD")
 	if c.NoRoles {
-		return "postgres://" + prefix + "serve:PASSWORD@HOST:5432/DATABASE",
-			"login: a DBA makes it with: CREATE ROLE " + prefix + "serve LOGIN PASSWORD '…' IN ROLE " + prefix + "service", nil
+		e.say("login: a DBA makes it with: CREATE ROLE " + prefix + "serve LOGIN PASSWORD '…' IN ROLE " + prefix + "service")
+		return u.String(), nil
 	}
 	login, err := postgres.EnsureLogin(ctx, c.DSN, c.RolePrefix)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	if login.URL == "" {
-		return "postgres://" + login.Name + ":PASSWORD@HOST:5432/DATABASE",
-			"login: " + login.Name + " is there already and keeps its password; put it into SESPAN_DATABASE_URL", nil
+		e.say("login: " + login.Name + " is there already and keeps its password")
+		return u.String(), nil
 	}
-	return login.URL, "login: " + login.Name + " is made", nil
+	e.say("login: " + login.Name + " is made")
+	return login.URL, nil
+}
+
+// kept tells whether an earlier run has written the file.
+func kept(path string) bool {
+	if path == "" {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
 }
 
 // writeSecret writes a file that only its owner may read, and never over another.
