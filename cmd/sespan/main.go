@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // SESPAN_TIME_ZONE works on machines without zone files too
 
 	"sespan/internal/app"
 	"sespan/internal/config"

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"net/url"
 	"os"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
-	"sespan/internal/transaction"
 )
 
 // init sets a database up. It may run again: what is there stays as it is.
@@ -90,29 +88,32 @@ func (e *env) initSettings(ctx context.Context, c config.Init, first bool) error
 		}
 		e.say("database URL of serve: in " + c.URLFile)
 	}
-	switch {
-	case kept(c.EnvFile):
+	if kept(c.EnvFile) {
 		e.say("settings: " + c.EnvFile + " is there already and stays")
 		return nil
-	case c.EnvFile != "":
-		e.say("settings: " + c.EnvFile + "; adapt its last four lines")
-		return writeSecret(c.EnvFile, settings(database, c.JWKS))
-	case c.URLFile != "":
-		return nil
-	case !first:
-		e.say("settings of sespan serve: as printed by the first run")
-		return nil
 	}
-	e.say("settings of sespan serve, on standard output; keep them secret, adapt the last four:")
-	fmt.Fprint(e.Out, settings(database, c.JWKS))
+	ring := `SESPAN_SECRET_KEYS="` + secret.Generate("1") + `"`
+	if !first {
+		e.say("secret keys: take the keys over from the first run; others could not open what those have sealed")
+		ring = "# SESPAN_SECRET_KEYS: as in the first run"
+	}
+	text := settings(database, ring, c.JWKS)
+	if c.EnvFile != "" {
+		e.say("settings: " + c.EnvFile + "; adapt its last four lines")
+		return writeSecret(c.EnvFile, text)
+	}
+	if c.URLFile == "" {
+		e.say("settings of sespan serve, on standard output; keep them secret, adapt the last four:")
+		fmt.Fprint(e.Out, text)
+	}
 	return nil
 }
 
 // settings are quoted, so that a shell, systemd and compose all read the same values.
-func settings(database, jwks string) string {
+func settings(database, ring, jwks string) string {
 	return strings.Join([]string{
 		`SESPAN_DATABASE_URL="` + database + `"`,
-		`SESPAN_SECRET_KEYS="` + secret.Generate("1") + `"`,
+		ring,
 		`SESPAN_JWKS="` + jwks + `"`,
 		`SESPAN_SMTP_URL="smtp://user:password@mail.example:587?tls=starttls"`,
 		`SESPAN_MAIL_FROM="Shop <no-reply@shop.example>"`,

@@ -64,6 +64,7 @@ type Init struct {
 	DSN     string `name:"dsn" env:"SESPAN_DATABASE_URL" required:"" placeholder:"URL" help:"The site's database, as a login that may create a schema and roles."`
 	KeyName string `default:"django" help:"Name of the service key that is made."`
 	KeyFile string `placeholder:"FILE" help:"Write the service key into this file instead of printing it; an existing file is kept."`
+	URLFile string `placeholder:"FILE" help:"Write the database URL of the login that is made for serve into this file; an existing file is kept."`
 	EnvFile string `placeholder:"FILE" help:"Write the settings of serve into this file instead of printing them; an existing file is kept."`
 	JWKS    string `name:"jwks" env:"SESPAN_JWKS" default:"checkout.jwks.json" placeholder:"FILE" help:"Where manage.py sespan_init will write the site's public keys; only printed with the other settings."`
 	Target
