@@ -11,7 +11,10 @@ import (
 // number or as a string of digits. Answers and tokens carry it as a string.
 type customerID int64
 
-const customerIDPattern = `^[1-9][0-9]{0,18}$`
+const (
+	customerIDPattern = `^[1-9][0-9]{0,18}$`
+	customerIDForms   = "a customer id is a positive integer, as a number or a string of digits"
+)
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *customerID) UnmarshalJSON(b []byte) error {
@@ -21,7 +24,7 @@ func (c *customerID) UnmarshalJSON(b []byte) error {
 	}
 	id, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || id < 1 || strconv.FormatInt(id, 10) != s {
-		return errors.New("a customer id is a positive integer, as a number or a string of digits")
+		return errors.New(customerIDForms)
 	}
 	*c = customerID(id)
 	return nil

@@ -87,6 +87,9 @@ func TestLoginRefusesBadInput(t *testing.T) {
 			if c.status == 422 {
 				require.NotEmpty(t, d.Errors, a.body)
 				assert.Equal(t, c.field, d.Errors[0].Location, a.body)
+				if c.field == "body.customer_id" {
+					assert.Equal(t, customerIDForms, d.Errors[0].Message)
+				}
 			}
 		})
 	}

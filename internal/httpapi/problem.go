@@ -208,8 +208,12 @@ func mask(e *huma.ErrorDetail) fieldError {
 		f.Location, _, _ = strings.Cut(e.Location, ".")
 	case strings.HasPrefix(e.Message, "unknown query parameter"):
 		f.Location, f.Message = "query", "unknown query parameter"
+	case strings.HasPrefix(e.Message, "expected value to match exactly one schema"): // a customer id, which alone has two forms
+		f.Message = customerIDForms
 	case strings.HasPrefix(e.Message, "json: "), strings.Contains(e.Message, "invalid character"):
 		f.Message = "is not valid JSON for this field"
+	case strings.HasPrefix(e.Message, huma.ErrUnknownContentType.Error()):
+		f.Message = huma.ErrUnknownContentType.Error()
 	case strings.HasPrefix(e.Message, "expected string to be "): // the parser's own words quote the value
 		f.Message, _, _ = strings.Cut(e.Message, ":")
 	}

@@ -12,7 +12,8 @@ const maxAddress = 254 // bytes, RFC 5321 4.5.3.1.3
 // false for one with a display name, comments or control characters.
 func parseAddress(s string) (string, bool) {
 	s = strings.TrimSpace(s)
-	if len(s) > maxAddress || !utf8.ValidString(s) || strings.ContainsAny(s, "<>(),;\" ") {
+	// JSON turns bytes that are no UTF-8 into U+FFFD: nobody has such an address.
+	if len(s) > maxAddress || !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError) || strings.ContainsAny(s, "<>(),;\" ") {
 		return "", false
 	}
 	a, err := mail.ParseAddress(s)

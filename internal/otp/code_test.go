@@ -122,7 +122,7 @@ func TestParseAddress(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
-		"", "a", "a@", "@b.co", "A <a@b.co>", "<a@b.co>", "a@b.co, c@d.co", "a@b.co (x)", "a\n@b.co", "a@b.co\x00", "\xff@b.co",
+		"", "a", "a@", "@b.co", "A <a@b.co>", "<a@b.co>", "a@b.co, c@d.co", "a@b.co (x)", "a\n@b.co", "a@b.co\x00", "\xff@b.co", "\ufffd@b.co",
 		`"a b"@b.co`, strings.Repeat("a", 250) + "@b.co",
 	} {
 		if got, ok := parseAddress(s); ok {
