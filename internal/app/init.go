@@ -129,7 +129,7 @@ func (e *env) serviceURL(ctx context.Context, c config.Init) (string, error) {
 	prefix := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix)
 	u, err := url.Parse(c.DSN)
 	if err != nil || u.Host == "" {
-		return "", &config.Error{Variable: "--dsn", Problem: "is not a URL", Mend: "write postgres://user:password@host:5432/database"}
+		return "", &config.Error{Variable: "--dsn", Problem: "is not a URL", Mend: "write postgres://user:password@host:5432/database"} //nolint:gosec // a pattern
 	}
 	u.User = url.UserPassword(prefix+"serve", "PASSWORD")
 	if c.NoRoles {

@@ -14,12 +14,12 @@ import (
 	"sespan/internal/postgres"
 )
 
-func waitSignal(t testing.TB, signal <-chan struct{}, what string) {
-	t.Helper()
+func waitSignal(tb testing.TB, signal <-chan struct{}, what string) {
+	tb.Helper()
 	select {
 	case <-signal:
 	case <-time.After(20 * time.Second):
-		t.Fatalf("no signal: %s", what)
+		tb.Fatalf("no signal: %s", what)
 	}
 }
 
@@ -63,14 +63,14 @@ func TestListenerSignalsAndComesBack(t *testing.T) {
 	}
 }
 
-func connected(t testing.TB, reg *prometheus.Registry, want string) {
-	t.Helper()
+func connected(tb testing.TB, reg *prometheus.Registry, want string) {
+	tb.Helper()
 	err := testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP sespan_listener_connected 1 while the LISTEN connection stands; 0 means polling only.
 # TYPE sespan_listener_connected gauge
 sespan_listener_connected `+want+"\n"), "sespan_listener_connected")
 	if err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 }
 

@@ -14,21 +14,21 @@ import (
 )
 
 // enqueue puts one mail into the queue by the given arguments of mail_enqueue.
-func enqueue(t testing.TB, db *pgtest.DB, arguments string) int64 {
-	t.Helper()
+func enqueue(tb testing.TB, db *pgtest.DB, arguments string) int64 {
+	tb.Helper()
 	var id int64
-	if err := db.Pool.QueryRow(t.Context(), "SELECT sespan.mail_enqueue("+arguments+")").Scan(&id); err != nil {
-		t.Fatal(err)
+	if err := db.Pool.QueryRow(tb.Context(), "SELECT sespan.mail_enqueue("+arguments+")").Scan(&id); err != nil {
+		tb.Fatal(err)
 	}
 	return id
 }
 
-func enqueueMany(t testing.TB, db *pgtest.DB, n int) {
-	t.Helper()
-	_, err := db.Pool.Exec(t.Context(), `SELECT count(sespan.mail_enqueue(recipient => 'r' || i || '@example.org', subject => 's', body_text => 't'))
+func enqueueMany(tb testing.TB, db *pgtest.DB, n int) {
+	tb.Helper()
+	_, err := db.Pool.Exec(tb.Context(), `SELECT count(sespan.mail_enqueue(recipient => 'r' || i || '@example.org', subject => 's', body_text => 't'))
 		FROM generate_series(1, $1::int) i`, n)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

@@ -45,7 +45,7 @@ func listen(t testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) 
 	}
 }
 
-func TestMailBellRingsOnlyWhileWorkersSleep(t *testing.T) {
+func TestMailBellRingsOnlyWhileWorkersSleep(t *testing.T) { //nolint:tparallel // the steps share one flag
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	s := postgres.NewMail(openMailPool(t, db.URL))
