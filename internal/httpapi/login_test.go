@@ -69,7 +69,7 @@ func TestLoginRefusesBadInput(t *testing.T) {
 		"no JSON":             {`{"username":`, 400, "body"},
 		"no object":           {`[]`, 422, "body"},
 		"too deep":            {strings.Repeat(`[`, 30000) + strings.Repeat(`]`, 30000), 400, "body"},
-		"invalid UTF-8":       {"{\"username\":\"a\xff\",\"outcome\":\"failure\"}", 201, ""},
+		"invalid UTF-8":       {"{\"username\":\"a\xff\",\"outcome\":\"failure\"}", 400, "body"},
 		"a NUL":               {`{"username":"a\u0000b","outcome":"failure"}`, 201, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -105,7 +105,7 @@ func apiConfig(version string) huma.Config {
 	c.DocsPath = ""    // its page loads scripts from a CDN
 	c.SchemasPath = "" // no $schema in bodies
 	c.CreateHooks = nil
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
 	c.Transformers = []huma.Transformer{problems}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."}, //nolint:gosec // describes keys, holds none
