@@ -4,7 +4,10 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
+from django_sespan.admin.numbers import milliseconds_column
 from django_sespan.models import ApiLog
+
+ELAPSED = milliseconds_column(ApiLog, "elapsed_time")
 
 
 @admin.register(ApiLog)
@@ -19,7 +22,7 @@ class ApiLogAdmin(ReadOnlyAdmin):
         "status_details",
         "ip",
         "customer_number",
-        "elapsed_time",
+        ELAPSED,
     ]
     list_filter = ["request_type", "outcome", "time_requested"]
     search_fields = ["response_id", "customer"]
@@ -35,9 +38,10 @@ class ApiLogAdmin(ReadOnlyAdmin):
         "customer_number",
         "time_requested",
         "time_responded",
-        "elapsed_time",
+        ELAPSED,
         "request_header",
         "request_body",
         "response_header",
         "response_body",
     ]
+    readonly_fields = [ELAPSED]

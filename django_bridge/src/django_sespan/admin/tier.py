@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import SespanAdmin
+from django_sespan.admin.numbers import MONEY_PLACES, decimal_column, money_column, trimmed
 from django_sespan.conf import get_settings
 from django_sespan.models import TransactionTier
 from django_sespan.models.tier import TierRefused
@@ -23,6 +25,13 @@ class TierForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at ru
     class Meta:
         model = TransactionTier
         fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                fraction = name in {"probability", "discount"}
+                self.initial[name] = trimmed(value, 0 if fraction else MONEY_PLACES)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -48,10 +57,10 @@ class TransactionTierAdmin(SespanAdmin):
     form = TierForm
     list_display = [
         "name",
-        "minimum_transaction",
-        "maximum_transaction",
-        "probability",
-        "discount",
+        money_column(TransactionTier, "minimum_transaction"),
+        money_column(TransactionTier, "maximum_transaction"),
+        decimal_column(TransactionTier, "probability"),
+        decimal_column(TransactionTier, "discount"),
         "is_active",
         "starts_at",
         "ends_at",

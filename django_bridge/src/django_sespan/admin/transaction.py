@@ -4,7 +4,11 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
+from django_sespan.admin.numbers import money_column
 from django_sespan.models import TransactionLog
+
+AMOUNT = money_column(TransactionLog, "transaction_amount")
+TO_PAY = money_column(TransactionLog, "discounted_amount")
 
 
 @admin.register(TransactionLog)
@@ -16,9 +20,9 @@ class TransactionLogAdmin(ReadOnlyAdmin):
         "order_ref",
         "username",
         "tier_number",
-        "transaction_amount",
+        AMOUNT,
         "discounted",
-        "discounted_amount",
+        TO_PAY,
         "transaction_time",
     ]
     list_filter = ["discounted", "transaction_time"]
@@ -30,13 +34,15 @@ class TransactionLogAdmin(ReadOnlyAdmin):
         "customer_number",
         "username",
         "tier_number",
-        "transaction_amount",
+        AMOUNT,
         "discounted",
-        "discounted_amount",
+        TO_PAY,
         "transaction_time",
         "capped_by",
         "draw_epoch",
     ]
+
+    readonly_fields = [AMOUNT, TO_PAY]
 
     @admin.display(description=_("tier"), ordering="tier_id")
     def tier_number(self, row: TransactionLog) -> int | None:
