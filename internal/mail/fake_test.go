@@ -1,0 +1,259 @@
+package mail
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// fakeStore is a queue in memory that keeps the rules of the real one.
+type fakeStore struct {
+	mu     sync.Mutex
+	rows   map[int64]*fakeRow
+	claims int
+	awake  time.Time // the flag
+	others int       // transactions that may have seen the flag up
+	done   map[int64]Result
+	begun  []int64
+	bell   chan struct{}
+
+	fail       func() error           // of every call
+	failSettle func(r []Result) error // of Settle alone
+	loseLeases bool                   // Extend answers none
+}
+
+type fakeRow struct {
+	Claimed
+	state State
+	due   time.Time
+}
+
+func newFakeStore() *fakeStore {
+	return &fakeStore{
+		rows: map[int64]*fakeRow{}, done: map[int64]Result{}, bell: make(chan struct{}, 1),
+		fail: func() error { return nil }, failSettle: func([]Result) error { return nil },
+	}
+}
+
+// put enqueues n mails and rings as the trigger does; it answers whether it rang.
+func (s *fakeStore) put(n int, change func(*Claimed)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		id := int64(len(s.rows)+len(s.done)+1) * 1024
+		c := Claimed{
+			Lease: Lease{QueueID: id}, MessageID: id / 1024, Recipient: "a@b.co", Priority: 5, Fresh: true, ExpiresIn: Forever, Size: 10,
+			Stored: &Stored{Date: time.Unix(1_700_000_000, 0), To: []string{"a@b.co"}, Subject: "s", Text: "t"},
+		}
+		if change != nil {
+			change(&c)
+		}
+		s.rows[id] = &fakeRow{Claimed: c, state: StateQueued}
+	}
+	if time.Now().Before(s.awake) {
+		return false
+	}
+	s.ring()
+	return true
+}
+
+func (s *fakeStore) ring() {
+	select {
+	case s.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claims++
+	if err := s.fail(); err != nil {
+		return nil, err
+	}
+	var out []Claimed
+	for id := int64(1024); len(out) < c.Limit && id <= int64(len(s.rows)+len(s.done))*1024; id += 1024 {
+		r := s.rows[id]
+		if r == nil || r.state == StateSending || r.state == StateUnknown || time.Now().Before(r.due) {
+			continue
+		}
+		r.state, r.Token = StateSending, c.Token
+		out = append(out, r.Claimed)
+	}
+	return out, nil
+}
+
+func (s *fakeStore) Begin(_ context.Context, leases []Lease) ([]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := s.held(leases)
+	s.begun = append(s.begun, ids...)
+	return ids, s.fail()
+}
+
+func (s *fakeStore) held(leases []Lease) []int64 {
+	var ids []int64
+	for _, l := range leases {
+		if r := s.rows[l.QueueID]; r != nil && r.state == StateSending && r.Token == l.Token {
+			ids = append(ids, l.QueueID)
+		}
+	}
+	return ids
+}
+
+func (s *fakeStore) Settle(_ context.Context, results []Result) ([]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.fail(); err != nil {
+		return nil, err
+	}
+	if err := s.failSettle(results); err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, r := range results {
+		if len(s.held([]Lease{r.Lease})) == 0 {
+			continue
+		}
+		ids = append(ids, r.QueueID)
+		row := s.rows[r.QueueID]
+		row.Attempts += r.Tries
+		switch r.State {
+		case StateRetry, StateUnknown:
+			row.state, row.due = r.State, time.Now().Add(r.Delay)
+		default:
+			delete(s.rows, r.QueueID)
+			s.done[r.QueueID] = r
+		}
+	}
+	return ids, nil
+}
+
+func (s *fakeStore) Release(_ context.Context, leases []Lease) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range s.held(leases) {
+		s.rows[id].state = StateScheduled
+	}
+	s.ring()
+	return s.fail()
+}
+
+func (s *fakeStore) Extend(_ context.Context, leases []Lease, _ time.Duration) ([]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loseLeases {
+		return nil, s.fail()
+	}
+	return s.held(leases), s.fail()
+}
+
+func (s *fakeStore) Reclaim(context.Context, int) (again, held int, err error) { return 0, 0, nil }
+
+func (s *fakeStore) Awake(_ context.Context, d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.awake = time.Now().Add(d)
+	return s.fail()
+}
+
+func (s *fakeStore) Doze(context.Context) (others int, on bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.awake = time.Time{}
+	return s.others, true, s.fail()
+}
+
+func (s *fakeStore) Others(context.Context) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.others, s.fail()
+}
+
+func (s *fakeStore) Ring(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ring()
+	return s.fail()
+}
+
+func (s *fakeStore) NextDue(context.Context) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := Forever
+	for _, r := range s.rows {
+		if (r.state == StateRetry || r.state == StateScheduled) && r.due.After(time.Now()) {
+			next = min(next, time.Until(r.due))
+		}
+	}
+	return next, s.fail()
+}
+
+func (s *fakeStore) Depth(context.Context) (Depth, error) {
+	return Depth{Rows: map[State]int64{StateQueued: 3}, OldestReady: time.Minute, TriggerEnabled: true}, nil
+}
+
+func (s *fakeStore) Tidy(context.Context) error { return nil }
+
+// look reads the fake's state.
+func look[T any](s *fakeStore, read func() T) T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return read()
+}
+
+// senderFunc is a Sender.
+type senderFunc func(ctx context.Context, e Envelope) (Receipt, error)
+
+func (f senderFunc) Send(ctx context.Context, e Envelope) (Receipt, error) { return f(ctx, e) }
+
+func takes(context.Context, Envelope) (Receipt, error) { return Receipt{Reply: "ok"}, nil }
+
+// inBubble runs a worker on fake time; stop ends it and waits.
+func inBubble(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerConfig), then func(w *Worker, stop func())) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s.bell = make(chan struct{}, 1)
+		c := WorkerConfig{
+			Store: s, Sender: sender, From: "Shop <shop@b.co>", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Metrics: prometheus.NewRegistry(), Bell: s.bell, Hears: func() bool { return true },
+			Jitter: func() float64 { return 0.5 }, Token: counter(),
+		}
+		if change != nil {
+			change(&c)
+		}
+		w, err := NewWorker(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { w.Run(ctx) })
+		stop := sync.OnceFunc(func() { cancel(); wg.Wait() })
+		defer stop()
+		synctest.Wait()
+		then(w, stop)
+	})
+}
+
+func counter() func() int64 {
+	var mu sync.Mutex
+	var n int64
+	return func() int64 {
+		mu.Lock()
+		defer mu.Unlock()
+		n++
+		return n
+	}
+}
+
+// noRegistry takes metrics and forgets them.
+type noRegistry struct{ prometheus.Registerer }
+
+func (noRegistry) MustRegister(...prometheus.Collector) {}
