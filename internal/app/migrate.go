@@ -37,6 +37,9 @@ func (e *env) migrateDown(ctx context.Context) error {
 	if err := m.Resolve(); err != nil {
 		return err
 	}
+	if m.Down.Steps < 1 { // none would mean up
+		return &config.Error{Variable: "--steps", Problem: "is out of its bounds", Mend: "take 1 or more migrations back"}
+	}
 	if !m.Down.Force {
 		return &config.Error{Variable: "--force", Problem: "is missing", Mend: "taking migrations back drops tables with what they hold; add --force when that is meant"}
 	}
