@@ -32,40 +32,40 @@ func enqueueMany(tb testing.TB, db *pgtest.DB, n int) {
 	}
 }
 
-func mailValue[T any](t testing.TB, db *pgtest.DB, sql string, args ...any) T {
-	t.Helper()
+func mailValue[T any](tb testing.TB, db *pgtest.DB, sql string, args ...any) T {
+	tb.Helper()
 	var v T
-	if err := db.Pool.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+	if err := db.Pool.QueryRow(tb.Context(), sql, args...).Scan(&v); err != nil {
+		tb.Fatalf("%s: %v", sql, err)
 	}
 	return v
 }
 
-func stateOf(t testing.TB, db *pgtest.DB, message int64) string {
-	t.Helper()
-	return mailValue[string](t, db, "SELECT string_agg(state, ' ' ORDER BY queue_id) FROM sespan.mail_recipient WHERE message_id = $1", message)
+func stateOf(tb testing.TB, db *pgtest.DB, message int64) string {
+	tb.Helper()
+	return mailValue[string](tb, db, "SELECT string_agg(state, ' ' ORDER BY queue_id) FROM sespan.mail_recipient WHERE message_id = $1", message)
 }
 
-func claim(t testing.TB, s *postgres.Mail, token int64, limit int, lease time.Duration) []mail.Claimed {
-	t.Helper()
-	rows, err := s.Claim(t.Context(), mail.Claim{
+func claim(tb testing.TB, s *postgres.Mail, token int64, limit int, lease time.Duration) []mail.Claimed {
+	tb.Helper()
+	rows, err := s.Claim(tb.Context(), mail.Claim{
 		Token: token, Lease: lease, Limit: limit, DueLimit: limit, Bytes: 1 << 20, DueWindow: 24 * time.Hour,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return rows
 }
 
-func settle(t testing.TB, s *postgres.Mail, state mail.State, rows ...mail.Claimed) []int64 {
-	t.Helper()
+func settle(tb testing.TB, s *postgres.Mail, state mail.State, rows ...mail.Claimed) []int64 {
+	tb.Helper()
 	results := make([]mail.Result, len(rows))
 	for i, r := range rows {
 		results[i] = mail.Result{Lease: r.Lease, State: state, Tries: 1, Delay: time.Hour, Reason: "test"}
 	}
-	ids, err := s.Settle(t.Context(), results)
+	ids, err := s.Settle(tb.Context(), results)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return ids
 }

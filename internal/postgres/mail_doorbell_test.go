@@ -18,28 +18,28 @@ import (
 // onlyTheBell makes a worker that polls once an hour: what it sends it was rung for.
 func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollDeaf, c.Sweep = time.Hour, time.Hour, time.Hour }
 
-func listen(t testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), db.URL)
+func listen(tb testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), db.URL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	if _, err := conn.Exec(t.Context(), "LISTEN "+postgres.MailChannel); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(tb.Context(), "LISTEN "+postgres.MailChannel); err != nil {
+		tb.Fatal(err)
 	}
 	return func(within time.Duration) bool {
-		ctx, cancel := context.WithTimeout(t.Context(), within)
+		ctx, cancel := context.WithTimeout(tb.Context(), within)
 		defer cancel()
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			if !pgconn.Timeout(err) {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			return false
 		}
 		if n.Payload != "" {
-			t.Errorf("payload %q", n.Payload)
+			tb.Errorf("payload %q", n.Payload)
 		}
 		return true
 	}
@@ -106,18 +106,18 @@ func TestMailBellSwitchedOffNeverRings(t *testing.T) {
 
 // silentInsert begins a transaction that enqueues while a worker is awake, so
 // that its insert does not ring, and leaves it open.
-func silentInsert(t testing.TB, db *pgtest.DB, level pgx.TxIsoLevel) pgx.Tx {
-	t.Helper()
-	s := postgres.NewMail(openMailPool(t, db.URL))
-	if err := s.Awake(t.Context(), time.Minute); err != nil {
-		t.Fatal(err)
+func silentInsert(tb testing.TB, db *pgtest.DB, level pgx.TxIsoLevel) pgx.Tx {
+	tb.Helper()
+	s := postgres.NewMail(openMailPool(tb, db.URL))
+	if err := s.Awake(tb.Context(), time.Minute); err != nil {
+		tb.Fatal(err)
 	}
-	tx, err := db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: level})
+	tx, err := db.Pool.BeginTx(tb.Context(), pgx.TxOptions{IsoLevel: level})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "SELECT sespan.mail_enqueue(recipient => 'a@b.co', body_text => 'x')"); err != nil {
-		t.Fatal(err)
+	if _, err := tx.Exec(tb.Context(), "SELECT sespan.mail_enqueue(recipient => 'a@b.co', body_text => 'x')"); err != nil {
+		tb.Fatal(err)
 	}
 	return tx
 }
@@ -167,9 +167,9 @@ func TestMailDoorbellNeedsTheLocks(t *testing.T) {
 }
 
 // quietFor waits until no session of the worker has run a statement for 300 ms.
-func quietFor(t testing.TB, db *pgtest.DB) {
-	t.Helper()
-	eventually(t, db, "the worker is quiet", `SELECT bool_and(state = 'idle' AND state_change < clock_timestamp() - interval '300 milliseconds')
+func quietFor(tb testing.TB, db *pgtest.DB) {
+	tb.Helper()
+	eventually(tb, db, "the worker is quiet", `SELECT bool_and(state = 'idle' AND state_change < clock_timestamp() - interval '300 milliseconds')
 		FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sespan'`)
 }
 
@@ -207,17 +207,17 @@ func TestMailDoorbellRace(t *testing.T) {
 	}
 }
 
-func enqueueSlowly(t testing.TB, db *pgtest.DB, level pgx.TxIsoLevel, recipient string, micros int) {
-	t.Helper()
-	err := pgx.BeginTxFunc(t.Context(), db.Pool, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), "SELECT sespan.mail_enqueue(recipient => $1, body_text => 'x')", recipient); err != nil {
+func enqueueSlowly(tb testing.TB, db *pgtest.DB, level pgx.TxIsoLevel, recipient string, micros int) {
+	tb.Helper()
+	err := pgx.BeginTxFunc(tb.Context(), db.Pool, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(tb.Context(), "SELECT sespan.mail_enqueue(recipient => $1, body_text => 'x')", recipient); err != nil {
 			return err
 		}
-		pause(t, micros)
+		pause(tb, micros)
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -235,17 +235,17 @@ func arrive(box *mailbox, n int) bool {
 }
 
 // arriveAll rings for what was lost, so that the next round begins anew.
-func arriveAll(t testing.TB, db *pgtest.DB, box *mailbox) {
-	t.Helper()
-	if _, err := db.Pool.Exec(t.Context(), "SELECT sespan.mail_bell()"); err != nil {
-		t.Fatal(err)
+func arriveAll(tb testing.TB, db *pgtest.DB, box *mailbox) {
+	tb.Helper()
+	if _, err := db.Pool.Exec(tb.Context(), "SELECT sespan.mail_bell()"); err != nil {
+		tb.Fatal(err)
 	}
-	box.wait(t, 1)
+	box.wait(tb, 1)
 }
 
 // pause is the random moment of the race, not a wait for something.
-func pause(t testing.TB, micros int) {
-	t.Helper()
+func pause(tb testing.TB, micros int) {
+	tb.Helper()
 	timer := time.NewTimer(time.Duration(micros) * time.Microsecond)
 	defer timer.Stop()
 	<-timer.C

@@ -48,8 +48,8 @@ func (b *mailbox) sent() []mail.Envelope {
 }
 
 // wait takes n mails or fails.
-func (b *mailbox) wait(t testing.TB, n int) []mail.Envelope {
-	t.Helper()
+func (b *mailbox) wait(tb testing.TB, n int) []mail.Envelope {
+	tb.Helper()
 	var list []mail.Envelope
 	deadline := time.After(30 * time.Second)
 	for len(list) < n {
@@ -57,19 +57,19 @@ func (b *mailbox) wait(t testing.TB, n int) []mail.Envelope {
 		case e := <-b.came:
 			list = append(list, e)
 		case <-deadline:
-			t.Fatalf("%d of %d mails came", len(list), n)
+			tb.Fatalf("%d of %d mails came", len(list), n)
 		}
 	}
 	return list
 }
 
-func openMailPool(t testing.TB, url string) *postgres.Pool {
-	t.Helper()
-	pool, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+func openMailPool(tb testing.TB, url string) *postgres.Pool {
+	tb.Helper()
+	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: url})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	return pool
 }
 
@@ -77,18 +77,18 @@ func quietMail() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, 
 
 // startWorker runs a worker until the test ends or stop is called; stop waits
 // for the drain.
-func startWorker(t testing.TB, db *pgtest.DB, sender mail.Sender, change func(*mail.WorkerConfig)) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func startWorker(tb testing.TB, db *pgtest.DB, sender mail.Sender, change func(*mail.WorkerConfig)) (stop func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
 	reg := prometheus.NewRegistry()
 	listener, err := postgres.NewListener(postgres.ListenerOptions{
 		URL: db.URL, Channels: []string{postgres.MailChannel}, Logger: quietMail(), Metrics: reg,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := mail.WorkerConfig{
-		Store: postgres.NewMail(openMailPool(t, db.URL)), Sender: sender, From: "Shop <shop@example.org>", Logger: quietMail(), Metrics: reg,
+		Store: postgres.NewMail(openMailPool(tb, db.URL)), Sender: sender, From: "Shop <shop@example.org>", Logger: quietMail(), Metrics: reg,
 		Bell: listener.Signal(postgres.MailChannel), Hears: listener.Connected,
 	}
 	if change != nil {
@@ -96,12 +96,12 @@ func startWorker(t testing.TB, db *pgtest.DB, sender mail.Sender, change func(*m
 	}
 	w, err := mail.NewWorker(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { listener.Run(ctx) })
 	wg.Go(func() { w.Run(ctx) })
 	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }

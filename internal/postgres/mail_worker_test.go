@@ -16,14 +16,14 @@ import (
 )
 
 // eventually polls a condition of the database; it is for what no signal tells.
-func eventually(t testing.TB, db *pgtest.DB, what, sql string, args ...any) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+func eventually(tb testing.TB, db *pgtest.DB, what, sql string, args ...any) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
 	defer cancel()
 	for tick := time.NewTicker(5 * time.Millisecond); ; {
 		var ok bool
 		if err := db.Pool.QueryRow(ctx, sql, args...).Scan(&ok); err != nil {
-			t.Fatalf("%s: %v", what, err)
+			tb.Fatalf("%s: %v", what, err)
 		}
 		if ok {
 			return
