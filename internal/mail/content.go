@@ -97,14 +97,9 @@ func unseal(out *Content, recipient string, sealed []byte, opener Opener) error 
 	if err != nil {
 		return fmt.Errorf("%w: %w", errSealed, err)
 	}
-	var body struct {
-		Text string `json:"text"`
-		HTML string `json:"html"`
+	if out.Text, out.HTML, err = openBody(plain); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(plain, &body); err != nil {
-		return errors.New("the sealed body is not JSON") // the cause would quote the body
-	}
-	out.Text, out.HTML = body.Text, body.HTML
 	// RFC 3834: no vacation note shall answer a code.
 	out.Headers["Auto-Submitted"] = "auto-generated"
 	return nil

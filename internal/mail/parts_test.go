@@ -2,6 +2,7 @@ package mail
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -231,5 +232,25 @@ func TestHoldingsForgetAHangingSender(t *testing.T) {
 	}
 	if list := h.aging(20*time.Second, 10*time.Second); len(list) != 0 {
 		t.Error("a lease is renewed for ever")
+	}
+}
+
+func TestSealedBodyReadsWhatJSONReads(t *testing.T) {
+	t.Parallel()
+	plain := []string{
+		`{"text":"a","html":"b"}`, `{"text":"a\n\"q\" \\ \/ \t","html":"<b>ü</b>"}` + "\n", `{"html":"b","text":"a"}`, `{ "text": "a" }`,
+		`{"text":"\u003cb\u003e \ud83d\ude00","html":""}`, `{"text":"a","html":"b"} x`, `{"text":"a","html":"b`, `{"text":"a\`, `{"text":"a\x","html":"b"}`,
+		"{\"text\":\"a\nb\",\"html\":\"\"}", "{\"text\":\"\xff\",\"html\":\"\"}", `{"text":"","html":""}`, ``, `{}`, `"text"`,
+	}
+	for _, p := range plain {
+		var want struct{ Text, HTML string }
+		wantErr := json.Unmarshal([]byte(p), &want)
+		text, html, err := openBody([]byte(p))
+		if (err != nil) != (wantErr != nil) || err == nil && (text != want.Text || html != want.HTML) {
+			t.Errorf("%q: %q %q %v, want %+v %v", p, text, html, err, want, wantErr)
+		}
+	}
+	if _, _, ok := quickBody([]byte(plain[1])); !ok {
+		t.Error("the service's own form is not read directly")
 	}
 }
