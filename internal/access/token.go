@@ -78,6 +78,11 @@ func kidOf(token string) (string, error) {
 	if err != nil {
 		return "", errors.New("token: header is not base64url")
 	}
+	for part := range bytes.SplitSeq(rest, []byte(".")) { // the library would take padding
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(string(part)); err != nil {
+			return "", errors.New("token: not base64url")
+		}
+	}
 	members, err := uniqueMembers(raw)
 	if err != nil {
 		return "", err

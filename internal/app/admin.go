@@ -109,7 +109,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 func serveHTTP(logger *slog.Logger, l net.Listener, h http.Handler, grace time.Duration) func(context.Context) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 75 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	return func(ctx context.Context) error {
 		errs := make(chan error, 1)

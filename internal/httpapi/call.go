@@ -26,6 +26,7 @@ type call struct {
 	customerID  *int64             // whom the call was about
 	outcome     apilog.Outcome     // set by a handler that knows better than the status
 	details     string             // slug of the problem, or a login's detail
+	brokenBody  bool               // the body could not be read, and the caller is to blame
 }
 
 type callKey struct{}

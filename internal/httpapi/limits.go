@@ -2,9 +2,13 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"time"
 
@@ -18,13 +22,54 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 			writeProblem(w, r, problem.Newf(problem.TooLarge, "The body may have %d bytes.", maxBodyBytes))
 			return
 		}
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // huma would overlook a broken pair
+			writeProblem(w, r, problem.New(problem.BadRequest, "The query is not well-formed.").At("query"))
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		r = r.WithContext(ctx)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes+1) // huma answers 413 at the limit itself
-		next.ServeHTTP(w, r)
+		body := &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBodyBytes+1), call: callOf(ctx)} // huma answers 413 at the limit itself
+		r.Body = body
+		next.ServeHTTP(&blameWriter{w, body.call}, r)
 	})
 }
+
+// watchedBody notes that a body could not be read because of what was sent:
+// chunks that are none, or an end that comes too early.
+type watchedBody struct {
+	io.ReadCloser
+	call *call
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
+	}
+	var wait net.Error
+	late := errors.As(err, &wait) && wait.Timeout()
+	if _, large := errors.AsType[*http.MaxBytesError](err); !large && !late {
+		b.call.brokenBody = true
+	}
+	return n, err
+}
+
+// blameWriter makes huma's 500 for such a body the 400 that it is.
+type blameWriter struct {
+	http.ResponseWriter
+	call *call
+}
+
+func (w *blameWriter) WriteHeader(status int) {
+	if status == http.StatusInternalServerError && w.call.brokenBody {
+		status = http.StatusBadRequest
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *blameWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // recovery answers a panic of a handler with a 500 problem and logs its stack.
 func recovery(logger *slog.Logger, next http.Handler) http.Handler {

@@ -68,7 +68,7 @@ type otpRequest struct {
 
 // ChallengePath names a challenge in a path.
 type ChallengePath struct {
-	ChallengeID string `path:"challenge_id" format:"uuid" doc:"From the answer of POST /v1/otp."`
+	ChallengeID string `path:"challenge_id" format:"uuid" minLength:"36" maxLength:"36" doc:"From the answer of POST /v1/otp."`
 }
 
 // id reads the path; the zero id, which no challenge has, stands for nonsense

@@ -187,6 +187,9 @@ func problems(ctx huma.Context, _ string, v any) (any, error) {
 		return nil, fmt.Errorf("no problem slug for status %d", m.Status)
 	}
 	c := callOf(ctx.Context())
+	if m.Status == http.StatusInternalServerError && c.brokenBody {
+		return documentOf(ctx.Context(), problem.New(problem.BadRequest, "The body is cut off, or its chunks are none.").At("body")), nil
+	}
 	c.details = string(slug)
 	d := &document{
 		Type: problemURN + string(slug), Title: kinds[slug].title, Status: m.Status, Detail: m.Detail,

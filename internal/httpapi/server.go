@@ -68,7 +68,9 @@ func chain(d Deps, h http.Handler) http.Handler {
 }
 
 func build(d Deps) (huma.API, *mux.Router) {
-	router := mux.NewRouter().SkipClean(true) // it would answer //v1/tiers with a redirect
+	// As they come: a cleaned path would be a redirect, and /v1%2ftiers would pass by
+	// the rules of a proxy.
+	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, problem.New(problem.NotFound, "The paths of this API stand in /openapi.json."))
 	})
