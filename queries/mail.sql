@@ -39,7 +39,7 @@ WITH due AS MATERIALIZED (
     RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.on_unknown, q.expires_at, q.size_bytes
 )
 SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.size_bytes,
-       EXISTS (SELECT FROM fresh f WHERE f.queue_id = q.queue_id) AS fresh, q.on_unknown = 'hold' AS hold,
+       q.queue_id <> ALL (ARRAY(SELECT d.queue_id FROM due d)) AS fresh, q.on_unknown = 'hold' AS hold,
        coalesce(extract(epoch FROM q.expires_at - clock_timestamp()), 'infinity')::float8 AS expires_in,
        extract(epoch FROM clock_timestamp() - greatest(q.created_at, m.send_at))::float8 AS waited,
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,

@@ -59,7 +59,7 @@ func newRegistry(version string) *prometheus.Registry {
 // assemble starts the parts, each after what it stands on: the stop goes the
 // other way round.
 func (s *server) assemble(ctx context.Context) error {
-	pool, err := s.openPool(ctx, "sespan", s.cfg.Connections)
+	pool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan", MaxConns: s.cfg.Connections})
 	if err != nil {
 		return err
 	}
@@ -94,12 +94,13 @@ func (s *server) admitted(ctx context.Context) error {
 }
 
 // openPool opens a pool that closes in its turn.
-func (s *server) openPool(ctx context.Context, name string, conns int32) (*postgres.Pool, error) {
-	pool, err := postgres.Open(ctx, postgres.Options{URL: s.cfg.URL, MaxConns: conns, ApplicationName: name, Pooled: s.cfg.Pooled()})
+func (s *server) openPool(ctx context.Context, o postgres.Options) (*postgres.Pool, error) {
+	o.URL, o.Pooled = s.cfg.URL, s.cfg.Pooled()
+	pool, err := postgres.Open(ctx, o)
 	if err != nil {
 		return nil, &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}
 	}
-	s.lifecycle.onStop(name+" connections", pool.Close)
+	s.lifecycle.onStop(o.ApplicationName+" connections", pool.Close)
 	return pool, nil
 }
 

@@ -24,7 +24,7 @@ const (
 // startAPI builds the public port. The log and the draws have connections of
 // their own: a handler that waits for them holds none.
 func (s *server) startAPI(ctx context.Context) error {
-	logPool, err := s.openPool(ctx, "sespan log", logConnections)
+	logPool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan log", MaxConns: logConnections})
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *server) startAPI(ctx context.Context) error {
 }
 
 func (s *server) draws(ctx context.Context) (*transaction.Service, error) {
-	pool, err := s.openPool(ctx, "sespan draws", drawConnections)
+	pool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan draws", MaxConns: drawConnections})
 	if err != nil {
 		return nil, err
 	}

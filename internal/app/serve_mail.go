@@ -22,7 +22,7 @@ func (s *server) startMail(ctx context.Context) error {
 		return err
 	}
 	s.check("smtp", !s.cfg.Runs("api"), sender.Check)
-	pool, err := s.openPool(ctx, "sespan mail", mailConnections)
+	pool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, SteadyPlans: true})
 	if err != nil {
 		return err
 	}

@@ -15,22 +15,21 @@ import (
 // MailChannel is where the doorbell rings.
 const MailChannel = "sespan_mail"
 
-// Mail is the store of the mail worker. Give it a pool of its own with three or
-// more connections: claims, results and the heartbeat must not wait for handlers.
+// Mail is the store of the mail worker. Give it a pool of its own with four
+// connections (claims, results, beginnings, upkeep) and SteadyPlans.
 type Mail struct {
 	pool *Pool
-	db   plannedAnew
+	db   dbsqlc.DBTX
 }
 
 var _ mail.Store = (*Mail)(nil)
 
 // NewMail makes the store.
 func NewMail(pool *Pool) *Mail {
-	db := plannedAnew{pool, pgx.QueryExecModeCacheDescribe}
-	if pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec {
-		db.mode = pgx.QueryExecModeExec // behind a pooler; plans anew, too
+	if pool.Config().ConnConfig.RuntimeParams["plan_cache_mode"] != "" {
+		return &Mail{pool, pool}
 	}
-	return &Mail{pool: pool, db: db}
+	return &Mail{pool, plannedAnew{pool}}
 }
 
 // Claim leases ready rows and reads their content, in one statement.
@@ -163,29 +162,23 @@ func (s *Mail) Tidy(ctx context.Context) error {
 	return mapError(err)
 }
 
-// plannedAnew runs statements without a cached plan: the queue is empty in one
-// minute and huge in the next, and a plan made for the one is ruinous for the
-// other. Planning is paid once per batch.
-type plannedAnew struct {
-	pool *Pool
-	mode pgx.QueryExecMode
-}
+// plannedAnew runs statements without a cached plan, where a pooler keeps us from
+// steady ones: a plan made for an empty queue is ruinous for a full one.
+type plannedAnew struct{ pool *Pool }
 
 func (p plannedAnew) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return p.pool.Exec(ctx, sql, p.with(args)...)
+	return p.pool.Exec(ctx, sql, anew(args)...)
 }
 
 func (p plannedAnew) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return p.pool.Query(ctx, sql, p.with(args)...)
+	return p.pool.Query(ctx, sql, anew(args)...)
 }
 
 func (p plannedAnew) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return p.pool.QueryRow(ctx, sql, p.with(args)...)
+	return p.pool.QueryRow(ctx, sql, anew(args)...)
 }
 
-func (p plannedAnew) with(args []any) []any {
-	return append([]any{p.mode}, args...)
-}
+func anew(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) }
 
 func split(leases []mail.Lease) (ids, tokens []int64) {
 	ids, tokens = make([]int64, len(leases)), make([]int64, len(leases))

@@ -65,7 +65,7 @@ func (b *mailbox) wait(tb testing.TB, n int) []mail.Envelope {
 
 func openMailPool(tb testing.TB, url string) *postgres.Pool {
 	tb.Helper()
-	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: url})
+	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: url, SteadyPlans: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type Options struct {
 	StatementTimeout time.Duration // [5 s]
 	ApplicationName  string        // [sespan]
 	Pooled           bool          // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
+	SteadyPlans      bool          // one plan per statement for ever, by indexes: for tables that are empty now and huge in a minute
 }
 
 // Pool is a bounded set of connections. Its methods are the stores' ground.
@@ -57,6 +58,10 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 		if !o.Pooled { // PgBouncer refuses a connection that asks for them
 			settings[name] = fmt.Sprint(d.Milliseconds())
 		}
+	}
+	if o.SteadyPlans && !o.Pooled {
+		settings["plan_cache_mode"], settings["enable_seqscan"] = "force_generic_plan", "off"
+		settings["jit"] = "off" // what must be read as a whole looks dear to the planner then
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
