@@ -165,7 +165,7 @@ func (b *mailsBench) latency(ctx context.Context) error {
 			return err
 		}
 		start := time.Now()
-		if _, err := b.admin.Exec(ctx, mailsEnqueueSQL, 1, b.subject, b.sealed); err != nil {
+		if _, err := b.admin.Exec(ctx, mailsEnqueueSQL, 1, b.subject, b.sealed[:1]); err != nil {
 			return err
 		}
 		at, err := b.sink.wait(ctx)
