@@ -46,7 +46,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         logs.mkdir(parents=True, exist_ok=True)
         for old in logs.glob("*.log"):
             old.unlink()
-        stack = Stack(url, _binary(), tmp_path_factory.mktemp("stack"), logs)
+        stack = Stack(url, binary(), tmp_path_factory.mktemp("stack"), logs)
         stack.start()
         exits.callback(stack.stop)
         yield stack
@@ -59,7 +59,7 @@ def _private_server() -> AbstractContextManager[str]:
     return server
 
 
-def _binary() -> Path:
+def binary() -> Path:
     """Return the sespan to test, built when none is named."""
     if named := os.environ.get("SESPAN_BIN"):
         return Path(named).resolve()

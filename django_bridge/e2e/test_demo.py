@@ -1,0 +1,126 @@
+"""`sespan demo` as a newcomer runs it: from nothing, stopped by Ctrl-C, and started again."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from conftest import binary
+from processes import free_port
+from stack import ROOT
+
+FIRST_START, SECOND_START, STOP = 300.0, 60.0, 40.0
+
+
+class Demo:
+    """One run of the command."""
+
+    def __init__(self, folder: Path, port: int, log: Path) -> None:
+        command = [binary(), "demo", "--dir", folder, "--port", str(port)]
+        # Names that only the tests' own servers should hear of.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("SESPAN_")}
+        self.log = log
+        with log.open("wb") as out:
+            self.popen = subprocess.Popen(
+                [str(part) for part in command], cwd=ROOT, env=env, stdout=out, stderr=out
+            )
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def wait(self, seconds: float) -> None:
+        limit = time.monotonic() + seconds
+        while "Sespan runs." not in self.text():
+            assert self.popen.poll() is None, self.text()
+            assert time.monotonic() < limit, self.text()
+            time.sleep(0.2)
+
+    def address(self, name: str) -> str:
+        found = re.search(rf"^  {name} +(http\S+)", self.text(), re.MULTILINE)
+        assert found, self.text()
+        return found[1]
+
+    def stop(self) -> int:
+        self.popen.send_signal(signal.SIGINT)
+        return self.popen.wait(STOP)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the database's own user can reach too, when root runs the tests."""
+    base = Path(tempfile.mkdtemp(prefix="sespan-demo-", dir="/var/tmp"))  # noqa: S108
+    base.chmod(0o755)
+    yield base / "data"
+    shutil.rmtree(base)
+
+
+def running_below(folder: Path) -> list[str]:
+    """Programs whose command line names the folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if str(folder) in line and entry.name != str(os.getpid()):
+            found.append(line)
+    return found
+
+
+def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
+    port = free_port()
+    first = Demo(folder, port, tmp_path / "first.log")
+    try:
+        first.wait(FIRST_START)
+        assert first.address("Shop") == f"http://127.0.0.1:{port}/"
+        for name in ("Shop", "Mails", "Staff", "API"):
+            answer = httpx.get(first.address(name), follow_redirects=True, timeout=10)
+            assert answer.status_code == 200, name
+        assert "What to click" in first.text()
+        password = re.search(r"admin@example.com / (\S+)", first.text())
+        assert password
+    finally:
+        code = first.stop()
+    assert code == 0, first.text()
+    assert running_below(folder) == []
+
+    # The second start keeps the data and is fast; a busy port is replaced, and said so.
+    with socket.create_server(("127.0.0.1", port)):
+        began = time.monotonic()
+        second = Demo(folder, port, tmp_path / "second.log")
+        try:
+            second.wait(SECOND_START)
+            took = time.monotonic() - began
+            assert f"port {port} is busy" in second.text()
+            assert second.address("Shop") != f"http://127.0.0.1:{port}/"
+            assert f"admin@example.com / {password[1]}" in second.text()
+            assert httpx.get(second.address("Shop"), timeout=10).status_code == 200
+        finally:
+            code = second.stop()
+    assert code == 0, second.text()
+    assert took < SECOND_START / 2, second.text()
+    assert running_below(folder) == []
+
+
+def test_demo_outside_a_checkout_says_what_to_do(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(binary()), "demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "run the demo in a checkout of Sespan" in done.stderr

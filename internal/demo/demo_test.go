@@ -1,0 +1,77 @@
+package demo
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestABusyPortIsReplacedAndSaid(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	busy := l.Addr().(*net.TCPAddr).Port
+	var said []string
+	p, err := choosePorts(busy, func(line string) { said = append(said, line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.shop == busy || !strings.Contains(strings.Join(said, "\n"), "the shop takes") {
+		t.Errorf("port %d is busy, the shop took %d and said %q", busy, p.shop, said)
+	}
+	seen := map[int]bool{}
+	for _, port := range []int{p.shop, p.api, p.admin, p.smtp, p.inbox, p.postgres} {
+		if seen[port] {
+			t.Errorf("port %d was given twice", port)
+		}
+		seen[port] = true
+	}
+}
+
+func TestStateIsKeptAndADamagedOneIsSaid(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	first, err := loadState(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := loadState(path)
+	if err != nil || *second != *first || first.ShopPassword == "" {
+		t.Errorf("got %+v, %v, want the passwords of the first run", second, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the passwords: %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadState(path); err == nil || !strings.Contains(err.Error(), "--reset") {
+		t.Errorf("a damaged state: %v", err)
+	}
+}
+
+func TestAFailingProgramShowsTheEndOfItsLog(t *testing.T) {
+	t.Parallel()
+	d := &demo{Options: Options{Dir: t.TempDir()}}
+	if err := os.Mkdir(d.path("log"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := d.run(context.Background(), command{name: "step", args: []string{"sh", "-c", "echo the reason; exit 3"}})
+	if err == nil || !strings.Contains(err.Error(), "the reason") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnEarlierDatabaseURLGetsThisRunsPort(t *testing.T) {
+	t.Parallel()
+	got, err := withHost("postgres://sespan_serve:x@127.0.0.1:5000/shop?sslmode=disable", "127.0.0.1:5001")
+	if want := "postgres://sespan_serve:x@127.0.0.1:5001/shop?sslmode=disable"; err != nil || got != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}
