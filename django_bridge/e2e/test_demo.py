@@ -59,7 +59,7 @@ class Demo:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the database's own user can reach too, when root runs the tests."""
-    base = Path(tempfile.mkdtemp(prefix="sespan-demo-", dir="/var/tmp"))  # noqa: S108
+    base = Path(tempfile.mkdtemp(prefix="sespan-demo-", dir="/var/tmp"))
     base.chmod(0o755)
     yield base / "data"
     shutil.rmtree(base)
