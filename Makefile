@@ -28,7 +28,7 @@ test: test-go test-go-old test-django test-e2e ## Set up and run every test
 	@echo "All tests passed."
 
 lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --allow-parallel-runners ./...
 	cd django_bridge && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd django_bridge && $(VENV)/bin/mypy
 	cd django_bridge/example && $(VENV)/bin/mypy
