@@ -22,10 +22,7 @@ ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
 -- likewise of the challenge.
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.customer_by_id(sqlc.narg(customer_id)::bigint) AS c WHERE sqlc.narg(customer_id)::bigint IS NOT NULL
-    UNION ALL
-    SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.customer_by_email(@email::text) AS c WHERE @lookup::boolean AND sqlc.narg(customer_id)::bigint IS NULL
+    FROM sespan.otp_customer(sqlc.narg(customer_id)::bigint, @email::text, @lookup::boolean) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
@@ -41,11 +38,12 @@ LEFT JOIN LATERAL (
     WHERE x.budget_key = sespan.otp_budget_key(CASE WHEN sqlc.narg(customer_id)::bigint IS NULL THEN @email::text ELSE f.email END, @purpose)
     LIMIT 1
 ) AS b ON true
-LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = (
+LEFT JOIN LATERAL (
     SELECT x.challenge_id FROM sespan.otp_challenge AS x
     WHERE x.budget_key = b.budget_key AND x.customer_id IS NOT DISTINCT FROM f.customer_id
     ORDER BY x.created_at DESC LIMIT 1
-);
+) AS newest ON true
+LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = newest.challenge_id;
 
 -- name: OTPBudgetOpenOf :exec
 -- Locks the budget of a challenge as OTPBudgetOpen does; makes it anew if it was
@@ -87,7 +85,7 @@ WITH target AS (
 ), counted AS (
     UPDATE sespan.otp_challenge AS c SET wrong_guesses = c.wrong_guesses + 1
     FROM target AS t
-    WHERE c.challenge_id = t.challenge_id AND c.status = 'pending' AND c.valid_until > now()
+    WHERE c.challenge_id = @challenge_id AND c.status = 'pending' AND c.valid_until > now()
       AND c.wrong_guesses < @guesses::bigint AND cardinality(t.wrong_at) < @guesses_per_hour::bigint
     RETURNING c.challenge_id
 ), spent AS (

@@ -12,8 +12,21 @@ import (
 // plan that serves all of them (the generic one) goes by indexes.
 func TestOTPPlansGoByIndexes(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
-	d.fill(t, 5000)
+	// A plan that was made for empty tables is kept while they grow.
+	for name, customers := range map[string]int{"of a site in use": 5000, "of a new site": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newCodeDesk(t, codeOptions{})
+			if customers > 0 {
+				d.fill(t, customers)
+			}
+			d.judgePlans(t)
+		})
+	}
+}
+
+func (d *codeDesk) judgePlans(t *testing.T) {
+	t.Helper()
 	const uuid = "'01997d4e-6f2a-7cc3-98c4-dc0c0c07398f'"
 	texts := statements(t)
 	for name, args := range map[string]string{
@@ -41,6 +54,33 @@ func TestOTPPlansGoByIndexes(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// Planning OTPState takes longer than running it, so PostgreSQL must settle on one
+// plan for all parameters.
+func TestOTPStateKeepsItsPlan(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	d.fill(t, 1000)
+	conn, err := d.db.Pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	_, text, _ := strings.Cut(statements(t)["OTPState"], "\n")
+	run := []string{"PREPARE state AS " + text}
+	for range 4 {
+		run = append(run, `EXECUTE state(77, '', 'login', false)`, `EXECUTE state(NULL, 'u78@example.com', 'login', true)`)
+	}
+	for _, statement := range run {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var kept int
+	if err := conn.QueryRow(t.Context(), `SELECT generic_plans FROM pg_prepared_statements WHERE name = 'state'`).Scan(&kept); err != nil || kept == 0 {
+		t.Fatalf("it is planned anew for each call (%v)", err)
 	}
 }
 

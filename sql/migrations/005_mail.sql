@@ -341,7 +341,9 @@ BEGIN
     END IF;
     INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, sealed, expires_at, size_bytes, priority, recipients, pending)
     VALUES (id, now(), category, ARRAY[address], subject, sealed, expires_at, size, priority, 1, 1);
-    PERFORM sespan.mail_put(id, ARRAY[address], size, priority, NULL, expires_at, 'retry');
+    -- As mail_put does for many.
+    INSERT INTO sespan.mail_queue (queue_id, message_id, created_at, due_at, expires_at, size_bytes, priority, recipient)
+    VALUES (id * 1024, id, now(), now(), expires_at, size, priority, address);
     RETURN id;
 END
 $$;

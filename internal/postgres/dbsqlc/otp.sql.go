@@ -242,7 +242,7 @@ WITH target AS (
 ), counted AS (
     UPDATE sespan.otp_challenge AS c SET wrong_guesses = c.wrong_guesses + 1
     FROM target AS t
-    WHERE c.challenge_id = t.challenge_id AND c.status = 'pending' AND c.valid_until > now()
+    WHERE c.challenge_id = $1 AND c.status = 'pending' AND c.valid_until > now()
       AND c.wrong_guesses < $2::bigint AND cardinality(t.wrong_at) < $3::bigint
     RETURNING c.challenge_id
 ), spent AS (
@@ -384,10 +384,7 @@ func (q *Queries) OTPRevoke(ctx context.Context, db DBTX, customerID int64) (int
 const oTPState = `-- name: OTPState :one
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.customer_by_id($1::bigint) AS c WHERE $1::bigint IS NOT NULL
-    UNION ALL
-    SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.customer_by_email($2::text) AS c WHERE $4::boolean AND $1::bigint IS NULL
+    FROM sespan.otp_customer($1::bigint, $2::text, $4::boolean) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
@@ -403,11 +400,12 @@ LEFT JOIN LATERAL (
     WHERE x.budget_key = sespan.otp_budget_key(CASE WHEN $1::bigint IS NULL THEN $2::text ELSE f.email END, $3)
     LIMIT 1
 ) AS b ON true
-LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = (
+LEFT JOIN LATERAL (
     SELECT x.challenge_id FROM sespan.otp_challenge AS x
     WHERE x.budget_key = b.budget_key AND x.customer_id IS NOT DISTINCT FROM f.customer_id
     ORDER BY x.created_at DESC LIMIT 1
-)
+) AS newest ON true
+LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = newest.challenge_id
 `
 
 type OTPStateParams struct {
