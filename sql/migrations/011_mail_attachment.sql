@@ -1,0 +1,7 @@
+-- Attachments, stored once per SHA-256.
+
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;
