@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"sespan/internal/config"
@@ -10,7 +9,6 @@ import (
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 	"sespan/internal/smtp"
-	"sespan/internal/transaction"
 )
 
 const mailConnections = 4 // claims, beginnings, results and upkeep
@@ -72,50 +70,4 @@ func (s *server) unseal(_ string, sealed []byte) ([]byte, error) {
 
 func untilEnd(run func(context.Context)) func(context.Context) error {
 	return func(ctx context.Context) error { run(ctx); return nil }
-}
-
-const (
-	partitionsAhead  = 7
-	maintenanceEvery = 10 * time.Minute
-	keepCodes        = 30 * 24 * time.Hour
-	sweepPortion     = 5000
-)
-
-// startMaintenance makes partitions and draw epochs ahead and sweeps what has
-// outlived its use; any number of processes may do so.
-func (s *server) startMaintenance(context.Context) error {
-	store := postgres.NewTransactions(s.pool)
-	epochs := transaction.NewEpochs(store, s.cfg.Ring, rand.Reader)
-	codes := postgres.NewOTPStore(s.pool)
-	tasks := map[string]func(context.Context) error{
-		"partitions":  func(ctx context.Context) error { _, err := s.pool.PartitionEnsure(ctx, partitionsAhead); return err },
-		"draw epochs": func(ctx context.Context) error { _, err := epochs.Ensure(ctx); return err },
-		"old codes": func(ctx context.Context) error {
-			for swept := int64(sweepPortion); swept >= sweepPortion; {
-				var err error
-				if swept, err = codes.Sweep(ctx, keepCodes.Seconds(), sweepPortion); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	s.lifecycle.start("maintenance", func(ctx context.Context) error {
-		wait := time.Duration(0)
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(wait):
-			}
-			wait = maintenanceEvery
-			for name, task := range tasks {
-				if err := task(ctx); err != nil && ctx.Err() == nil {
-					s.logger.Warn("maintenance failed; it is tried again", "task", name, "error", err)
-					wait = 10 * time.Second
-				}
-			}
-		}
-	})
-	return nil
 }
