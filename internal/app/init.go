@@ -30,9 +30,9 @@ func (e *env) init(ctx context.Context) error {
 	if err := e.bindTarget(ctx, c.DSN, c.Target, c.RolePrefix); err != nil {
 		return err
 	}
-	prefix := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix)
-	e.say(fmt.Sprintf("the site's own database login enqueues mails with: GRANT %sproducer TO <login>; "+
-		"its staff pages need %sreader_detail and %sadmin too", prefix, prefix, prefix))
+	if err := e.initSiteLogin(ctx, c); err != nil {
+		return err
+	}
 	first, err := e.initKey(ctx, c)
 	if err != nil {
 		return err
@@ -92,35 +92,55 @@ func (e *env) initSettings(ctx context.Context, c config.Init, first bool) error
 		e.say("settings: " + c.EnvFile + " is there already and stays")
 		return nil
 	}
-	ring := `SESPAN_SECRET_KEYS="` + secret.Generate("1") + `"`
+	ring := secret.Generate("1")
 	if !first {
 		e.say("secret keys: take the keys over from the first run; others could not open what those have sealed")
-		ring = "# SESPAN_SECRET_KEYS: as in the first run"
+		ring = ""
 	}
-	text := settings(database, ring, c.JWKS)
+	text, adapt, err := settings(database, ring, c)
+	if err != nil {
+		return err
+	}
+	if adapt != "" {
+		adapt = "; adapt " + adapt
+	}
 	if c.EnvFile != "" {
-		e.say("settings: " + c.EnvFile + "; adapt its last four lines")
+		e.say("settings: " + c.EnvFile + adapt + "; then: sespan serve --env-file " + c.EnvFile)
 		return writeSecret(c.EnvFile, text)
 	}
 	if c.URLFile == "" {
-		e.say("settings of sespan serve, on standard output; keep them secret, adapt the last four:")
+		e.say("settings of sespan serve, on standard output; keep them secret" + adapt + ":")
 		fmt.Fprint(e.Out, text)
 	}
 	return nil
 }
 
-// settings are quoted, so that a shell, systemd and compose all read the same values.
-func settings(database, ring, jwks string) string {
-	return strings.Join([]string{
-		`SESPAN_DATABASE_URL="` + database + `"`,
-		ring,
-		`SESPAN_JWKS="` + jwks + `"`,
-		`SESPAN_SMTP_URL="smtp://user:password@mail.example:587?tls=starttls"`,
-		`SESPAN_MAIL_FROM="Shop <no-reply@shop.example>"`,
-		`SESPAN_ALLOWED_ORIGINS="https://shop.example"`,
-		`SESPAN_OTP_LINK="https://shop.example/account/code/"`,
-		"",
-	}, "\n")
+// initSiteLogin gives the site's login its rights, or says what gives them.
+func (e *env) initSiteLogin(ctx context.Context, c config.Init) error {
+	switch {
+	case c.SiteLogin == "":
+		e.say("site login: unless it is a superuser, it still needs: GRANT " + strings.Join(postgres.SiteGroups(c.RolePrefix), ", ") +
+			" TO <login> (or run init again with --site-login)")
+		return nil
+	case c.NoRoles:
+		e.say("site login: it gets its rights from what a DBA runs, on standard output")
+		fmt.Fprintln(e.Out, postgres.SiteGrant(c.RolePrefix, c.SiteLogin)+";")
+		return nil
+	}
+	granted, pending, err := postgres.GrantSite(ctx, c.DSN, c.RolePrefix, c.SiteLogin)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(pending) > 0:
+		e.say("site login: somebody who may has still to run, on standard output:")
+		fmt.Fprintln(e.Out, strings.Join(pending, ";\n")+";")
+	case len(granted) > 0:
+		e.say("site login: " + c.SiteLogin + " enqueues mails and shows the staff pages")
+	default:
+		e.say("site login: " + c.SiteLogin + " has its rights already")
+	}
+	return nil
 }
 
 // serviceURL gives the URL of the login of serve; the password of a login that was
@@ -142,6 +162,10 @@ func (e *env) serviceURL(ctx context.Context, c config.Init) (string, error) {
 	}
 	if login.URL == "" {
 		e.say("login: " + login.Name + " is there already and keeps its password")
+		if !kept(c.EnvFile) && !kept(c.URLFile) {
+			e.say("  it is of an earlier run, or of another database of this server: put its password in the place of PASSWORD below;")
+			e.say("  forgotten: ALTER ROLE " + login.Name + " PASSWORD '…'; for a login of this database alone run init with --role-prefix")
+		}
 		return u.String(), nil
 	}
 	e.say("login: " + login.Name + " is made")

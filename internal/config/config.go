@@ -38,8 +38,9 @@ type Log struct {
 
 // Database is where Sespan lives: the site's own database.
 type Database struct {
-	URL     string `name:"database-url" env:"SESPAN_DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database of the site's database."`
-	URLFile string `name:"database-url-file" env:"SESPAN_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the URL."`
+	EnvFile EnvFile `name:"env-file" placeholder:"FILE" help:"Read settings from this file, as init --env-file writes it; flags and the environment win over it."`
+	URL     string  `name:"database-url" env:"SESPAN_DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database of the site's database."`
+	URLFile string  `name:"database-url-file" env:"SESPAN_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds the URL."`
 }
 
 // Resolve reads the file and insists on a URL.
@@ -67,6 +68,12 @@ type Init struct {
 	URLFile string `placeholder:"FILE" help:"Write the database URL of the login that is made for serve into this file; an existing file is kept."`
 	EnvFile string `placeholder:"FILE" help:"Write the settings of serve into this file instead of printing them; an existing file is kept."`
 	JWKS    string `name:"jwks" env:"SESPAN_JWKS" default:"checkout.jwks.json" placeholder:"FILE" help:"Where manage.py sespan_init will write the site's public keys; only printed with the other settings."`
+
+	SiteLogin string `placeholder:"LOGIN" help:"The site's own database login (USER in DATABASES): it gets the rights to enqueue mails and to show the staff pages. A superuser needs none."`
+	SiteURL   string `name:"site-url" placeholder:"URL" help:"Where browsers find the site, such as https://shop.example; printed with the other settings."`
+	CodePath  string `default:"/account/code/" help:"Path of the site's code page, which mails link to."`
+	SMTPURL   string `name:"smtp-url" env:"SESPAN_SMTP_URL" placeholder:"URL" help:"The mail server, such as smtp://user:password@mail.example:587?tls=starttls; printed with the other settings."`
+	MailFrom  string `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>; printed with the other settings."`
 	Target
 	Roles
 }

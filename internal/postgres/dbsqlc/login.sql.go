@@ -20,3 +20,30 @@ func (q *Queries) LoginEnsure(ctx context.Context, db DBTX, login string, verifi
 	err := row.Scan(&made)
 	return made, err
 }
+
+const loginGroupGrants = `-- name: LoginGroupGrants :many
+SELECT pg_catalog.format('GRANT %I TO %I', g.role_name, $1::text)::text AS statement
+FROM unnest($2::text[]) AS g (role_name)
+WHERE NOT pg_catalog.pg_has_role(CAST($1 AS name), CAST(g.role_name AS name), 'MEMBER')
+`
+
+// The GRANTs of groups that a login lacks; an unknown login is an error (42704).
+func (q *Queries) LoginGroupGrants(ctx context.Context, db DBTX, login string, groups []string) ([]string, error) {
+	rows, err := db.Query(ctx, loginGroupGrants, login, groups)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			return nil, err
+		}
+		items = append(items, statement)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
