@@ -78,7 +78,10 @@ func (b *mailsBench) prepareMails() error {
 		var body bytes.Buffer
 		enc := json.NewEncoder(&body)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(map[string]string{"text": msg.Text, "html": msg.HTML}); err != nil {
+		if err := enc.Encode(struct { // as the service seals it
+			Text string `json:"text"`
+			HTML string `json:"html"`
+		}{msg.Text, msg.HTML}); err != nil {
 			return err
 		}
 		b.subject = msg.Subject

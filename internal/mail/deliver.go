@@ -76,7 +76,7 @@ func (w *Worker) prepare(c *Claimed) (e Envelope, r *Result) {
 	if err != nil {
 		return e, w.dead(c, 0, "composed", err.Error())
 	}
-	return Envelope{From: bareAddress(what.From), Recipient: c.Recipient, Data: data}, nil
+	return Envelope{From: bareAddress(what.From), Recipient: c.Recipient, Data: data, Careful: c.Hold}, nil
 }
 
 // mayBegin looks at the clock once more just before sending, and where a lapse

@@ -9,6 +9,9 @@ import (
 type capabilities struct {
 	startTLS   bool
 	pipelining bool
+	chunking   bool
+	eightBit   bool
+	size       bool
 	utf8       bool
 	auth       bool // with a mechanism that the library knows
 }
@@ -22,6 +25,12 @@ func readCapabilities(lines []byte) capabilities {
 			c.startTLS = true
 		case "PIPELINING":
 			c.pipelining = true
+		case "CHUNKING":
+			c.chunking = true
+		case "8BITMIME":
+			c.eightBit = true
+		case "SIZE":
+			c.size = true
 		case "SMTPUTF8":
 			c.utf8 = true
 		case "AUTH":

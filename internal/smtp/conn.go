@@ -12,8 +12,12 @@ import (
 	"sespan/internal/mail"
 )
 
-// quitTimeout bounds the farewell to a relay.
-const quitTimeout = 2 * time.Second
+const (
+	quitTimeout = 2 * time.Second // bounds the farewell to a relay
+	// coldAfter is the pause after which the message waits for the relay's 354: sent
+	// with its envelope to a relay that has hung up, it would have to be sent again.
+	coldAfter = time.Second
+)
 
 // conn is one kept connection. Its holder is the only one to use it.
 type conn struct {
@@ -24,14 +28,17 @@ type conn struct {
 	sent   int  // mails so far
 	kept   bool // came back to the pool at least once
 	dirty  bool // the last transaction was refused: RSET comes first
+	cold   bool // kept for so long that the relay may have closed it
 }
 
 // deliver does one SMTP transaction and returns the relay's text.
 func (c *conn) deliver(ctx context.Context, tx transaction) (string, error) {
 	w := c.wire
+	tx.chunk = tx.chunk && !c.cold
 	w.begin(tx)
 	stop := context.AfterFunc(ctx, w.abort)
-	err := simplemail.SendMessage(tx.from, []string{tx.recipient}, tx.data, c.client)
+	// The wire says the message itself: the library copies it byte by byte.
+	err := simplemail.SendMessage(tx.from, []string{tx.recipient}, "", c.client)
 	if err != nil {
 		w.settle()
 	}
@@ -42,7 +49,7 @@ func (c *conn) deliver(ctx context.Context, tx transaction) (string, error) {
 		w.broken = context.Cause(ctx)
 	}
 	c.sent++
-	if w.dotSent && w.last.code/100 == 2 {
+	if w.taken {
 		_, text := w.last.text()
 		return text, nil
 	}
@@ -53,8 +60,11 @@ func (c *conn) deliver(ctx context.Context, tx transaction) (string, error) {
 }
 
 // stale reports whether the last delivery failed only because the relay had
-// closed the connection while it was kept.
+// closed the connection while it was kept, or does not know BDAT.
 func (c *conn) stale() bool {
+	if errors.Is(c.wire.broken, errNoChunks) {
+		return true
+	}
 	if !c.kept || c.wire.phase != mailFrom || c.wire.broken == nil {
 		return false
 	}
@@ -69,6 +79,7 @@ func hungUp(err error) bool {
 // freshen makes a kept connection ready for the next mail: RSET after a refusal,
 // NOOP after a pause. An error means that the connection is of no more use.
 func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Duration) error {
+	c.cold = now.Sub(c.used) >= coldAfter
 	check := c.client.Noop
 	switch {
 	case c.dirty:
@@ -82,7 +93,7 @@ func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Durati
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
-	c.dirty = false
+	c.dirty, c.cold = false, false
 	return err
 }
 

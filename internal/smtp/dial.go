@@ -129,6 +129,9 @@ func (s *Sender) introduce(w *wire) (*simplemail.SMTPClient, error) {
 	if s.cfg.NoPipelining {
 		w.caps.pipelining = false
 	}
+	if s.chunkless.Load() {
+		w.caps.chunking = false
+	}
 	return client, nil
 }
 

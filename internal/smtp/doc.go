@@ -7,36 +7,44 @@
 //	Send                       library                     wire                relay
 //	  │  SendMessage              │                          │                    │
 //	  ├──────────────────────────▶│ MAIL FROM:<a>            │                    │
-//	  │                           ├─────────────────────────▶│ MAIL RCPT DATA     │
-//	  │                           │                          ├───────────────────▶│ one packet
+//	  │                           ├─────────────────────────▶│ MAIL RCPT BDAT and │
+//	  │                           │                          ├───────────────────▶│ the message: one write
 //	  │                           │ 250                      │◀───────────────────┤
-//	  │                           │◀─────────────────────────┤ 250, 250, 354      │
+//	  │                           │◀─────────────────────────┤ 250, 250, 250      │
 //	  │                           │ RCPT TO:<b>              │                    │
 //	  │                           ├─────────────────────────▶│ (already sent)     │
-//	  │                           │ … DATA, message, dot     │                    │
-//	  │                           ├─────────────────────────▶│ message and dot    │
-//	  │                           │                          ├───────────────────▶│ one write
-//	  │ Receipt                   │ 250 queued as 4X         │◀───────────────────┤
+//	  │                           │ DATA, the end            │                    │
+//	  │                           ├─────────────────────────▶│ (already sent)     │
+//	  │ Receipt                   │ 250 queued as 4X         │                    │
 //	  │◀──────────────────────────┤◀─────────────────────────┤ remembers the text │
 //
 // The wire gathers what the library writes until the library reads, so that an
 // exchange is one write and one deadline covers it whole: a relay that trickles
 // bytes gains nothing. It hands over exactly one reply at a time, which is how it
 // knows the phase, keeps the last reply (the library drops it), bounds its size,
-// and can send MAIL, RCPT and DATA together (RFC 2920) although the library asks
-// for them one by one. If the relay refuses MAIL or RCPT, the replies that are
-// still due are read off before the connection is used again.
+// and can send what belongs together at once although the library asks for it one
+// by one. What that is depends on the relay's EHLO reply:
+//
+//	PIPELINING and CHUNKING   MAIL RCPT BDAT message     one round trip    (RFC 3030)
+//	PIPELINING                MAIL RCPT DATA, message    two round trips   (RFC 2920)
+//	neither                   MAIL, RCPT, DATA, message  four
+//
+// A large message, one on a connection that has idled and one of which a second
+// copy would be worse than none (Careful) wait for the relay's 354 all the same.
+// The message itself goes past the library, which would copy it byte by byte. If
+// the relay refuses MAIL or RCPT, the replies that are still due are read off
+// before the connection is used again.
 //
 // # What a failure means
 //
-// Until the last byte of the final dot has been given to the kernel the relay
-// cannot have taken the mail: the verdict is retry, or dead when MAIL, RCPT or
-// DATA was refused with 5xx. After it the relay's answer decides; if that answer
-// is lost, nobody knows, and the verdict is unknown.
+// Until the last byte of the message (the final dot, or the last of the chunk) has
+// been given to the kernel the relay cannot have taken the mail: the verdict is
+// retry, or dead when MAIL, RCPT or DATA was refused with 5xx. After it the relay's
+// answer decides; if that answer is lost, nobody knows, and the verdict is unknown.
 //
 // A kept connection may have been closed by the relay meanwhile. That shows at
-// MAIL (end of file, or 421), nothing of the mail has been sent then, and the
-// connection is replaced once without the caller noticing.
+// MAIL (end of file, or 421): a relay answers in order, so nothing has been taken,
+// and the connection is replaced once without the caller noticing.
 //
 // # Passwords
 //

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sespan/internal/mail"
@@ -22,6 +24,8 @@ type Sender struct {
 	kill    context.CancelFunc
 	done    chan struct{}
 	once    sync.Once
+
+	chunkless atomic.Bool // the relay offered CHUNKING and could not do it
 
 	background sync.WaitGroup
 }
@@ -73,6 +77,9 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 	}
 	text, err := c.deliver(ctx, tx)
 	if err != nil && c.stale() {
+		if errors.Is(c.wire.broken, errNoChunks) && !s.chunkless.Swap(true) {
+			s.cfg.Logger.WarnContext(ctx, "the relay offers CHUNKING and cannot do it, going on without", "relay", s.cfg.Address())
+		}
 		s.end(c)
 		if c, _, err = s.fresh(ctx); err != nil {
 			return mail.Receipt{}, err

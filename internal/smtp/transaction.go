@@ -3,6 +3,7 @@ package smtp
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"sespan/internal/mail"
 )
@@ -10,9 +11,10 @@ import (
 // transaction is one mail ready for the wire.
 type transaction struct {
 	from, recipient string
-	data            string // CRLF line ends only: a lone CR would pass the library and could end the message at the next relay
+	data            []byte // CRLF line ends only: a lone CR could end the message at the next relay
 	utf8            bool   // an address or a header field needs SMTPUTF8
 	mustUTF8        bool   // an address does: without SMTPUTF8 it cannot be sent
+	chunk           bool   // the message may travel with its envelope
 }
 
 func newTransaction(e mail.Envelope) (transaction, error) {
@@ -27,7 +29,10 @@ func newTransaction(e mail.Envelope) (transaction, error) {
 	if len(e.Data) == 0 {
 		return transaction{}, refused("message", errors.New("is empty"))
 	}
-	tx := transaction{from: from, recipient: recipient, data: string(mail.CRLF(e.Data))}
+	tx := transaction{from: from, recipient: recipient, data: mail.CRLF(e.Data), chunk: !e.Careful}
+	if !bytes.HasSuffix(tx.data, lineEnd) {
+		tx.data = slices.Concat(tx.data, lineEnd)
+	}
 	tx.mustUTF8 = !ascii(from) || !ascii(recipient)
 	head, _, _ := bytes.Cut(e.Data, []byte("\r\n\r\n"))
 	tx.utf8 = tx.mustUTF8 || !ascii(head)

@@ -15,7 +15,10 @@ const flushAt = 64 << 10
 // written is given to have said why.
 const earlyReply = 500 * time.Millisecond
 
-var errClosing = errors.New("the relay is closing the connection")
+var (
+	errClosing  = errors.New("the relay is closing the connection")
+	errNoChunks = errors.New("the relay offers CHUNKING and cannot do it")
+)
 
 // wire is the net.Conn that go-simple-mail talks to: it gathers writes until the
 // library reads, hands over one reply at a time, and remembers what happened.
@@ -35,6 +38,7 @@ type wire struct {
 	last    reply
 	refusal reply // the last 4xx or 5xx of this mail
 	dotSent bool  // the whole message is in the kernel's hands
+	taken   bool  // the relay has answered it with 2xx
 	broken  error // why the connection must not be used any more
 }
 
@@ -53,47 +57,29 @@ func (w *wire) abort() { _ = w.tcp.Close() }
 
 // begin makes the wire ready for the next mail.
 func (w *wire) begin(tx transaction) {
-	w.tx, w.phase, w.dotSent, w.refusal = tx, idle, false, reply{}
+	w.tx, w.phase, w.dotSent, w.taken, w.refusal = tx, idle, false, false, reply{}
 }
 
-// Write takes a command, or a piece of the message.
+// Write takes a command. Of the message the library knows nothing but its end.
 func (w *wire) Write(p []byte) (int, error) {
 	if w.broken != nil {
 		return 0, w.broken
 	}
 	if w.phase == body {
-		w.out = append(w.out, p...)
-		if len(w.out) >= flushAt {
-			return len(p), w.flush()
-		}
 		return len(p), nil
 	}
 	if w.phase != auth || w.last.code != 334 { // an answer to a challenge may look like a command
 		w.phase = phaseOf(p, w.phase)
 	}
-	if w.ahead > 0 && (w.phase == rcptTo || w.phase == data) {
-		w.ahead-- // went out with MAIL
-		return len(p), nil
-	}
-	w.out = append(w.out, p...)
-	if w.phase == mailFrom {
-		w.extendMail()
+	switch {
+	case w.ahead > 0 && (w.phase == rcptTo || w.phase == data): // went out with MAIL
+		w.ahead--
+	case w.phase == mailFrom:
+		w.envelope()
+	default:
+		w.out = append(w.out, p...)
 	}
 	return len(p), nil
-}
-
-// extendMail adds SMTPUTF8 where an address needs it, and the commands that may
-// travel with MAIL.
-func (w *wire) extendMail() {
-	if w.tx.utf8 && w.caps.utf8 {
-		w.out = append(bytes.TrimSuffix(w.out, []byte("\r\n")), " SMTPUTF8\r\n"...)
-	}
-	if w.caps.pipelining {
-		w.out = append(w.out, "RCPT TO:<"...)
-		w.out = append(w.out, w.tx.recipient...)
-		w.out = append(w.out, ">\r\nDATA\r\n"...)
-		w.ahead = 2
-	}
 }
 
 // Read gives the library the reply it waits for.
@@ -113,15 +99,12 @@ func (w *wire) exchange() error {
 	if w.broken != nil {
 		return w.broken
 	}
-	if w.phase != body {
-		w.arm(w.phase)
+	if w.phase == data && w.tx.chunk { // there is no DATA, the message has gone out with MAIL
+		w.phase, w.feed = body, goAhead
+		return nil
 	}
-	if err := w.flush(); err != nil {
+	if err := w.speak(); err != nil {
 		return err
-	}
-	if w.phase == body { // the library has ended the message and wants the verdict
-		w.phase, w.dotSent = finalDot, true
-		w.arm(finalDot)
 	}
 	r, err := readReply(w.in, w.last.lines)
 	if err != nil {
@@ -130,13 +113,35 @@ func (w *wire) exchange() error {
 	return w.accept(r)
 }
 
+// speak writes what is due at this phase.
+func (w *wire) speak() error {
+	if w.phase != body {
+		w.arm(w.phase)
+		err := w.flush()
+		w.dotSent = w.dotSent || err == nil && w.phase == mailFrom && w.tx.chunk
+		return err
+	}
+	if !w.tx.chunk { // the library has ended the message and wants the verdict
+		if err := w.message(); err != nil {
+			return err
+		}
+	}
+	w.phase, w.dotSent = finalDot, true
+	w.arm(finalDot)
+	return nil
+}
+
 func (w *wire) accept(r reply) error {
 	w.last, w.feed = r, r.lines
+	w.taken = w.phase == finalDot && r.code/100 == 2
 	switch {
 	case r.code >= 400:
 		w.refusal = reply{code: r.code, lines: bytes.Clone(r.lines)}
 		if r.code == 421 || w.phase == auth { // after a failed AUTH the library would go on with "*" and QUIT
 			w.broken = errClosing
+		}
+		if w.phase == finalDot && w.tx.chunk && r.code >= 500 && r.code <= 504 { // it speaks of the command, not of the mail
+			w.broken = errNoChunks
 		}
 	case w.phase == hello && r.code == 250:
 		w.caps = readCapabilities(r.lines)
@@ -206,7 +211,7 @@ func (w *wire) settle() {
 		switch {
 		case err != nil:
 			w.broken = err
-		case r.code == 421 || r.code == 354:
+		case r.code == 421 || r.code == 354 || w.tx.chunk && r.code < 400:
 			w.broken = errClosing
 		}
 	}
