@@ -154,7 +154,8 @@ GRANT SELECT (draw_epoch, seed_hash, tier_set_hash, seed, created_at, revealed_a
 DO $$
 DECLARE
     grants CONSTANT jsonb := '{
-        "sespan_producer": ["mail_enqueue", "mail_enqueue_batch"],
+        "sespan_producer": ["otp_register", "otp_register_replace", "otp_register_right", "otp_right", "otp_unused", "customer_by_id", "customer_unbound",
+            "mail_enqueue", "mail_enqueue_batch"],
         "sespan_admin": ["tier_save", "tier_delete", "mail_retry", "mail_cancel", "otp_revoke"]
     }';
     statement text;
