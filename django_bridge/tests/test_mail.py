@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from email.message import MIMEPart
 from email.mime.image import MIMEImage
 
@@ -12,39 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
-from django.db import connection, transaction
+from django.db import transaction
 
 from django_sespan import errors, signals
 from django_sespan.mail import EmailBackend
+from mail_rows import count, row, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_backend")]
-
-
-def row(message_id):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM sespan.mail_message WHERE message_id = %s", [message_id])
-        names = [c.name for c in cursor.description]
-        found = dict(zip(names, cursor.fetchone(), strict=True))
-        cursor.execute(
-            "SELECT recipient FROM sespan.mail_queue WHERE message_id = %s ORDER BY queue_id",
-            [message_id],
-        )
-        found["envelope"] = [r[0] for r in cursor.fetchall()]
-    for name in ("headers", "attachments"):
-        if isinstance(found[name], str):
-            found[name] = json.loads(found[name])
-    return found
-
-
-def send(message):
-    assert EmailBackend().send_messages([message]) == 1
-    return row(message.sespan_id)
-
-
-def count():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM sespan.mail_queue")
-        return cursor.fetchone()[0]
 
 
 def test_a_plain_mail():
@@ -84,7 +57,7 @@ def test_everything_that_a_mail_may_have():
     assert found["headers"] == {"X-Order": "17", "List-Unsubscribe": "<https://shop.test/u>"}
     assert [(a["filename"], a["content_type"]) for a in found["attachments"]] == [
         ("invoice.pdf", "application/pdf"),
-        ("note.txt", "text/plain"),
+        ("note.txt", "text/plain; charset=utf-8"),
     ]
     assert base64.b64decode(found["attachments"][0]["content"]) == b"%PDF\x00\xff"
     assert base64.b64decode(found["attachments"][1]["content"]).decode() == "grüße"

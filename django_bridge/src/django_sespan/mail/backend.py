@@ -1,33 +1,50 @@
 """An e-mail backend that queues in the site's own transaction.
 
-What is committed is delivered; what is rolled back was never sent. Each mail stands in
-its own savepoint, so a refused one never breaks the transaction around it.
+What is committed is delivered; what is rolled back was never sent. Each call stands in
+its own savepoint, so a refused mail never breaks the transaction around it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import Error as DatabaseError
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
+from django.db import Error as AnyDatabaseError
 
 from django_sespan import errors, signals
 from django_sespan.conf import get_settings
-from django_sespan.mail.parameters import as_sql, parameters
+from django_sespan.mail.attachments import Attachments
+from django_sespan.mail.enqueue import enqueue, refused_position
+from django_sespan.mail.groups import Mail, grouped
+from django_sespan.mail.options import checked, options
+from django_sespan.mail.parameters import parameters
+from django_sespan.models import MailMessage
+
+FOR_ALL = ("category", "priority", "on_unknown", "retain_body")
+"""Options of the backend for the mails that do not say their own."""
 
 logger = logging.getLogger(__name__)
+_reporting: ContextVar[bool] = ContextVar("sespan_mail_reporting", default=False)
+
+
+class OutsideTransaction(RuntimeWarning):
+    """A mail went to a database that has no part in the transaction that is open."""
 
 
 class EmailBackend(BaseEmailBackend):
     """For `EMAIL_BACKEND` and, on Django 6.1, for `MAILERS` with OPTIONS.
 
-    Options: `database` (alias, default SESPAN["DATABASE"]), `category` and `priority`
-    (given to every mail), `fail_silently`. A queued message gets the attribute
-    `sespan_id`, the id in `sespan.mail_message`.
+    Options: `database` (alias; default SESPAN["DATABASE"], and where that is the default
+    one, what the site's routers say for writing MailMessage), `fail_silently`, and for all
+    mails `category`, `priority`, `on_unknown`, `retain_body`, which a mail's own
+    `message.sespan` (see `options`) overrides. A queued message has its number in
+    `sespan.mail_message` as the attribute `sespan_id`.
     """
 
     def __init__(
@@ -36,10 +53,9 @@ class EmailBackend(BaseEmailBackend):
         *,
         alias: str | None = None,
         database: str | None = None,
-        category: str | None = None,
-        priority: int | None = None,
         **kwargs: Any,
     ) -> None:
+        given = {name: kwargs.pop(name) for name in FOR_ALL if name in kwargs}
         if alias is None:
             # EMAIL_BACKEND: Django hands over what senders pass for SMTP, such as auth_user.
             super().__init__()
@@ -48,41 +64,113 @@ class EmailBackend(BaseEmailBackend):
         self.alias = alias
         self.fail_silently = fail_silently
         self.database = database
-        self._defaults = {
-            name: value
-            for name, value in (("category", category), ("priority", priority))
-            if value is not None
-        }
+        self._defaults = checked(given, "The option {!r} of the mail backend")
 
-    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Queue the messages; give how many were. A refused one stops here unless silent."""
-        return sum(self._send(message) for message in email_messages or ())
-
-    def _send(self, message: EmailMessage) -> bool:
-        if not message.recipients():
-            return False
-        try:
-            message.sespan_id = self._enqueue(message)  # type: ignore[attr-defined]
-        except (DatabaseError, ValueError) as exc:
-            error = exc
-        else:
-            return True
-        refused = errors.MailNotQueued(_first_line(error))
-        signals.mail_failed.send_robust(sender=type(self), message=message, error=refused)
-        if not self.fail_silently:
-            if isinstance(error, DatabaseError):
-                raise refused from error
-            raise error
-        logger.warning("A mail was not queued: %s", refused)
+    def open(self) -> bool:
+        """Open nothing: the connection is the site's own to the database."""
         return False
 
-    def _enqueue(self, message: EmailMessage) -> int:
-        sql, values = as_sql(parameters(message) | self._defaults)
-        using = self.database or get_settings().database
-        with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            cursor.execute(sql, values)
-            (message_id,) = cursor.fetchone()
-        return int(message_id)
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Queue the messages, many with one statement; give how many were.
+
+        A message without recipients is left out and not counted. One whose idempotency key
+        is known counts: its mail is in the queue or was. The first that is refused stops
+        the call with an error, those before it are queued; with `fail_silently` it is
+        logged and the others go on. `mail_failed` tells of it either way.
+        """
+        return sum(self._queue(group) for group in grouped(self._prepared(email_messages or ())))
+
+    def _prepared(self, messages: Iterable[EmailMessage]) -> Iterator[Mail]:
+        attachments = Attachments()
+        for message in messages:
+            if not message.recipients():
+                continue
+            using = self._alias(message)
+            _warn_outside(using)
+            try:
+                chosen = self._defaults | options(message)
+                yield Mail(message, using, parameters(message, attachments) | chosen)
+            except ValueError as exc:
+                yield Mail(message, using, {}, refused=exc)
+
+    def _alias(self, message: EmailMessage) -> str:
+        if self.database:
+            return self.database
+        found = get_settings().database
+        if found == DEFAULT_DB_ALIAS:
+            return router.db_for_write(MailMessage, message=message)
+        return found
+
+    def _queue(self, mails: Sequence[Mail]) -> int:
+        """Queue them together or, when one is refused, its neighbours without it."""
+        if not mails:
+            return 0
+        first = mails[0]
+        try:
+            if first.refused:
+                raise first.refused
+            numbers = enqueue(first.using, [mail.parameters for mail in mails])
+        except (AnyDatabaseError, ValueError) as exc:
+            if len(mails) == 1 or _hopeless(first.using, exc):
+                return self._refuse(mails, exc)
+            cut = refused_position(exc) if isinstance(exc, DatabaseError) else None
+            if cut is None or cut >= len(mails):
+                half = len(mails) // 2
+                return self._queue(mails[:half]) + self._queue(mails[half:])
+            before, bad, after = mails[:cut], mails[cut : cut + 1], mails[cut + 1 :]
+            return self._queue(before) + self._queue(bad) + self._queue(after)
+        for mail, number in zip(mails, numbers, strict=True):
+            mail.message.sespan_id = number  # type: ignore[attr-defined]
+        return len(mails)
+
+    def _refuse(self, mails: Sequence[Mail], error: Exception) -> int:
+        refused = errors.MailNotQueued(_first_line(error))
+        for mail in mails:
+            signals.mail_failed.send_robust(sender=type(self), message=mail.message, error=refused)
+        if not self.fail_silently:
+            if isinstance(error, AnyDatabaseError):
+                raise refused from error
+            raise error
+        _report(len(mails), refused)
+        return 0
+
+
+def _report(count: int, refused: Exception) -> None:
+    if _reporting.get():
+        return  # the site mails its log, and that mail was refused: no log of a log for ever
+    token = _reporting.set(True)
+    try:
+        logger.warning("%d mail(s) not queued: %s", count, refused)
+    finally:
+        _reporting.reset(token)
+
+
+def _hopeless(using: str, error: Exception) -> bool:
+    """Whether the next mails would fail alike: a lost connection, a broken transaction."""
+    connection = connections[using]
+    if connection.needs_rollback or connection.closed_in_transaction:
+        return True
+    return isinstance(error, AnyDatabaseError) and not (
+        connection.connection and connection.is_usable()
+    )
+
+
+def _warn_outside(using: str) -> None:
+    """Warn where a roll-back elsewhere would not take the mail along."""
+    if connections[using].in_atomic_block:
+        return
+    for connection in connections.all(initialized_only=True):
+        open_blocks = [
+            b for b in connection.atomic_blocks if not getattr(b, "_from_testcase", False)
+        ]
+        if connection.alias != using and open_blocks:
+            warnings.warn(
+                f"A mail is queued in {using!r}, outside the transaction that is open in "
+                f"{connection.alias!r}: it is sent even if that one is rolled back.",
+                OutsideTransaction,
+                stacklevel=2,
+            )
+            return
 
 
 def _first_line(error: Exception) -> str:

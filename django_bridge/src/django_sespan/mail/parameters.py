@@ -1,23 +1,21 @@
 """A Django message as the named parameters of `sespan.mail_enqueue`.
 
-What the parameters cannot say (a MIME part of the site's own, a nested message, a
+What the parameters cannot say (a message that makes its own MIME, a nested message, a
 calendar alternative, a header that Sespan writes itself) goes as one raw MIME message,
 built by Django, with the envelope beside it.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import mimetypes
-from collections.abc import Mapping, Sequence
-from email.message import Message
+from collections.abc import Sequence
 from typing import Any
 
-from django.core.mail import EmailMessage
-from django.utils.encoding import force_bytes, force_str
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.utils.encoding import force_str
 
-OCTETS = "application/octet-stream"
+from django_sespan.mail import raw
+from django_sespan.mail.attachments import Attachments, Unsayable
+
 OWN_HEADERS = frozenset(
     {
         "from",
@@ -27,29 +25,42 @@ OWN_HEADERS = frozenset(
         "subject",
         "date",
         "mime-version",
-        "content-type",
-        "content-transfer-encoding",
+        "return-path",
+        "received",
+        "dkim-signature",
     }
 )
 """Headers that the service makes from other parameters; a site's own need a raw message."""
 
+OVERRIDES = (
+    "message",
+    "recipients",
+    "_create_message",
+    "_create_attachments",
+    "_create_alternatives",
+    "_add_bodies",
+    "_add_attachments",
+    "mixed_subtype",
+    "alternative_subtype",
+)
+"""Whoever replaces one of these builds another message than the parameters would give."""
+
 Parameters = dict[str, Any]
 
 
-class Unsayable(Exception):
-    """This message needs `raw`."""
+def parameters(message: EmailMessage, attachments: Attachments | None = None) -> Parameters:
+    """Give the parameters; an attachment that is not small has "blob" for "content".
 
-
-def parameters(message: EmailMessage) -> Parameters:
-    """Give the parameters; lists are arrays, dicts and lists of dicts become jsonb.
-
-    Raises ValueError for a header with a line end, as Django's SMTP backend does.
+    Raises ValueError for a header with a line end, as Django's SMTP backend does, and for
+    text that PostgreSQL cannot hold.
     """
     check_lines(message)
     try:
-        return _parts(message)
+        found = _parts(message, attachments or Attachments())
     except Unsayable:
-        return _raw(message)
+        found = raw.parameters(message, built_by_django=not _overridden(message))
+    check_text(found)
+    return found
 
 
 def check_lines(message: EmailMessage) -> None:
@@ -64,27 +75,75 @@ def check_lines(message: EmailMessage) -> None:
             raise ValueError("Header values can't contain newlines")
 
 
-def _envelope(message: EmailMessage) -> Parameters:
-    return {"sender": force_str(message.from_email)}
+def check_text(found: Parameters) -> None:
+    """Refuse a NUL and half a surrogate pair, which PostgreSQL does, without its values."""
+    for name, value in found.items():
+        for text in _texts(value):
+            if "\x00" in text:
+                raise ValueError(f"{name}: holds a NUL character")
+            if not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError as exc:
+                    raise ValueError(f"{name}: is not Unicode text ({exc.reason})") from None
 
 
-def _parts(message: EmailMessage) -> Parameters:
-    found: Parameters = _envelope(message)
-    found["recipients"] = [force_str(a) for a in message.to if a]
-    found["cc"] = [force_str(a) for a in message.cc if a]
-    found["bcc"] = [force_str(a) for a in message.bcc if a]
+def _texts(value: Any) -> Sequence[str]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list):
+        return [t for v in value for t in ((v,) if isinstance(v, str) else _named(v))]
+    return ()
+
+
+def _named(item: dict[str, Any]) -> list[str]:
+    return [v for name, v in item.items() if name not in {"content", "blob"}]
+
+
+def _overridden(message: EmailMessage) -> bool:
+    base = EmailMultiAlternatives if isinstance(message, EmailMultiAlternatives) else EmailMessage
+    return any(
+        getattr(type(message), name, None) is not getattr(base, name, None) or name in vars(message)
+        for name in OVERRIDES
+    )
+
+
+def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
+    if _overridden(message):
+        raise Unsayable
+    found: Parameters = {"sender": _mailbox(message.from_email)}
+    for field, addresses in (("recipients", message.to), ("cc", message.cc), ("bcc", message.bcc)):
+        found[field] = [_mailbox(a) for a in addresses if a]
     found["subject"] = force_str(message.subject)
     found |= _bodies(message)
     if len(message.reply_to) > 1:
         raise Unsayable
     if message.reply_to:
-        found["reply_to"] = force_str(message.reply_to[0])
-    headers = {str(name): force_str(value) for name, value in message.extra_headers.items()}
-    if OWN_HEADERS & {name.lower() for name in headers}:
-        raise Unsayable
-    found["headers"] = headers
-    found["attachments"] = [_attachment(item) for item in message.attachments]
+        found["reply_to"] = _mailbox(message.reply_to[0])
+    found["headers"] = _headers(message)
+    found["attachments"] = attachments.items(message, has_html=bool(found.get("body_html")))
     return {name: value for name, value in found.items() if value not in ([], {}, None)}
+
+
+def _mailbox(address: Any) -> str:
+    """Give the address, unless it has a form that only a MIME header can say."""
+    text = force_str(address)
+    name, angle, _ = text.rpartition("<")
+    if set(name) & set("<>") if angle else "(" in text:
+        raise Unsayable
+    return text
+
+
+def _headers(message: EmailMessage) -> dict[str, str]:
+    found = {str(name): force_str(value) for name, value in message.extra_headers.items()}
+    names = {name.lower() for name in found}
+    if OWN_HEADERS & names or len(names) < len(found):
+        raise Unsayable
+    if any(name.startswith("content-") for name in names):
+        raise Unsayable
+    return found
 
 
 def _bodies(message: EmailMessage) -> Parameters:
@@ -101,46 +160,3 @@ def _bodies(message: EmailMessage) -> Parameters:
         raise Unsayable
     html = force_str(content)
     return {"body_text": body, "body_html": html} if body else {"body_html": html}
-
-
-def _attachment(item: Any) -> Mapping[str, str]:
-    if isinstance(item, Message):
-        raise Unsayable
-    filename, content, mimetype = item
-    mimetype = mimetype or mimetypes.guess_type(filename or "")[0] or OCTETS
-    if isinstance(content, Message | EmailMessage) or mimetype.startswith(
-        ("message/", "multipart/")
-    ):
-        raise Unsayable
-    found = {
-        "content_type": mimetype,
-        "content": base64.b64encode(force_bytes(content)).decode(),
-    }
-    return found | {"filename": force_str(filename)} if filename else found
-
-
-def _raw(message: EmailMessage) -> Parameters:
-    built = message.message()
-    return _envelope(message) | {
-        "recipients": [force_str(a) for a in message.recipients()],
-        "raw": b"\r\n".join(built.as_bytes().splitlines()) + b"\r\n",
-    }
-
-
-def as_sql(found: Parameters) -> tuple[str, list[Any]]:
-    """Give `sespan.mail_enqueue(…)` in named notation and its values."""
-    casts = {
-        "recipients": "text[]",
-        "cc": "text[]",
-        "bcc": "text[]",
-        "headers": "jsonb",
-        "attachments": "jsonb",
-        "raw": "bytea",
-        "priority": "integer",
-    }
-    arguments, values = [], []
-    for name, value in found.items():
-        kind = casts.get(name, "text")
-        arguments.append(f"{name} => %s::{kind}")
-        values.append(json.dumps(value) if kind == "jsonb" else value)
-    return f"SELECT sespan.mail_enqueue({', '.join(arguments)})", values
