@@ -47,6 +47,14 @@ func (b *mailbox) sent() []mail.Envelope {
 	return append([]mail.Envelope(nil), b.got...)
 }
 
+// senderTo is a Sender that takes everything and tells of each.
+type senderTo func()
+
+func (f senderTo) Send(context.Context, mail.Envelope) (mail.Receipt, error) {
+	f()
+	return mail.Receipt{}, nil
+}
+
 // wait takes n mails or fails.
 func (b *mailbox) wait(tb testing.TB, n int) []mail.Envelope {
 	tb.Helper()
