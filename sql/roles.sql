@@ -129,6 +129,11 @@ GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, s
 GRANT SELECT ON sespan.mail_setting TO sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;
 
+-- mail events and suppression
+GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON sespan.mail_suppression TO sespan_service;
+GRANT SELECT, INSERT, DELETE, UPDATE (detail) ON sespan.mail_event TO sespan_service; -- UPDATE of a column: for row locks
+GRANT SELECT ON sespan.mail_suppression, sespan.mail_event TO sespan_reader_detail, sespan_admin;
+
 -- otp: nobody but the service sees the hashes and the sealed data
 GRANT SELECT, INSERT, UPDATE, DELETE ON sespan.otp, sespan.otp_budget TO sespan_service;
 GRANT SELECT, INSERT, UPDATE ON sespan.otp_challenge, sespan.otp_activation TO sespan_service; -- they go with a code or a customer

@@ -10,7 +10,7 @@ const redacted = "[redacted]"
 var (
 	secretNames = map[string]bool{
 		"code": true, "pin": true, "pass": true, "data": true, "raw": true,
-		"key": true, "seed": true, "auth": true, "xauth": true,
+		"key": true, "seed": true, "auth": true, "xauth": true, "subscribeurl": true, "unsubscribeurl": true,
 	}
 	secretParts = [...]string{
 		"otp", "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "jwt", "oidc",

@@ -10,6 +10,7 @@ import (
 	"sespan/internal/access"
 	"sespan/internal/apilog"
 	"sespan/internal/config"
+	"sespan/internal/feedback"
 	"sespan/internal/httpapi"
 	"sespan/internal/otp"
 	"sespan/internal/postgres"
@@ -54,7 +55,7 @@ func (s *server) startAPI(ctx context.Context) error {
 		Logger: s.logger, Registerer: s.registry, Clock: time.Now, Version: "1",
 		AllowedOrigins: s.cfg.AllowedOrigins, TrustedProxies: s.cfg.Proxies, Timeout: s.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor,
-		Tiers: transaction.NewTiers(postgres.NewTiers(s.pool), minor),
+		Tiers: transaction.NewTiers(postgres.NewTiers(s.pool), minor), Feedback: s.feedback(),
 	})
 	s.lifecycle.start("public port", serveHTTP(s.logger, l, handler, 15*time.Second))
 	return nil
@@ -90,4 +91,11 @@ func (s *server) codes() (*otp.Service, error) {
 		Store: postgres.NewOTPStore(s.pool), Ring: s.cfg.Ring, Mailer: mailer, Logger: s.logger,
 		Registerer: s.registry, Life: s.cfg.OTPLifetime, Digits: s.cfg.OTPDigits,
 	}), nil
+}
+
+func (s *server) feedback() *feedback.Service {
+	return feedback.New(feedback.Options{
+		Store: postgres.NewEvents(s.pool), Keys: s.cfg.Events, Topics: s.cfg.SNSTopics, Fetch: httpapi.NewDocuments(),
+		BounceLife: time.Duration(s.cfg.MailBounceDays) * 24 * time.Hour, Clock: time.Now, Logger: s.logger, Registerer: s.registry,
+	})
 }

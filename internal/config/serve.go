@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sespan/internal/feedback"
 	"sespan/internal/secret"
 )
 
@@ -24,6 +25,9 @@ func (s *Serve) Runs(part string) bool { return slices.Contains(s.Run, part) }
 
 // Resolve checks the settings and what the chosen parts need of them.
 func (s *Serve) Resolve() error {
+	if !s.Runs("api") {
+		s.JWKS = "" // nobody brings a token
+	}
 	if err := s.Settings.Resolve(); err != nil {
 		return err
 	}
@@ -64,6 +68,11 @@ type Settings struct {
 	SMTPConnections int    `name:"smtp-connections" default:"4" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to the mail server, 1 to 64."`
 	MailFrom        string `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
 
+	MailEventKeys     string   `name:"mail-event-keys" env:"SESPAN_MAIL_EVENT_KEYS" placeholder:"ID:BASE64,…" help:"Keys that sign delivery events (POST /v1/mail/events), 16 bytes or more each."`
+	MailEventKeysFile string   `name:"mail-event-keys-file" env:"SESPAN_MAIL_EVENT_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
+	SNSTopics         []string `name:"sns-topics" env:"SESPAN_SNS_TOPICS" placeholder:"ARN,…" help:"Topics of Amazon SNS whose notifications of Amazon SES are believed."`
+	MailBounceDays    int      `name:"mail-bounce-days" default:"90" env:"SESPAN_MAIL_BOUNCE_DAYS" help:"Days that an address which bounced for good is not written to."`
+
 	OTPDigits    int           `name:"otp-digits" default:"6" enum:"6,8" env:"SESPAN_OTP_DIGITS" help:"6 or 8."`
 	OTPLifetime  time.Duration `name:"otp-lifetime" default:"10m" env:"SESPAN_OTP_LIFETIME" help:"Life of a code, 1m to 1h."`
 	OTPLink      string        `name:"otp-link" env:"SESPAN_OTP_LINK" placeholder:"URL" help:"Page of the site that takes a code; the mail links to it with the code in the fragment. {challenge_id} is replaced."`
@@ -77,6 +86,7 @@ type Settings struct {
 	Proxies  []netip.Prefix `kong:"-"`
 	Location *time.Location `kong:"-"`
 	Direct   string         `kong:"-"`
+	Events   feedback.Keys  `kong:"-"`
 }
 
 // Resolve reads the files of the secrets and checks every setting that can be
@@ -84,7 +94,7 @@ type Settings struct {
 func (s *Settings) Resolve() error {
 	checks := []func() error{
 		s.Database.Resolve, s.resolveDirect, s.resolveKeys, s.resolveProxies,
-		s.resolveOrigins, s.resolveSMTP, s.resolveLimits, s.resolveAddresses, s.resolveJWKS,
+		s.resolveOrigins, s.resolveSMTP, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
@@ -174,6 +184,7 @@ func (s *Settings) resolveLimits() error {
 	}{
 		{"SESPAN_SMTP_CONNECTIONS", int64(s.SMTPConnections), 1, 64, "choose 1 to 64"},
 		{"SESPAN_DATABASE_CONNECTIONS", int64(s.Connections), 1, 1000, "choose 1 to 1000"},
+		{"SESPAN_MAIL_BOUNCE_DAYS", int64(s.MailBounceDays), 1, 3650, "choose 1 to 3650"},
 		{"SESPAN_MINOR_UNIT", int64(s.MinorUnit), 0, 4, "choose 0 to 4"},
 		{"SESPAN_OTP_LIFETIME", int64(s.OTPLifetime), int64(time.Minute), int64(time.Hour), "choose 1m to 1h"},
 		{"SESPAN_REQUEST_TIMEOUT", int64(s.RequestTimeout), int64(time.Second), int64(time.Minute), "choose 1s to 1m"},

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -16,10 +14,7 @@ import (
 	"sespan/internal/access"
 )
 
-const (
-	maxJWKS     = 128 << 10
-	jwksTimeout = 3 * time.Second
-)
+const maxJWKS = 128 << 10
 
 // OpenTokens makes the verifier of the site's tokens from SESPAN_JWKS: a file,
 // which is read again when it changes, an https URL, or "" for none, with which
@@ -46,8 +41,7 @@ func OpenTokens(ctx context.Context, jwks string, clock func() time.Time, logger
 
 func keySource(jwks string) (access.KeySource, access.KeySetOptions) {
 	if strings.Contains(jwks, "://") {
-		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
-		return newRemoteKeys(jwks, transport), access.KeySetOptions{Refresh: 10 * time.Minute, Retry: time.Minute}
+		return &remoteKeys{jwks, NewDocuments()}, access.KeySetOptions{Refresh: 10 * time.Minute, Retry: time.Minute}
 	}
 	return &fileKeys{path: jwks}, access.KeySetOptions{Refresh: 2 * time.Second, Retry: time.Second}
 }
@@ -83,44 +77,17 @@ func (f *fileKeys) Fetch(context.Context) ([]byte, error) {
 	return document, nil
 }
 
-// remoteKeys fetches a JWKS document by https: no redirects, so that nobody who
-// can move one chooses our keys, and with bounds on time and size.
+// remoteKeys fetches a JWKS document.
 type remoteKeys struct {
-	url    string
-	client *http.Client
+	url       string
+	documents *Documents
 }
 
 func newRemoteKeys(address string, transport http.RoundTripper) *remoteKeys {
-	return &remoteKeys{url: address, client: &http.Client{
-		Transport: transport, Timeout: jwksTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &remoteKeys{address, newDocuments(transport)}
 }
 
 // Fetch implements access.KeySource.
 func (k *remoteKeys) Fetch(ctx context.Context) ([]byte, error) {
-	if u, err := url.Parse(k.url); err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("it is not an https URL")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	res, err := k.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close() //nolint:errcheck // read to its end, or given up
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answers %d, not 200 (redirects are not followed)", res.StatusCode)
-	}
-	document, err := io.ReadAll(io.LimitReader(res.Body, maxJWKS+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(document) > maxJWKS {
-		return nil, fmt.Errorf("its document has more than %d bytes", maxJWKS)
-	}
-	return document, nil
+	return k.documents.Fetch(ctx, k.url)
 }

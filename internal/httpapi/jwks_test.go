@@ -30,7 +30,7 @@ func TestRemoteKeys(t *testing.T) {
 	fetch := func(address string, wait time.Duration) ([]byte, error) {
 		k := newRemoteKeys(address, server.Client().Transport)
 		if wait > 0 {
-			k.client.Timeout = wait
+			k.documents.client.Timeout = wait
 		}
 		return k.Fetch(t.Context())
 	}

@@ -189,6 +189,30 @@ type SespanMailDead struct {
 	BodyKept   *bool
 }
 
+// Delivery events that came in, once each: what is here already is a replay. Kept for 60 days
+type SespanMailEvent struct {
+	// Who signed it: the id of the key, or the topic of Amazon SNS
+	Source string
+	// Its id at the source
+	EventID string
+	// When it came
+	ReceivedAt time.Time
+	// When it happened, by the source's clock
+	OccurredAt time.Time
+	// The mail of ours that it speaks of; NULL when none was found
+	MessageID *int64
+	// delivered bounce complaint unsubscribe
+	Kind string
+	// Of a bounce: no further try can succeed
+	Permanent bool
+	// suppressed: the address is not written to any more; recorded: noted alone; unmatched: not a mail of ours
+	Result string
+	// Bare address, as the event names it
+	Recipient string
+	// Words of the mail server, shortened
+	Detail *string
+}
+
 // Keys under which a mail was enqueued; unpartitioned, so that a key is unique for its whole life
 type SespanMailIdempotency struct {
 	// The caller's key, 1 to 200 characters
@@ -433,6 +457,26 @@ type SespanMailSetting struct {
 	Name string
 	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts
 	Value string
+}
+
+// Addresses that are not written to: a mail to one ends as suppressed when a worker takes it
+type SespanMailSuppression struct {
+	// Bare address in lower case
+	Address string
+	// all mails; except_codes: all but codes, which a person asks for each time; bulk: mails with a List-Unsubscribe header
+	Scope string
+	// bounce (permanent), complaint, unsubscribe, manual
+	Reason string
+	// Since when; a further event of the same kind moves only expires_at
+	CreatedAt time.Time
+	// Until when; NULL for ever
+	ExpiresAt *time.Time
+	// The mail whose event suppressed the address; NULL for manual
+	MessageID *int64
+	// Key or topic that signed the event, or who did it by hand
+	Source string
+	// What the mail server or the person said, shortened
+	Detail *string
 }
 
 // Codes: one row for each that was mailed, up to three of a challenge valid at once. No row holds a code

@@ -1,0 +1,172 @@
+package feedback
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sespan/internal/problem"
+)
+
+// Store notes events, each once, and keeps the list of addresses.
+type Store interface {
+	// Apply answers a result for each event, by its id.
+	Apply(ctx context.Context, source string, events []Event, bounceLife time.Duration) (map[string]Result, error)
+}
+
+// Options of a Service. All but Keys or Topics are needed.
+type Options struct {
+	Store      Store
+	Keys       Keys     // sources of the signed form
+	Topics     []string // ARNs of Amazon SNS topics
+	Fetch      Fetcher  // for Amazon's certificates
+	BounceLife time.Duration
+	Clock      func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Service takes delivery events.
+type Service struct {
+	Options
+	sns    *sns
+	events *prometheus.CounterVec
+}
+
+// Outcome of one event.
+type Outcome struct {
+	EventID string
+	Result  Result
+}
+
+// New makes a service and registers its metric.
+func New(o Options) *Service {
+	s := &Service{
+		Options: o,
+		sns:     &sns{topics: o.Topics, fetch: o.Fetch, now: o.Clock, certs: map[string]*x509.Certificate{}},
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sespan_mail_feedback_total", Help: "Delivery events by kind and by what they did.",
+		}, []string{"kind", "result"}),
+	}
+	o.Registerer.MustRegister(s.events)
+	for _, kind := range Kinds() {
+		for _, result := range Results() {
+			s.events.WithLabelValues(string(kind), string(result))
+		}
+	}
+	return s
+}
+
+// form is the body of the signed form.
+type form struct {
+	Events []struct {
+		EventID    string    `json:"event_id"`
+		Kind       Kind      `json:"kind"`
+		Permanent  *bool     `json:"permanent"`
+		Recipient  string    `json:"recipient"`
+		MessageID  string    `json:"message_id"`
+		RelayID    string    `json:"relay_id"`
+		OccurredAt time.Time `json:"occurred_at"`
+		Detail     string    `json:"detail"`
+	} `json:"events"`
+}
+
+// TakeSigned takes the signed form. Problems: not-found (switched off),
+// unauthorized, bad-request, invalid, unavailable.
+func (s *Service) TakeSigned(ctx context.Context, signature string, body []byte) ([]Outcome, error) {
+	if len(s.Keys) == 0 {
+		return nil, problem.New(problem.NotFound, "The signed form is switched off: SESPAN_MAIL_EVENT_KEYS is not set.")
+	}
+	source, err := s.Keys.verify(signature, body, s.Clock())
+	if err != nil {
+		return nil, err
+	}
+	events, err := read(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.take(ctx, source, events)
+}
+
+func read(body []byte) ([]Event, error) {
+	var f form
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	err := d.Decode(&f)
+	if err == nil && d.More() {
+		err = errors.New("more than one value")
+	}
+	if err != nil {
+		return nil, problem.New(problem.BadRequest, "The body is not JSON of the form that /openapi.json shows.").At("body").Because(err)
+	}
+	if len(f.Events) == 0 || len(f.Events) > mostEvents {
+		return nil, problem.Newf(problem.Invalid, "A request has 1 to %d events.", mostEvents).At("body.events")
+	}
+	events := make([]Event, len(f.Events))
+	for i, e := range f.Events {
+		mail, known := ParseMessageID(e.MessageID)
+		if e.MessageID != "" && !known && e.RelayID == "" {
+			// A Message-ID of the site's own: nothing of ours stands under it.
+			mail = Reference{}
+		}
+		mail.RelayID = e.RelayID
+		events[i] = Event{
+			ID: e.EventID, Kind: e.Kind, Permanent: e.Permanent == nil || *e.Permanent, Recipient: e.Recipient,
+			Mail: mail, At: e.OccurredAt, Detail: e.Detail,
+		}
+	}
+	return events, nil
+}
+
+// TakeSNS takes a message of Amazon SNS: a notification of SES, or the
+// confirmation of a subscription, which it answers. Problems as TakeSigned.
+func (s *Service) TakeSNS(ctx context.Context, body []byte) ([]Outcome, error) {
+	if len(s.Topics) == 0 {
+		return nil, problem.New(problem.NotFound, "Amazon SNS is switched off: SESPAN_SNS_TOPICS is not set.")
+	}
+	m, err := s.sns.open(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	switch m.Type {
+	case snsNotification:
+	case snsConfirm:
+		s.Logger.InfoContext(ctx, "feedback: confirming the subscription to the topic", "topic", m.TopicARN)
+		return nil, s.sns.confirm(ctx, m)
+	case snsUnsubscribe:
+		s.Logger.WarnContext(ctx, "feedback: Amazon SNS ended the subscription; no delivery events will come", "topic", m.TopicARN)
+		return nil, nil
+	default:
+		return nil, problem.New(problem.Invalid, "Unknown type of message.").At("body.Type")
+	}
+	events, err := sesEvents(m.MessageID, m.Message)
+	if err != nil || len(events) == 0 {
+		return nil, err
+	}
+	return s.take(ctx, m.TopicARN, events)
+}
+
+func (s *Service) take(ctx context.Context, source string, events []Event) ([]Outcome, error) {
+	now := s.Clock()
+	for i := range events {
+		if err := events[i].check(i, now); err != nil {
+			return nil, err
+		}
+	}
+	results, err := s.Store.Apply(ctx, source, events, s.BounceLife)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]Outcome, len(events))
+	for i, e := range events {
+		outcomes[i] = Outcome{e.ID, results[e.ID]}
+		s.events.WithLabelValues(string(e.Kind), string(results[e.ID])).Inc()
+	}
+	return outcomes, nil
+}

@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sespan/internal/apilog"
+	"sespan/internal/feedback"
+)
+
+// feedbackService takes delivery events: feedback.Service.
+type feedbackService interface {
+	TakeSigned(ctx context.Context, signature string, body []byte) ([]feedback.Outcome, error)
+	TakeSNS(ctx context.Context, body []byte) ([]feedback.Outcome, error)
+}
+
+// mailEvents documents the signed form; the body is read raw, because what is
+// signed are its bytes.
+type mailEvents struct {
+	Events []mailEvent `json:"events" minItems:"1" maxItems:"500" nullable:"false"`
+}
+
+type mailEvent struct {
+	EventID    string        `json:"event_id" minLength:"1" maxLength:"200" example:"a1f0-77" doc:"The event's own id at the source; a second one of the same id changes nothing."`
+	Kind       feedback.Kind `json:"kind" enum:"delivered,bounce,complaint,unsubscribe"`
+	Permanent  bool          `json:"permanent,omitempty" default:"true" doc:"Of a bounce: false for one after which a later mail may arrive."`
+	Recipient  string        `json:"recipient" maxLength:"320" example:"sari@example.co" doc:"Bare address of the envelope."`
+	MessageID  string        `json:"message_id,omitempty" example:"<4711.dtk0u8m5hc@shop.example>" doc:"The mail's Message-ID header, or the number that mail_enqueue gave."`
+	RelayID    string        `json:"relay_id,omitempty" minLength:"6" maxLength:"200" doc:"Instead of message_id: the id in the relay's answer when it took the mail."`
+	OccurredAt string        `json:"occurred_at" format:"date-time"`
+	Detail     string        `json:"detail,omitempty" example:"550 5.1.1 no such user" doc:"The server's words."`
+}
+
+type mailEventRequest struct {
+	Signature string `header:"Sespan-Signature" maxLength:"500" example:"t=1763809200,k=relay-1,v1=5257a869…" doc:"t: Unix time, at most five minutes off; k: id of the key; v1: hex HMAC-SHA-256 of t, a dot and the body."`
+	SNS       string `header:"X-Amz-Sns-Message-Type" doc:"Of Amazon SNS, whose messages carry their own signature."`
+	RawBody   []byte
+}
+
+type mailEventResponse struct {
+	Body struct {
+		Results []mailEventResult `json:"results" nullable:"false" doc:"In the order of the events."`
+	}
+}
+
+type mailEventResult struct {
+	EventID string          `json:"event_id"`
+	Result  feedback.Result `json:"result" enum:"suppressed,recorded,unmatched,repeated" doc:"suppressed: the address is not written to any more; recorded: noted alone; unmatched: not a mail that was sent to this address; repeated: it came before."`
+}
+
+func registerMailEvent(api huma.API, s feedbackService) {
+	op := describe(public(operation(apilog.Admin, http.MethodPost, "/v1/mail/events", "post-mail-events", "Tell what became of mails", http.StatusOK)),
+		"Takes bounces, complaints, unsubscriptions and deliveries: in the form below, signed with a key of SESPAN_MAIL_EVENT_KEYS, or from Amazon SES "+
+			"through an SNS topic of SESPAN_SNS_TOPICS. Only mails that were sent to an address can suppress it. Needs no service key: the signature is the credential.")
+	op.RequestBody = &huma.RequestBody{
+		Required: true,
+		Content: map[string]*huma.MediaType{
+			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, reflect.TypeFor[mailEvents]())},
+			"text/plain":       {Schema: &huma.Schema{Type: huma.TypeString, Description: "A message of Amazon SNS."}},
+		},
+	}
+	register(api, op, func(ctx context.Context, in *mailEventRequest) (*mailEventResponse, error) {
+		take := func() ([]feedback.Outcome, error) { return s.TakeSigned(ctx, in.Signature, in.RawBody) }
+		if in.SNS != "" {
+			take = func() ([]feedback.Outcome, error) { return s.TakeSNS(ctx, in.RawBody) }
+		}
+		outcomes, err := take()
+		if err != nil {
+			return nil, err
+		}
+		out := &mailEventResponse{}
+		out.Body.Results = make([]mailEventResult, len(outcomes))
+		for i, o := range outcomes {
+			out.Body.Results[i] = mailEventResult{o.EventID, o.Result}
+		}
+		return out, nil
+	}, http.StatusNotFound)
+}

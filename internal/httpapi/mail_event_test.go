@@ -1,0 +1,68 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sespan/internal/access"
+	"sespan/internal/feedback"
+	"sespan/internal/postgres"
+)
+
+func eventSite(t *testing.T) (*site, feedback.Keys) {
+	t.Helper()
+	keys, err := feedback.ParseKeys("relay-1:" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")))
+	require.NoError(t, err)
+	s := newSite(t, nil, nil)
+	service := feedback.New(feedback.Options{
+		Store: postgres.NewEvents(s.pool("events", 2)), Keys: keys, Topics: []string{"arn:aws:sns:eu-west-1:123456789012:ses"}, Fetch: NewDocuments(),
+		BounceLife: 24 * time.Hour, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	return newSite(t, func(d *Deps) { d.Feedback = service }, nil), keys
+}
+
+func TestMailEventsOverHTTP(t *testing.T) {
+	t.Parallel()
+	s, keys := eventSite(t)
+	body := `{"events":[{"event_id":"e1","kind":"bounce","recipient":"sari@example.co","message_id":"4711","occurred_at":"` +
+		time.Now().UTC().Format(time.RFC3339) + `","detail":"550 5.1.1 no such user"}]}`
+	signed := keys.Sign("relay-1", time.Now(), []byte(body))
+
+	a := s.call(http.MethodPost, "/v1/mail/events", body, feedback.SignatureHeader, signed)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	assert.JSONEq(t, `{"results":[{"event_id":"e1","result":"unmatched"}]}`, a.body)
+	row := s.row(a)
+	assert.Equal(t, "Admin", *row.Type)
+	assert.Contains(t, row.RequestBody, "no such user")
+	assert.NotContains(t, row.RequestHeader, strings.Split(signed, "v1=")[1], "a signature is good for five minutes more")
+
+	again := s.call(http.MethodPost, "/v1/mail/events", body, feedback.SignatureHeader, signed)
+	assert.JSONEq(t, `{"results":[{"event_id":"e1","result":"repeated"}]}`, again.body)
+
+	for name, c := range map[string]struct {
+		body    string
+		header  []string
+		status  int
+		problem string
+	}{
+		"without a signature":      {body, nil, 401, "unauthorized"},
+		"with a service key alone": {body, []string{"Authorization", "Bearer " + s.key(access.RoleAdmin)}, 401, "unauthorized"},
+		"another body":             {body + " ", []string{feedback.SignatureHeader, signed}, 401, "unauthorized"},
+		"no body":                  {"", []string{feedback.SignatureHeader, signed}, 400, "bad-request"},
+		"too large":                {strings.Repeat("x", maxBodyBytes+1), []string{feedback.SignatureHeader, signed}, 413, "too-large"},
+		"not of Amazon":            {body, []string{"X-Amz-Sns-Message-Type", "Notification", "Content-Type", "text/plain; charset=UTF-8"}, 401, "unauthorized"},
+		"garbage of Amazon":        {"{", []string{"X-Amz-Sns-Message-Type", "Notification"}, 400, "bad-request"},
+	} {
+		a := s.call(http.MethodPost, "/v1/mail/events", c.body, c.header...)
+		assert.Equal(t, c.status, a.status, "%s: %s", name, a.body)
+		assert.Equal(t, c.problem, a.problem(t), name)
+	}
+}

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"sespan/internal/feedback"
+)
+
+// Events keeps delivery events and the list of suppressed addresses: feedback.Store.
+type Events struct{ pool *Pool }
+
+// NewEvents makes the store.
+func NewEvents(pool *Pool) *Events { return &Events{pool} }
+
+// eventRow is an event as mail_event_apply reads it.
+type eventRow struct {
+	EventID    string        `json:"event_id"`
+	Kind       feedback.Kind `json:"kind"`
+	Permanent  bool          `json:"permanent"`
+	Recipient  string        `json:"recipient"`
+	MessageID  *int64        `json:"message_id"`
+	CreatedAt  *time.Time    `json:"created_at"`
+	RelayID    string        `json:"relay_id"`
+	SentAt     *time.Time    `json:"sent_at"`
+	OccurredAt time.Time     `json:"occurred_at"`
+	Detail     string        `json:"detail"`
+}
+
+// Apply notes the events in one transaction; a bounced address is suppressed for
+// bounceLife, in whole days.
+func (s *Events) Apply(ctx context.Context, source string, events []feedback.Event, bounceLife time.Duration) (map[string]feedback.Result, error) {
+	rows := make([]eventRow, len(events))
+	for i, e := range events {
+		rows[i] = eventRow{
+			EventID: e.ID, Kind: e.Kind, Permanent: e.Permanent, Recipient: e.Recipient, RelayID: e.Mail.RelayID,
+			CreatedAt: orNull(e.Mail.CreatedAt), SentAt: orNull(e.Mail.SentAt), OccurredAt: e.At, Detail: e.Detail,
+		}
+		if e.Mail.MessageID != 0 {
+			rows[i].MessageID = &e.Mail.MessageID
+		}
+	}
+	body, err := json.Marshal(rows)
+	if err != nil {
+		return nil, err
+	}
+	days := int32(max(1, bounceLife/(24*time.Hour))) //nolint:gosec // years of days fit
+	found, err := s.pool.queries.MailEventApply(ctx, s.pool, source, body, days)
+	if err != nil {
+		return nil, mapError(err)
+	}
+	results := make(map[string]feedback.Result, len(found))
+	for _, row := range found {
+		if _, twice := results[row.EventID]; !twice {
+			results[row.EventID] = feedback.Result(row.Result)
+		}
+	}
+	return results, nil
+}
+
+// Tidy forgets events of keep ago, in portions, until few are left.
+func (s *Events) Tidy(ctx context.Context, keep time.Duration) error {
+	const portion = 1000
+	for {
+		n, err := s.pool.queries.MailEventTidy(ctx, s.pool, keep.Seconds(), portion)
+		if err != nil || n < portion {
+			return mapError(err)
+		}
+	}
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

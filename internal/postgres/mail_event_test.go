@@ -1,0 +1,170 @@
+package postgres_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"sespan/internal/feedback"
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+)
+
+// sentMail enqueues a mail and says that the relay took it.
+func sentMail(tb testing.TB, db *pgtest.DB, recipient, reply string) (id int64, created time.Time) {
+	tb.Helper()
+	id = enqueue(tb, db, "recipient => '"+recipient+"', body_text => 'x'")
+	rows := claim(tb, postgres.NewMail(openMailPool(tb, db.URL)), 77, 10, time.Minute)
+	db.Exec(tb, `DELETE FROM sespan.mail_queue WHERE message_id = $1`, id)
+	db.Exec(tb, `INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, state, attempts, recipient, reply)
+		SELECT message_id * 1024, message_id, created_at, 'sent', 1, $2, $3 FROM sespan.mail_message WHERE message_id = $1`, id, recipient, reply)
+	return id, rows[0].CreatedAt
+}
+
+func bounceOf(id string, recipient string, ref feedback.Reference) feedback.Event {
+	return feedback.Event{ID: id, Kind: feedback.Bounce, Permanent: true, Recipient: recipient, Mail: ref, At: time.Now()}
+}
+
+func apply(tb testing.TB, s *postgres.Events, events ...feedback.Event) map[string]feedback.Result {
+	tb.Helper()
+	out, err := s.Apply(tb.Context(), "relay-1", events, 90*24*time.Hour)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// Only mails that we sent to an address can suppress it.
+func TestMailEventsSuppressOnlyWhatWeSent(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	pool := openMailPool(t, db.ServiceURL(t))
+	s := postgres.NewEvents(pool)
+	id, created := sentMail(t, db, "Sari@Example.co", "2.0.0 Ok 0102019a-ses-id-000000 queued")
+	waiting := enqueue(t, db, "recipient => 'budi@example.co', body_text => 'x'")
+	now := time.Now()
+	for name, c := range map[string]struct {
+		event feedback.Event
+		want  feedback.Result
+	}{
+		"our number and day":       {bounceOf("1", "sari@example.CO", feedback.Reference{MessageID: id, CreatedAt: created}), feedback.Suppressed},
+		"our number":               {bounceOf("2", "sari@example.co", feedback.Reference{MessageID: id}), feedback.Suppressed},
+		"the relay's id":           {bounceOf("3", "sari@example.co", feedback.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now}), feedback.Suppressed},
+		"another day":              {bounceOf("4", "sari@example.co", feedback.Reference{MessageID: id, CreatedAt: created.Add(time.Microsecond)}), feedback.Unmatched},
+		"another recipient":        {bounceOf("5", "owner@rival.example", feedback.Reference{MessageID: id}), feedback.Unmatched},
+		"no such mail":             {bounceOf("6", "sari@example.co", feedback.Reference{MessageID: id + 1000}), feedback.Unmatched},
+		"never tried":              {bounceOf("7", "budi@example.co", feedback.Reference{MessageID: waiting}), feedback.Unmatched},
+		"another relay's id":       {bounceOf("8", "sari@example.co", feedback.Reference{RelayID: "0102019b-ses-id-000000", SentAt: now}), feedback.Unmatched},
+		"the relay's id, long ago": {bounceOf("9", "sari@example.co", feedback.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now.Add(-time.Hour)}), feedback.Unmatched},
+		"a soft bounce":            {feedback.Event{ID: "10", Kind: feedback.Bounce, Recipient: "sari@example.co", Mail: feedback.Reference{MessageID: id}, At: now}, feedback.Recorded},
+		"a delivery":               {feedback.Event{ID: "11", Kind: feedback.Delivered, Recipient: "sari@example.co", Mail: feedback.Reference{MessageID: id}, At: now}, feedback.Recorded},
+	} {
+		if got := apply(t, s, c.event)[c.event.ID]; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if got := apply(t, s, c.event)[c.event.ID]; got != feedback.Repeated {
+			t.Errorf("%s, again: %s", name, got)
+		}
+	}
+	if n := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_suppression"); n != 1 {
+		t.Errorf("%d addresses are suppressed, want that of the bounce alone", n)
+	}
+}
+
+func TestMailSuppressionScopes(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
+	var events []feedback.Event
+	for i, kind := range []feedback.Kind{feedback.Bounce, feedback.Complaint, feedback.Unsubscribe} {
+		id, _ := sentMail(t, db, string(kind)+"@b.co", "ok")
+		events = append(events, feedback.Event{
+			ID: fmt.Sprint(i), Kind: kind, Permanent: true, Recipient: string(kind) + "@b.co", Mail: feedback.Reference{MessageID: id}, At: time.Now(),
+		})
+	}
+	apply(t, s, events...)
+	for _, c := range []struct {
+		address    string
+		code, bulk bool
+		want       string
+	}{
+		{"bounce@b.co", true, false, "bounce"},
+		{"BOUNCE@B.CO", false, false, "bounce"},
+		{"complaint@b.co", true, false, ""}, // a code is asked for by its reader, each time
+		{"complaint@b.co", false, false, "complaint"},
+		{"unsubscribe@b.co", false, false, ""},
+		{"unsubscribe@b.co", false, true, "unsubscribe"},
+		{"nobody@b.co", false, true, ""},
+	} {
+		got := mailValue[string](t, db, "SELECT coalesce(sespan.mail_suppressed($1, $2, $3), '')", c.address, c.code, c.bulk)
+		if got != c.want {
+			t.Errorf("%s code %v bulk %v: %q, want %q", c.address, c.code, c.bulk, got, c.want)
+		}
+	}
+	db.Exec(t, "UPDATE sespan.mail_suppression SET created_at = now() - interval '91 days', expires_at = now() - interval '1 day' WHERE reason = 'bounce'")
+	if got := mailValue[string](t, db, "SELECT coalesce(sespan.mail_suppressed('bounce@b.co', false, false), '')"); got != "" {
+		t.Errorf("an expired one counts still: %s", got)
+	}
+}
+
+// The same events at once, forwards and backwards: each counts once, nobody waits
+// for ever.
+func TestMailEventsAtOnce(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
+	var forth, back []feedback.Event
+	for i := range 20 {
+		address := fmt.Sprintf("a%02d@b.co", i)
+		id, _ := sentMail(t, db, address, "ok")
+		e := bounceOf(fmt.Sprint(i), address, feedback.Reference{MessageID: id})
+		forth, back = append(forth, e), append([]feedback.Event{e}, back...)
+	}
+	var mu sync.Mutex
+	counts := map[feedback.Result]int{}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			events := forth
+			if i%2 == 1 {
+				events = back
+			}
+			out, err := s.Apply(t.Context(), "relay-1", events, time.Hour)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			for _, r := range out {
+				counts[r]++
+			}
+		})
+	}
+	all.Wait()
+	if counts[feedback.Suppressed] != 20 || counts[feedback.Repeated] != 140 {
+		t.Errorf("%v", counts)
+	}
+}
+
+func TestMailEventsAreForgotten(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
+	db.Exec(t, `INSERT INTO sespan.mail_event (source, event_id, received_at, occurred_at, kind, permanent, result, recipient)
+		SELECT 'x', i::text, now() - make_interval(days => i % 100), now(), 'delivered', false, 'recorded', 'a@b.co' FROM generate_series(1, 3000) i`)
+	db.Exec(t, `INSERT INTO sespan.mail_suppression (address, scope, reason, created_at, expires_at, source)
+		VALUES ('old@b.co', 'all', 'bounce', now() - interval '200 days', now() - interval '31 days', 'x'), ('new@b.co', 'all', 'bounce', now() - interval '20 days', now() - interval '1 day', 'x')`)
+	if err := s.Tidy(t.Context(), 60*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if n := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_event WHERE received_at < now() - interval '60 days'"); n != 0 {
+		t.Errorf("%d old events are left", n)
+	}
+	if n := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_event"); n < 1700 {
+		t.Errorf("young events are gone: %d left", n)
+	}
+	if a := mailValue[string](t, db, "SELECT string_agg(address, ',') FROM sespan.mail_suppression"); a != "new@b.co" {
+		t.Errorf("suppressions left: %s", a)
+	}
+}
