@@ -1,0 +1,77 @@
+"""Send a code through the real path and say how each hop went."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+
+from django_sespan.conf import get_settings
+from django_sespan.management.hops import Hop, Trouble, code, database, mail, service, settings
+
+
+class Command(BaseCommand):
+    """`manage.py sespan_verify --to ADDRESS [--code] [--timeout SECONDS]`."""
+
+    help = (
+        "Sends a mail and a code to an address through the whole path (settings, database, queue, "
+        "service, mail server) and prints each hop with its time. No customer is changed."
+    )
+    requires_system_checks: list[str] = []  # they are the first hop
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address and how patient to be."""
+        parser.add_argument("--to", required=True, metavar="ADDRESS", help="a mailbox of yours")
+        parser.add_argument(
+            "--code", action="store_true", help="ask for the code that arrived and hand it in"
+        )
+        parser.add_argument(
+            "--timeout", type=float, default=30.0, metavar="SECONDS", help="patience with a mail"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Take hop after hop; stop at the first that fails."""
+        try:
+            validate_email(options["to"])
+        except ValidationError:
+            raise CommandError(f"{options['to']!r} is not an e-mail address.") from None
+        for hop in self._hops(options["to"], options["timeout"], ask=options["code"]):
+            self._go(hop)
+        self.stdout.write("All is well.")
+
+    def _hops(self, recipient: str, seconds: float, *, ask: bool) -> Iterator[Hop]:
+        yield Hop("settings", settings.look)
+        yield Hop("database", database.look)
+        if settings.uses_mail():
+            yield Hop("mail", lambda: mail.enqueue(recipient, seconds))
+        if not settings.uses_service():
+            self.stdout.write("         service    not used: SESPAN has neither URL nor KEY")
+            return
+        if not get_settings().enabled:
+            self.stdout.write("         service    not called: SESPAN['ENABLED'] is False")
+            return
+        yield Hop("service", service.look)
+        asked = code.Code(recipient, seconds)
+        yield Hop("code", asked.ask)
+        yield Hop("delivery", asked.deliver)
+        if ask:
+            typed = input("The code that arrived: ")
+            yield Hop("typed", lambda: asked.verify(typed))
+
+    def _go(self, hop: Hop) -> None:
+        started = time.monotonic()
+        try:
+            said = hop.go()
+        except Trouble as exc:
+            self._line("WRONG", started, hop.name, exc.wrong)
+            raise CommandError(f"{hop.name}: {exc.wrong}\nTo mend it: {exc.mend}") from exc
+        self._line("ok", started, hop.name, said)
+
+    def _line(self, mark: str, started: float, name: str, text: str) -> None:
+        spent = (time.monotonic() - started) * 1000
+        self.stdout.write(f"{mark:<5} {spent:5.0f} ms  {name:<9} {text}")

@@ -1,0 +1,103 @@
+"""A code, asked for through the client that the pages use.
+
+To an active customer's address it is one to log in with; to any other it is one of a
+registration whose customer would be made after the verification, which nobody does here.
+Neither changes a customer, whether or not the code is entered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, connections, transaction
+
+from django_sespan import errors
+from django_sespan.answers import Challenge
+from django_sespan.client import get_client
+from django_sespan.conf import get_settings
+from django_sespan.management.hops import Trouble
+from django_sespan.management.hops.mail import Unseen, follow
+
+DOCTOR = "sespan doctor --env-file sespan.env"
+NEWEST = (
+    "SELECT message_id FROM sespan.otp WHERE challenge_id = %s AND message_id IS NOT NULL"
+    " ORDER BY otp_id DESC LIMIT 1"
+)
+
+
+@dataclass
+class Code:
+    """A code to one address, from the asking to the typing."""
+
+    recipient: str
+    seconds: float
+    challenge: Challenge | None = None
+
+    def ask(self) -> str:
+        """Ask for it; a second run within a minute gets the first one's."""
+        customer = _customer(self.recipient)
+        purpose = "registration" if customer is None else "login"
+        wanted = {"email": self.recipient} if customer is None else {"customer_id": customer}
+        try:
+            self.challenge = get_client().otp_create(purpose=purpose, **wanted)  # type: ignore[arg-type]
+        except errors.SespanError as exc:
+            raise trouble(exc) from exc
+        whose = "code first, no customer" if customer is None else f"customer {customer}"
+        return f"purpose {purpose} ({whose}): challenge {self._challenge_id}"
+
+    def deliver(self) -> str:
+        """Follow its mail."""
+        try:
+            return follow(self._message_id(), self.seconds)
+        except Unseen:
+            pass
+        delivery = get_client().otp_status(self._challenge_id).delivery
+        if delivery == "failed":
+            raise Trouble("The mail of the code failed.", DOCTOR)
+        return f"{delivery}, as the service says; this login may not look at the queue"
+
+    def verify(self, typed: str) -> str:
+        """Hand in what somebody typed."""
+        try:
+            get_client().otp_verify(self._challenge_id, typed)
+        except errors.SespanError as exc:
+            raise trouble(exc) from exc
+        return "the code is right; it is used up, and no customer has changed"
+
+    @property
+    def _challenge_id(self) -> str:
+        return self.challenge.challenge_id if self.challenge else ""
+
+    def _message_id(self) -> int:
+        using = get_settings().database
+        try:
+            with transaction.atomic(using=using), connections[using].cursor() as cursor:
+                cursor.execute(NEWEST, [self._challenge_id])
+                row = cursor.fetchone()
+        except DatabaseError as exc:
+            raise Unseen from exc
+        if row is None:
+            raise Trouble("No mail was made for this address.", DOCTOR)
+        return int(row[0])
+
+
+def _customer(address: str) -> str | None:
+    model = get_user_model()
+    wanted = {f"{model.get_email_field_name()}__iexact": address, "is_active": True}
+    found = model._default_manager.filter(**wanted).order_by("pk").first()
+    return None if found is None else str(found.pk)
+
+
+def trouble(error: errors.SespanError) -> Trouble:
+    """Say what an error of the client means here."""
+    match error:
+        case errors.OTPTooSoon() | errors.OTPLocked():
+            wait = error.retry_after or 60
+            return Trouble("This address got a code a moment ago.", f"Run it again in {wait} s.")
+        case errors.OTPIncorrect():
+            return Trouble("That is not the code.", "Type the newest one that arrived.")
+        case errors.SespanUnavailable():
+            return Trouble(f"The service has no answer: {error}", DOCTOR)
+        case _:
+            return Trouble(f"The service refuses: {error}", DOCTOR)

@@ -1,0 +1,98 @@
+"""One mail through the queue: put in by the site's backend, watched until it has left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from django.core.mail import EmailMessage
+from django.db import DatabaseError, transaction
+
+from django_sespan import errors
+from django_sespan.conf import get_settings
+from django_sespan.mail import EmailBackend
+from django_sespan.management.hops import Trouble
+from django_sespan.models.mail import SLOTS, MailRecipient
+
+SUBJECT = "Test of the mail queue"
+BODY = "manage.py sespan_verify has sent this mail through the queue. Nothing is to be done.\n"
+PAUSE = 0.05
+LONGEST_PAUSE = 0.5
+FAILED = frozenset({"dead", "expired", "suppressed", "cancelled"})
+
+
+class Unseen(Exception):
+    """This login may not look at the queue."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where the mail of one recipient stands."""
+
+    state: str
+    reply: str
+    relay: str
+
+
+def enqueue(recipient: str, seconds: float) -> str:
+    """Send a small mail as the site sends its own, and follow it."""
+    message = EmailMessage(SUBJECT, BODY, to=[recipient])
+    try:
+        # Not message.send(): in a test run Django puts another backend in the place of the site's.
+        EmailBackend().send_messages([message])
+    except errors.MailNotQueued as exc:
+        raise Trouble(f"The database refused the mail: {exc}", "sespan migrate up") from exc
+    number: int = message.sespan_id  # type: ignore[attr-defined]
+    try:
+        return f"mail {number}: {follow(number, seconds)}"
+    except Unseen:
+        return f"mail {number} is queued; to see what becomes of it: {GRANT}"
+
+
+GRANT = "sespan init … --site-login <the site's login>"
+
+
+def follow(message_id: int, seconds: float) -> str:
+    """Wait until the mail has left or failed; give its states and the server's answer."""
+    end = time.monotonic() + seconds
+    pause, states = PAUSE, list[str]()
+    while True:
+        seen = look(message_id)
+        if not states or states[-1] != seen.state:
+            states.append(seen.state)
+        if seen.state == "sent":
+            return f"{' → '.join(states)}, {seen.relay} said: {seen.reply}"
+        if seen.state in FAILED:
+            raise Trouble(
+                f"The mail is {seen.state}: {seen.reply or 'no server was asked'}",
+                "sespan doctor checks the mail server; the address or the sender may be refused.",
+            )
+        if time.monotonic() > end:
+            raise late(seen, states, seconds)
+        time.sleep(pause)  # the service tells the database, not us
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def late(seen: Seen, states: list[str], seconds: float) -> Trouble:
+    """Say why a mail is still there."""
+    text = f"The mail is {' → '.join(states)} after {seconds:.0f} s"
+    if seen.reply:
+        return Trouble(f"{text}; the mail server said: {seen.reply}", "sespan doctor")
+    return Trouble(
+        f"{text}: nobody sends it.",
+        "Is the mail worker running? sespan serve --run api,mail,maintenance; then: sespan doctor",
+    )
+
+
+def look(message_id: int) -> Seen:
+    """Give the state of a mail's first recipient; Unseen without the right to look."""
+    rows = MailRecipient.objects.using(get_settings().database)
+    first = message_id * SLOTS
+    try:
+        with transaction.atomic(using=get_settings().database):
+            row = rows.filter(queue_id__gte=first, queue_id__lt=first + SLOTS).first()
+    except DatabaseError as exc:
+        raise Unseen from exc
+    if row is None:
+        return Seen("queued", "", "")
+    return Seen(row.state, row.reply or "", row.relay or "the mail server")
