@@ -6,6 +6,8 @@ import pytest
 
 import database
 
+collect_ignore = ["kit_site"]  # a site of its own, run by test_testing.py
+
 _ENDINGS = pytest.StashKey[list]()
 
 

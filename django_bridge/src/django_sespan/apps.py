@@ -5,17 +5,21 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.signals import setting_changed
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+
+from django_sespan.conf import get_settings
 
 if TYPE_CHECKING:
     from django_sespan.client import Client
     from django_sespan.logins import LoginQueue
+    from django_sespan.testing import SespanTesting
 
 
 class SespanConfig(AppConfig):
@@ -27,6 +31,8 @@ class SespanConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     _client: Client | None = None
+    _given: Client | None = None  # by a test of its own
+    _testing: SespanTesting | None = None
     _logins: LoginQueue | None = None
     _making = threading.Lock()  # requests and the login thread may ask first at once
 
@@ -45,9 +51,13 @@ class SespanConfig(AppConfig):
 
     @property
     def client(self) -> Client:
-        """The pooled client of this process."""
+        """The pooled client of this process; in a test run the one that ends in memory."""
         from django_sespan.client import Client  # noqa: PLC0415
 
+        if self._given is not None:
+            return self._given
+        if get_settings().in_memory:
+            return self.testing.client
         with self._making:
             if self._client is None:
                 self._client = Client.from_settings()
@@ -55,13 +65,15 @@ class SespanConfig(AppConfig):
 
     @client.setter
     def client(self, client: Client | None) -> None:
-        self._client = client
+        self._given = client
 
     @property
     def logins(self) -> LoginQueue:
-        """The background queue of login reports of this process."""
+        """The background queue of login reports of this process; none in a test run."""
         from django_sespan.logins import LoginQueue  # noqa: PLC0415
 
+        if self._logins is None and get_settings().in_memory:
+            return self.testing.login_queue
         with self._making:
             if self._logins is None:
                 self._logins = LoginQueue(lambda: self.client)
@@ -71,12 +83,29 @@ class SespanConfig(AppConfig):
     def logins(self, queue: LoginQueue | None) -> None:
         self._logins = queue
 
+    @property
+    def registrations(self) -> Any:
+        """Who may be activated, as the database knows it; in a test run in memory."""
+        if get_settings().in_memory:
+            return self.testing.registrations
+        return import_string("django_sespan.registrations.Registrations")()
+
+    @property
+    def testing(self) -> SespanTesting:
+        """The Sespan of a test run; see `django_sespan.testing`."""
+        from django_sespan.testing.service import SespanTesting  # noqa: PLC0415
+
+        with self._making:
+            if self._testing is None:
+                self._testing = SespanTesting()
+            return self._testing
+
     def _forget(self) -> None:
         # Sockets and threads do not survive a fork; the child makes its own.
         if self._logins is not None:
             atexit.unregister(self._logins.close)
-        self._client = None
-        self._logins = None
+        self._client = self._given = None
+        self._logins = self._testing = None
         self._making = threading.Lock()
 
     def _settings_changed(self, *, setting: str, **_: object) -> None:
@@ -86,6 +115,8 @@ class SespanConfig(AppConfig):
     def close(self) -> None:
         """Give the client's connections back; the next call makes new ones."""
         with self._making:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+            clients = self._client, self._given
+            self._client = self._given = None
+        for client in clients:
+            if client is not None:
+                client.close()

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
+from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -37,7 +38,9 @@ KEYS = frozenset(
         "CLIENT_IP",
         "ORDER",
         "LOGIN_BACKEND",
+        "ADAPTER",
         "ENABLED",
+        "FAKE",
         "TIMEOUT",
     }
 )
@@ -58,7 +61,9 @@ class SespanSettings:
     client_ip_path: str = ""
     order_path: str = ""
     login_backend_path: str = ""
-    enabled: bool = True
+    adapter_path: str = ""
+    switched_on: bool = True
+    fake: bool = True
     timeout: float = DEFAULT_TIMEOUT
 
     @classmethod
@@ -75,9 +80,30 @@ class SespanSettings:
             client_ip_path=str(raw.get("CLIENT_IP") or ""),
             order_path=str(raw.get("ORDER") or ""),
             login_backend_path=str(raw.get("LOGIN_BACKEND") or ""),
-            enabled=bool(raw.get("ENABLED", True)),
+            adapter_path=str(raw.get("ADAPTER") or ""),
+            switched_on=bool(raw.get("ENABLED", True)),
+            fake=bool(raw.get("FAKE", True)),
             timeout=_seconds(raw.get("TIMEOUT")),
         )
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether calls end in `django_sespan.testing`: in a test run, unless FAKE is False.
+
+        `django.core.mail.outbox` is there from Django's `setup_test_environment`, which
+        every test runner calls, to its `teardown_test_environment`.
+        """
+        return self.fake and hasattr(mail, "outbox")
+
+    @property
+    def mail_only(self) -> bool:
+        """Whether the site queues mail and uses nothing else: neither URL nor KEY is given."""
+        return not self.url and not self.key
+
+    @property
+    def enabled(self) -> bool:
+        """Whether Sespan is called at all: `ENABLED`, and somewhere to call."""
+        return self.switched_on and (self.in_memory or not self.mail_only)
 
     @cached_property
     def client_ip(self) -> ClientIP:

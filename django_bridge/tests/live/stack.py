@@ -79,6 +79,7 @@ class Stack:
             "KEY": self.key_file.read_text().strip(),
             "SIGNING_KEY_FILE": str(self.signing_key),
             "ORDER": "site_project.orders.sespan_order",
+            "FAKE": False,
             **changes,
         }
 

@@ -69,4 +69,5 @@ SESPAN = {
     "KEY": "sk_" + "a" * 12 + "_" + "b" * 43,
     "ORDER": "site_project.orders.sespan_order",
     "TIMEOUT": 2.0,
+    "FAKE": False,  # the tests of the bridge try the real client
 }

@@ -1,0 +1,55 @@
+"""The client of a test run: the real one's methods and checks over a service in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django_sespan.client import Client
+from django_sespan.conf import get_settings
+from django_sespan.transport import Answer, Transport
+
+if TYPE_CHECKING:
+    from django_sespan.testing.service import SespanTesting
+
+
+class FakeClient(Client):
+    """What `get_client()` gives in a test run; `sespan` is what a test looks into."""
+
+    def __init__(self, sespan: SespanTesting) -> None:
+        self.sespan = sespan
+        super().__init__(_Memory(sespan))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        idempotent: bool = False,
+        client_ip: str | None = None,
+    ) -> Answer:
+        self._enabled = get_settings().enabled  # a test may change it
+        return super()._call(method, path, body, idempotent=idempotent, client_ip=client_ip)
+
+
+class _Memory(Transport):
+    """A transport that opens nothing."""
+
+    def __init__(self, sespan: SespanTesting) -> None:
+        self._sespan = sespan
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        idempotent: bool = False,
+        client_ip: str | None = None,
+    ) -> Answer:
+        """Ask the service in memory."""
+        return self._sespan.answer(method, path, dict(body or {}), client_ip)

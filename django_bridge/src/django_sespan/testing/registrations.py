@@ -1,0 +1,84 @@
+"""Who may be activated by a code: `sespan.otp_register` and its siblings, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from django_sespan.testing import people
+
+JUST_NOW = timedelta(hours=24)
+
+
+@dataclass
+class _Right:
+    mark: tuple[str, str]
+    granted_at: datetime
+    ended: bool = False
+
+
+class FakeRegistrations:
+    """The rights to activate of this test run."""
+
+    superseded: Callable[[str], None]
+    """Is told whose pending challenges end."""
+
+    def __init__(self) -> None:
+        self._rights: dict[str, _Right] = {}
+
+    def register(self, user: Any) -> str:
+        """Grant the right of a customer who was just created: `granted`, `live` or `ended`."""
+        customer_id = str(user.pk)
+        self.superseded(customer_id)
+        before = self.right(user)
+        if before == "none" and self.grant(customer_id):
+            return "granted"
+        return "live" if before == "live" else "ended"
+
+    def right(self, user: Any) -> str:
+        """Give `live`, `ended` or `none`."""
+        return self.state(str(user.pk))
+
+    def unused(self, before: datetime) -> Iterator[int]:
+        """Give the keys of customers whose right is older than `before` and unused, ascending."""
+        found = [int(c) for c in self._rights if self._is_unused(c, before)]
+        yield from sorted(found)
+
+    def grant(self, customer_id: str) -> bool:
+        """Give the right to an inactive customer who joined within a day and never had one."""
+        person = people.by_id(customer_id)
+        if person is None or person.active or self.state(customer_id) != "none":
+            return False
+        now = datetime.now(UTC)
+        if person.joined is not None and _aware(person.joined) <= now - JUST_NOW:
+            return False
+        self._rights[customer_id] = _Right(person.mark, now)
+        return True
+
+    def state(self, customer_id: str) -> str:
+        """Give `live`, `ended` or `none` by key."""
+        found, person = self._rights.get(customer_id), people.by_id(customer_id)
+        if found is None or person is None or found.mark != person.mark:
+            return "none"
+        return "ended" if found.ended else "live"
+
+    def end(self, customer_id: str) -> None:
+        """Use the right up, or revoke it."""
+        if found := self._rights.get(customer_id):
+            found.ended = True
+
+    def shift(self, by: timedelta) -> None:
+        """Make everything older."""
+        for right in self._rights.values():
+            right.granted_at -= by
+
+    def _is_unused(self, customer_id: str, before: datetime) -> bool:
+        return self.state(customer_id) == "live" and self._rights[customer_id].granted_at < before
+
+
+def _aware(value: datetime) -> datetime:
+    return timezone.make_aware(value) if timezone.is_naive(value) else value

@@ -1,0 +1,27 @@
+"""Whether this process runs the tests of a site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.apps import apps
+
+from django_sespan.conf import get_settings
+
+if TYPE_CHECKING:
+    from django_sespan.apps import SespanConfig
+    from django_sespan.testing.service import SespanTesting
+
+
+def active() -> bool:
+    """Tell whether calls end in memory: in a test run, unless `SESPAN["FAKE"]` is False."""
+    return get_settings().in_memory
+
+
+def current() -> SespanTesting:
+    """Give the Sespan of this test run; RuntimeError outside of one or with `FAKE` False."""
+    if not active():
+        raise RuntimeError(
+            "Sespan is in memory only in a test run, and not with SESPAN['FAKE'] = False."
+        )
+    return cast("SespanConfig", apps.get_app_config("sespan")).testing

@@ -1,0 +1,178 @@
+"""The Sespan of a test run: what it was asked, what it sent, and how to make it fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django_sespan import errors
+from django_sespan.client import get_client
+from django_sespan.testing.challenges import Challenges, CodeSent, NoticeSent
+from django_sespan.testing.client import FakeClient
+from django_sespan.testing.draws import Draws, Order, Rule, lose
+from django_sespan.testing.logins import ImmediateLogins
+from django_sespan.testing.registrations import FakeRegistrations
+from django_sespan.transport import Answer
+
+LOGINS = "/v1/logins"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it came, the code of a verification included; also one that was made to fail."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+    client_ip: str | None = None
+
+
+@dataclass(frozen=True)
+class LoginReported:
+    """A login or a failed one. `outcome` is `success` or `failure`."""
+
+    username: str
+    outcome: str
+    customer_id: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass
+class _Failure:
+    error: errors.SespanError | type[errors.SespanError]
+    on: str
+    times: int | None
+
+    def meets(self, path: str) -> bool:
+        if path == LOGINS and self.on != "logins":
+            return False  # they are told in the background and are nobody's next call
+        return self.on in path and self.times != 0
+
+
+class SespanTesting:
+    """What a test sees and sets. `outbox`, `notices`, `logins` and `calls` grow at the end."""
+
+    outbox: list[CodeSent]
+    notices: list[NoticeSent]
+    logins: list[LoginReported]
+    calls: list[Call]
+    rule: Rule
+    registrations: FakeRegistrations
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a live server's threads call, too
+        self.client = FakeClient(self)
+        self.login_queue = ImmediateLogins(get_client)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the mixin and the fixture do it for each test."""
+        with self._lock:
+            self.outbox, self.notices, self.logins, self.calls = [], [], [], []
+            self.rule = lose
+            self.registrations = FakeRegistrations()
+            self._challenges = Challenges(self.registrations, self)
+            self.registrations.superseded = self._challenges.supersede
+            self._draws = Draws()
+            self._failures: list[_Failure] = []
+
+    def code(self, email: str = "") -> str:
+        """Give the newest code, of this address where one is named; LookupError without any."""
+        for sent in reversed(self.outbox):
+            if not email or sent.email.lower() == email.lower():
+                return sent.code
+        raise LookupError(f"No code was sent{' to ' + email if email else ''}.")
+
+    def wrong_code(self) -> str:
+        """Give six digits that are no code of this test."""
+        known = {sent.code for sent in self.outbox}
+        return next(guess for n in range(10**6) if (guess := f"{n:06d}") not in known)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the codes: 60 s until a resend, 10 minutes until they expire."""
+        with self._lock:
+            by = timedelta(seconds=seconds)
+            self._challenges.shift(by)
+            self.registrations.shift(by)
+
+    def win(self, discount: Decimal | int | str) -> None:
+        """Let each draw win this share of the amount: `win("0.1")` takes a tenth off."""
+        self.rule = partial(_share, discount)
+
+    def lose(self) -> None:
+        """Let no draw win, as at the beginning of a test."""
+        self.rule = lose
+
+    def fail(
+        self,
+        error: errors.SespanError | type[errors.SespanError],
+        *,
+        times: int | None = 1,
+        on: str = "",
+    ) -> None:
+        """Make the next calls raise; None is until `recover`.
+
+        `on` is a part of the path: `"otp"`, `"verify"`, `"resend"`, `"transactions"`,
+        `"logins"`. Login reports are met only when they are named.
+        """
+        with self._lock:
+            self._failures.append(_Failure(error, on, times))
+
+    def recover(self) -> None:
+        """End all failures."""
+        with self._lock:
+            self._failures.clear()
+
+    @contextmanager
+    def failing(
+        self, error: errors.SespanError | type[errors.SespanError], *, on: str = ""
+    ) -> Iterator[None]:
+        """Make every call raise within the block."""
+        failure = _Failure(error, on, None)
+        self._failures.append(failure)
+        try:
+            yield
+        finally:
+            failure.times = 0
+
+    def answer(
+        self, method: str, path: str, body: Mapping[str, Any], client_ip: str | None = None
+    ) -> Answer:
+        """Answer one call of the HTTP contract, or raise what the real transport raises."""
+        with self._lock:
+            self.calls.append(Call(method, path, body, client_ip))
+            self._perhaps_fail(path)
+            match (method, *path.removeprefix("/v1/").split("/")):
+                case ("POST", "otp"):
+                    return Answer(202, self._challenges.create(body))
+                case ("POST", "otp", challenge, "verify"):
+                    return Answer(200, self._challenges.verify(challenge, body))
+                case ("POST", "otp", challenge, "resend"):
+                    return Answer(202, self._challenges.resend(challenge))
+                case ("GET", "otp", challenge):
+                    return Answer(200, self._challenges.status(challenge))
+                case ("POST", "logins"):
+                    self.logins.append(LoginReported(**body))
+                    return Answer(201, {"status": "logged"})
+                case ("POST", "transactions"):
+                    return Answer(*self._draws.draw(body, self.rule))
+            raise errors.SespanRefused(f"{method} {path} is not known here", status=404)
+
+    def _perhaps_fail(self, path: str) -> None:
+        for failure in self._failures:
+            if failure.meets(path):
+                if failure.times is not None:
+                    failure.times -= 1
+                error = failure.error
+                raise error if isinstance(error, errors.SespanError) else error("made to fail")
+
+
+def _share(discount: Decimal | int | str, order: Order) -> Decimal | int | str:
+    return discount
