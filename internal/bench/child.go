@@ -24,17 +24,23 @@ type service struct {
 	err  error // of the ended program; read after done
 }
 
-// serve starts the real binary with the given parts, as its own login and with
+// serve starts the service that the load is for.
+func (e *env) serve(ctx context.Context, run string, more ...string) (err error) {
+	e.service, err = e.spawn(ctx, run, more...)
+	return err
+}
+
+// spawn starts the real binary with the given parts, as its own login and with
 // the settings that a site would use, and waits until it is ready. env.close
 // stops it.
-func (e *env) serve(ctx context.Context, run string, more ...string) error {
+func (e *env) spawn(ctx context.Context, run string, more ...string) (*service, error) {
 	addr, err := freeAddress(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	admin, err := freeAddress(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := &service{addr: addr, done: make(chan struct{})}
 	s.cmd = exec.Command(e.binary, "serve") //nolint:gosec,noctx // the binary under test; env.close stops it
@@ -45,14 +51,14 @@ func (e *env) serve(ctx context.Context, run string, more ...string) error {
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	dieTogether(s.cmd)
 	if err := s.cmd.Start(); err != nil {
-		return fmt.Errorf("%s: %w (make build makes it)", e.binary, err)
+		return nil, fmt.Errorf("%s: %w (make build makes it)", e.binary, err)
 	}
 	go func() {
 		s.err = s.cmd.Wait()
 		close(s.done)
 	}()
-	e.service = s
-	return s.ready(ctx, "http://"+admin+"/readyz")
+	e.services = append(e.services, s)
+	return s, s.ready(ctx, "http://"+admin+"/readyz")
 }
 
 func (s *service) ready(ctx context.Context, page string) error {

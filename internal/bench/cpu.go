@@ -28,8 +28,8 @@ func (e *env) cpu() usage {
 		return usage{}
 	}
 	u := usage{self: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
-	if e.service != nil {
-		u.server = processTime(strconv.Itoa(e.service.cmd.Process.Pid))
+	for _, s := range e.services {
+		u.server += processTime(strconv.Itoa(s.cmd.Process.Pid)) // nothing for one that has ended
 	}
 	if e.sink != nil {
 		u.sink = processTime(strconv.Itoa(e.sink.cmd.Process.Pid))

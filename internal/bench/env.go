@@ -23,7 +23,9 @@ type options struct {
 	version string
 	profile string
 	rounds  int
+	mails   int // of the long drain
 	length  time.Duration
+	quick   bool
 	verdict *verdicts
 }
 
@@ -48,6 +50,8 @@ type env struct {
 	admin   *pgxpool.Pool
 	service *service // nil until serve
 	sink    *sink    // nil where no mail is sent
+
+	services []*service // all that were started
 }
 
 //go:embed site.sql
@@ -98,8 +102,8 @@ func (e *env) start(ctx context.Context) error {
 }
 
 func (e *env) close() {
-	if e.service != nil {
-		e.service.stop()
+	for _, s := range e.services {
+		s.stop()
 	}
 	if e.sink != nil {
 		e.sink.stop()

@@ -1,7 +1,7 @@
 // Command bench measures Sespan on a PostgreSQL of its own and prints shares of
 // what the database or the peer library does alone.
 //
-//	go run ./internal/bench [flags] [draw codes mails]
+//	go run ./internal/bench [flags] [draw codes mail mail-drain mail-far …]
 //
 // The sides of a comparison alternate in one run, and medians are quoted: on a
 // shared machine absolute figures swing far more than their ratio. PostgreSQL
@@ -32,8 +32,22 @@ type suite struct {
 	run  func(ctx context.Context, e *env) error
 }
 
+// is says whether the name means this suite: its own, or that of its group.
+func (s suite) is(name string) bool { return s.name == name || strings.HasPrefix(s.name, name+"-") }
+
 func suites() []suite {
-	return []suite{{"draw", benchDraw}, {"codes", benchCodes}, {"mails", benchMails}}
+	return []suite{
+		{"draw", benchDraw},
+		{"codes", benchCodes},
+		{"mail-drain", benchMailDrain},
+		{"mail-far", benchMailFar},
+		{"mail-latency", benchMailLatency},
+		{"mail-trigger", benchMailTrigger},
+		{"mail-batch", benchMailBatch},
+		{"mail-workers", benchMailWorkers},
+		{"mail-held", benchMailHeld},
+		{"mail-memory", benchMailMemory},
+	}
 }
 
 func main() {
@@ -66,7 +80,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	described := false
 	for _, s := range suites() {
-		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
+		if len(wanted) > 0 && !slices.ContainsFunc(wanted, s.is) {
 			continue
 		}
 		if err := one(ctx, s, o, !described); err != nil {
@@ -86,21 +100,25 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.StringVar(&o.version, "postgres", "", "major version of the server, or the folder of an installed one")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
+	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
 	if err := flags.Parse(args); err != nil {
 		return o, nil, err
 	}
 	if *quick {
-		o.rounds, o.length = 1, 300*time.Millisecond
+		o.rounds, o.length, o.mails, o.quick = 1, 300*time.Millisecond, 20_000, true
 	}
 	for _, name := range flags.Args() {
-		if !slices.ContainsFunc(suites(), func(s suite) bool { return s.name == name }) {
+		if !slices.ContainsFunc(suites(), func(s suite) bool { return s.is(name) }) {
 			return o, nil, fmt.Errorf("there is no suite %q; there are %s", name, names())
 		}
 	}
 	if o.rounds < 1 || o.length <= 0 {
 		return o, nil, fmt.Errorf("-rounds and -length must be positive")
+	}
+	if o.mails < 1000 {
+		return o, nil, fmt.Errorf("-mails must be at least 1000")
 	}
 	if _, err := os.Stat(o.binary); err != nil {
 		return o, nil, fmt.Errorf("%w: build it with make build, or name it with -sespan", err)

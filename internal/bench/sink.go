@@ -3,17 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
-	"strings"
-	"sync/atomic"
 	"time"
-
-	gosmtp "github.com/emersion/go-smtp"
 )
 
 // sinkEnv makes this program a mail sink: an SMTP server in a process of its own,
@@ -28,12 +24,15 @@ type sink struct {
 	lines *bufio.Scanner
 }
 
-func startSink() (*sink, error) {
-	s := &sink{cmd: exec.Command("/proc/self/exe")} //nolint:noctx // stop ends it
-	s.cmd.Env = append(os.Environ(), sinkEnv+"=1")
+func startSink(ctx context.Context, o sinkOptions) (*sink, error) {
+	how, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &sink{cmd: exec.CommandContext(ctx, "/proc/self/exe")}
+	s.cmd.Env = append(os.Environ(), sinkEnv+"="+string(how))
 	s.cmd.Stderr = os.Stderr
 	dieTogether(s.cmd)
-	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -91,57 +90,24 @@ func (s *sink) wait(ctx context.Context) (time.Time, error) {
 	}
 }
 
+// taken notes when each of n mails was taken, by recipient; the sink logs.
+func (s *sink) taken(n int, at map[string]time.Time) error {
+	for len(at) < n {
+		text, err := s.line()
+		if err != nil {
+			return err
+		}
+		var recipient string
+		var nanos int64
+		if _, err := fmt.Sscan(text, &recipient, &nanos); err != nil {
+			return err
+		}
+		at[recipient] = time.Unix(0, nanos)
+	}
+	return nil
+}
+
 func (s *sink) stop() {
 	_ = s.in.Close() // its input's end ends it
-	_ = s.cmd.Wait()
-}
-
-// runSink is the process itself: it prints its address, then for every number on
-// its input "counting" and, that many mails later, the time in nanoseconds.
-func runSink(ctx context.Context, in io.Reader, out io.Writer) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	c := &counter{out: out}
-	server := gosmtp.NewServer(gosmtp.BackendFunc(func(*gosmtp.Conn) (gosmtp.Session, error) { return c, nil }))
-	server.Domain = "sink.example"
-	go server.Serve(l)   //nolint:errcheck // ends with Close
-	defer server.Close() //nolint:errcheck // the process ends
-	if _, err := fmt.Fprintln(out, l.Addr()); err != nil {
-		return err
-	}
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		var n int64
-		if _, err := fmt.Sscan(strings.TrimSpace(lines.Text()), &n); err != nil {
-			return err
-		}
-		c.left.Store(n)
-		if _, err := fmt.Fprintln(out, "counting"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// counter throws mails away and counts them. It is the session of every connection.
-type counter struct {
-	left atomic.Int64
-	out  io.Writer
-}
-
-func (*counter) Mail(string, *gosmtp.MailOptions) error { return nil }
-func (*counter) Rcpt(string, *gosmtp.RcptOptions) error { return nil }
-func (*counter) Reset()                                 {}
-func (*counter) Logout() error                          { return nil }
-
-func (c *counter) Data(r io.Reader) error {
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return err
-	}
-	if c.left.Add(-1) == 0 {
-		_, err := fmt.Fprintln(c.out, time.Now().UnixNano())
-		return err
-	}
-	return nil
+	_ = s.cmd.Wait() // a second time it is over already
 }

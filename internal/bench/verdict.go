@@ -7,39 +7,52 @@ type verdict struct {
 	what       string
 	value, aim float64
 	unit       string // "" for a share
+	most       bool   // the aim is an upper bound
 }
 
 type verdicts struct{ list []verdict }
 
-func (v *verdicts) add(what string, share, aim float64) {
-	v.list = append(v.list, verdict{what: what, value: share, aim: aim})
+// add notes a share that shall be at least aim; 0 is no aim.
+func (v *verdicts) add(what string, share, aim float64) { v.least(what, share, aim, "") }
+
+func (v *verdicts) least(what string, value, aim float64, unit string) {
+	v.list = append(v.list, verdict{what: what, value: value, aim: aim, unit: unit})
 }
 
-func (v *verdicts) tell(what string, value float64, unit string) {
-	v.list = append(v.list, verdict{what: what, value: value, unit: unit})
+func (v *verdicts) atMost(what string, value, aim float64, unit string) {
+	v.list = append(v.list, verdict{what: what, value: value, aim: aim, unit: unit, most: true})
 }
+
+func (v *verdicts) tell(what string, value float64, unit string) { v.least(what, value, 0, unit) }
 
 func (v *verdicts) print(printf func(string, ...any)) {
-	printf("\n%-58s %14s  %s\n", "Figure", "measured", "aim")
+	printf("\n%-68s %14s  %s\n", "Figure", "measured", "aim")
 	for _, one := range v.list {
-		value, aim := fmt.Sprintf("%.2f", one.value), "–"
-		if one.unit != "" {
-			value = figure(one.value) + " " + one.unit
-		}
-		switch {
-		case one.aim == 0:
-		case one.value >= one.aim:
-			aim = fmt.Sprintf("≥ %.2f, reached", one.aim)
-		default:
-			aim = fmt.Sprintf("≥ %.2f, MISSED", one.aim)
-		}
-		printf("%-58s %14s  %s\n", one.what, value, aim)
+		printf("%-68s %14s  %s\n", one.what, figure(one.value, one.unit), one.judge())
 	}
 }
 
-func figure(v float64) string {
-	if v >= 100 {
-		return fmt.Sprintf("%.0f", v)
+func (v verdict) judge() string {
+	if v.aim == 0 {
+		return "–"
 	}
-	return fmt.Sprintf("%.2f", v)
+	sign, reached := "≥", v.value >= v.aim
+	if v.most {
+		sign, reached = "≤", v.value <= v.aim
+	}
+	if reached {
+		return sign + " " + figure(v.aim, v.unit) + ", reached"
+	}
+	return sign + " " + figure(v.aim, v.unit) + ", MISSED"
+}
+
+func figure(v float64, unit string) string {
+	switch {
+	case unit == "":
+		return fmt.Sprintf("%.2f", v)
+	case v >= 100:
+		return fmt.Sprintf("%.0f %s", v, unit)
+	default:
+		return fmt.Sprintf("%.2f %s", v, unit)
+	}
 }

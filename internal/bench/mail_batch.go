@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+)
+
+const (
+	batchMails = 1000
+	batchAim   = 8000 // mails a second
+)
+
+//go:embed mail_batch.sql
+var mailBatchSQL string
+
+//go:embed mail_clear.sql
+var mailClearSQL string
+
+// benchMailBatch enqueues a thousand mails per call, from one connection.
+func benchMailBatch(ctx context.Context, e *env) error {
+	b, err := newMailBench(ctx, e, sinkOptions{})
+	if err != nil {
+		return err
+	}
+	list := make([]map[string]string, batchMails)
+	for i := range list {
+		list[i] = map[string]string{
+			"recipient": recipient(i), "subject": b.subject, "body_text": b.text[i%mailKinds], "body_html": b.html[i%mailKinds], "category": "order",
+		}
+	}
+	batch, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	e.printf("\nmail_enqueue_batch, %d mails per transaction, one connection\n", batchMails)
+	medians, err := e.alternate(ctx, side{"batches", func(ctx context.Context) (spell, error) {
+		s, err := b.spell(func() (float64, error) {
+			calls, err := parallel(ctx, 1, b.length, func(int) (bool, error) {
+				_, err := b.admin.Exec(ctx, mailBatchSQL, string(batch))
+				return true, err
+			})
+			return calls * batchMails, err
+		})
+		if err == nil {
+			_, err = b.admin.Exec(ctx, mailClearSQL)
+		}
+		return s, err
+	}})
+	if err != nil {
+		return err
+	}
+	e.verdict.least("mails enqueued in batches of 1,000", medians[0], batchAim, "/s")
+	return nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	lonelyMails = 1000
+	lonelyPause = 10 * time.Millisecond
+)
+
+//go:embed mail_one.sql
+var mailOneSQL string
+
+// benchMailLatency commits one mail each 10 ms, whatever became of those before
+// it, and measures from the commit to the sink's 250.
+func benchMailLatency(ctx context.Context, e *env) error {
+	b, err := newMailBench(ctx, e, sinkOptions{Log: true})
+	if err != nil {
+		return err
+	}
+	if _, err := b.work(ctx, mailConnections); err != nil {
+		return err
+	}
+	n := lonelyMails
+	if e.quick {
+		n /= 10
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	taken := make(chan error, 1)
+	arrived := make(map[string]time.Time, n)
+	go func() { taken <- b.sink.taken(n, arrived) }()
+	committed, err := b.lonely(ctx, n)
+	if err != nil {
+		return err
+	}
+	select {
+	case err = <-taken:
+	case <-ctx.Done():
+		err = fmt.Errorf("waiting for the last mail: %w", ctx.Err())
+	}
+	if err != nil {
+		return err
+	}
+	waits := make([]time.Duration, n)
+	for i := range waits {
+		waits[i] = arrived[recipient(i)].Sub(committed[i])
+	}
+	slices.Sort(waits)
+	ms := func(share float64) float64 { return waits[int(share*float64(n-1))].Seconds() * 1000 }
+	e.printf("\nOne mail each %s, %d mails: commit to the sink's 250 p50 %.1f, p90 %.1f, p99 %.1f, longest %.1f ms\n", lonelyPause, n, ms(0.5), ms(0.9), ms(0.99), ms(1))
+	e.verdict.atMost("one mail each 10 ms, commit to the sink's 250, p50", ms(0.5), 5, "ms")
+	e.verdict.atMost("one mail each 10 ms, commit to the sink's 250, p99", ms(0.99), 25, "ms")
+	return nil
+}
+
+// lonely gives the moments just before the commits.
+func (b *mailBench) lonely(ctx context.Context, n int) ([]time.Time, error) {
+	tick := time.NewTicker(lonelyPause)
+	defer tick.Stop()
+	committed := make([]time.Time, n)
+	for i := range n {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		tx, err := b.transaction(ctx, mailOneSQL, recipient(i), b.subject, b.text[i%mailKinds], b.html[i%mailKinds])
+		if err != nil {
+			return nil, err
+		}
+		committed[i] = time.Now()
+		if err := tx.Commit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return committed, nil
+}
