@@ -114,7 +114,7 @@ func (w *Worker) failed(ctx context.Context, c *Claimed, err error) Result {
 	if !ok {
 		se = &SendError{Verdict: Retry, Reason: reasonOther, Err: err}
 	}
-	relay := relayFailed(se)
+	relay := se.RelayFailed()
 	if n := w.gate.report(relay); relay && n == 1 {
 		w.log.WarnContext(ctx, "mail: the relay fails, trying more seldom", "reason", se.Reason, "err", err)
 	}
@@ -129,7 +129,7 @@ func (w *Worker) retry(c *Claimed, e *SendError) Result {
 		r.Reply = clean(e.Err.Error())
 	}
 	switch {
-	case relayFailed(e):
+	case e.RelayFailed():
 		r.Tries = 0
 		r.Delay = max(e.After, spread(relayBackoff, w.Jitter()))
 	case e.Verdict == Dead:
@@ -150,18 +150,6 @@ func (w *Worker) retry(c *Claimed, e *SendError) Result {
 
 // age is the time since the row was claimed.
 func (w *Worker) age(c *Claimed) time.Duration { return w.Now().Sub(c.at) }
-
-// relayFailed says that no mail at all could have been sent.
-func relayFailed(e *SendError) bool {
-	if e.Verdict != Retry {
-		return false
-	}
-	switch e.Reason {
-	case "connect", "tls", "auth", "greeting":
-		return true
-	}
-	return false
-}
 
 func (w *Worker) dead(c *Claimed, tries int, reason, reply string) *Result {
 	w.metrics.failures.WithLabelValues(reason).Inc()

@@ -68,7 +68,11 @@ type SendError struct {
 	Enhanced string // RFC 3463 status such as 4.7.1, "" when none
 	Reply    string
 	After    time.Duration // the server asked to wait this long, 0 when it did not
+	Relay    string        // host:port of the relay, "" when none was asked
 	Err      error
+
+	// Unreached: no relay could be used, so no mail at all could have been sent.
+	Unreached bool
 }
 
 func (e *SendError) Error() string {
@@ -76,6 +80,19 @@ func (e *SendError) Error() string {
 		return fmt.Sprintf("%s: %d %s %s", e.Reason, e.Code, e.Enhanced, e.Reply)
 	}
 	return fmt.Sprintf("%s: %v", e.Reason, e.Err)
+}
+
+// RelayFailed says that not this mail but the relay is the cause: no mail at all
+// could have been sent.
+func (e *SendError) RelayFailed() bool {
+	if e.Verdict != Retry {
+		return false
+	}
+	switch e.Reason {
+	case "connect", "tls", "auth", "greeting":
+		return true
+	}
+	return e.Unreached
 }
 
 // Unwrap gives the cause.

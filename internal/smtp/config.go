@@ -35,6 +35,7 @@ type Config struct {
 	IdleTimeout     time.Duration // … or was idle this long; default 1 minute
 	NoopAfter       time.Duration // idle time after which NOOP comes before reuse; default 10 s
 	NoPipelining    bool          // for a relay that offers PIPELINING and cannot do it
+	NoChunking      bool          // … or CHUNKING, and does not even say so
 
 	Timeouts Timeouts
 	Logger   *slog.Logger

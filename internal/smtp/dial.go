@@ -23,7 +23,7 @@ func (s *Sender) dial(ctx context.Context) (*conn, error) {
 	defer cancel()
 	tcp, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Address())
 	if err != nil {
-		return nil, failure(ctx, &wire{phase: connecting}, err)
+		return nil, unreached(ctx, failure(ctx, &wire{phase: connecting}, err))
 	}
 	w := newWire(tcp, s.cfg.Timeouts)
 	stop := context.AfterFunc(ctx, w.abort)
@@ -33,10 +33,16 @@ func (s *Sender) dial(ctx context.Context) (*conn, error) {
 	}
 	if err != nil {
 		w.abort()
-		return nil, s.hidePassword(failure(ctx, w, err))
+		return nil, unreached(ctx, s.hidePassword(failure(ctx, w, err)))
 	}
 	now := s.cfg.Now()
 	return &conn{wire: w, client: client, born: now, used: now}, nil
+}
+
+// unreached marks a failure as the relay's, unless the caller gave up.
+func unreached(ctx context.Context, e *mail.SendError) *mail.SendError {
+	e.Unreached = ctx.Err() == nil
+	return e
 }
 
 // handshake brings the wire to where the library can take over, and lets it say
@@ -129,7 +135,7 @@ func (s *Sender) introduce(w *wire) (*simplemail.SMTPClient, error) {
 	if s.cfg.NoPipelining {
 		w.caps.pipelining = false
 	}
-	if s.chunkless.Load() {
+	if s.cfg.NoChunking || s.chunkless.Load() {
 		w.caps.chunking = false
 	}
 	return client, nil

@@ -150,6 +150,17 @@ func (p *pool) squeeze() (limit int, ok bool) {
 	return p.limit, true
 }
 
+// count gives the places that are out or idle, and the limit that the relay taught,
+// 0 for none.
+func (p *pool) count() (open, limit int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.limit < p.max && p.now().Before(p.until) {
+		limit = p.limit
+	}
+	return p.open, limit
+}
+
 // rest takes out the idle connections that wear reports, oldest first.
 func (p *pool) rest(worn func(*conn) bool) []*conn {
 	p.mu.Lock()

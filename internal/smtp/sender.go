@@ -20,6 +20,7 @@ type Sender struct {
 	tls     *tls.Config
 	secrets []string // what a relay must not echo into a log
 	pool    *pool
+	taught  taught
 	life    context.Context // ends when Close stops waiting
 	kill    context.CancelFunc
 	done    chan struct{}
@@ -75,11 +76,10 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 			Err: fmt.Errorf("the relay %s takes no addresses beyond ASCII (SMTPUTF8)", s.cfg.Address()),
 		}
 	}
+	rest := s.cfg.Now().Sub(c.used)
 	text, err := c.deliver(ctx, tx)
-	if err != nil && c.stale() {
-		if errors.Is(c.wire.broken, errNoChunks) && !s.chunkless.Swap(true) {
-			s.cfg.Logger.WarnContext(ctx, "the relay offers CHUNKING and cannot do it, going on without", "relay", s.cfg.Address())
-		}
+	if said := spent(err, c); said || err != nil && c.stale() {
+		s.learn(ctx, c, rest, said)
 		s.end(c)
 		if c, _, err = s.fresh(ctx); err != nil {
 			return mail.Receipt{}, err
@@ -91,6 +91,28 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 	}
 	return mail.Receipt{Relay: s.cfg.Address(), Reply: text}, nil
 }
+
+// learn notes what the relay has shown by ending a connection.
+func (s *Sender) learn(ctx context.Context, c *conn, rest time.Duration, said bool) {
+	if errors.Is(c.wire.broken, errNoChunks) {
+		if !s.chunkless.Swap(true) {
+			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers CHUNKING and cannot do it, going on without", "relay", s.cfg.Address())
+		}
+		return
+	}
+	if limit := s.taught.ended(c.sent-1, rest, said, s.cfg.Now()); limit > 0 {
+		s.cfg.Logger.InfoContext(ctx, "smtp: the relay takes so many mails over one connection", "relay", s.cfg.Address(), "mails", limit)
+	}
+}
+
+// worn reports whether the connection has served its time.
+func (s *Sender) worn(c *conn, now time.Time) bool {
+	most := s.taught.most(now)
+	return most > 0 && c.sent >= most || c.worn(s.cfg, now)
+}
+
+// Address is the relay's host:port.
+func (s *Sender) Address() string { return s.cfg.Address() }
 
 // Check reports whether the relay can be reached and takes our credentials: it
 // waits for a connection, dials one if none is kept, and asks NOOP.
@@ -112,7 +134,7 @@ func (s *Sender) ready(ctx context.Context, noopAfter time.Duration) (*conn, err
 		}
 		if c != nil {
 			now := s.cfg.Now()
-			if !c.worn(s.cfg, now) && c.freshen(ctx, now, noopAfter) == nil {
+			if !s.worn(c, now) && c.freshen(ctx, now, noopAfter) == nil {
 				return c, nil
 			}
 			s.end(c)
@@ -149,7 +171,7 @@ func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
 	if crowded(err) {
 		var limit int
 		if limit, again = s.pool.squeeze(); again {
-			s.cfg.Logger.WarnContext(ctx, "the relay takes no more connections", "relay", s.cfg.Address(), "limit", limit)
+			s.cfg.Logger.WarnContext(ctx, "smtp: the relay takes no more connections", "relay", s.cfg.Address(), "limit", limit)
 		}
 	}
 	s.pool.drop()
@@ -162,7 +184,7 @@ func (s *Sender) release(c *conn) {
 		return
 	}
 	c.used, c.kept = s.cfg.Now(), true
-	if c.wire.broken == nil && !c.worn(s.cfg, c.used) && s.pool.put(c) {
+	if c.wire.broken == nil && !s.worn(c, c.used) && s.pool.put(c) {
 		return
 	}
 	s.background.Go(func() { // the mail is done: its caller need not wait for the goodbye
@@ -187,7 +209,7 @@ func (s *Sender) reap() {
 			return
 		case <-tick.C:
 		}
-		for _, c := range s.pool.rest(func(c *conn) bool { return c.worn(s.cfg, s.cfg.Now()) }) {
+		for _, c := range s.pool.rest(func(c *conn) bool { return s.worn(c, s.cfg.Now()) }) {
 			s.end(c)
 			s.pool.drop()
 		}

@@ -10,11 +10,37 @@ import (
 	"strings"
 )
 
+// ParseURLs reads one to MaxRelays such URLs with commas between, the preferred
+// relay first. A comma in a user or password is written %2C.
+func ParseURLs(raw string) ([]Config, error) {
+	var out []Config
+	for i, one := range strings.Split(raw, ",") {
+		c, err := ParseURL(one)
+		if err != nil && strings.Contains(raw, ",") {
+			return nil, fmt.Errorf("the URL number %d: %w (a comma separates URLs; in a user or password it is written %%2C)", i+1, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range out {
+			if other.Address() == c.Address() && other.Username == c.Username {
+				return nil, fmt.Errorf("the relay %s stands there twice", c.Address())
+			}
+		}
+		out = append(out, c)
+	}
+	if len(out) > MaxRelays {
+		return nil, fmt.Errorf("there are %d relays, %d are the most", len(out), MaxRelays)
+	}
+	return out, nil
+}
+
 // ParseURL reads smtp://user:password@host:587?tls=starttls. Without tls the
 // policy is starttls, on port 465 implicit; without a port it is 587, 465 for
 // implicit and 25 for none. Further parameters: ca_file (PEM, used instead of the
-// system's roots), helo (the name for EHLO), pipelining=off. Errors are one line,
-// say the mend and never show the password.
+// system's roots), helo (the name for EHLO), connections (kept at most), messages
+// (per connection), pipelining=off and chunking=off. Errors are one line, say the
+// mend and never show the password.
 func ParseURL(raw string) (Config, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil { // the parser's own error would repeat the URL and with it the password
@@ -78,26 +104,56 @@ func (c *Config) set(name, value string) error {
 	case "helo":
 		c.Hello = value
 	case "pipelining":
-		if value != "on" && value != "off" {
-			return fmt.Errorf("pipelining=%.20q is unknown: use on or off", value)
-		}
-		c.NoPipelining = value == "off"
+		return off(&c.NoPipelining, name, value)
+	case "chunking":
+		return off(&c.NoChunking, name, value)
+	case "connections":
+		return number(&c.Connections, name, value, 64)
+	case "messages":
+		return number(&c.MessagesPerConn, name, value, 1_000_000)
 	default:
-		return fmt.Errorf("the parameter %.40q is unknown: use tls, ca_file, helo or pipelining", name)
+		return fmt.Errorf("the parameter %.40q is unknown: use tls, ca_file, helo, connections, messages, pipelining or chunking", name)
 	}
 	return nil
 }
 
+func off(to *bool, name, value string) error {
+	if value != "on" && value != "off" {
+		return fmt.Errorf("%s=%.20q is unknown: use on or off", name, value)
+	}
+	*to = value == "off"
+	return nil
+}
+
+func number(to *int, name, value string, most int) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > most {
+		return fmt.Errorf("%s=%.20q is no number from 1 to %d", name, value, most)
+	}
+	*to = n
+	return nil
+}
+
 func (c *Config) readCA(path string) error {
+	pool, err := ReadCA(path)
+	if err != nil {
+		return fmt.Errorf("ca_file %w", err)
+	}
+	c.RootCAs = pool
+	return nil
+}
+
+// ReadCA reads a file of PEM certificates, which are trusted instead of the system's.
+func ReadCA(path string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return fmt.Errorf("ca_file cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("ca_file %s holds no PEM certificate", path)
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", path)
 	}
-	return nil
+	return pool, nil
 }
 
 func (c *Config) choosePort(scheme string) {
