@@ -17,12 +17,12 @@ WHERE s.email <> ''
 ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
 
 -- name: OTPState :one
--- The customer by id, or by address where lookup is set; their budget and newest
--- challenge. Locks nothing. Without a customer the columns of one are NULL, and
--- likewise of the challenge.
+-- The customer by id, or by address; their budget and newest challenge, which for
+-- a registration by address is one without a customer. Locks nothing. Without a
+-- customer the columns of one are NULL, and likewise of the challenge.
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.otp_customer(sqlc.narg(customer_id)::bigint, @email::text, @lookup::boolean) AS c
+    FROM sespan.otp_customer(sqlc.narg(customer_id)::bigint, @email::text, true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
@@ -40,7 +40,8 @@ LEFT JOIN LATERAL (
 ) AS b ON true
 LEFT JOIN LATERAL (
     SELECT x.challenge_id FROM sespan.otp_challenge AS x
-    WHERE x.budget_key = b.budget_key AND x.customer_id IS NOT DISTINCT FROM f.customer_id
+    WHERE x.budget_key = b.budget_key
+        AND x.customer_id IS NOT DISTINCT FROM CASE WHEN @purpose = 'registration' THEN sqlc.narg(customer_id)::bigint ELSE f.customer_id END
     ORDER BY x.created_at DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = newest.challenge_id;
@@ -113,6 +114,11 @@ WHERE c.challenge_id = @challenge_id;
 INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES (@customer_id, now())
 ON CONFLICT (customer_id) DO NOTHING;
 
+-- name: OTPRightEnd :exec
+-- Locks the right to activate. Ends one that is unused.
+UPDATE sespan.otp_activation AS a SET revoked_at = now()
+WHERE a.customer_id = @customer_id::bigint AND a.used_at IS NULL AND a.revoked_at IS NULL;
+
 -- name: OTPChallengeInsert :exec
 -- Follows OTPBudgetOpen. Locks the challenge that the new one replaces, and its codes.
 WITH budget AS (
@@ -175,8 +181,8 @@ WHERE o.challenge_id = @challenge_id AND o.status = 'pending' AND o.valid_until 
 -- name: OTPConsume :one
 -- Follows OTPGuess. Locks the codes by id, then the right to activate, then the
 -- customer, in this order because each needs what the one before gave. Uses all
--- codes up, gives the counted guess back, and activates where the right allows
--- it: all of it or, without the code (found is false), nothing.
+-- codes up and the right too, gives the counted guess back, and activates where
+-- the right allows it: all of it or, without the code (found is false), nothing.
 WITH code AS (
     SELECT o.otp_id FROM sespan.otp AS o
     WHERE o.challenge_id = @challenge_id AND o.status = 'pending'
@@ -186,7 +192,7 @@ WITH code AS (
 ), activation AS (
     UPDATE sespan.otp_activation AS a SET used_at = now()
     FROM found AS f
-    WHERE f.yes AND @may_use::boolean AND @needs_right::boolean AND @status::text = 'verified' AND a.customer_id = sqlc.narg(customer_id)::bigint
+    WHERE f.yes AND @may_use::boolean AND @status::text = 'verified' AND a.customer_id = sqlc.narg(customer_id)::bigint
       AND a.used_at IS NULL AND a.revoked_at IS NULL
     RETURNING a.customer_id
 ), verdict AS (
@@ -208,7 +214,7 @@ WITH code AS (
     FROM challenge AS c WHERE b.budget_key = c.budget_key
 )
 SELECT v.yes::boolean AS found, v.status::text AS status, now()::timestamptz AS at,
-       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a), false)::boolean AS activated
+       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a WHERE @needs_right::boolean), false)::boolean AS activated
 FROM verdict AS v;
 
 -- name: OTPRevoke :one

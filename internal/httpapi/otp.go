@@ -60,7 +60,8 @@ type otpRequest struct {
 		CustomerID  *customerID `json:"customer_id,omitempty"`
 		Email       string      `json:"email,omitempty" format:"email" maxLength:"254" example:"sari@example.co" doc:"Without a customer_id: of a customer who logs in, or of a registration whose customer is made after the verification."`
 		Purpose     otp.Purpose `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
-		NewCustomer bool        `json:"new_customer,omitempty" doc:"The site has just created this customer: a right code may activate it. Believed once, within 24 hours of date_joined."`
+		NewCustomer bool        `json:"new_customer,omitempty" doc:"The site has just created this customer: a right code may activate it. Believed once, within 24 hours of date_joined. A site that calls sespan.otp_register need not say it."`
+		Resume      bool        `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
 		Locale      string      `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
 		Data        siteData    `json:"data,omitempty"`
 	}
@@ -123,7 +124,10 @@ func registerOTP(api huma.API, s OTPService) {
 	h := otpHandlers{s}
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp", "issue-otp", "Mail a code", http.StatusAccepted, access.RoleService),
 		"Starts a challenge and mails its code. Asked again within 60 seconds, the answer is the same challenge and no second mail goes out; "+
-			"later, a challenge that is still open gets a further code. An address that nobody has gets the same answer and no mail."),
+			"later, a challenge that is still open gets a further code. An address that nobody has gets the same answer and no mail. "+
+			"A registration answers alike whoever has the address: an active customer is mailed \"you already have an account\" in place of a code, "+
+			"an inactive one who may not be activated and an address of several customers get no mail, and no code verifies the challenge. "+
+			"A site whose customers are active from the start says new_customer, or asks for a code of purpose login."),
 		h.issue, http.StatusNotFound)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/verify", "verify-otp", "Verify a code", http.StatusOK, access.RoleService),
 		"A challenge allows five wrong codes, an address ten an hour for a purpose. otp-incorrect carries attempts_left. "+
@@ -144,7 +148,8 @@ func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeRespo
 		return nil, problem.Newf(problem.Invalid, "The data may have %d bytes.", maxSealedData).At("body.data")
 	}
 	issued, err := h.service.Issue(ctx, otp.Request{
-		CustomerID: (*int64)(b.CustomerID), Email: b.Email, Purpose: b.Purpose, NewCustomer: b.NewCustomer, Locale: b.Locale, Data: b.Data,
+		CustomerID: (*int64)(b.CustomerID), Email: b.Email, Purpose: b.Purpose, NewCustomer: b.NewCustomer, Resume: b.Resume,
+		Locale: b.Locale, Data: b.Data,
 	})
 	return issuedResponse(ctx, issued, err)
 }

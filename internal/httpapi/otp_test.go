@@ -119,7 +119,8 @@ func TestOTPProblems(t *testing.T) {
 		assert.Equal(t, slug, a.problem(t))
 		return a
 	}
-	issued := bodyOf(t, s.post("/v1/otp", fmt.Sprintf(`{"customer_id":"%d","purpose":"registration"}`, id)), http.StatusAccepted)
+	issued := bodyOf(t, s.post("/v1/otp", fmt.Sprintf(`{"customer_id":"%d","purpose":"registration","new_customer":true}`, id)), http.StatusAccepted)
+	s.db.Exec(t, `SELECT sespan.otp_revoke($1)`, id)
 	path := "/v1/otp/" + issued["challenge_id"].(string)
 	wrong := "000000"
 	if s.code() == wrong {
@@ -138,6 +139,7 @@ func TestOTPProblems(t *testing.T) {
 
 	expect(s.post(path+"/verify", `{"otp_number":"`+s.code()+`"}`), 403, "activation-refused")
 	expect(s.post(path+"/verify", `{"otp_number":"`+s.code()+`"}`), 409, "otp-used")
+	assert.Contains(t, s.call(http.MethodGet, path, "", "Authorization", s.bearer).body, `"status":"refused"`)
 	expect(s.post("/v1/otp", `{"customer_id":"4711","purpose":"registration"}`), 404, "unknown-customer")
 	nobody := "/v1/otp/" + uuid.NewString()
 	expect(s.post(nobody+"/verify", `{"otp_number":"123456"}`), 404, "unknown-challenge")

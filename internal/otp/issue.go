@@ -18,6 +18,7 @@ type Request struct {
 	Email       string
 	Purpose     Purpose
 	NewCustomer bool   // the site has just created this customer
+	Resume      bool   // a challenge with a live code will do: nothing is mailed then
 	Locale      string // BCP 47 tag or Django language code
 	Data        []byte // JSON of the site, sealed until the code is verified
 }
@@ -53,7 +54,7 @@ func (s *Service) Issue(ctx context.Context, r Request) (Issued, error) {
 }
 
 func (r Request) subject() (Subject, error) {
-	sub := Subject{CustomerID: r.CustomerID, Purpose: r.Purpose, Lookup: r.Purpose != Registration}
+	sub := Subject{CustomerID: r.CustomerID, Purpose: r.Purpose}
 	if r.Email != "" {
 		address, ok := parseAddress(r.Email)
 		if !ok {
@@ -83,24 +84,25 @@ type issue struct {
 
 // decide is called once, under the budget's lock.
 func (i *issue) decide(st State) (Plan, error) {
-	recipient, decoy, err := i.recipient(st)
+	to, err := i.mailing(st)
 	if err != nil {
 		return Plan{}, err
 	}
 	if st.Customer != nil {
 		i.out.CustomerID = &st.Customer.ID
 	}
-	i.out.Email = mask(recipient)
-	plan := Plan{Grant: i.grant(st)}
+	i.out.Email = mask(to.address)
+	plan := Plan{Grant: i.grant(st), End: i.end(st)}
 	l, old := i.service.limits, st.Challenge
-	if old != nil && old.Decoy != decoy {
+	if old != nil && old.Decoy != to.decoy {
 		old = nil // the customer was activated or banned in between
 	}
 	early := old != nil && st.At.Before(old.SentAt.Add(l.ResendAfter))
 	open := old != nil && l.open(old, st.At)
 	same := open && i.sameData(old)
+	resumed := same && i.request.Resume && old.ValidUntil.After(st.At)
 	switch wait := i.wait(st, old, early); {
-	case early && same:
+	case early && same, resumed:
 		i.out.ChallengeID, i.out.ValidUntil = old.ID, old.ValidUntil
 		i.out.ResendAfter = l.resendAt(old, st.Budget, st.At)
 		i.events = []event{eventRepeated}
@@ -109,11 +111,11 @@ func (i *issue) decide(st State) (Plan, error) {
 		i.events = []event{eventTooSoon}
 		return Plan{}, tooSoon(wait)
 	}
-	challenge, err := i.challenge(old, same, decoy, st)
+	challenge, err := i.challenge(old, same, to.decoy, st)
 	if err != nil {
 		return Plan{}, err
 	}
-	if plan.Send, err = i.service.send(challenge, st.At, recipient, !decoy); err != nil {
+	if plan.Send, err = i.service.send(challenge, st.At, to); err != nil {
 		return Plan{}, err
 	}
 	plan.Send.Fresh = !same
@@ -131,45 +133,6 @@ func (i *issue) wait(st State, old *Challenge, early bool) time.Duration {
 		old = nil
 	}
 	return i.service.limits.resendAt(old, st.Budget, st.At).Sub(st.At)
-}
-
-// recipient tells where the mail goes and whether it is only pretended.
-func (i *issue) recipient(st State) (address string, decoy bool, err error) {
-	r, c := i.request, st.Customer
-	switch {
-	case r.CustomerID != nil && c == nil:
-		return "", false, unknownCustomer()
-	case r.CustomerID != nil:
-		address, ok := parseAddress(c.Email)
-		if !ok {
-			return "", false, problem.New(problem.Invalid, "The customer has no usable e-mail address.").At("body.customer_id")
-		}
-		if r.Email != "" && !sameAddress(r.Email, address) {
-			return "", false, problem.New(problem.Invalid, "This is not the customer's e-mail address.").At("body.email")
-		}
-		return address, r.Purpose != Registration && !c.Active, nil
-	case r.Purpose == Registration:
-		return r.Email, false, nil
-	case c == nil:
-		return r.Email, true, nil
-	}
-	address, ok := parseAddress(c.Email)
-	if !ok {
-		return r.Email, true, nil
-	}
-	return address, !c.Active, nil
-}
-
-// grant gives the customer to whom this request gives the right to be activated.
-func (i *issue) grant(st State) *int64 {
-	c := st.Customer
-	if !i.request.NewCustomer || c == nil || c.Active || st.Right != RightNone {
-		return nil
-	}
-	if c.Joined != nil && !c.Joined.After(st.At.Add(-i.service.limits.ActivationDelay)) {
-		return nil
-	}
-	return &c.ID
 }
 
 // sameData tells whether the challenge carries the request's data. Other data
@@ -194,7 +157,7 @@ func (i *issue) challenge(old *Challenge, same, decoy bool, st State) (Challenge
 	c := Challenge{
 		ID: id, Purpose: i.request.Purpose, Locale: i.locale, Decoy: decoy, Status: Pending, CreatedAt: st.At,
 	}
-	if st.Customer != nil {
+	if st.Customer != nil && !i.beforeCustomer() {
 		c.CustomerID = &st.Customer.ID
 	}
 	if len(i.request.Data) > 0 {
@@ -212,8 +175,11 @@ func (i *issue) tell(send *Sending, st State) {
 	if !send.Fresh {
 		i.events[0] = eventResent
 	}
-	if !send.Deliver {
+	if send.Challenge.Decoy || !send.Deliver {
 		i.events = append(i.events, eventDecoy)
+	}
+	if send.Challenge.Decoy && send.Deliver {
+		i.events = append(i.events, eventNotified)
 	}
 	if st.Matches > 1 {
 		i.events = append(i.events, eventAmbiguous)

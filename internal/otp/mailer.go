@@ -59,16 +59,21 @@ func (m Message) body() ([]byte, error) {
 
 // Content is what a template may use.
 type Content struct {
-	Code    string // the digits
+	Code    string // the digits, "" in a notice
 	Minutes int    // of its life
-	Link    string // to the code page with the code in the fragment, "" for none
+	Link    string // to the code page with the code in the fragment, in a notice to the front page, "" for none
 	Site    string // the shop's name, "" for none
 }
 
+// pageKey names a page by the purpose of its code, or by noticePage.
 type pageKey struct {
-	purpose Purpose
-	locale  string
+	name   string
+	locale string
 }
+
+// noticePage tells the owner of an address that it has an account already. It
+// carries no code, and its link is the site's front page.
+const noticePage = "account"
 
 type page struct {
 	text *texttemplate.Template // its first line is "Subject: …"
@@ -110,7 +115,21 @@ func (m *Mailer) Render(p Purpose, locale, challengeID, code string) (Message, e
 	if m.link != "" {
 		link = strings.ReplaceAll(m.link, challengeMark, challengeID) + "#code=" + code
 	}
-	return m.execute(pageKey{p, locale}, Content{Code: code, Minutes: m.minutes(), Link: link, Site: m.site})
+	return m.execute(pageKey{string(p), locale}, Content{Code: code, Minutes: m.minutes(), Link: link, Site: m.site})
+}
+
+// RenderNotice makes the mail to somebody who has an account already.
+func (m *Mailer) RenderNotice(locale string) (Message, error) {
+	return m.execute(pageKey{noticePage, locale}, Content{Minutes: m.minutes(), Link: frontPage(m.link), Site: m.site})
+}
+
+// frontPage is the root of the site that a link leads to, "" for none.
+func frontPage(link string) string {
+	u, err := url.Parse(strings.ReplaceAll(link, challengeMark, "x"))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + "/"
 }
 
 func (m *Mailer) minutes() int { return max(1, int(m.life/time.Minute)) }
@@ -118,7 +137,7 @@ func (m *Mailer) minutes() int { return max(1, int(m.life/time.Minute)) }
 func (m *Mailer) execute(key pageKey, c Content) (Message, error) {
 	p, ok := m.pages[key]
 	if !ok {
-		return Message{}, fmt.Errorf("no mail template for %s in %s", key.purpose, key.locale)
+		return Message{}, fmt.Errorf("no mail template for %s in %s", key.name, key.locale)
 	}
 	var text, html strings.Builder
 	if err := p.text.Execute(&text, c); err != nil {
@@ -137,7 +156,10 @@ func (m *Mailer) execute(key pageKey, c Content) (Message, error) {
 
 // try renders a page with and without the optional parts.
 func (m *Mailer) try(key pageKey) error {
-	const code = "918273"
+	code := "918273"
+	if key.name == noticePage {
+		code = ""
+	}
 	for _, c := range []Content{
 		{Code: code, Minutes: 1},
 		{Code: code, Minutes: m.minutes(), Link: "https://shop.example/code/#code=" + code, Site: m.site},
@@ -155,7 +177,7 @@ func (m *Mailer) try(key pageKey) error {
 
 func checkMessage(key pageKey, m Message, code string) error {
 	switch {
-	case strings.Contains(m.Subject, code):
+	case code != "" && strings.Contains(m.Subject, code):
 		return fmt.Errorf("mail template %s: the subject is stored in clear and must not hold {{.Code}}", key.file("txt"))
 	case utf8.RuneCountInString(m.Subject) > maxSubject:
 		return fmt.Errorf("mail template %s: the subject is longer than %d characters", key.file("txt"), maxSubject)

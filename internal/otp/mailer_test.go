@@ -25,12 +25,12 @@ func TestMailInEachLanguage(t *testing.T) {
 	t.Parallel()
 	m := newTestMailer(t, MailerOptions{Site: `Kopi "Pagi" & Co`, Link: "https://shop.example/verify/{challenge_id}/"})
 	for key, words := range map[pageKey][]string{
-		{Registration, "en"}: {"Confirm your e-mail address", "10 minutes"},
-		{Registration, "id"}: {"Konfirmasi alamat email", "10 menit"},
-		{Login, "en"}:        {"sign-in code", "10 minutes"},
-		{Login, "id"}:        {"Kode masuk", "10 menit"},
+		{"registration", "en"}: {"Confirm your e-mail address", "10 minutes"},
+		{"registration", "id"}: {"Konfirmasi alamat email", "10 menit"},
+		{"login", "en"}:        {"sign-in code", "10 minutes"},
+		{"login", "id"}:        {"Kode masuk", "10 menit"},
 	} {
-		msg, err := m.Render(key.purpose, key.locale, "c-1", "123456")
+		msg, err := m.Render(Purpose(key.name), key.locale, "c-1", "123456")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,6 +51,37 @@ func TestMailInEachLanguage(t *testing.T) {
 		if !strings.Contains(msg.HTML, `<html lang="`+key.locale+`"`) {
 			t.Errorf("%v: no language", key)
 		}
+	}
+}
+
+// Who has an account is told so, with a way to it and without a code.
+func TestNoticeInEachLanguage(t *testing.T) {
+	t.Parallel()
+	m := newTestMailer(t, MailerOptions{Site: `Kopi "Pagi" & Co`, Link: "https://shop.example:8443/verify/{challenge_id}/?a=b"})
+	for locale, words := range map[string][]string{
+		"en": {"You already have an account", "sign-in page"},
+		"id": {"Anda sudah memiliki akun", "halaman masuk"},
+	} {
+		msg, err := m.RenderNotice(locale)
+		if err != nil || msg.Subject != words[0]+map[string]string{"en": " at ", "id": " di "}[locale]+`Kopi "Pagi" & Co` {
+			t.Fatalf("%s: %q, %v", locale, msg.Subject, err)
+		}
+		for name, body := range map[string]string{"text": msg.Text, "html": msg.HTML} {
+			if !strings.Contains(body, words[1]) || !strings.Contains(body, "https://shop.example:8443/") || strings.Contains(body, "verify") {
+				t.Errorf("%s: the %s is %s", locale, name, body)
+			}
+		}
+		if strings.Contains(msg.HTML, `class="code"`) || !strings.Contains(msg.HTML, `<html lang="`+locale+`"`) {
+			t.Errorf("%s: %s", locale, msg.HTML)
+		}
+	}
+	bare, err := newTestMailer(t, MailerOptions{}).RenderNotice("en")
+	if err != nil || strings.Contains(bare.Text+bare.HTML, "http") || strings.Contains(bare.Text+bare.HTML, " at ") {
+		t.Errorf("without site and link: %+v, %v", bare, err)
+	}
+	own := newTestMailer(t, MailerOptions{Overrides: fstest.MapFS{"account.id.txt": {Data: []byte("Subject: Halo\n\nHalo\n")}}})
+	if msg, err := own.RenderNotice("id"); err != nil || msg.Subject != "Halo" || msg.Text != "Halo\n" {
+		t.Errorf("the shop's own: %+v, %v", msg, err)
 	}
 }
 

@@ -9,8 +9,9 @@ type event string
 const (
 	eventIssued            event = "issued"   // a challenge with its first code
 	eventResent            event = "resent"   // a further code of a challenge
-	eventRepeated          event = "repeated" // asked again too early: the same challenge, no mail
+	eventRepeated          event = "repeated" // asked again too early, or to resume: the same challenge, no mail
 	eventDecoy             event = "decoy"    // a code that nobody is sent
+	eventNotified          event = "notified" // a decoy whose address was told that it has an account
 	eventAmbiguous         event = "ambiguous"
 	eventTooSoon           event = "too_soon"
 	eventVerified          event = "verified"

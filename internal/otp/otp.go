@@ -48,7 +48,9 @@ type Customer struct {
 	ID     int64
 	Email  string
 	Active bool
-	Joined *time.Time // nil where the site's table has no such column
+	// ActiveKnown is false where the site's table has no such column; Active is true there.
+	ActiveKnown bool
+	Joined      *time.Time // nil where the site's table has no such column
 }
 
 // Challenge as it is stored.
@@ -89,7 +91,7 @@ type State struct {
 	At        time.Time
 	Customer  *Customer // nil: none, or more than one with that address
 	Matches   int       // issue: customers with the address or id, counted up to 2
-	Right     Right
+	Right     Right     // issue
 	Budget    Budget
 	Challenge *Challenge // nil: none
 	Counted   bool       // verify: this guess was counted, and stands in challenge and budget

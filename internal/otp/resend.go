@@ -32,7 +32,7 @@ func (r *resend) decide(st State) (Plan, error) {
 	}
 	r.request.Purpose = c.Purpose
 	r.out.CustomerID = c.CustomerID
-	recipient, deliver, err := r.recipient(st)
+	to, err := r.mailing(st)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -48,26 +48,28 @@ func (r *resend) decide(st State) (Plan, error) {
 		r.events = []event{eventTooSoon}
 		return Plan{}, tooSoon(wait)
 	}
-	send, err := r.service.send(*c, st.At, recipient, deliver)
+	send, err := r.service.send(*c, st.At, to)
 	if err != nil {
 		return Plan{}, err
 	}
-	r.out.Email = mask(recipient)
+	r.out.Email = mask(to.address)
 	r.tell(send, st)
 	return Plan{Send: send}, nil
 }
 
-// recipient is the challenge's address, as long as it is still the customer's.
-func (r *resend) recipient(st State) (address string, deliver bool, err error) {
+// mailing is for the challenge's address, as long as it is still the customer's.
+// Nobody is mailed for a decoy: a notice came with its first code.
+func (r *resend) mailing(st State) (mailing, error) {
 	c := st.Challenge
-	if c.CustomerID == nil {
-		return c.Email, !c.Decoy, nil
+	to := mailing{address: c.Email, decoy: c.Decoy}
+	switch {
+	case c.CustomerID == nil:
+	case st.Customer == nil:
+		return to, unknownCustomer()
+	case !sameAddress(st.Customer.Email, c.Email):
+		return to, addressChanged()
+	case !st.Customer.Active && c.Purpose != Registration:
+		to.decoy = true
 	}
-	if st.Customer == nil {
-		return "", false, unknownCustomer()
-	}
-	if !sameAddress(st.Customer.Email, c.Email) {
-		return "", false, addressChanged()
-	}
-	return c.Email, !c.Decoy && (st.Customer.Active || c.Purpose == Registration), nil
+	return to, nil
 }

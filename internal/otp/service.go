@@ -32,17 +32,17 @@ type Store interface {
 }
 
 // Subject is whom a code is asked for: a customer, or the customer with an
-// address (Lookup), or an address alone.
+// address. The challenge of a registration by address has no customer.
 type Subject struct {
 	CustomerID *int64
 	Email      string
-	Lookup     bool
 	Purpose    Purpose
 }
 
 // Plan is what issuing or resending writes; the zero value writes nothing.
 type Plan struct {
 	Grant *int64   // customer who gets the right to be activated
+	End   *int64   // customer who loses it
 	Send  *Sending // a new code
 }
 
@@ -103,13 +103,16 @@ func New(o Options) *Service {
 }
 
 // send draws a code for the challenge and makes its mail. The challenge's times
-// become those of the new code.
-func (s *Service) send(c Challenge, at time.Time, recipient string, deliver bool) (*Sending, error) {
+// become those of the new code. A decoy is as much work.
+func (s *Service) send(c Challenge, at time.Time, to mailing) (*Sending, error) {
 	code, err := newCode(s.random, s.digits)
 	if err != nil {
 		return nil, err
 	}
 	msg, err := s.mailer.Render(c.Purpose, c.Locale, c.ID.String(), code)
+	if to.notice {
+		msg, err = s.mailer.RenderNotice(c.Locale)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +120,11 @@ func (s *Service) send(c Challenge, at time.Time, recipient string, deliver bool
 	if err != nil {
 		return nil, err
 	}
-	c.Email, c.SentAt, c.ValidUntil = recipient, at, at.Add(s.limits.Life)
+	c.Email, c.SentAt, c.ValidUntil = to.address, at, at.Add(s.limits.Life)
 	keyID, hash := hashCode(s.ring, c.ID, c.Purpose, code)
 	return &Sending{
 		Challenge: c, LiveCodes: s.limits.LiveCodes, KeyID: keyID, Hash: hash, ValidUntil: c.ValidUntil,
-		Subject: msg.Subject, Sealed: s.ring.Seal(secret.LabelMail, "", body), Deliver: deliver,
+		Subject: msg.Subject, Sealed: s.ring.Seal(secret.LabelMail, "", body), Deliver: to.deliver(),
 	}, nil
 }
 

@@ -26,16 +26,17 @@ type templateFiles map[string]string
 
 func pageKeys() []pageKey {
 	var keys []pageKey
-	for _, p := range Purposes() {
-		for _, l := range localeNames() {
-			keys = append(keys, pageKey{p, l})
+	for _, l := range localeNames() {
+		for _, p := range Purposes() {
+			keys = append(keys, pageKey{string(p), l})
 		}
+		keys = append(keys, pageKey{noticePage, l})
 	}
 	return keys
 }
 
 func (k pageKey) file(ext string) string {
-	return string(k.purpose) + "." + k.locale + "." + ext
+	return k.name + "." + k.locale + "." + ext
 }
 
 // newTemplateFiles takes each known file from overrides or, where that has none,

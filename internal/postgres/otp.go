@@ -29,9 +29,7 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 		if err := s.q.OTPBudgetOpen(ctx, tx, string(sub.Purpose), sub.CustomerID, sub.Email); err != nil {
 			return err
 		}
-		row, err := s.q.OTPState(ctx, tx, &dbsqlc.OTPStateParams{
-			CustomerID: sub.CustomerID, Email: sub.Email, Purpose: string(sub.Purpose), Lookup: sub.Lookup,
-		})
+		row, err := s.q.OTPState(ctx, tx, sub.CustomerID, sub.Email, string(sub.Purpose))
 		if err != nil {
 			return err
 		}
@@ -123,6 +121,11 @@ func (s *OTPStore) take(ctx context.Context, tx *lazyTx, c *otp.Challenge, step 
 func (s *OTPStore) carryOut(ctx context.Context, tx *lazyTx, p otp.Plan, budget []byte) error {
 	if p.Grant != nil {
 		if err := s.q.OTPGrant(ctx, tx, *p.Grant); err != nil {
+			return err
+		}
+	}
+	if p.End != nil {
+		if err := s.q.OTPRightEnd(ctx, tx, *p.End); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"sespan/internal/otp"
 	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
 	"sespan/internal/problem"
 )
 
@@ -26,16 +27,24 @@ func (d *codeDesk) refuse(t *testing.T, issued otp.Issued, customer int64) {
 	}
 }
 
+// decoy fails unless the challenge's code was mailed to nobody, so that none is right.
+func (d *codeDesk) decoy(t *testing.T, issued otp.Issued, customer int64, mails int) {
+	t.Helper()
+	if got := len(d.mails(t)); got != mails {
+		t.Errorf("%d mails, want %d", got, mails)
+	}
+	refused(t, d.verify(t, issued.ChallengeID, "123456"), problem.OTPIncorrect)
+	if d.active(t, customer) {
+		t.Error("the customer became active")
+	}
+}
+
 func TestWhoWasInactiveBeforeStaysInactive(t *testing.T) {
 	t.Parallel()
 	d := newCodeDesk(t, codeOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration})
-	d.refuse(t, issued, id)
-	if s, err := d.Status(t.Context(), issued.ChallengeID); err != nil || s.Status != otp.Refused {
-		t.Errorf("status %+v, %v", s, err)
-	}
-	if d.events(otp.Registration, "activation_refused") != 1 || d.events(otp.Registration, "verified") != 0 {
+	d.decoy(t, d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration}), id, 0)
+	if d.events(otp.Registration, "decoy") != 1 || d.events(otp.Registration, "notified") != 0 {
 		t.Error("events do not tell it")
 	}
 }
@@ -46,7 +55,7 @@ func TestOldCustomerIsNotNew(t *testing.T) {
 	d := newCodeDesk(t, codeOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours 1 second'`)
-	d.refuse(t, d.register(t, id), id)
+	d.decoy(t, d.register(t, id), id, 0)
 }
 
 func TestLaterChallengesInheritTheRight(t *testing.T) {
@@ -73,9 +82,9 @@ func TestBannedStaysBanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.db.Exec(t, `UPDATE public.auth_user SET is_active = false`) // Django's ban
-	d.refuse(t, d.again(t, id), id)
+	d.decoy(t, d.again(t, id), id, 1)
 	d.later(t, 61*time.Second)
-	d.refuse(t, d.register(t, id), id) // the site claims again that it is new
+	d.decoy(t, d.register(t, id), id, 1) // the site claims again that it is new
 }
 
 func TestRevokedRightIsGone(t *testing.T) {
@@ -92,8 +101,14 @@ func TestRevokedRightIsGone(t *testing.T) {
 	revoke(1)
 	revoke(0)
 	d.refuse(t, issued, id)
+	if s, err := d.Status(t.Context(), issued.ChallengeID); err != nil || s.Status != otp.Refused {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if d.events(otp.Registration, "activation_refused") != 1 || d.events(otp.Registration, "verified") != 0 {
+		t.Error("events do not tell it")
+	}
 	d.later(t, 61*time.Second)
-	d.refuse(t, d.register(t, id), id)
+	d.decoy(t, d.register(t, id), id, 1)
 }
 
 // A ban that comes before the first code: there is no right yet, and never will be.
@@ -104,7 +119,7 @@ func TestRevokeBeforeTheGrant(t *testing.T) {
 	if done, err := d.store.Revoke(t.Context(), id); err != nil || !done {
 		t.Fatalf("revoke: %v, %v", done, err)
 	}
-	d.refuse(t, d.register(t, id), id)
+	d.decoy(t, d.register(t, id), id, 0)
 	if done, err := d.store.Revoke(t.Context(), 4711); err != nil || done {
 		t.Errorf("revoke of nobody: %v, %v", done, err)
 	}
@@ -115,15 +130,15 @@ func TestGrantWithTheSecondCall(t *testing.T) {
 	t.Parallel()
 	d := newCodeDesk(t, codeOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration})
-	if again := d.register(t, id); again.ChallengeID != issued.ChallengeID {
-		t.Fatal("another challenge")
-	}
-	if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
+	d.decoy(t, d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration}), id, 0)
+	if err := d.verify(t, d.register(t, id).ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
 		t.Errorf("verify: %v", err)
 	}
 }
 
+// A site whose customers are active from the start says of them, too, that they
+// are new: their address is proved and nothing else happens. Later it asks for a
+// login: a registration tells the owner that there is an account.
 func TestActiveCustomerIsJustVerified(t *testing.T) {
 	t.Parallel()
 	d := newCodeDesk(t, codeOptions{})
@@ -134,6 +149,65 @@ func TestActiveCustomerIsJustVerified(t *testing.T) {
 	}
 	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp_activation`); n != 0 {
 		t.Error("an active customer was given the right to be activated")
+	}
+	d.again(t, id)
+	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours 1 second'`)
+	d.later(t, time.Hour)
+	d.register(t, id)
+	if got := d.mails(t); len(got) != 3 || got[1] != notice || got[2] != notice {
+		t.Errorf("mails %v, want a code and two notices", got)
+	}
+}
+
+// Where the site's table has no is_active there is no account to speak of.
+func TestWithoutIsActiveACodeIsMailed(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	if _, err := postgres.BindCustomers(t.Context(), d.db.URL, postgres.Binding{Table: "public.auth_user", Columns: map[string]string{"is_active": ""}}); err != nil {
+		t.Fatal(err)
+	}
+	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration})
+	if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil || d.active(t, id) {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+// Somebody else made the customer active: the right has come to nothing, so that
+// a later ban stays one, whichever way Sespan hears of it first.
+func TestRightEndsWithAnyActivation(t *testing.T) {
+	t.Parallel()
+	for name, hear := range map[string]func(t *testing.T, d *codeDesk, id int64, issued otp.Issued){
+		"verification": func(t *testing.T, d *codeDesk, _ int64, issued otp.Issued) {
+			if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil {
+				t.Errorf("verify: %v", err)
+			}
+		},
+		"registration": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) { d.again(t, id) },
+		"form": func(t *testing.T, d *codeDesk, _ int64, _ otp.Issued) {
+			d.issue(t, otp.Request{Email: "A@example.com", Purpose: otp.Registration, Data: []byte(`{}`)})
+		},
+		"login": func(t *testing.T, d *codeDesk, _ int64, _ otp.Issued) {
+			d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
+		},
+		"otp_register": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) {
+			if got := registered(t, d.newSite(t), id); got != "ended" {
+				t.Errorf("otp_register: %s", got)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newCodeDesk(t, codeOptions{})
+			id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+			issued := d.register(t, id)
+			d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
+			hear(t, d, id, issued)
+			d.db.Exec(t, `UPDATE public.auth_user SET is_active = false`)
+			before := len(d.mails(t))
+			d.later(t, time.Hour)
+			d.decoy(t, d.register(t, id), id, before)
+		})
 	}
 }
 

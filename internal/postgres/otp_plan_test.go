@@ -31,7 +31,7 @@ func (d *codeDesk) judgePlans(t *testing.T) {
 	texts := statements(t)
 	for name, args := range map[string]string{
 		"OTPBudgetOpen":      `'login', 77, ''`,
-		"OTPState":           `77, '', 'login', false`,
+		"OTPState":           `77, '', 'login'`,
 		"OTPBudgetOpenOf":    uuid,
 		"OTPStateOf":         uuid,
 		"OTPBudgetLockOf":    uuid,
@@ -41,7 +41,8 @@ func (d *codeDesk) judgePlans(t *testing.T) {
 		"OTPChallengeExtend": `3, ` + uuid + `, now()`,
 		"OTPLock":            uuid,
 		"OTPExpire":          uuid,
-		"OTPConsume":         uuid + `, 1, true, true, 'verified', 77`,
+		"OTPRightEnd":        `77`,
+		"OTPConsume":         `true, ` + uuid + `, 1, true, 'verified', 77`,
 	} {
 		_, text, ok := strings.Cut(texts[name], "\n")
 		if !ok {
@@ -71,7 +72,7 @@ func TestOTPStateKeepsItsPlan(t *testing.T) {
 	_, text, _ := strings.Cut(statements(t)["OTPState"], "\n")
 	run := []string{"PREPARE state AS " + text}
 	for range 4 {
-		run = append(run, `EXECUTE state(77, '', 'login', false)`, `EXECUTE state(NULL, 'u78@example.com', 'login', true)`)
+		run = append(run, `EXECUTE state(77, '', 'login')`, `EXECUTE state(NULL, 'u78@example.com', 'registration')`)
 	}
 	for _, statement := range run {
 		if _, err := conn.Exec(t.Context(), statement); err != nil {

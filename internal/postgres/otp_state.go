@@ -13,8 +13,12 @@ func stateOfSubject(sub otp.Subject, r dbsqlc.OTPStateRow) otp.State {
 		Customer: customer(r.CustomerID, r.CustomerEmail, r.CustomerActive, r.CustomerJoined),
 	}
 	if r.ChallengeID != nil {
+		of := r.CustomerID
+		if sub.Purpose == otp.Registration {
+			of = sub.CustomerID
+		}
 		st.Challenge = &otp.Challenge{
-			ID: *r.ChallengeID, CustomerID: r.CustomerID, Purpose: sub.Purpose, Email: *r.Email, Locale: *r.Locale, Decoy: *r.Decoy,
+			ID: *r.ChallengeID, CustomerID: of, Purpose: sub.Purpose, Email: *r.Email, Locale: *r.Locale, Decoy: *r.Decoy,
 			Status: otp.Status(*r.Status), Wrong: int(*r.WrongGuesses), CreatedAt: *r.CreatedAt, SentAt: *r.SentAt,
 			ValidUntil: *r.ValidUntil, VerifiedAt: r.VerifiedAt, Data: r.SealedData,
 		}
@@ -58,7 +62,7 @@ func customer(id *int64, email *string, active *bool, joined *time.Time) *otp.Cu
 	if id == nil {
 		return nil
 	}
-	c := &otp.Customer{ID: *id, Active: active == nil || *active, Joined: joined}
+	c := &otp.Customer{ID: *id, Active: active == nil || *active, ActiveKnown: active != nil, Joined: joined}
 	if email != nil {
 		c.Email = *email
 	}

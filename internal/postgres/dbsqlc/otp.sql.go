@@ -138,44 +138,44 @@ func (q *Queries) OTPChallengeInsert(ctx context.Context, db DBTX, arg *OTPChall
 const oTPConsume = `-- name: OTPConsume :one
 WITH code AS (
     SELECT o.otp_id FROM sespan.otp AS o
-    WHERE o.challenge_id = $1 AND o.status = 'pending'
+    WHERE o.challenge_id = $2 AND o.status = 'pending'
     ORDER BY o.otp_id FOR UPDATE
 ), found AS (
-    SELECT $2::bigint IN (SELECT otp_id FROM code) AS yes
+    SELECT $3::bigint IN (SELECT otp_id FROM code) AS yes
 ), activation AS (
     UPDATE sespan.otp_activation AS a SET used_at = now()
     FROM found AS f
-    WHERE f.yes AND $3::boolean AND $4::boolean AND $5::text = 'verified' AND a.customer_id = $6::bigint
+    WHERE f.yes AND $4::boolean AND $5::text = 'verified' AND a.customer_id = $6::bigint
       AND a.used_at IS NULL AND a.revoked_at IS NULL
     RETURNING a.customer_id
 ), verdict AS (
-    SELECT f.yes, CASE WHEN $4::boolean AND $5::text = 'verified' AND NOT EXISTS (SELECT FROM activation)
+    SELECT f.yes, CASE WHEN $1::boolean AND $5::text = 'verified' AND NOT EXISTS (SELECT FROM activation)
                        THEN 'refused' ELSE $5::text END AS status
     FROM found AS f
 ), codes AS (
-    UPDATE sespan.otp AS o SET status = CASE WHEN o.otp_id = $2::bigint AND v.status = 'verified' THEN 'verified' ELSE 'superseded' END
+    UPDATE sespan.otp AS o SET status = CASE WHEN o.otp_id = $3::bigint AND v.status = 'verified' THEN 'verified' ELSE 'superseded' END
     FROM code AS k, verdict AS v
     WHERE o.otp_id = k.otp_id AND v.yes
 ), challenge AS (
     UPDATE sespan.otp_challenge AS c
     SET status = v.status, wrong_guesses = c.wrong_guesses - 1, sealed_data = NULL, verified_at = CASE WHEN v.status = 'verified' THEN now() END
     FROM verdict AS v
-    WHERE c.challenge_id = $1 AND v.yes
+    WHERE c.challenge_id = $2 AND v.yes
     RETURNING c.budget_key
 ), budget AS (
     UPDATE sespan.otp_budget AS b SET wrong_at = b.wrong_at[:cardinality(b.wrong_at) - 1]
     FROM challenge AS c WHERE b.budget_key = c.budget_key
 )
 SELECT v.yes::boolean AS found, v.status::text AS status, now()::timestamptz AS at,
-       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a), false)::boolean AS activated
+       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a WHERE $1::boolean), false)::boolean AS activated
 FROM verdict AS v
 `
 
 type OTPConsumeParams struct {
+	NeedsRight  bool
 	ChallengeID uuid.UUID
 	OtpID       int64
 	MayUse      bool
-	NeedsRight  bool
 	Status      string
 	CustomerID  *int64
 }
@@ -189,14 +189,14 @@ type OTPConsumeRow struct {
 
 // Follows OTPGuess. Locks the codes by id, then the right to activate, then the
 // customer, in this order because each needs what the one before gave. Uses all
-// codes up, gives the counted guess back, and activates where the right allows
-// it: all of it or, without the code (found is false), nothing.
+// codes up and the right too, gives the counted guess back, and activates where
+// the right allows it: all of it or, without the code (found is false), nothing.
 func (q *Queries) OTPConsume(ctx context.Context, db DBTX, arg *OTPConsumeParams) (OTPConsumeRow, error) {
 	row := db.QueryRow(ctx, oTPConsume,
+		arg.NeedsRight,
 		arg.ChallengeID,
 		arg.OtpID,
 		arg.MayUse,
-		arg.NeedsRight,
 		arg.Status,
 		arg.CustomerID,
 	)
@@ -381,10 +381,21 @@ func (q *Queries) OTPRevoke(ctx context.Context, db DBTX, customerID int64) (int
 	return changed, err
 }
 
+const oTPRightEnd = `-- name: OTPRightEnd :exec
+UPDATE sespan.otp_activation AS a SET revoked_at = now()
+WHERE a.customer_id = $1::bigint AND a.used_at IS NULL AND a.revoked_at IS NULL
+`
+
+// Locks the right to activate. Ends one that is unused.
+func (q *Queries) OTPRightEnd(ctx context.Context, db DBTX, customerID int64) error {
+	_, err := db.Exec(ctx, oTPRightEnd, customerID)
+	return err
+}
+
 const oTPState = `-- name: OTPState :one
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.otp_customer($1::bigint, $2::text, $4::boolean) AS c
+    FROM sespan.otp_customer($1::bigint, $2::text, true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
@@ -402,18 +413,12 @@ LEFT JOIN LATERAL (
 ) AS b ON true
 LEFT JOIN LATERAL (
     SELECT x.challenge_id FROM sespan.otp_challenge AS x
-    WHERE x.budget_key = b.budget_key AND x.customer_id IS NOT DISTINCT FROM f.customer_id
+    WHERE x.budget_key = b.budget_key
+        AND x.customer_id IS NOT DISTINCT FROM CASE WHEN $3 = 'registration' THEN $1::bigint ELSE f.customer_id END
     ORDER BY x.created_at DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = newest.challenge_id
 `
-
-type OTPStateParams struct {
-	CustomerID *int64
-	Email      string
-	Purpose    string
-	Lookup     bool
-}
 
 type OTPStateRow struct {
 	At             time.Time
@@ -440,16 +445,11 @@ type OTPStateRow struct {
 	SealedData     []byte
 }
 
-// The customer by id, or by address where lookup is set; their budget and newest
-// challenge. Locks nothing. Without a customer the columns of one are NULL, and
-// likewise of the challenge.
-func (q *Queries) OTPState(ctx context.Context, db DBTX, arg *OTPStateParams) (OTPStateRow, error) {
-	row := db.QueryRow(ctx, oTPState,
-		arg.CustomerID,
-		arg.Email,
-		arg.Purpose,
-		arg.Lookup,
-	)
+// The customer by id, or by address; their budget and newest challenge, which for
+// a registration by address is one without a customer. Locks nothing. Without a
+// customer the columns of one are NULL, and likewise of the challenge.
+func (q *Queries) OTPState(ctx context.Context, db DBTX, customerID *int64, email string, purpose string) (OTPStateRow, error) {
+	row := db.QueryRow(ctx, oTPState, customerID, email, purpose)
 	var i OTPStateRow
 	err := row.Scan(
 		&i.At,
