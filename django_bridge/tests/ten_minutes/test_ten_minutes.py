@@ -1,0 +1,131 @@
+"""From `sespan init` to a customer who is logged in, with the README's own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ten_minutes import projects
+from ten_minutes.visitor import PASSWORD, Visitor
+
+
+def follow(site, blocks, *, init="init", more=""):
+    """Do what the README says, up to the last step."""
+    for name in (init, "install"):
+        for command in blocks[name].commands():
+            site.run(command)
+    site.append("shop/settings.py", blocks["settings"].text + more)
+    site.append("shop/urls.py", blocks["urls"].text)
+    for command in blocks["migrate"].commands():
+        site.run(command)
+    serve(site, blocks["serve"].commands())
+
+
+def serve(site, commands):
+    pages = {
+        "sespan inbox": f"http://{site.inbox}/",
+        "sespan serve": f"http://{site.admin}/readyz",
+        "python manage.py runserver": f"http://{site.web}/admin/login/",
+    }
+    for command in commands:
+        page = next((page for start, page in pages.items() if command.startswith(start)), None)
+        if page is None:
+            site.run(command)
+        else:
+            assert command.endswith(" &")
+            site.start(command, page)
+
+
+def hops(text):
+    """The names of the hops that went well, in order."""
+    return [line.split()[3] for line in text.splitlines() if line.startswith("ok ")]
+
+
+def verify(site, blocks):
+    """Run the last step; it prints the hops that the README shows, and no secret."""
+    (command,) = blocks["verify"].commands()
+    printed = site.run(command)
+    assert hops(printed) == hops("\n".join(blocks["verify"].output()))
+    assert printed.endswith("All is well.\n")
+    assert (site.folder / "sespan.key").read_text().strip() not in printed
+
+
+@pytest.fixture(scope="module")
+def fresh(make_site, blocks):
+    site = make_site(projects.fresh)
+    follow(site, blocks)
+    return site
+
+
+def test_a_fresh_project(fresh, blocks):
+    verify(fresh, blocks)
+    assert len(Visitor(fresh).mails("you@example.com", 2)) == 2
+    registers(fresh, "sari", "auth_user")
+
+
+def registers(site, name, table):
+    visitor = Visitor(site)
+    visitor.register(name)
+    active = f"SELECT is_active FROM {table} WHERE username = %s"
+    assert site.rows(active, name) == [(False,)]
+    visitor.enter_code(name)
+    assert visitor.is_logged_in()
+    assert site.rows(active, name) == [(True,)]
+
+
+def test_the_wheel_is_what_runs(fresh):
+    place = fresh.run("python -c 'import django_sespan; print(django_sespan.__file__)'")
+    assert "/site-packages/django_sespan/" in place
+
+
+def test_init_again_changes_nothing(fresh, blocks):
+    before = [(fresh.folder / name).read_bytes() for name in ("sespan.key", "sespan.env")]
+    (command,) = blocks["init"].commands()
+    said = fresh.run(command)
+    assert "nothing changed" in said
+    assert "has its rights already" in said
+    assert "PASSWORD" not in said
+    assert [(fresh.folder / n).read_bytes() for n in ("sespan.key", "sespan.env")] == before
+
+
+def test_an_own_user_model_with_the_phone_in_a_profile(make_site, blocks):
+    site = make_site(projects.own_user_model)
+    follow(site, blocks, init="init-custom")
+    verify(site, blocks)
+    registers(site, "budi", "accounts_customer")
+    site.rows(
+        "INSERT INTO profile (user_id, phone) SELECT id, '+62 811' FROM accounts_customer"
+        " WHERE username = 'budi'"
+    )
+    assert site.rows("SELECT username, phone_number FROM sespan.customer") == [("budi", "+62 811")]
+
+
+def test_beside_allauth(make_site, blocks):
+    site = make_site(projects.allauth)
+    follow(site, blocks, more=blocks["allauth"].text)
+    verify(site, blocks)
+    assert "sespan.W" not in site.run("python manage.py check")
+    visitor = Visitor(site)
+    form = {"username": "wati", "email": "wati@example.com"}
+    answer = visitor.post("/accounts/signup/", **form, password1=PASSWORD, password2=PASSWORD)
+    assert answer.headers["Location"] == "/accounts/confirm-email/", answer.text
+    (mail,) = visitor.mails("wati@example.com")
+    link = next(word for word in mail["text"].split() if "/accounts/confirm-email/" in word)
+    assert visitor.post(link.partition(site.web)[2]).status_code == 302
+    answer = visitor.post("/accounts/login/", login="wati", password=PASSWORD)
+    assert answer.headers["Location"] == "/admin/", answer.text
+    assert visitor.is_logged_in()
+    wait_for_login(site, "wati")
+    registers(site, "tini", "auth_user")
+
+
+def wait_for_login(site, name):
+    found = (
+        "SELECT l.outcome FROM sespan.api_log_full l JOIN auth_user u ON u.id = l.customer_id"
+        " WHERE l.request_type = 'Login' AND u.username = %s"
+    )
+    for _ in range(200):
+        if rows := site.rows(found, name):
+            assert rows == [("success",)]
+            return
+        site.run("sleep 0.05")  # the report is sent in the background, by another process
+    raise AssertionError("the login is not in the log")
