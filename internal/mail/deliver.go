@@ -23,7 +23,8 @@ const (
 	reasonLapsed  = "lapsed"  // workers vanished over it
 	reasonExpired = "expired"
 	reasonPanic   = "panic"
-	reasonOther   = "other" // an error that is no *SendError
+	reasonSigning = "signing" // no DKIM signature could be made of it
+	reasonOther   = "other"   // an error that is no *SendError
 )
 
 const replyBytes = 500
@@ -32,6 +33,9 @@ const replyBytes = 500
 // mail. It stops waiting when ctx ends; what is being
 // sent has until sending ends.
 func (w *Worker) deliver(ctx, sending context.Context, c *Claimed) Result {
+	if r := w.holdBack(ctx, c); r != nil {
+		return *r
+	}
 	envelope, refused := w.prepare(c)
 	if refused != nil {
 		return *refused
@@ -46,6 +50,7 @@ func (w *Worker) deliver(ctx, sending context.Context, c *Claimed) Result {
 	receipt, err := w.send(sending, envelope)
 	if err == nil {
 		w.gate.report(false)
+		w.learn(sending, c, nil)
 		w.metrics.delivery.Observe((c.Waited + w.age(c)).Seconds())
 		return Result{Lease: c.Lease, State: StateSent, Tries: 1, Code: 250, Reply: clean(receipt.Reply), Relay: clean(receipt.Relay)}
 	}
@@ -75,6 +80,11 @@ func (w *Worker) prepare(c *Claimed) (e Envelope, r *Result) {
 	data, err := Compose(what)
 	if err != nil {
 		return e, w.dead(c, 0, "composed", err.Error())
+	}
+	if w.Sign != nil {
+		if data, err = w.Sign(data); err != nil {
+			return e, w.dead(c, 0, reasonSigning, err.Error())
+		}
 	}
 	return Envelope{From: bareAddress(what.From), Recipient: c.Recipient, Data: data, Careful: c.Hold}, nil
 }
@@ -118,13 +128,14 @@ func (w *Worker) failed(ctx context.Context, c *Claimed, err error) Result {
 	if n := w.gate.report(relay); relay && n == 1 {
 		w.log.WarnContext(ctx, "mail: the relay fails, trying more seldom", "reason", se.Reason, "err", err)
 	}
+	w.learn(ctx, c, se)
 	return w.retry(c, se)
 }
 
 // retry says what follows from a failure: another try, or the end.
 func (w *Worker) retry(c *Claimed, e *SendError) Result {
 	w.metrics.failures.WithLabelValues(e.Reason).Inc()
-	r := Result{Lease: c.Lease, State: StateRetry, Tries: 1, Reason: e.Reason, Code: e.Code, Reply: clean(e.Reply)}
+	r := Result{Lease: c.Lease, State: StateRetry, Tries: 1, Reason: e.Reason, Code: e.Code, Reply: clean(e.Reply), Relay: clean(e.Relay)}
 	if e.Reply == "" && e.Err != nil {
 		r.Reply = clean(e.Err.Error())
 	}

@@ -19,8 +19,10 @@ import (
 type WorkerConfig struct {
 	Store   Store
 	Sender  Sender
-	Open    Opener // nil: sealed mails are dead
-	From    string // the service's own From mailbox (SESPAN_MAIL_FROM)
+	Open    Opener                               // nil: sealed mails are dead
+	From    string                               // the service's own From mailbox (SESPAN_MAIL_FROM)
+	Sign    func(message []byte) ([]byte, error) // DKIM; nil: not signed
+	Limits  Limits                               // mails a second
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 
@@ -53,6 +55,7 @@ type Worker struct {
 	log     *slog.Logger
 	metrics *metrics
 	gate    *gate
+	limits  *limiter
 	held    *holdings
 	jobs    chan *Claimed
 	results chan Result
@@ -63,6 +66,8 @@ type Worker struct {
 	// Of the pulling goroutine alone:
 	awake time.Time // when the flag was last raised; zero while it is down
 	safe  bool      // the flag is down and nobody inserts who saw it up
+
+	limitMetrics *limitMetrics
 
 	due due // when a scheduled row or a retry is due, as far as known
 }
@@ -97,11 +102,14 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Hears == nil {
 		c.Hears = func() bool { return false }
 	}
+	limits := newLimiter(c.Limits, c.Now, c.Jitter)
 	return &Worker{
 		WorkerConfig: c,
 		log:          c.Logger.With("component", "mail"),
 		metrics:      newMetrics(c.Metrics),
 		gate:         newGate(c.Now, c.Jitter),
+		limits:       limits,
+		limitMetrics: newLimitMetrics(c.Metrics, limits),
 		held:         newHoldings(c.Now),
 		jobs:         make(chan *Claimed, 3*c.Batch),
 		results:      make(chan Result, 3*c.Batch),

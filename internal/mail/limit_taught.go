@@ -1,0 +1,145 @@
+package mail
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	enoughStrikes = 5                // this many, without a success between, slow a domain down
+	strikeLife    = 5 * time.Minute  // a strike counts for so long
+	firstPause    = 15 * time.Second // doubled each time
+	longestPause  = 8 * time.Minute
+	longestAsked  = time.Hour // of a pause that the server names
+	taughtLife    = 10 * time.Minute
+	firstRate     = 1.0 // mails a second after the pause; doubled by every few that go well
+	fullRate      = 64.0
+	goodRun       = 5
+	// returnPause and returnGap bound how often held mails ask again: each once in so
+	// long, and a domain's one after the other.
+	returnPause = 10 * time.Second
+	returnGap   = 10 * time.Millisecond
+)
+
+// taught is the speed that a domain (or the relay, for all) has taught by refusing
+// mails for the time being, again and again.
+//
+//	free ──5 strikes, or "try again in N"──▶ shut ──pause──▶ slow: 1/s, 2/s … 64/s ──▶ free
+//	                                          ▲                │
+//	                                          └────strike──────┘  (the pause doubles)
+type taught struct {
+	strikes int
+	struck  time.Time
+	shut    time.Time // nothing goes before
+	until   time.Time // all is forgotten then
+	level   int       // how often it was shut in a row
+	rate    float64   // 0 is free
+	tokens  float64
+	filled  time.Time
+	good    int
+	tail    time.Time // the last return that was given
+}
+
+// active reports whether the speed is bounded, and forgets what is too old.
+func (t *taught) active(now time.Time) bool {
+	if t.rate > 0 && !now.Before(t.until) {
+		*t = taught{}
+	}
+	return t.rate > 0
+}
+
+// take takes a token, or gives the time until the mail may ask again.
+func (t *taught) take(now time.Time) time.Duration {
+	if !t.active(now) {
+		return 0
+	}
+	back := now.Add(returnPause)
+	if now.Before(t.shut) {
+		back = t.shut
+	} else {
+		t.tokens, t.filled = min(t.tokens+now.Sub(t.filled).Seconds()*t.rate, max(t.rate, 1)), now
+		if t.tokens >= 1 {
+			t.tokens--
+			return 0
+		}
+	}
+	if next := t.tail.Add(returnGap); next.After(back) {
+		back = next
+	}
+	t.tail = back
+	return back.Sub(now)
+}
+
+func (t *taught) giveBack() {
+	if t.rate > 0 {
+		t.tokens++
+	}
+}
+
+// strike takes in a mail that was refused for the time being; weight is of
+// throttling. True: the flow is shut from now on.
+func (t *taught) strike(now time.Time, weight int, asked time.Duration, jitter float64) bool {
+	if weight == 0 || t.active(now) && now.Before(t.shut) { // it was under way when the others were refused
+		return false
+	}
+	if now.Sub(t.struck) > strikeLife {
+		t.strikes = 0
+	}
+	t.strikes, t.struck, t.good = t.strikes+weight, now, 0
+	if t.strikes < enoughStrikes && (asked == 0 || weight < 2) {
+		return false
+	}
+	pause := min(firstPause<<min(t.level, 10), longestPause)
+	pause = max(pause, min(asked, longestAsked))
+	pause += time.Duration(jitter * float64(pause) / 4)
+	t.level++
+	t.shut = now.Add(pause)
+	t.until = t.shut.Add(taughtLife)
+	t.rate, t.tokens, t.filled, t.tail = firstRate, 1, t.shut, time.Time{}
+	t.strikes = enoughStrikes - 1 // the next one shuts it at once
+	return true
+}
+
+// well takes in a mail that was taken, or refused for good. True: the flow is free
+// again.
+func (t *taught) well(now time.Time) bool {
+	if !t.active(now) {
+		t.strikes = 0
+		return false
+	}
+	if now.Before(t.shut) {
+		return false
+	}
+	if t.good++; t.good < goodRun {
+		return false
+	}
+	t.good, t.rate, t.strikes = 0, 2*t.rate, 0
+	if t.rate <= fullRate {
+		return false
+	}
+	*t = taught{}
+	return true
+}
+
+var (
+	throttleWords = regexp.MustCompile(`(?i)too many|too fast|throttl|slow down|rate (?:is |was )?(?:limit|exceed)|(?:limit|quota|rate)s? (?:has been |was |is )?(?:exceeded|reached)`)
+	greyWords     = regexp.MustCompile(`(?i)gr[ea]y-?list`)
+)
+
+// throttling is how much a failure says that its domain wants fewer mails: 2 where
+// the server says so, 1 for another temporary refusal, 0 where the recipient's own
+// mailbox is the cause, or greylisting, which wants the same mail again.
+func throttling(e *SendError) int {
+	switch {
+	case e.Verdict != Retry || e.Code < 400 || e.Code > 499 || e.Reason != "rcpt_to" && e.Reason != "data":
+		return 0
+	case greyWords.MatchString(e.Reply) || strings.HasPrefix(e.Enhanced, "4.2.") || strings.HasPrefix(e.Enhanced, "4.1."):
+		return 0
+	case e.Code == 421 || strings.HasPrefix(e.Enhanced, "4.7.") || throttleWords.MatchString(e.Reply):
+		return 2
+	case e.Enhanced == "" && e.Code == 450: // by the code alone: the mailbox is busy
+		return 0
+	}
+	return 1
+}
