@@ -128,6 +128,9 @@ GRANT SELECT (message_id, created_at, category, sender, reply_to, to_addresses, 
 GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, sespan.mail_dead TO sespan_reader_detail;
 GRANT SELECT ON sespan.mail_setting TO sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;
+GRANT SELECT ON sespan.mail_attachment, sespan.mail_attachment_piece, sespan.mail_attachment_use TO sespan_service;
+GRANT SELECT ON sespan.mail_audit, sespan.mail_pause, sespan.mail_stuck, sespan.mail_throughput TO sespan_service, sespan_reader_detail, sespan_admin;
+GRANT SELECT ON sespan.mail_dead TO sespan_admin;
 
 -- mail events and suppression
 GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON sespan.mail_suppression TO sespan_service;
@@ -160,8 +163,9 @@ DO $$
 DECLARE
     grants CONSTANT jsonb := '{
         "sespan_producer": ["otp_register", "otp_register_replace", "otp_register_right", "otp_right", "otp_unused", "customer_by_id", "customer_unbound",
-            "mail_enqueue", "mail_enqueue_batch"],
-        "sespan_admin": ["tier_save", "tier_delete", "mail_retry", "mail_cancel", "otp_revoke"]
+            "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known"],
+        "sespan_reader_detail": ["mail_status", "mail_why", "mail_find"],
+        "sespan_admin": ["mail_status", "mail_why", "mail_find", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
     }';
     statement text;
 BEGIN

@@ -173,6 +173,89 @@ type SespanDrawEpoch struct {
 	RevealedAt *time.Time
 }
 
+// A file that mails carry. Not unique by digest: two transactions that bring the same file at once need not wait for each other, and maintenance removes the second
+type SespanMailAttachment struct {
+	// Identity
+	AttachmentID int64
+	// SHA-256 of the whole content
+	Sha256 []byte
+	// Length of the content; NULL until the last piece has come
+	SizeBytes *int32
+	// When it was first brought
+	CreatedAt time.Time
+	// When maintenance last found a mail that needs it
+	SeenAt time.Time
+	// Transaction that brings the pieces
+	PutXid pgtype.Uint64
+}
+
+// Content of an attachment, in pieces
+type SespanMailAttachmentPiece struct {
+	// The attachment
+	AttachmentID int64
+	// From 0
+	Piece int32
+	// Bytes
+	Content []byte
+}
+
+// Which mails refer to a file; maintenance removes the rows of mails that are done
+type SespanMailAttachmentUse struct {
+	// The file
+	Sha256 []byte
+	// The message
+	MessageID int64
+	// created_at of the message
+	CreatedAt time.Time
+}
+
+// Who changed or read what in the mail queue: one row per call
+type SespanMailAudit struct {
+	// Identity
+	AuditID int64
+	// Start of the calling transaction
+	At time.Time
+	// Person, as the caller says
+	Actor string
+	// Database login of the session
+	Login string
+	// retry cancel pause resume preview
+	Action string
+	// Messages that were changed or read
+	Ids []int64
+	// What was paused or resumed, or how many recipients were changed
+	Detail *string
+}
+
+// Row type of mail_retry and mail_cancel: one recipient, its state before and after, and why it was left as it is
+type SespanMailChange struct {
+	QueueID   *int64
+	MessageID *int64
+	Recipient *string
+	Was       *string
+	State     *string
+	Changed   *bool
+	Note      *string
+}
+
+// Row type of mail_preview; note says why bodies are missing
+type SespanMailContent struct {
+	MessageID   *int64
+	CreatedAt   *time.Time
+	Category    *string
+	Sender      *string
+	ReplyTo     *string
+	ToAddresses []string
+	CcAddresses []string
+	Subject     *string
+	BodyText    *string
+	BodyHtml    *string
+	Headers     []byte
+	Attachments []byte
+	Raw         []byte
+	Note        *string
+}
+
 // Mails that can not be delivered, with the reason and whether the body is still there for a retry
 type SespanMailDead struct {
 	QueueID    int64
@@ -211,6 +294,23 @@ type SespanMailEvent struct {
 	Recipient string
 	// Words of the mail server, shortened
 	Detail *string
+}
+
+// Row type of mail_find; state is that of the recipient who most needs a look
+type SespanMailFound struct {
+	MessageID   *int64
+	CreatedAt   *time.Time
+	Category    *string
+	Subject     *string
+	ToAddresses []string
+	Recipients  *int16
+	Pending     *int16
+	Sent        *int16
+	Dead        *int16
+	State       *string
+	Priority    *int16
+	SendAt      *time.Time
+	FinishedAt  *time.Time
 }
 
 // Keys under which a mail was enqueued; unpartitioned, so that a key is unique for its whole life
@@ -393,6 +493,25 @@ type SespanMailOutcomeDefault struct {
 	Relay *string
 }
 
+// What is not sent at the moment
+type SespanMailPause struct {
+	// all, category:<category> or domain:<domain of the recipient in lower case>
+	What string
+	// Since when
+	Since time.Time
+	// Who paused it
+	Actor string
+}
+
+// Row type of mail_pause and mail_resume: mails were let go now, left_parked will be soon
+type SespanMailPaused struct {
+	What       *string
+	Since      *time.Time
+	Actor      *string
+	Mails      *int64
+	LeftParked *int64
+}
+
 // Hot rows: one per envelope recipient that is not in a final state; deleted when its outcome is written
 type SespanMailQueue struct {
 	// message_id * 1024 + position of the recipient, so a message's rows are found without another index
@@ -433,6 +552,25 @@ type SespanMailQueue struct {
 	LastReason *string
 	// The server's words, shortened
 	LastReply *string
+	// An attachment of the message is stored apart: only a worker with a negative lease token may have the row
+	ByDigest bool
+	// The pause that holds the row (due_at is infinity then); NULL for none
+	Parked *string
+}
+
+// Row type of mail_why
+type SespanMailReason struct {
+	QueueID    *int64
+	MessageID  *int64
+	Recipient  *string
+	State      *string
+	Reason     *string
+	Why        *string
+	NextTry    *time.Time
+	Attempts   *int16
+	Code       *int16
+	Reply      *string
+	FinishedAt *time.Time
 }
 
 // Every envelope recipient with its state, live or final
@@ -459,6 +597,26 @@ type SespanMailSetting struct {
 	Value string
 }
 
+// Row type of mail_status
+type SespanMailState struct {
+	State   *string
+	Mails   *int64
+	Paused  *int64
+	Oldest  *time.Time
+	NextDue *time.Time
+}
+
+// Mails that need a look, at most 1000: undecided (unknown), abandoned (lease over for a minute), overdue (due for five minutes), parked (held by a pause for a day). Reads the hot table once
+type SespanMailStuck struct {
+	Kind      interface{}
+	QueueID   int64
+	MessageID int64
+	Recipient string
+	State     string
+	Since     interface{}
+	Why       string
+}
+
 // Addresses that are not written to: a mail to one ends as suppressed when a worker takes it
 type SespanMailSuppression struct {
 	// Bare address in lower case
@@ -477,6 +635,14 @@ type SespanMailSuppression struct {
 	Source string
 	// What the mail server or the person said, shortened
 	Detail *string
+}
+
+// Recipients by minute of the last hour: sent, failed (dead, expired), withheld (suppressed, cancelled)
+type SespanMailThroughput struct {
+	Minute   pgtype.Interval
+	Sent     int64
+	Failed   int64
+	Withheld int64
 }
 
 // Codes: one row for each that was mailed, up to three of a challenge valid at once. No row holds a code
