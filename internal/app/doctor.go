@@ -3,15 +3,14 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"sespan/internal/config"
 	"sespan/internal/httpapi"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
-	"sespan/internal/smtp"
 	"sespan/internal/transaction"
 )
 
@@ -41,7 +40,8 @@ func (e *env) doctor(ctx context.Context) error {
 		{"customers", func(ctx context.Context) (string, error) { return lookAtBinding(ctx, pool) }},
 		{"draws", func(ctx context.Context) (string, error) { return lookAtDraws(ctx, pool, c.Ring) }},
 		{"tokens", func(ctx context.Context) (string, error) { return e.lookAtTokens(ctx, c) }},
-		{"mail", func(ctx context.Context) (string, error) { return lookAtRelay(ctx, c) }},
+		{"mail", func(ctx context.Context) (string, error) { return lookAtRelays(ctx, c) }},
+		{"dkim", func(ctx context.Context) (string, error) { return lookAtDKIM(ctx, c, net.DefaultResolver.LookupTXT) }},
 	} {
 		looking, cancel := context.WithTimeout(ctx, 10*time.Second)
 		text, err := f.look(looking)
@@ -115,23 +115,4 @@ func (e *env) lookAtTokens(ctx context.Context, c *config.Settings) (string, err
 		return "", err
 	}
 	return "the keys of " + c.JWKS + " are usable", nil
-}
-
-func lookAtRelay(ctx context.Context, c *config.Settings) (string, error) {
-	if c.SMTPURL == "" {
-		return "", errors.New("SESPAN_SMTP_URL is not set; no mail can be sent")
-	}
-	cfg, err := smtp.ParseURL(c.SMTPURL)
-	if err != nil {
-		return "", err
-	}
-	sender, err := smtp.New(cfg)
-	if err != nil {
-		return "", err
-	}
-	defer sender.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is under way
-	if err := sender.Check(ctx); err != nil {
-		return "", fmt.Errorf("%s does not take mail: %w", cfg.Address(), err)
-	}
-	return cfg.Address() + " takes mail", nil
 }

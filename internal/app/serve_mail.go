@@ -2,24 +2,33 @@ package app
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"sespan/internal/config"
 	"sespan/internal/mail"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
-	"sespan/internal/smtp"
 )
 
 const mailConnections = 4 // claims, beginnings, results and upkeep
 
 // startMail builds the worker: listener → queue → SMTP.
 func (s *server) startMail(ctx context.Context) error {
-	sender, err := s.relay()
+	sender, err := relays(&s.cfg.Settings, s.logger, s.registry)
 	if err != nil {
 		return err
 	}
 	s.check("smtp", !s.cfg.Runs("api"), sender.Check)
+	if each := sender.Each(); len(each) > 1 {
+		for i, one := range each {
+			s.check("smtp relay "+strconv.Itoa(i+1), false, one.Check)
+		}
+	}
+	sign, err := signer(&s.cfg.Settings)
+	if err != nil {
+		return err
+	}
 	pool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, SteadyPlans: true})
 	if err != nil {
 		return err
@@ -31,8 +40,9 @@ func (s *server) startMail(ctx context.Context) error {
 		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}
 	}
 	worker, err := mail.NewWorker(mail.WorkerConfig{
-		Store: postgres.NewMail(pool), Sender: sender, Open: s.unseal, From: s.cfg.MailFrom,
-		Logger: s.logger, Metrics: s.registry, Connections: s.cfg.SMTPConnections,
+		Store: postgres.NewMail(pool), Sender: sender, Open: s.unseal, From: s.cfg.MailFrom, Sign: sign,
+		Limits: mail.Limits{Rate: s.cfg.Rates.All, DomainRate: s.cfg.Rates.Default, Domains: s.cfg.Rates.Domains},
+		Logger: s.logger, Metrics: s.registry, Connections: sender.Connections(),
 		Bell: listener.Signal(postgres.MailChannel), Hears: listener.Connected,
 	})
 	if err != nil {
@@ -48,19 +58,6 @@ func (s *server) startMail(ctx context.Context) error {
 	s.lifecycle.start("listener", untilEnd(listener.Run))
 	s.lifecycle.start("mail worker", untilEnd(worker.Run))
 	return nil
-}
-
-func (s *server) relay() (*smtp.Sender, error) {
-	const mend = "write smtp://USER:PASSWORD@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network)"
-	if s.cfg.SMTPURL == "" {
-		return nil, &config.Error{Variable: "SESPAN_SMTP_URL", Problem: "is not set", Mend: mend}
-	}
-	cfg, err := smtp.ParseURL(s.cfg.SMTPURL)
-	if err != nil {
-		return nil, &config.Error{Variable: "SESPAN_SMTP_URL", Problem: "cannot be used: " + err.Error(), Mend: mend}
-	}
-	cfg.Connections, cfg.Logger = s.cfg.SMTPConnections, s.logger
-	return smtp.New(cfg)
 }
 
 // unseal opens the body of a code's mail just before it is sent.

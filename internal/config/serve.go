@@ -63,10 +63,16 @@ type Settings struct {
 	SecretKeysFile string `name:"secret-keys-file" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
 	JWKS           string `name:"jwks" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
 
-	SMTPURL         string `name:"smtp-url" env:"SESPAN_SMTP_URL" placeholder:"URL" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none)."`
-	SMTPURLFile     string `name:"smtp-url-file" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds the URL."`
-	SMTPConnections int    `name:"smtp-connections" default:"4" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to the mail server, 1 to 64."`
-	MailFrom        string `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
+	SMTPURL         string   `name:"smtp-url" env:"SESPAN_SMTP_URL" placeholder:"URL,…" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none); further ones after commas are fail-overs."`
+	SMTPURLFile     string   `name:"smtp-url-file" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds them."`
+	SMTPConnections int      `name:"smtp-connections" default:"4" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to each mail server, 1 to 64."`
+	SMTPCAFile      string   `name:"smtp-ca-file" env:"SESPAN_SMTP_CA_FILE" placeholder:"FILE" help:"PEM certificates that the mail servers' are checked against, instead of the system's."`
+	SMTPRate        string   `name:"smtp-rate" env:"SESPAN_SMTP_RATE" placeholder:"N" help:"Mails a second that this process sends at most; unlimited by default."`
+	SMTPDomainRate  []string `name:"smtp-domain-rate" env:"SESPAN_SMTP_DOMAIN_RATE" placeholder:"DOMAIN=N,…" help:"The same for single domains of recipients, such as gmail.com=5,default=20."`
+	MailFrom        string   `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
+	DKIMKeyFile     []string `name:"dkim-key-file" env:"SESPAN_DKIM_KEY_FILE" placeholder:"FILE,…" help:"PEM key (RSA or Ed25519) that signs every mail; or two, of which each signs."`
+	DKIMSelector    []string `name:"dkim-selector" env:"SESPAN_DKIM_SELECTOR" placeholder:"NAME,…" help:"Its selector: the public key stands at NAME._domainkey of the domain; as many as keys."`
+	DKIMDomain      string   `name:"dkim-domain" env:"SESPAN_DKIM_DOMAIN" placeholder:"DOMAIN" help:"Domain of the signatures; that of SESPAN_MAIL_FROM by default."`
 
 	MailEventKeys     string   `name:"mail-event-keys" env:"SESPAN_MAIL_EVENT_KEYS" placeholder:"ID:BASE64,…" help:"Keys that sign delivery events (POST /v1/mail/events), 16 bytes or more each."`
 	MailEventKeysFile string   `name:"mail-event-keys-file" env:"SESPAN_MAIL_EVENT_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
@@ -86,6 +92,7 @@ type Settings struct {
 	Proxies  []netip.Prefix `kong:"-"`
 	Location *time.Location `kong:"-"`
 	Direct   string         `kong:"-"`
+	Rates    Rates          `kong:"-"`
 	Events   feedback.Keys  `kong:"-"`
 }
 
@@ -94,7 +101,7 @@ type Settings struct {
 func (s *Settings) Resolve() error {
 	checks := []func() error{
 		s.Database.Resolve, s.resolveDirect, s.resolveKeys, s.resolveProxies,
-		s.resolveOrigins, s.resolveSMTP, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents,
+		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

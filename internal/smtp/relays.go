@@ -199,6 +199,15 @@ func (r *Relays) Each() []*Sender {
 	return out
 }
 
+// Connections is how many mails can be under way at once.
+func (r *Relays) Connections() int {
+	most := 0
+	for _, one := range r.all {
+		most = max(most, one.cfg.Connections)
+	}
+	return most
+}
+
 // Close takes no more mails and waits for those under way until ctx ends, then cuts
 // them off.
 func (r *Relays) Close(ctx context.Context) error {
