@@ -57,7 +57,8 @@ def private_server() -> Iterator[str]:
         port = free_port()
         settings = (
             f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' "
-            "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+            "-c fsync=off -c synchronous_commit=off -c full_page_writes=off "
+            "-c max_prepared_transactions=10"
         )
         run(bin_dir / "initdb", "-D", work / "data", "-A", "trust", "-U", "postgres", "-E", "UTF8")
         control = (bin_dir / "pg_ctl", "-w", "-D", work / "data", "-l", work / "log")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import FieldDoesNotExist
@@ -9,7 +12,6 @@ from django.db.models import BigAutoField, CharField
 
 from django_sespan import checks
 
-PROXY = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
 BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "django.contrib.auth.backends.RemoteUserBackend",
@@ -40,13 +42,16 @@ def test_a_good_site_is_silent():
         ({"KEY": ""}, "sespan.E004"),
         ({"KEY": "sk_short"}, "sespan.E004"),
         ({"DATABASE": "other"}, "sespan.E005"),
+        ({"ADAPTER": "no.such.Adapter"}, "sespan.E006"),
         ({"CLIENT_IP": "no.such.function"}, "sespan.E006"),
         ({"ORDER": "site_project.orders.ORDERS"}, "sespan.E006"),
         ({"LOGIN_BACKEND": "django.contrib.auth.backends.RemoteUserBackend"}, "sespan.E006"),
-        ({"SIGNING_KEY_FILE": "/none.pem"}, "sespan.E007"),
+        ({"SIGNING_KEY_FILE": __file__}, "sespan.E007"),
+        ({"SIGNING_KEY_FILE": "/none.pem"}, "sespan.W008"),
         ({"TIMEOUT": 0}, "sespan.E010"),
         ({"TIMEOUT": "5"}, "sespan.E010"),
         ({"ENABLED": "no"}, "sespan.E010"),
+        ({"FAKE": 0}, "sespan.E010"),
     ],
 )
 def test_each_setting(settings, change, expected):
@@ -55,18 +60,44 @@ def test_each_setting(settings, change, expected):
 
 
 @pytest.mark.parametrize("value", [None, [], "http://x"])
-def test_no_settings_at_all(settings, value):
+def test_settings_that_are_no_dict(settings, value):
     settings.SESPAN = value
     assert "sespan.E001" in ids()
 
 
-def test_missing_settings_do_not_break_the_start(settings):
+def test_a_disabled_site_needs_neither_key_nor_address(settings):
+    settings.SESPAN = {**settings.SESPAN, "ENABLED": False, "KEY": "", "URL": "", "PUBLIC_URL": ""}
+    assert ids() == []
+
+
+@pytest.mark.parametrize("value", [None, {}, {"DATABASE": "default"}])
+def test_a_site_that_only_queues_mail(settings, value):
+    settings.SESPAN = value
+    if value is None:
+        del settings.SESPAN
+    settings.MIDDLEWARE = []
+    assert ids() == ["sespan.W007"]  # the test site includes the pages
+    settings.ROOT_URLCONF = "django.contrib.auth.urls"
+    assert ids() == []
+
+
+def test_a_site_that_only_queues_mail_calls_nobody(settings, sespan, rf, app):
+    from django_sespan.client import get_client
+    from django_sespan.errors import SespanDisabled
+    from django_sespan.logins import on_login_failed
+
     del settings.SESPAN
-    assert ids() == ["sespan.E001"]
+    settings.SESPAN = {"FAKE": False}
+    on_login_failed(None, {"username": "budi"}, rf.post("/"))
+    assert app._logins is None
+    with pytest.raises(SespanDisabled):
+        get_client().otp_create(purpose="login", email="a@example.com")
+    assert sespan.calls == []
 
 
-def test_a_disabled_site_needs_no_key(settings):
-    settings.SESPAN = {**settings.SESPAN, "ENABLED": False, "KEY": ""}
+def test_a_test_run_with_sespan_in_memory_needs_no_service(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+    settings.SESPAN = {**settings.SESPAN, "FAKE": True, "KEY": ""}
     assert ids() == []
 
 
@@ -116,7 +147,8 @@ def test_a_user_model_that_cannot_serve(monkeypatch, change, faults):
         _meta = Meta
         get_email_field_name = staticmethod(lambda: "email")
 
-    monkeypatch.setattr(checks, "get_user_model", lambda: Person)
+    monkeypatch.setattr(checks.site, "get_user_model", lambda: Person)
+    monkeypatch.setattr(checks.site, "_alias", list)
     assert ids() == ["sespan.E009"] * faults
 
 
@@ -126,9 +158,18 @@ def test_a_path_of_the_site_as_public_url(settings):
     assert checks.check_deployment() == []
 
 
-def test_a_proxy_without_client_ip(settings):
-    settings.SECURE_PROXY_SSL_HEADER = PROXY["SECURE_PROXY_SSL_HEADER"]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https")),
+        ("USE_X_FORWARDED_HOST", True),
+        ("USE_X_FORWARDED_PORT", True),
+    ],
+)
+def test_a_proxy_without_client_ip(settings, name, value):
+    setattr(settings, name, value)
     assert ids() == ["sespan.W003"]
+    assert name in checks.check_site()[0].msg
     settings.SESPAN = {**settings.SESPAN, "CLIENT_IP": "django_sespan.client_ip.remote_addr"}
     assert ids() == []
 
@@ -149,3 +190,38 @@ def test_deployment(settings):
     assert checks.check_deployment() == []
     settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": "http://api.shop.test"}
     assert [m.id for m in checks.check_deployment()] == ["sespan.W002"]
+
+
+class Elsewhere:
+    """A router that keeps users in a database of their own."""
+
+    def db_for_write(self, model, **hints):
+        return "people" if model._meta.label == "auth.User" else None
+
+
+def test_users_in_another_database(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES, "people", dict(settings.DATABASES["default"]))
+    settings.DATABASE_ROUTERS = ["test_checks.Elsewhere"]
+    assert ids() == ["sespan.W006"]
+    settings.SESPAN = {**settings.SESPAN, "DATABASE": "people"}
+    assert ids() == []
+
+
+def numbers(text):
+    return set(re.findall(r"\b[EW]0\d\d\b", text))
+
+
+def test_every_number_is_in_the_list():
+    """The list in the package's docstring is the whole one, and the manual has it, too."""
+    package = Path(checks.__file__).parent
+    used = {
+        number
+        for file in package.glob("*.py")
+        for number in re.findall(r"""(?:error|warning)\(\s*"([EW]\d+)\"""", file.read_text())
+    }
+    assert used == numbers(checks.__doc__)
+    tested = "".join(p.read_text() for p in Path(__file__).parent.glob("test_checks*.py"))
+    assert used <= numbers(tested)
+    page = Path(__file__).parents[2] / "docs" / "django.md"
+    if page.exists() and "E001" in page.read_text():
+        assert used <= numbers(page.read_text())

@@ -45,8 +45,10 @@ KEYS = frozenset(
     }
 )
 
-
 DEFAULT_TIMEOUT = 5.0
+
+SCHEMA_VERSION = 15
+"""The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
 
 
 @dataclass(frozen=True)

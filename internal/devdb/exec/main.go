@@ -42,7 +42,7 @@ func run(version string, command []string) int {
 	defer cancel()
 	server, err := devdb.Start(starting, devdb.Options{
 		Version:    version,
-		Parameters: map[string]string{"max_connections": "300"},
+		Parameters: map[string]string{"max_connections": "300", "max_prepared_transactions": "10"},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "exec:", err)

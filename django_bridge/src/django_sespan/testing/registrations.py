@@ -43,7 +43,7 @@ class FakeRegistrations:
         """Give `live`, `ended` or `none`."""
         return self.state(str(user.pk))
 
-    def unused(self, before: datetime) -> Iterator[int]:
+    def unused(self, before: datetime, *, portion: int = 0) -> Iterator[int]:
         """Give the keys of customers whose right is older than `before` and unused, ascending."""
         found = [int(c) for c in self._rights if self._is_unused(c, before)]
         yield from sorted(found)

@@ -1,0 +1,48 @@
+"""System checks `sespan.E0xx` and `sespan.W0xx`, each with a hint that says what to do.
+
+Of the settings and the site, whenever Django checks:
+
+E001 SESPAN is no dict             E006 a dotted path does not import
+E002 unknown key                   E007 SIGNING_KEY_FILE unusable
+E003 URL or PUBLIC_URL             E008 sessions or authentication missing
+E004 KEY                           E009 user model: key, is_active or e-mail
+E005 DATABASE                      E010 TIMEOUT, ENABLED or FAKE
+W001 key file readable by others   W005 sessions that visitors can read
+W002 PUBLIC_URL without TLS        W006 users live in another database
+W003 behind a proxy, no CLIENT_IP  W007 the pages without URL and KEY
+W004 several login backends        W008 key file not made yet
+
+Of the database, by `manage.py migrate` and `manage.py check --database default`:
+
+W010 Sespan's schema is missing    W016 mail trigger missing or disabled
+W011 the schema is older           W017 the site's login may not queue or register
+W012 the schema is newer           W018 the site's login may not read for the admin
+W013 no customer table is bound    W019 prepared transactions and the mail bell
+W014 the binding is stale          W020 the database gave no answer
+W015 another table is bound
+
+These are warnings because an error would stop `migrate`, and on a site's first day its
+tables come before Sespan's. `check --database default --fail-level WARNING` makes them
+stop a deployment. In a test run with Sespan in memory they are silent.
+
+A site without URL and KEY only queues mail; what the pages need is not asked of it.
+"""
+
+from __future__ import annotations
+
+from django.core.checks import Tags, register
+
+from django_sespan.checks.database import check_database
+from django_sespan.checks.deployment import check_deployment
+from django_sespan.checks.settings import check_settings
+from django_sespan.checks.site import check_site
+
+__all__ = ["check_database", "check_deployment", "check_settings", "check_site", "register_all"]
+
+
+def register_all() -> None:
+    """Register them all; the app does it once."""
+    register(check_settings, "sespan")
+    register(check_site, "sespan")
+    register(check_deployment, Tags.security, deploy=True)
+    register(check_database, Tags.database)

@@ -1,0 +1,176 @@
+"""The state of the database: schema, binding, trigger, grants, prepared transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage
+from django.db import Error, connections, transaction
+from django.db.backends.utils import CursorWrapper
+
+from django_sespan.checks.findings import found_settings, warning
+from django_sespan.checks.grants import check_grants
+from django_sespan.conf import SCHEMA_VERSION
+
+DOORBELL_OFF = "UPDATE sespan.mail_setting SET value = 'off' WHERE name = 'mail_doorbell'"
+
+
+def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Ask `SESPAN["DATABASE"]`, when it is one of the databases that are to be checked."""
+    found = found_settings()
+    using = found.database
+    if using not in (databases or ()) or using not in connections or found.in_memory:
+        return []
+    if connections[using].vendor != "postgresql":
+        return []  # E005
+    try:
+        with transaction.atomic(using=using), connections[using].cursor() as cursor:
+            return list(_check(cursor, mail_only=found.mail_only))
+    except Error as exc:
+        reason = (str(exc).splitlines() or [type(exc).__name__])[0]
+        hint = "Try: sespan doctor"
+        return [warning("W020", f"The state of {using!r} could not be read: {reason}", hint)]
+
+
+def _check(cursor: CursorWrapper, *, mail_only: bool) -> Iterator[CheckMessage]:
+    if not _relation(cursor, "schema_version"):
+        yield warning(
+            "W010",
+            "The database has no Sespan schema: mails and registrations will fail.",
+            "Run: sespan init --dsn … --table …",
+        )
+        return
+    yield from check_grants(cursor)
+    yield from _version(cursor)
+    if not mail_only:
+        yield from _binding(cursor)
+    yield from _trigger(cursor)
+    yield from _two_phase(cursor)
+
+
+def _version(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    if not _may_read(cursor, "schema_version"):
+        return  # W017 names the grant
+    cursor.execute("SELECT version FROM sespan.schema_version")
+    (version,) = cursor.fetchone() or (0,)
+    if version < SCHEMA_VERSION:
+        yield warning(
+            "W011",
+            f"Sespan's schema has version {version}; this bridge was made for {SCHEMA_VERSION}.",
+            "Run: sespan migrate up",
+        )
+    elif version > SCHEMA_VERSION:
+        yield warning(
+            "W012",
+            f"Sespan's schema has version {version}; this bridge knows {SCHEMA_VERSION}.",
+            "It goes on working; update when you can: pip install --upgrade django-sespan",
+        )
+
+
+def _binding(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    cursor.execute(
+        "SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.proname = 'customer_binding_state' "
+        "AND p.pronamespace = %s::regnamespace "
+        "AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')",
+        ["sespan"],
+    )
+    if cursor.fetchone() is None or not _may_read(cursor, "customer_binding"):
+        return  # W017
+    cursor.execute("SELECT sespan.customer_binding_state()")
+    state = str(cursor.fetchone()[0])
+    tables = _user_tables(cursor)
+    hint = f"Run: sespan bind-customers --table {tables[0] if tables else '…'}"
+    if state.startswith("unbound"):
+        yield warning("W013", "Sespan is not bound to the site's customers.", hint)
+        return
+    if state != "bound":
+        yield warning("W014", f"Sespan's binding of the customers is not sound: {state}", hint)
+    cursor.execute(
+        "SELECT pg_catalog.format('%I.%I', table_schema, table_name) FROM sespan.customer_binding"
+    )
+    (bound,) = cursor.fetchone()
+    if tables and bound not in tables:
+        label = get_user_model()._meta.label
+        message = f"Sespan is bound to {bound}, but {label} lives in {tables[0]}."
+        yield warning("W015", message, hint)
+
+
+def _user_tables(cursor: CursorWrapper) -> list[str]:
+    """Give the tables of the user model, its own first; those that are not there are left out."""
+    model = get_user_model()
+    parents = [p for p in model._meta.get_parent_list() if not p._meta.proxy]
+    names = [cursor.db.ops.quote_name(m._meta.db_table) for m in (model, *parents)]
+    cursor.execute(
+        "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) "
+        "FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY AS t (name, position) "
+        "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY t.position",
+        [names],
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _trigger(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    cursor.execute(
+        "SELECT t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t "
+        "JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
+        "WHERE c.relnamespace = %s::regnamespace AND c.relname = 'mail_queue' "
+        "AND t.tgname = 'mail_ring'",
+        ["sespan"],
+    )
+    row = cursor.fetchone()
+    if row is None:
+        yield warning(
+            "W016",
+            "The trigger mail_ring of sespan.mail_queue is missing: mails wait for the next poll.",
+            "Run `sespan doctor`; `sespan migrate down` and `up` make it again.",
+        )
+    elif not row[0]:
+        yield warning(
+            "W016",
+            "The trigger mail_ring of sespan.mail_queue is disabled: mails wait for the next poll.",
+            "As the table's owner: ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_ring",
+        )
+
+
+def _two_phase(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    cursor.execute(
+        "SELECT count(*) FROM pg_catalog.pg_prepared_xacts "
+        "WHERE database = pg_catalog.current_database()"
+    )
+    (prepared,) = cursor.fetchone()
+    if not prepared or not _may_read(cursor, "mail_setting"):
+        return
+    cursor.execute("SELECT value FROM sespan.mail_setting WHERE name = 'mail_doorbell'")
+    if (cursor.fetchone() or ("on",))[0] == "off":
+        return
+    yield warning(
+        "W019",
+        f"The database has {prepared} prepared transaction(s), and the mail bell is on: "
+        "PostgreSQL refuses to prepare one that queued a mail while the worker slept.",
+        f"Where the site commits in two phases: {DOORBELL_OFF}",
+    )
+
+
+def _relation(cursor: CursorWrapper, name: str) -> bool:
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 'sespan' AND c.relname = %s)",
+        [name],
+    )
+    return bool(cursor.fetchone()[0])
+
+
+def _may_read(cursor: CursorWrapper, name: str) -> bool:
+    cursor.execute(
+        "SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') "
+        "AND pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 'sespan' AND c.relname = %s",
+        [name],
+    )
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])

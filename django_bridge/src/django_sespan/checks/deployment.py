@@ -1,0 +1,18 @@
+"""What `manage.py check --deploy` says beside the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage
+
+from django_sespan.checks.findings import found_settings, warning
+
+
+def check_deployment(**_: Any) -> list[CheckMessage]:
+    """Check how browsers reach Sespan."""
+    found = found_settings()
+    if not found.public_url or found.public_is_path or found.public_url.startswith("https:"):
+        return []
+    hint = "Give SESPAN['PUBLIC_URL'] an https address, or a path behind the site's proxy."
+    return [warning("W002", "Browsers reach Sespan without TLS.", hint)]

@@ -1,0 +1,155 @@
+"""Each value of `SESPAN`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import stat
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from django_sespan.checks.findings import error, warning
+from django_sespan.conf import KEYS, SespanSettings
+from django_sespan.tokens import signing_key
+
+KEY_SHAPE = re.compile(r"sk_[A-Za-z0-9_-]{12}_[A-Za-z0-9_-]{43}")
+EXAMPLE = 'SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}'
+SWITCHES = ("ENABLED", "FAKE")
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Check each value of `SESPAN`; without it the site only queues mail."""
+    raw = getattr(django_settings, "SESPAN", {})
+    if not isinstance(raw, dict):
+        return [error("E001", "SESPAN is not a dict.", f"Set {EXAMPLE}.")]
+    found = SespanSettings.from_dict(raw)
+    return [
+        *_unknown_keys(raw),
+        *_types(raw),
+        *_urls(found),
+        *_key(found),
+        *_database(found),
+        *_paths(found),
+        *_signing_key(found),
+    ]
+
+
+def _unknown_keys(raw: dict[Any, Any]) -> Iterator[CheckMessage]:
+    for name in raw.keys() - KEYS:
+        near = difflib.get_close_matches(str(name).upper(), KEYS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(KEYS))}."
+        yield error("E002", f"SESPAN has an unknown key {name!r}.", hint)
+
+
+def _types(raw: dict[str, Any]) -> Iterator[CheckMessage]:
+    timeout = raw.get("TIMEOUT", 1)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
+        yield error("E010", "SESPAN['TIMEOUT'] is not a positive number.", "Give seconds: 5.0.")
+    for name in SWITCHES:
+        if not isinstance(raw.get(name, True), bool):
+            yield error("E010", f"SESPAN['{name}'] is not a bool.", "Give True or False.")
+
+
+def _urls(found: SespanSettings) -> Iterator[CheckMessage]:
+    addresses = []
+    if found.url or _is_called(found):
+        addresses.append(("URL", found.url))
+    if found.public_url != found.url and not found.public_is_path:
+        addresses.append(("PUBLIC_URL", found.public_url))
+    for name, value in addresses:
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or parts.query or parts.fragment or parts.username:
+            yield error(
+                "E003",
+                f"SESPAN['{name}'] is not the address of a Sespan service.",
+                "Give scheme and host, such as http://127.0.0.1:8080.",
+            )
+
+
+def _key(found: SespanSettings) -> Iterator[CheckMessage]:
+    if (found.key or _is_called(found)) and not KEY_SHAPE.fullmatch(found.key):
+        yield error(
+            "E004",
+            "SESPAN['KEY'] is missing or is not a service key.",
+            "Make one: sespan keys create --role service --name django",
+        )
+
+
+def _is_called(found: SespanSettings) -> bool:
+    return found.enabled and not found.in_memory
+
+
+def _database(found: SespanSettings) -> Iterator[CheckMessage]:
+    database = django_settings.DATABASES.get(found.database)
+    if database is None:
+        known = ", ".join(sorted(django_settings.DATABASES))
+        yield error(
+            "E005",
+            f"SESPAN['DATABASE'] names {found.database!r}, which is not in DATABASES.",
+            f"Known aliases: {known}.",
+        )
+    elif database.get("ENGINE") not in _postgresql_engines() and not found.in_memory:
+        yield error(
+            "E005",
+            f"The database {found.database!r} is not PostgreSQL.",
+            "Sespan lives in the site's own PostgreSQL.",
+        )
+
+
+def _postgresql_engines() -> set[str]:
+    # Wrappers of the PostgreSQL backend (pools, metrics) subclass it under other names.
+    known = {"django.db.backends.postgresql", "django.contrib.gis.db.backends.postgis"}
+    others = {str(d.get("ENGINE", "")) for d in django_settings.DATABASES.values()}
+    return known | {name for name in others if "postg" in name}
+
+
+def _paths(found: SespanSettings) -> Iterator[CheckMessage]:
+    for name, path in (
+        ("ADAPTER", found.adapter_path),
+        ("CLIENT_IP", found.client_ip_path),
+        ("ORDER", found.order_path),
+        ("LOGIN_BACKEND", found.login_backend_path),
+    ):
+        if not path:
+            continue
+        try:
+            good = callable(import_string(path))
+        except ImportError:
+            good = False
+        if not good:
+            yield error(
+                "E006", f"SESPAN['{name}'] = {path!r} does not import.", "Give a dotted path."
+            )
+    chosen = found.login_backend_path
+    if chosen and chosen not in django_settings.AUTHENTICATION_BACKENDS:
+        yield error(
+            "E006",
+            "SESPAN['LOGIN_BACKEND'] is not one of AUTHENTICATION_BACKENDS.",
+            "Django forgets a login whose backend is not listed there.",
+        )
+
+
+def _signing_key(found: SespanSettings) -> Iterator[CheckMessage]:
+    path = found.signing_key_file
+    if path is None:
+        return
+    if not path.exists():
+        yield warning("W008", f"{path} does not exist yet.", "Run: manage.py sespan_init")
+        return
+    try:
+        signing_key(path)
+    except ImproperlyConfigured as exc:
+        yield error("E007", str(exc), "Run: manage.py sespan_init")
+        return
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield warning("W001", f"{path} can be read by other users.", f"chmod 600 {path}")
