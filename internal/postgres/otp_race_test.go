@@ -206,7 +206,7 @@ func (m *mixer) one(r *rand.Rand) error {
 	defer cancel()
 	var err error
 	id := m.customers[r.IntN(len(m.customers))]
-	switch r.IntN(9) {
+	switch r.IntN(11) {
 	case 0, 1, 2:
 		purpose := []otp.Purpose{otp.Registration, otp.Login}[r.IntN(2)]
 		var issued otp.Issued
@@ -220,7 +220,9 @@ func (m *mixer) one(r *rand.Rand) error {
 		_, err = m.d.Resend(ctx, m.challenge(r))
 	case 7:
 		_, err = m.d.store.Revoke(ctx, id)
-	case 8:
+	case 8, 9:
+		_, err = m.d.db.Pool.Exec(ctx, `SELECT sespan.otp_register($1)`, id)
+	case 10:
 		if r.IntN(4) == 0 {
 			_, err = m.d.db.Pool.Exec(ctx, `DELETE FROM public.auth_user WHERE id = $1`, id)
 		} else {

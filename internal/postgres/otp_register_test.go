@@ -32,6 +32,13 @@ func text(t testing.TB, site *pgtest.Login, query string, args ...any) string {
 	return got
 }
 
+func sqlState(err error) string {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pe.Code
+	}
+	return fmt.Sprint(err)
+}
+
 func registered(t testing.TB, site *pgtest.Login, customer int64) string {
 	t.Helper()
 	return text(t, site, `SELECT sespan.otp_register($1)`, customer)
@@ -179,10 +186,7 @@ func TestRegisterRefusals(t *testing.T) {
 	mailOnly, reader := d.db.Login(t, "", "sespan_producer"), d.db.Login(t, "", "sespan_reader_detail")
 	state := func(login *pgtest.Login, query string) string {
 		_, err := login.Pool.Exec(t.Context(), query, id)
-		if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
-			return pe.Code
-		}
-		return fmt.Sprint(err)
+		return sqlState(err)
 	}
 	for query, who := range map[string]*pgtest.Login{
 		`SELECT sespan.otp_register($1)`:                          mailOnly,

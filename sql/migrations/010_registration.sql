@@ -47,7 +47,11 @@ BEGIN
     ORDER BY k.budget_key
     ON CONFLICT ON CONSTRAINT otp_budget_pkey DO UPDATE SET touched_at = now() WHERE false;
 
-    -- Only a later snapshot sees what was committed while the budget was awaited.
+    -- Only a later snapshot sees what was committed while the budget was awaited. The
+    -- codes come before their challenges here, as they do when a customer is deleted:
+    -- nobody else gets this far without the budget.
+    PERFORM FROM sespan.otp AS o
+    WHERE o.customer_id = otp_register_replace.customer_id AND o.purpose = 'registration' ORDER BY o.otp_id FOR UPDATE;
     WITH replaced AS (
         UPDATE sespan.otp_challenge AS c SET status = 'superseded', sealed_data = NULL
         WHERE c.status = 'pending' AND c.challenge_id IN (
