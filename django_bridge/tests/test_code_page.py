@@ -127,12 +127,16 @@ def test_back_button_and_second_tab(waiting):
         assert (answer.status_code, answer["Location"]) == (302, "/home/")
 
 
+RESUME_URL = "/account/code/resume/"
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("url", [CODE_URL, RESEND_URL])
-def test_an_expired_session(client, method, url, sespan):
-    page = getattr(client, method)(url)
-    assert page.status_code == 200
-    assert "This page has expired" in page.text
+def test_an_expired_session_is_asked_who_it_is(client, method, url, sespan):
+    answer = getattr(client, method)(url)
+    assert (answer.status_code, answer["Location"]) == (302, RESUME_URL)
+    page = client.get(RESUME_URL)
+    assert "Which registration is it?" in page.text
     assert 'href="/login/"' in page.text
     assert "no-store" in page["Cache-Control"]
     assert sespan.calls == []
@@ -144,7 +148,7 @@ def test_a_session_of_another_version(client, stored):
     session[SESSION_KEY] = stored
     session.save()
     client.cookies["sessionid"] = session.session_key
-    assert "This page has expired" in client.get(CODE_URL).text
+    assert client.get(CODE_URL)["Location"] == RESUME_URL
 
 
 def test_wrong_codes_count_down_to_the_lock(waiting, sespan):

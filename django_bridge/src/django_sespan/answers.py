@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -27,11 +27,17 @@ class Verified:
 
     customer_id: str
     verified_at: datetime | None
+    data: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What was sealed in the challenge, given back this one time."""
 
 
 @dataclass(frozen=True)
 class ChallengeStatus:
-    """Where a challenge stands: `pending`, `verified`, `expired`, `superseded` or `locked`."""
+    """Where a challenge stands.
+
+    `status` is `pending`, `verified`, `expired`, `superseded`, `locked` or `refused` (the code
+    was right, but activates nobody).
+    """
 
     status: str
     purpose: str
@@ -67,10 +73,13 @@ def verified(data: Mapping[str, Any]) -> Verified:
     """Read the 200 of a verification."""
     if data.get("status") != "verified":
         raise SespanGarbled("a verification that is not verified")
-    customer_id = data.get("customer_id")
+    customer_id, sealed = data.get("customer_id"), data.get("data")
+    if sealed is not None and not isinstance(sealed, Mapping):
+        raise SespanGarbled("a verification with odd data")
     return Verified(
         customer_id="" if customer_id is None else str(customer_id),
         verified_at=_time(data, "verified_at") if data.get("verified_at") else None,
+        data=sealed,
     )
 
 

@@ -54,10 +54,16 @@ class Client:
         customer_id: object = None,
         email: str | None = None,
         new_customer: bool = False,
+        resume: bool = False,
+        data: Mapping[str, Any] | None = None,
         locale: str | None = None,
         client_ip: str | None = None,
     ) -> answers.Challenge:
-        """Ask for a code. Repeating within a minute gives the same challenge and no second mail."""
+        """Ask for a code. Repeating within a minute gives the same challenge and no second mail.
+
+        With `resume` a code that is under way is enough, however old. `data` (JSON, 16 KiB)
+        is sealed until the code of a registration by `email` is verified, and given back once.
+        """
         body: dict[str, Any] = {"purpose": purpose}
         if customer_id is not None:
             body["customer_id"] = str(customer_id)
@@ -65,6 +71,10 @@ class Client:
             body["email"] = email
         if new_customer:
             body["new_customer"] = True
+        if resume:
+            body["resume"] = True
+        if data is not None:
+            body["data"] = dict(data)
         if locale:
             body["locale"] = locale
         found = self._call("POST", "/v1/otp", body, idempotent=True, client_ip=client_ip)

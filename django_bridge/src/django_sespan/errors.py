@@ -114,6 +114,12 @@ class ActivationRefused(OTPError):
     slug = "activation-refused"
 
 
+class RegistrationReplaced(OTPError):
+    """The account has another password by now: a newer registration, or a reset. Local."""
+
+    slug = "registration-replaced"
+
+
 class UnknownChallenge(OTPError):
     """No such challenge."""
 

@@ -33,6 +33,37 @@ def sent() -> str:
     return gettext("A new code is on its way. The earlier ones still work.")
 
 
+def confirm_first() -> str:
+    """After a right password, before the code."""
+    return gettext("Your e-mail address is not confirmed yet. Please enter the code that we sent.")
+
+
+def taken() -> str:
+    """Say that the database refuses a value, for a reason that no field knows."""
+    return gettext("Some of this is taken already. Please change it and try again.")
+
+
+def too_many(seconds: int) -> str:
+    """Too many wrong passwords."""
+    return gettext("Too many tries. Please wait %(wait)s, then try again.") % {
+        "wait": wait(seconds)
+    }
+
+
+def for_begin(error: errors.SespanError) -> str:
+    """Why a registration could not begin; nothing of it is kept."""
+    match error:
+        case errors.OTPTooSoon() | errors.OTPLocked():
+            return gettext("Please wait %(wait)s before you ask for another code.") % {
+                "wait": wait(error.retry_after)
+            }
+        case _:
+            return gettext(
+                "We could not register you just now, and nothing was kept. Please try again "
+                "in a moment."
+            )
+
+
 def for_send(error: errors.SespanError) -> str:
     """Why no code could be sent."""
     match error:
@@ -42,6 +73,12 @@ def for_send(error: errors.SespanError) -> str:
             }
         case errors.OTPUsed():
             return gettext("This code was used already. You can log in.")
+        case errors.RegistrationReplaced():
+            return _replaced()
+        case errors.ActivationRefused():
+            return _ask_support()
+        case errors.OTPExpired() | errors.UnknownChallenge():
+            return gettext("This registration is over. Please register again.")
         case _:
             return gettext(
                 "We could not send the code just now. Please wait a moment, then press "
@@ -63,9 +100,9 @@ def for_verify(error: errors.SespanError) -> str:
         case errors.OTPUsed():
             return gettext("This code was used already. You can log in.")
         case errors.ActivationRefused():
-            return gettext(
-                "The code is right, but this account cannot be opened with it. Please write to us."
-            )
+            return _ask_support()
+        case errors.RegistrationReplaced():
+            return _replaced()
         case errors.SespanRefused():
             return gettext("That code was not accepted. Please check it.")
         case _:
@@ -73,6 +110,19 @@ def for_verify(error: errors.SespanError) -> str:
                 "We could not check the code just now. It stays valid: please try again in "
                 "a moment."
             )
+
+
+def _ask_support() -> str:
+    return gettext(
+        "The code is right, but this account cannot be opened with it. Please write to us."
+    )
+
+
+def _replaced() -> str:
+    return gettext(
+        "This address was registered anew since, or got another password. Only the newest one "
+        "can be confirmed: go on where that was done, or register again here."
+    )
 
 
 def _incorrect(left: int | None) -> str:

@@ -12,5 +12,6 @@ urlpatterns = [
     path("register/", views.RegisterView.as_view(), name="register"),
     path("code/", views.CodeView.as_view(), name="code"),
     path("code/resend/", views.ResendView.as_view(), name="resend"),
+    path("code/resume/", views.ResumeView.as_view(), name="resume"),
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
 ]

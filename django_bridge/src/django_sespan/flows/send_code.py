@@ -2,46 +2,69 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
-from django_sespan import signals
+from django_sespan import errors, signals
 from django_sespan.atomicity import refuse_transaction
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
 from django_sespan.flows import decoy
+from django_sespan.flows.current import require_current
 from django_sespan.flows.pending import Pending
+from django_sespan.flows.tell import tell
 
-logger = logging.getLogger(__name__)
 
+def send_code(
+    request: HttpRequest | None,
+    pending: Pending,
+    *,
+    email: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Start a challenge, or take up the one under way, and remember it; raises SespanError.
 
-def send_code(request: HttpRequest, pending: Pending) -> None:
-    """Start a challenge and remember it in `pending`; raises SespanError."""
+    `email` and `data` are those of a registration whose customer comes after the code.
+    """
     refuse_transaction()
     if pending.is_decoy:
         decoy.send(pending)
         return
-    challenge = get_client().otp_create(
-        purpose=pending.purpose,
-        customer_id=pending.customer_id,
-        new_customer=pending.new_customer,
-        locale=get_language(),
-        client_ip=client_ip(request),
-    )
+    if pending.code_first and data is None:
+        raise errors.OTPExpired("the form is gone with its challenge")
+    require_current(pending)
+    try:
+        challenge = get_client().otp_create(
+            purpose=pending.purpose,
+            customer_id=pending.customer_id,
+            email=email,
+            data=data,
+            new_customer=pending.new_customer,
+            resume=pending.resume,
+            locale=get_language(),
+            client_ip=client_ip(request),
+        )
+    except errors.OTPTooSoon as exc:
+        # A replaced registration starts its own challenge with the next try.
+        pending.wait(exc.retry_after)
+        raise
+    pending.resume = False
     pending.take(challenge)
     announce(request, pending)
 
 
-def announce(request: HttpRequest, pending: Pending) -> None:
-    """Tell the site's receivers; what they raise is theirs and is logged."""
-    for receiver, result in signals.code_sent.send_robust(
+def announce(request: HttpRequest | None, pending: Pending) -> None:
+    """Tell the site's receivers that a code is on its way."""
+    if not pending.registered and not pending.code_first:
+        return  # none is: the address belongs to an account that waits for no code
+    tell(
+        signals.code_sent,
         sender=Pending,
         request=request,
         customer_id=pending.customer_id,
         purpose=pending.purpose,
         challenge_id=pending.challenge_id,
-    ):
-        if isinstance(result, Exception):
-            logger.error("A code_sent receiver failed: %r", receiver, exc_info=result)
+    )

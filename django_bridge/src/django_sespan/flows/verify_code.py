@@ -12,37 +12,46 @@ from django_sespan.atomicity import refuse_transaction
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
 from django_sespan.flows import decoy
+from django_sespan.flows.current import require_current
 from django_sespan.flows.pending import Pending
 
 logger = logging.getLogger(__name__)
 
 
-def verify_code(request: HttpRequest, pending: Pending, code: str) -> None:
+def verify_code(request: HttpRequest | None, pending: Pending, code: str) -> Verified | None:
     """Return when the code is right and the customer active; raises SespanError otherwise.
 
     A second submit, or a first one whose answer got lost on the way, finds the challenge
-    used. Only a session that may be logged in can have entered the code, so such a
-    session goes on as if its own answer had arrived.
+    used and gives None. Only a session that may be logged in can have entered the code, so
+    such a session goes on as if its own answer had arrived.
     """
     refuse_transaction()
+    require_current(pending)
     try:
         answer = _ask(request, pending, code)
-    except (errors.OTPUsed, errors.SespanUnavailable):
-        if _verified_before(pending.challenge_id):
-            return
+    except (errors.OTPUsed, errors.SespanUnavailable) as exc:
+        match _status(pending.challenge_id):
+            case "verified":
+                return None
+            case "refused":
+                raise errors.ActivationRefused("the code was right before") from exc
         raise
     except errors.OTPIncorrect as exc:
         pending.attempts_left = exc.attempts_left
         raise
-    except errors.OTPLocked:
+    except errors.OTPLocked as exc:
         pending.attempts_left = 0
+        pending.wait(exc.retry_after)
         raise
-    if answer.customer_id != pending.customer_id:
-        logger.error("Challenge %s belongs to another customer", pending.challenge_id)
-        raise errors.SespanGarbled("the challenge belongs to another customer")
+    return _checked(pending, answer)
 
 
-def _ask(request: HttpRequest, pending: Pending, code: str) -> Verified:
+def refused_before(challenge_id: str | None) -> bool:
+    """Whether a right code came without a right to activate."""
+    return _status(challenge_id) == "refused"
+
+
+def _ask(request: HttpRequest | None, pending: Pending, code: str) -> Verified:
     if pending.is_decoy:
         decoy.verify(pending)
     if pending.challenge_id is None:
@@ -50,10 +59,24 @@ def _ask(request: HttpRequest, pending: Pending, code: str) -> Verified:
     return get_client().otp_verify(pending.challenge_id, code, client_ip=client_ip(request))
 
 
-def _verified_before(challenge_id: str | None) -> bool:
+def _checked(pending: Pending, answer: Verified) -> Verified:
+    if not pending.registered and not pending.code_first:
+        # No code fits a registration that is none; this session proved nothing.
+        logger.error("Challenge %s was verified, but is nobody's", pending.challenge_id)
+        raise errors.OTPIncorrect("incorrect")
+    if not pending.code_first and answer.customer_id != pending.customer_id:
+        logger.error("Challenge %s belongs to another customer", pending.challenge_id)
+        raise errors.SespanGarbled("the challenge belongs to another customer")
+    if pending.code_first and answer.data is None:
+        logger.error("Challenge %s has lost its form", pending.challenge_id)
+        raise errors.SespanGarbled("a verified registration without its form")
+    return answer
+
+
+def _status(challenge_id: str | None) -> str:
     if challenge_id is None:
-        return False
+        return ""
     try:
-        return get_client().otp_status(challenge_id).status == "verified"
+        return get_client().otp_status(challenge_id).status
     except errors.SespanError:
-        return False
+        return ""

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
+from django_sespan.adapter import get_adapter
 from django_sespan.atomicity import non_atomic
+from django_sespan.flows.log_in import log_in
+from django_sespan.flows.pending import Pending
 
 REFERRER_POLICY = "no-referrer, same-origin"
 """No other site learns where the visitor was. A browser takes the last policy it knows:
@@ -50,3 +53,16 @@ class SespanView(View):
             url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
         return url if safe else ""
+
+    def enter(self, pending: Pending) -> HttpResponse:
+        """Log a verified customer in and send them on; to the login page where that may not be."""
+        user = log_in(self.request, pending)
+        if user is None:
+            return redirect(login_url())
+        chosen = get_adapter().success_url(self.request, user)
+        return redirect(chosen or self.destination(pending.next_url))
+
+
+def login_url() -> str:
+    """Give the site's login page."""
+    return resolve_url(settings.LOGIN_URL)

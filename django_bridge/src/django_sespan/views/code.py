@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, render
 from django.views.generic import FormView
 
 from django_sespan import errors, messages
-from django_sespan.flows.log_in import log_in
+from django_sespan.answers import Verified
+from django_sespan.flows import code_first
 from django_sespan.flows.pending import Pending
 from django_sespan.flows.resend import resend
 from django_sespan.flows.verify_code import verify_code
 from django_sespan.forms import CodeForm
-from django_sespan.views.base import SespanView
+from django_sespan.views.base import SespanView, login_url
 
 logger = logging.getLogger(__name__)
+
+PAUSES = (0, 0.1, 0.2, 0.4)
+"""Seconds for which a second submit waits until the first one has created the customer."""
 
 
 class PendingView(SespanView):
@@ -27,14 +31,12 @@ class PendingView(SespanView):
     pending: Pending
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Explain an expired session; send a second tab or a double click on its way."""
+        """Ask who it is where the session knows nothing; send a second tab on its way."""
         pending = Pending.of(request)
         if pending is None and request.user.is_authenticated:
             return redirect(self.destination())
         if pending is None:
-            response = render(request, "django_sespan/expired.html", {"login_url": _login_url()})
-            response.headers["Referrer-Policy"] = "no-referrer, same-origin"
-            return response
+            return redirect("django_sespan:resume")
         self.pending = pending
         return super().dispatch(request, *args, **kwargs)
 
@@ -44,23 +46,23 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
 
     form_class = CodeForm
     template_name = "django_sespan/code.html"
+    conflict_template_name = "django_sespan/conflict.html"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Tell the form which registration is under way."""
+        return {**super().get_form_kwargs(), "subject": self.pending.subject}
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         """Verify, log in, go on."""
         try:
-            verify_code(self.request, self.pending, form.cleaned_data["code"])
+            answer = verify_code(self.request, self.pending, form.cleaned_data["code"])
+            if self.pending.code_first:
+                self._create(answer)
+        except code_first.Conflict as conflict:
+            return self._conflict(conflict)
         except errors.SespanError as exc:
-            messages.log(logger, "A code was not accepted", exc)
-            if isinstance(exc, errors.OTPIncorrect | errors.OTPLocked):
-                self.pending.store(self.request)
-            form.add_error("code", messages.for_verify(exc))
-            response = self.form_invalid(form)
-            if isinstance(exc, errors.SespanUnavailable | errors.SespanMisconfigured):
-                response.status_code = 503
-            return response
-        if log_in(self.request, self.pending) is None:
-            return redirect(_login_url())
-        return redirect(self.destination(self.pending.next_url))
+            return self._refused(form, exc)
+        return self.enter(self.pending)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Show where the challenge stands; a notice is shown once."""
@@ -68,7 +70,48 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
         if notice:
             self.pending.notice = ""
             self.pending.store(self.request)
-        return super().get_context_data(notice=notice, **self.pending.context(), **kwargs)
+        return super().get_context_data(
+            notice=notice, login_url=login_url(), **self.pending.context(), **kwargs
+        )
+
+    def _create(self, answer: Verified | None) -> None:
+        if answer is not None:
+            code_first.finish(self.request, self.pending, answer.data or {})
+            return
+        for pause in PAUSES:
+            time.sleep(pause)
+            if code_first.adopt_created(self.pending):
+                return
+        raise errors.OTPUsed("the form is gone with its challenge")
+
+    def _refused(self, form: CodeForm, error: errors.SespanError) -> HttpResponse:
+        messages.log(logger, "A code was not accepted", error)
+        if isinstance(error, errors.OTPIncorrect | errors.OTPLocked):
+            self.pending.store(self.request)
+        form.add_error("code", messages.for_verify(error))
+        response = self.render_to_response(
+            self.get_context_data(
+                form=form,
+                replaced=isinstance(error, errors.RegistrationReplaced),
+                lost=self.pending.code_first and isinstance(error, errors.OTPUsed),
+            )
+        )
+        if isinstance(error, errors.SespanUnavailable | errors.SespanMisconfigured):
+            response.status_code = 503
+        return response
+
+    def _conflict(self, conflict: code_first.Conflict) -> HttpResponse:
+        """Offer the form again: the address is proven, something else was taken meanwhile."""
+        logger.info("A registration was overtaken before its code: %s", conflict.form.errors)
+        Pending.forget(self.request)
+        context = {
+            "form": conflict.form,
+            "has_account": conflict.has_account,
+            "login_url": login_url(),
+            "register_url": self.pending.register_url,
+            "next": self.pending.next_url,
+        }
+        return render(self.request, self.conflict_template_name, context, status=409)
 
 
 class ResendView(PendingView):
@@ -82,12 +125,8 @@ class ResendView(PendingView):
             resend(request, self.pending)
         except errors.SespanError as exc:
             messages.log(logger, "No code was resent", exc)
-            self.pending.notice = str(messages.for_send(exc))
+            self.pending.notice = messages.for_send(exc)
         else:
-            self.pending.notice = str(messages.sent())
+            self.pending.notice = messages.sent()
         self.pending.store(request)
         return redirect("django_sespan:code")
-
-
-def _login_url() -> str:
-    return resolve_url(settings.LOGIN_URL)

@@ -1,9 +1,15 @@
 /**
  * The code form: takes the code out of the link's fragment, tolerates any paste, counts
  * down to the next resend, and keeps a form from being sent twice. Works without any of it.
+ *
+ * A page that must first ask who it is (data-sespan-keep-code) leaves the code in the
+ * tab's own storage for the code form that follows: never in a URL or a request. It is
+ * taken out as soon as it is used, and is forgotten after ten minutes.
  */
 
 const LENGTHS = [6, 8];
+const KEPT = "sespan-code";
+const KEPT_FOR = 10 * 60 * 1000;
 
 /** The digits of a text when they are as many as a code has, else "". */
 function codeIn(text) {
@@ -12,14 +18,42 @@ function codeIn(text) {
 }
 
 /** The link in the mail is …/code/#code=123456: a fragment never reaches a server or a log. */
-function fillFromFragment(field) {
+function takeFragment() {
   const fragment = window.location.hash.slice(1);
-  if (!fragment) return;
-  const code = codeIn(new URLSearchParams(fragment).get("code") ?? decode(fragment));
-  if (!code) return;
+  const code = fragment && codeIn(new URLSearchParams(fragment).get("code") ?? decode(fragment));
+  if (!code) return "";
   // Out of the address bar, the history and every screenshot of them.
   window.history.replaceState(null, "", window.location.pathname + window.location.search);
-  if (field) field.value = code;
+  return code;
+}
+
+/** sessionStorage may be switched off: the person then types the code. */
+function keep(code) {
+  try {
+    window.sessionStorage.setItem(KEPT, JSON.stringify({ code, at: Date.now() }));
+  } catch {
+    // nothing is lost but comfort
+  }
+}
+
+function takeKept() {
+  try {
+    const kept = JSON.parse(window.sessionStorage.getItem(KEPT));
+    window.sessionStorage.removeItem(KEPT);
+    return kept && Date.now() - kept.at < KEPT_FOR ? codeIn(String(kept.code)) : "";
+  } catch {
+    return "";
+  }
+}
+
+function fill(field) {
+  const code = takeFragment();
+  if (field) {
+    const kept = takeKept();
+    if (code || (kept && !field.value)) field.value = code || kept;
+  } else if (code && document.querySelector("[data-sespan-keep-code]")) {
+    keep(code);
+  }
 }
 
 function decode(fragment) {
@@ -66,8 +100,8 @@ function submitOnce(form) {
 }
 
 const field = document.querySelector("[data-sespan-code]");
-fillFromFragment(field);
-window.addEventListener("hashchange", () => fillFromFragment(field));
+fill(field);
+window.addEventListener("hashchange", () => fill(field));
 if (field) takePaste(field);
 document.querySelectorAll("[data-sespan-resend]").forEach(countDown);
 document.querySelectorAll("form[data-sespan-once]").forEach(submitOnce);

@@ -1,0 +1,177 @@
+"""The other order: the code first, the customer after it.
+
+    form ─▶ sealed in the challenge ─▶ (mail) ─▶ right code gives it back ─▶ customer, active
+
+Nothing of an unfinished registration stands in the site's tables or in the session. The
+form is checked again when it comes back: a name or the address may be taken by then. An
+unverified registration of the address gives way, because this visitor has proven it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, router, transaction
+from django.db.models import ProtectedError, RestrictedError
+from django.http import HttpRequest, QueryDict
+from django.utils.module_loading import import_string
+
+from django_sespan import errors
+from django_sespan.adapter import get_adapter
+from django_sespan.atomicity import refuse_transaction
+from django_sespan.flows.address_lock import lock_address
+from django_sespan.flows.decoy import mask
+from django_sespan.flows.hold import hold
+from django_sespan.flows.pending import REGISTRATION, Pending, stamp, subject
+from django_sespan.flows.send_code import send_code
+
+if TYPE_CHECKING:
+    from django_sespan.forms import RegisterForm
+
+logger = logging.getLogger(__name__)
+
+
+class Conflict(Exception):
+    """The address is proven, but the form does not fit any more. `form` says why.
+
+    `has_account` is True when the address itself has an account by now.
+    """
+
+    def __init__(self, form: RegisterForm, *, has_account: bool = False) -> None:
+        super().__init__("the registration does not fit any more")
+        self.form, self.has_account = form, has_account
+
+
+def begin(
+    request: HttpRequest, form: RegisterForm, next_url: str = "", register_url: str = ""
+) -> Pending:
+    """Seal a valid form in a challenge and let the session wait for its code.
+
+    Raises SespanError when no code can be sent: there is then nothing to resume.
+    """
+    refuse_transaction()
+    email = str(form.cleaned_data[form.email_field])
+    password = make_password(form.cleaned_data["password1"])
+    pending = Pending(
+        purpose=REGISTRATION,
+        email=mask(email),
+        subject=subject(email),
+        code_first=True,
+        address=email,
+        stamp=stamp(password),
+        next_url=next_url,
+        register_url=register_url,
+    )
+    data = {"form": _path(type(form)), "fields": _fields(form), "password": password}
+    send_code(request, pending, email=email, data=data)
+    pending.store(request)
+    return pending
+
+
+def finish(request: HttpRequest, pending: Pending, data: Mapping[str, Any]) -> None:
+    """Create the customer of a right code and let `pending` stand for them; raises Conflict.
+
+    Raises SespanGarbled when the form cannot be read: it was sealed by another version.
+    """
+    refuse_transaction()
+    form = _read(data)
+    form.restore(str(data["password"]))
+    try:
+        user = _create(request, form) if form.is_valid() else None
+    except IntegrityError:
+        form.find_conflict()
+        user = None
+    if user is None:
+        raise Conflict(form)
+    _adopt(pending, user)
+
+
+def adopt_created(pending: Pending) -> bool:
+    """Take the customer whom the other request of a double submit has created, if it has."""
+    model: Any = get_user_model()
+    email = {f"{model.get_email_field_name()}__iexact": pending.address}
+    for user in model._default_manager.filter(is_active=True, **email):
+        if pending.is_of(user):
+            _adopt(pending, user)
+            return True
+    return False
+
+
+def _adopt(pending: Pending, user: AbstractBaseUser) -> None:
+    pending.customer_id, pending.registered = str(user.pk), True
+    pending.stamp = stamp(user.password)
+
+
+def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
+    using = router.db_for_write(get_user_model())
+    with transaction.atomic(using=using):
+        lock_address(form.cleaned_data[form.email_field], using)
+        form.look_again()
+        known, unverified = form.known(), form.replaced()
+        if known is not None:
+            held = unverified and hold(unverified, own=False, supersede=True)
+            if not held:
+                raise Conflict(form, has_account=True)
+            _remove(form, held)
+        adapter = get_adapter()
+        user = adapter.new_user(request, form)
+        user.is_active = True
+        adapter.save_user(request, form, user)
+        return user
+
+
+def _remove(form: RegisterForm, unverified: AbstractBaseUser) -> None:
+    try:
+        unverified.delete()
+    except (ProtectedError, RestrictedError) as exc:
+        logger.warning("An unverified customer cannot give way: %s", exc)
+        raise Conflict(form, has_account=True) from exc
+
+
+def _path(form_class: type[RegisterForm]) -> str:
+    path = f"{form_class.__module__}.{form_class.__qualname__}"
+    try:
+        found = import_string(path)
+    except ImportError:
+        found = None
+    if found is not form_class:
+        raise ImproperlyConfigured(f"{path} must stand in its module, to be found again")
+    return path
+
+
+def _fields(form: RegisterForm) -> dict[str, list[str]]:
+    """Give what was typed, but for the passwords and whatever is no field of the form."""
+    typed = cast(QueryDict, form.data)
+    kept: dict[str, list[str]] = {}
+    for name, field in form.fields.items():
+        if field.widget.needs_multipart_form:
+            raise ImproperlyConfigured("A registration with its code first cannot carry files")
+        html_name = form.add_prefix(name)
+        if name in {"password1", "password2"}:
+            continue
+        for key in typed:
+            if key == html_name or key.startswith(f"{html_name}_"):
+                kept[key] = typed.getlist(key)
+    return kept
+
+
+def _read(data: Mapping[str, Any]) -> RegisterForm:
+    from django_sespan.forms import RegisterForm  # noqa: PLC0415  (forms use these flows)
+
+    try:
+        form_class = import_string(data["form"])
+        typed = QueryDict(mutable=True)
+        for name, values in data["fields"].items():
+            typed.setlist(name, values)
+    except (KeyError, TypeError, AttributeError, ImportError) as exc:
+        raise errors.SespanGarbled("the sealed form cannot be read") from exc
+    if not issubclass(form_class, RegisterForm) or not isinstance(data.get("password"), str):
+        raise errors.SespanGarbled("the sealed form is no registration")
+    form: RegisterForm = form_class(typed)
+    return form

@@ -1,0 +1,30 @@
+"""Hold an unverified registration still, so that its data may be replaced or removed."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from django_sespan import errors
+from django_sespan.registrations import get_registrations, is_unverified
+
+
+def hold(found: AbstractBaseUser, *, own: bool, supersede: bool) -> AbstractBaseUser | None:
+    """Lock it until the transaction ends; None when it is not unverified any more.
+
+    The lock order is the service's: challenges first, the customer after them. A code that
+    is being verified is then either used up before, or superseded by this. Without
+    `supersede` only the customer is locked: the same visitor's code goes on.
+
+    Raises SespanUnavailable when that cannot be had now.
+    """
+    if supersede:
+        mark = get_registrations().register(found)
+        if mark == "ended":
+            return None
+        if mark == "unknown" and not own:
+            raise errors.SespanUnavailable("the older registration could not be superseded")
+    manager = type(found)._default_manager
+    locked = manager.select_for_update().filter(pk=found.pk).first()
+    if locked is None or locked.password != found.password:
+        raise errors.SespanUnavailable("somebody else changed this account in between")
+    return locked if is_unverified(locked, own=own) else None

@@ -1,0 +1,67 @@
+"""Django's login form, and what it says to somebody who has not entered their code yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import forms as auth_forms
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from django_sespan.adapter import get_adapter
+from django_sespan.flows import prove
+from django_sespan.registrations import is_unverified
+
+
+class AuthenticationForm(auth_forms.AuthenticationForm):
+    """For any login view: a right password of an unverified account leads to the code form.
+
+    `unverified` is then that account, and the session waits for its code. The bridge's own
+    LoginView goes to the code form at once; another view shows the error with its link.
+    """
+
+    unverified: AbstractBaseUser | None = None
+
+    error_messages = {
+        **auth_forms.AuthenticationForm.error_messages,
+        "unverified": _("Your e-mail address is not confirmed yet."),
+    }
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        """Ask the login backends first; only what none of them takes may be unverified."""
+        try:
+            return super().clean()
+        except ValidationError as refused:
+            if refused.code != "invalid_login":
+                raise
+            login, password = self.cleaned_data["username"], self.cleaned_data["password"]
+            users = get_adapter().find_users(login)
+            # Every refused password costs this second hash, so time tells nothing.
+            self.unverified = prove.unverified(self.request, users, password)
+            if self.unverified is None:
+                raise
+        raise self._unverified_error()
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Tell an unverified account where a backend lets inactive ones through."""
+        if is_unverified(user) and get_adapter().may_resume(self.request, user):
+            self.unverified = user
+            raise self._unverified_error()
+        super().confirm_login_allowed(user)
+
+    def _unverified_error(self) -> ValidationError:
+        if self.request is not None and self.unverified is not None:
+            prove.begin(self.request, self.unverified)
+        link = format_html(
+            '{} <a href="{}">{}</a>',
+            self.error_messages["unverified"],
+            reverse("django_sespan:code"),
+            gettext("Enter the code from the e-mail"),
+        )
+        return ValidationError(link, code="unverified")

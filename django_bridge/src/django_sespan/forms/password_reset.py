@@ -1,0 +1,35 @@
+"""Django's password reset form, for those too who have not entered their code yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import forms as auth_forms
+from django.contrib.auth import get_user_model
+
+from django_sespan.registrations import is_unverified
+
+
+class PasswordResetForm(auth_forms.PasswordResetForm):
+    """`PasswordResetView.as_view(form_class=PasswordResetForm)`.
+
+    Django's own form finds active users only, so somebody who forgot the password before
+    the code would be stuck. The reset does not activate: the login afterwards asks for a
+    code. Whoever was banned gets no mail, as ever.
+    """
+
+    def get_users(self, email: str) -> Iterable[Any]:
+        """Add the unverified accounts of this address."""
+        yield from super().get_users(email)
+        model: Any = get_user_model()
+        field = model.get_email_field_name()
+        waiting = model._default_manager.filter(
+            **{f"{field}__iexact": email}, is_active=False, last_login__isnull=True
+        )
+        for user in waiting:
+            address = str(getattr(user, field))
+            # The mail goes to the stored address: it must be the typed one to the letter's case.
+            same = address.casefold() == email.casefold()
+            if same and user.has_usable_password() and is_unverified(user):
+                yield user

@@ -1,0 +1,58 @@
+"""The form for going on with a registration in another browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from django_sespan.flows import prove
+
+
+class ResumeForm(forms.Form):
+    """The registration's e-mail address and password. One error for whatever does not fit."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password of the registration"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    error_messages = {
+        "not_waiting": _(
+            "No registration with this address and password waits for a code. Please check "
+            "both. If your address is confirmed already, you can log in."
+        ),
+    }
+
+    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        self.user: AbstractBaseUser | None = None
+        super().__init__(*args, **kwargs)
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any] | None:
+        """Find the account; the time it takes and the error do not tell which part was wrong."""
+        cleaned = super().clean() or self.cleaned_data
+        email, password = cleaned.get("email"), cleaned.get("password")
+        if email and password:
+            model: Any = get_user_model()
+            field = model.get_email_field_name()
+            found = model._default_manager.filter(**{f"{field}__iexact": email})
+            users = list(found.order_by("-is_active", "pk")[:2])
+            self.user = prove.unverified(self.request, users, password)
+            if self.user is None:
+                prove.report_failure(self.request, email)
+                raise ValidationError(self.error_messages["not_waiting"], code="not_waiting")
+        return cleaned

@@ -1,0 +1,37 @@
+"""Django's login page, with a way on for those who have not entered their code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import views as auth_views
+from django.http import HttpResponse, HttpResponseBase
+
+from django_sespan.atomicity import non_atomic
+from django_sespan.flows import prove
+from django_sespan.forms import AuthenticationForm
+from django_sespan.views.start import ask_for_code
+
+
+class LoginView(auth_views.LoginView):
+    """`path("login/", LoginView.as_view(), name="login")`; takes what Django's takes.
+
+    A right password of an unverified account gets a code and the code form, and is logged
+    in by the code. To the login log it is a failure until then.
+    """
+
+    form_class = AuthenticationForm
+    template_name = "django_sespan/login.html"
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Keep it out of any transaction: it may call Sespan."""
+        return non_atomic(super().as_view(**initkwargs))
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Go to the code form where only the code is missing."""
+        user = getattr(form, "unverified", None)
+        if user is None:
+            return super().form_invalid(form)
+        return ask_for_code(self.request, prove.begin(self.request, user, self.get_redirect_url()))

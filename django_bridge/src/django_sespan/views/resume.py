@@ -1,0 +1,64 @@
+"""Going on with a registration in another browser, or after the session has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.views.generic import FormView
+
+from django_sespan import messages, throttle
+from django_sespan.client_ip import client_ip
+from django_sespan.flows import prove
+from django_sespan.forms import ResumeForm
+from django_sespan.views.base import SespanView, login_url
+from django_sespan.views.start import ask_for_code
+
+TOO_MANY = 429
+
+
+class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscript at run time
+    """`resume`: the registration's address and password, then the code form.
+
+    The script keeps the code of the mail's link meanwhile, in the tab's own storage.
+    """
+
+    form_class = ResumeForm
+    template_name = "django_sespan/resume.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Send those who are logged in on their way."""
+        if request.user.is_authenticated:
+            return redirect(self.destination(self.safe_next()))
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Hand the request to the form, as Django's login view does."""
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Refuse to look after too many wrong ones, whatever is right now."""
+        form, address = self.get_form(), client_ip(request)
+        email = str(request.POST.get(form.add_prefix("email"), ""))
+        if throttle.blocked(address, email):
+            form = self.form_class(request)
+            context = self.get_context_data(
+                form=form, notice=messages.too_many(throttle.WINDOW_SECONDS)
+            )
+            return self.render_to_response(context, status=TOO_MANY)
+        if form.is_valid():
+            return self.form_valid(form)
+        if form.has_error("__all__", "not_waiting"):
+            throttle.failed(address, email)
+        return self.form_invalid(form)
+
+    def form_valid(self, form: ResumeForm) -> HttpResponse:
+        """Let the session wait for the code that is under way, or for another one."""
+        if form.user is None:
+            raise TypeError("a valid form has found its user")
+        return ask_for_code(self.request, prove.begin(self.request, form.user, self.safe_next()))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Show the ways out."""
+        return super().get_context_data(login_url=login_url(), next=self.safe_next(), **kwargs)

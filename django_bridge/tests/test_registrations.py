@@ -1,0 +1,125 @@
+"""The mark of a new customer in SQL: within the site's transaction, and never its undoing."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from django_sespan.registrations import Registrations, is_unverified
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+COLUMNS = {
+    "customer_id": "id",
+    "email": "email",
+    "username": "username",
+    "is_active": "is_active",
+    "date_joined": "date_joined",
+}
+
+
+def sql(query, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def bound():
+    """What `sespan bind-customers` does, but for the foreign keys, which a flush cannot pass."""
+    columns = json.dumps({name: {"column": source} for name, source in COLUMNS.items()})
+    sql("SELECT sespan.customer_bind('public.auth_user'::regclass, %s::jsonb)", columns)
+    yield
+    sql("SELECT sespan.customer_unbind()")
+    sql("TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp, sespan.otp_budget")
+
+
+@pytest.fixture
+def marks():
+    return Registrations()
+
+
+def person(name="budi", *, active=False, **fields):
+    return User.objects.create_user(name, f"{name}@example.com", is_active=active, **fields)
+
+
+def test_the_mark_is_written_with_the_customer(bound, marks):
+    with transaction.atomic():
+        user = person()
+        assert marks.register(user) == "granted"
+    assert marks.right(user) == "live"
+    assert marks.register(user) == "live"
+    assert is_unverified(user)
+
+
+def test_a_rolled_back_customer_leaves_no_mark(bound, marks):
+    with transaction.atomic():
+        user = person()
+        assert marks.register(user) == "granted"
+        transaction.set_rollback(True)
+    assert marks.right(user) == "none"
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_who_was_there_before_gets_no_right(bound, marks, active):
+    user = person(active=active, date_joined=timezone.now() - timedelta(days=2))
+    assert marks.register(user) == "ended"
+    assert not is_unverified(user)
+
+
+def test_a_revoked_right_is_ended(bound, marks):
+    user = person()
+    marks.register(user)
+    sql("SELECT sespan.otp_revoke(%s)", user.pk)
+    assert (marks.right(user), marks.register(user)) == ("ended", "ended")
+    assert not is_unverified(user, own=True)
+
+
+def test_who_has_logged_in_is_not_unverified(bound, marks):
+    user = person(last_login=timezone.now())
+    assert marks.register(user) == "granted"
+    assert not is_unverified(user)
+    assert not is_unverified(None)
+
+
+def test_without_a_binding_the_sites_transaction_goes_on(marks, caplog):
+    with transaction.atomic():
+        user = person()
+        assert marks.register(user) == "unknown"
+        user.first_name = "Budi"
+        user.save()
+    assert User.objects.get().first_name == "Budi"
+    assert "bind-customers" in caplog.text
+
+
+def test_without_the_schema(marks):
+    with transaction.atomic():
+        sql("ALTER SCHEMA sespan RENAME TO elsewhere")
+        user = person()
+        assert (marks.register(user), marks.right(user)) == ("unknown", "unknown")
+        assert not is_unverified(user)
+        assert is_unverified(user, own=True), "this session has made the account"
+        transaction.set_rollback(True)
+
+
+def test_users_on_another_alias_than_sespan(marks, settings):
+    settings.SESPAN = {**settings.SESPAN, "DATABASE": "elsewhere"}
+    assert marks.register(person()) == "unknown"
+
+
+def test_unused_in_portions(bound, marks):
+    users = [person(f"p{n}") for n in range(5)]
+    for user in users:
+        marks.register(user)
+    sql("SELECT sespan.otp_revoke(%s)", users[1].pk)
+    sql("UPDATE sespan.otp_activation SET granted_at = now() - interval '8 days'")
+    marks.register(person("fresh"))
+    week = timezone.now() - timedelta(days=7)
+    found = list(marks.unused(week, portion=2))
+    assert found == [users[n].pk for n in (0, 2, 3, 4)]
+    assert list(marks.unused(week - timedelta(days=7))) == []
