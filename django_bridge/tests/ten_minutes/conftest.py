@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ten_minutes import environment, handbook
+from ten_minutes import environment, handbook, projects
 from ten_minutes.site import Site
+from ten_minutes.steps import follow
 
 HERE = Path(__file__).parent
 
@@ -45,7 +46,7 @@ def binary():
     return Path(found).resolve()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def make_site(shipped, binary, tmp_path_factory):
     """A site of the given kind, before Sespan comes."""
     sites = []
@@ -60,3 +61,11 @@ def make_site(shipped, binary, tmp_path_factory):
     yield make
     for site in reversed(sites):
         site.__exit__()
+
+
+@pytest.fixture(scope="session")
+def fresh(make_site, blocks):
+    """A new project on which everything was done that the README says."""
+    site = make_site(projects.fresh)
+    follow(site, blocks)
+    return site

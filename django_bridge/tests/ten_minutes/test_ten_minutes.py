@@ -2,74 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ten_minutes import projects
+from ten_minutes.steps import do, follow, hops, registers, verify
 from ten_minutes.visitor import PASSWORD, Visitor
-
-
-def follow(site, blocks, *, init="init", more=""):
-    """Do what the README says, up to the last step."""
-    for name in (init, "install"):
-        for command in blocks[name].commands():
-            site.run(command)
-    site.append("shop/settings.py", blocks["settings"].text + more)
-    site.append("shop/urls.py", blocks["urls"].text)
-    for command in blocks["migrate"].commands():
-        site.run(command)
-    serve(site, blocks["serve"].commands())
-
-
-def serve(site, commands):
-    pages = {
-        "sespan inbox": f"http://{site.inbox}/",
-        "sespan serve": f"http://{site.admin}/readyz",
-        "python manage.py runserver": f"http://{site.web}/admin/login/",
-    }
-    for command in commands:
-        page = next((page for start, page in pages.items() if command.startswith(start)), None)
-        if page is None:
-            site.run(command)
-        else:
-            assert command.endswith(" &")
-            site.start(command, page)
-
-
-def hops(text):
-    """The names of the hops that went well, in order."""
-    return [line.split()[3] for line in text.splitlines() if line.startswith("ok ")]
-
-
-def verify(site, blocks):
-    """Run the last step; it prints the hops that the README shows, and no secret."""
-    (command,) = blocks["verify"].commands()
-    printed = site.run(command)
-    assert hops(printed) == hops("\n".join(blocks["verify"].output()))
-    assert printed.endswith("All is well.\n")
-    assert (site.folder / "sespan.key").read_text().strip() not in printed
-
-
-@pytest.fixture(scope="module")
-def fresh(make_site, blocks):
-    site = make_site(projects.fresh)
-    follow(site, blocks)
-    return site
 
 
 def test_a_fresh_project(fresh, blocks):
     verify(fresh, blocks)
     assert len(Visitor(fresh).mails("you@example.com", 2)) == 2
     registers(fresh, "sari", "auth_user")
-
-
-def registers(site, name, table):
-    visitor = Visitor(site)
-    visitor.register(name)
-    active = f"SELECT is_active FROM {table} WHERE username = %s"
-    assert site.rows(active, name) == [(False,)]
-    visitor.enter_code(name)
-    assert visitor.is_logged_in()
-    assert site.rows(active, name) == [(True,)]
 
 
 def test_the_wheel_is_what_runs(fresh):
@@ -129,3 +70,18 @@ def wait_for_login(site, name):
             return
         site.run("sleep 0.05")  # the report is sent in the background, by another process
     raise AssertionError("the login is not in the log")
+
+
+def test_the_mail_queue_alone(make_site, blocks):
+    site = make_site(projects.fresh)
+    for name in ("init", "install"):
+        for command in blocks[name].commands():
+            site.run(command)
+    site.append("shop/settings.py", blocks["mail-settings"].text)
+    site.run("python manage.py check --fail-level WARNING")
+    printed = do(site, blocks["mail-serve"].commands())
+    assert hops(printed) == hops("\n".join(blocks["mail-serve"].output()))
+    assert "not used: SESPAN has neither URL nor KEY" in printed
+    visitor = Visitor(site)
+    assert len(visitor.mails("somebody@example.com")) == 1
+    assert len(visitor.mails("you@example.com")) == 1

@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from django_sespan.conf import get_settings
 from django_sespan.management.hops import Hop, Trouble, code, database, mail, service, settings
 
 
@@ -47,19 +46,21 @@ class Command(BaseCommand):
     def _hops(self, recipient: str, seconds: float, *, ask: bool) -> Iterator[Hop]:
         yield Hop("settings", settings.look)
         yield Hop("database", database.look)
-        if settings.uses_mail():
-            yield Hop("mail", lambda: mail.enqueue(recipient, seconds))
-        if not settings.uses_service():
-            self.stdout.write("         service    not used: SESPAN has neither URL nor KEY")
-            return
-        if not get_settings().enabled:
-            self.stdout.write("         service    not called: SESPAN['ENABLED'] is False")
-            return
-        yield Hop("service", service.look)
+        test = mail.TestMail(recipient, seconds) if settings.uses_mail() else None
+        if test is not None:
+            yield Hop("queue", test.enqueue)
         asked = code.Code(recipient, seconds)
-        yield Hop("code", asked.ask)
-        yield Hop("delivery", asked.deliver)
-        if ask:
+        unused = settings.without_service()
+        if unused:
+            self.stdout.write(f"{'':15}service   {unused}")
+        else:
+            yield Hop("service", service.look)
+            yield Hop("code", asked.ask)
+        if test is not None:
+            yield Hop("mail", test.deliver)
+        if not unused:
+            yield Hop("delivery", asked.deliver)
+        if ask and not unused:
             typed = input("The code that arrived: ")
             yield Hop("typed", lambda: asked.verify(typed))
 

@@ -1,6 +1,6 @@
 """The hops of a code from this site to a mailbox, as `manage.py sespan_verify` takes them.
 
-    settings ─▶ database ─▶ mail ─▶ service ─▶ code ─▶ delivery ─▶ (typed code)
+    settings ─▶ database ─▶ queue ─▶ service ─▶ code ─▶ mail, delivery ─▶ (typed)
 
 Each hop is a function that gives a sentence about what is well, or raises Trouble with
 what is wrong and what mends it. None of them changes a customer, and none shows the

@@ -34,22 +34,34 @@ class Seen:
     relay: str
 
 
-def enqueue(recipient: str, seconds: float) -> str:
-    """Send a small mail as the site sends its own, and follow it."""
-    message = EmailMessage(SUBJECT, BODY, to=[recipient])
-    try:
-        # Not message.send(): in a test run Django puts another backend in the place of the site's.
-        EmailBackend().send_messages([message])
-    except errors.MailNotQueued as exc:
-        raise Trouble(f"The database refused the mail: {exc}", "sespan migrate up") from exc
-    number: int = message.sespan_id  # type: ignore[attr-defined]
-    try:
-        return f"mail {number}: {follow(number, seconds)}"
-    except Unseen:
-        return f"mail {number} is queued; to see what becomes of it: {GRANT}"
+@dataclass
+class TestMail:
+    """A small mail to one address, sent as the site sends its own."""
+
+    recipient: str
+    seconds: float
+    number: int = 0
+
+    def enqueue(self) -> str:
+        """Put it into the queue."""
+        message = EmailMessage(SUBJECT, BODY, to=[self.recipient])
+        try:
+            # Not message.send(): in a test run Django has put another backend in its place.
+            EmailBackend().send_messages([message])
+        except errors.MailNotQueued as exc:
+            raise Trouble(f"The database refused the mail: {exc}", "sespan migrate up") from exc
+        self.number = message.sespan_id  # type: ignore[attr-defined]
+        return f"mail {self.number} is queued by the site's backend"
+
+    def deliver(self) -> str:
+        """Follow it."""
+        try:
+            return f"mail {self.number}: {follow(self.number, self.seconds)}"
+        except Unseen:
+            return f"mail {self.number}: this login may not look at the queue; {GRANT} lets it"
 
 
-GRANT = "sespan init … --site-login <the site's login>"
+GRANT = "sespan init … --site-login"
 
 
 def follow(message_id: int, seconds: float) -> str:

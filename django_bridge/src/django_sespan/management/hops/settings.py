@@ -22,6 +22,13 @@ def uses_service() -> bool:
     return bool(found.url or found.key)
 
 
+def without_service() -> str:
+    """Say why the service is not called; empty when it is."""
+    if not uses_service():
+        return "not used: SESPAN has neither URL nor KEY"
+    return "" if get_settings().enabled else "not called: SESPAN['ENABLED'] is False"
+
+
 def uses_mail() -> bool:
     """Whether the site's mails go through the queue."""
     path = _backend()

@@ -1,0 +1,61 @@
+"""The README's steps, and what is looked at after each."""
+
+from __future__ import annotations
+
+from ten_minutes.handbook import Block
+from ten_minutes.site import Site
+from ten_minutes.visitor import Visitor
+
+
+def follow(site: Site, blocks: dict[str, Block], *, init: str = "init", more: str = "") -> None:
+    """Do what the README says, up to the last step; `more` goes into the settings."""
+    for name in (init, "install"):
+        for command in blocks[name].commands():
+            site.run(command)
+    site.append("shop/settings.py", blocks["settings"].text + more)
+    site.append("shop/urls.py", blocks["urls"].text)
+    for command in blocks["migrate"].commands():
+        site.run(command)
+    do(site, blocks["serve"].commands())
+
+
+def do(site: Site, commands: list[str]) -> str:
+    """Run commands, or start those that stay; give what the last one printed."""
+    pages = {
+        "sespan inbox": f"http://{site.inbox}/",
+        "sespan serve": f"http://{site.admin}/readyz",
+        "python manage.py runserver": f"http://{site.web}/admin/login/",
+    }
+    printed = ""
+    for command in commands:
+        page = next((page for start, page in pages.items() if command.startswith(start)), None)
+        assert command.endswith(" &") == bool(page)
+        if page is None:
+            printed = site.run(command)
+        else:
+            site.start(command, page)
+    return printed
+
+
+def hops(text: str) -> list[str]:
+    """The names of the hops that went well, in order."""
+    return [line.split()[3] for line in text.splitlines() if line.startswith("ok ")]
+
+
+def verify(site: Site, blocks: dict[str, Block]) -> None:
+    """Run the last step; it prints the hops that the README shows, and no secret."""
+    printed = do(site, blocks["verify"].commands())
+    assert hops(printed) == hops("\n".join(blocks["verify"].output()))
+    assert printed.endswith("All is well.\n")
+    assert (site.folder / "sespan.key").read_text().strip() not in printed
+
+
+def registers(site: Site, name: str, table: str) -> None:
+    """Somebody registers, takes the code out of the mail and is logged in."""
+    visitor = Visitor(site)
+    visitor.register(name)
+    active = f"SELECT is_active FROM {table} WHERE username = %s"
+    assert site.rows(active, name) == [(False,)]
+    visitor.enter_code(name)
+    assert visitor.is_logged_in()
+    assert site.rows(active, name) == [(True,)]
