@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,5 +167,38 @@ func TestMailEventsAreForgotten(t *testing.T) {
 	}
 	if a := mailValue[string](t, db, "SELECT string_agg(address, ',') FROM sespan.mail_suppression"); a != "new@b.co" {
 		t.Errorf("suppressions left: %s", a)
+	}
+}
+
+func TestMailSuppressByHand(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	admin := db.Login(t, "", "sespan_admin")
+	staff := &pgtest.DB{Pool: admin.Pool}
+	if got := mailValue[string](t, staff, "SELECT address || scope || reason FROM sespan.mail_suppress(' Sari@Example.co ', detail => 'asked by phone', actor => 'budi')"); got != "sari@example.coallmanual" {
+		t.Error(got)
+	}
+	for want, call := range map[string]string{
+		"address":    "sespan.mail_suppress('Sari <sari@example.co>')",
+		"scope":      "sespan.mail_suppress('sari@example.co', 'some')",
+		"expires_at": "sespan.mail_suppress('sari@example.co', expires_at => now() - interval '1 hour')",
+	} {
+		_, err := staff.Pool.Exec(t.Context(), "SELECT "+call)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "SP003") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if n := mailValue[int](t, staff, "SELECT count(*) FROM sespan.mail_unsuppress('SARI@example.co', 'budi')"); n != 1 {
+		t.Errorf("%d rows were deleted", n)
+	}
+	if n := mailValue[int](t, staff, "SELECT count(*) FROM sespan.mail_unsuppress('sari@example.co')"); n != 0 {
+		t.Errorf("again: %d", n)
+	}
+	if got := mailValue[string](t, db, "SELECT string_agg(actor || ' ' || action || ' ' || detail, ', ' ORDER BY audit_id) FROM sespan.mail_audit WHERE login = $1", admin.Name); got !=
+		"budi suppress sari@example.co (all), budi unsuppress sari@example.co" {
+		t.Errorf("audit: %s", got)
+	}
+	if _, err := db.Login(t, "", "sespan_producer").Pool.Exec(t.Context(), "SELECT sespan.mail_suppress('a@b.co')"); err == nil {
+		t.Error("a producer suppresses")
 	}
 }

@@ -7,7 +7,7 @@ CREATE TABLE sespan.mail_audit (
     at       timestamptz NOT NULL DEFAULT now(),
     actor    text NOT NULL,
     login    text NOT NULL DEFAULT session_user,
-    action   text NOT NULL CHECK (action IN ('retry', 'cancel', 'pause', 'resume', 'preview')),
+    action   text NOT NULL CHECK (action IN ('retry', 'cancel', 'pause', 'resume', 'preview', 'suppress', 'unsuppress')),
     ids      bigint[] NOT NULL DEFAULT '{}',
     detail   text
 );
@@ -18,9 +18,9 @@ COMMENT ON COLUMN sespan.mail_audit.audit_id IS 'Identity';
 COMMENT ON COLUMN sespan.mail_audit.at IS 'Start of the calling transaction';
 COMMENT ON COLUMN sespan.mail_audit.actor IS 'Person, as the caller says';
 COMMENT ON COLUMN sespan.mail_audit.login IS 'Database login of the session';
-COMMENT ON COLUMN sespan.mail_audit.action IS 'retry cancel pause resume preview';
+COMMENT ON COLUMN sespan.mail_audit.action IS 'retry cancel pause resume preview suppress unsuppress';
 COMMENT ON COLUMN sespan.mail_audit.ids IS 'Messages that were changed or read';
-COMMENT ON COLUMN sespan.mail_audit.detail IS 'What was paused or resumed, or how many recipients were changed';
+COMMENT ON COLUMN sespan.mail_audit.detail IS 'What was paused, resumed or suppressed, or how many recipients were changed';
 
 CREATE TABLE sespan.mail_pause (
     what  text PRIMARY KEY CHECK (what ~ '^(all|category:[A-Za-z0-9._:-]{1,64}|domain:[^[:cntrl:][:space:]@]{1,253})$'),

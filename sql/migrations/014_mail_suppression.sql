@@ -51,10 +51,7 @@ COMMENT ON COLUMN sespan.mail_event.detail IS 'Words of the mail server, shorten
 
 -- An event names its mail by our number and day, or by the id that the relay gave
 -- when it took the mail: that stands in the server's answer, which has no index,
--- so the time of the event bounds the rows that are read (BRIN: rows of a day come
--- in the order of time).
-CREATE INDEX mail_outcome_finished_at_idx ON sespan.mail_outcome USING brin (finished_at) WITH (pages_per_range = 16, autosummarize = on);
-
+-- so the time of the event bounds the rows that are read.
 CREATE FUNCTION sespan.mail_event_find(recipient text, message_id bigint, created_at timestamptz, relay_id text, sent_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -133,6 +130,49 @@ RETURN (
 COMMENT ON FUNCTION sespan.mail_suppressed(text, boolean, boolean) IS
     'Why a recipient is not written to, NULL when it is; code: the mail holds a code, bulk: it has a List-Unsubscribe header';
 
+CREATE FUNCTION sespan.mail_suppress(address text, scope text DEFAULT 'all', detail text DEFAULT NULL, expires_at timestamptz DEFAULT NULL, actor text DEFAULT NULL)
+RETURNS SETOF sespan.mail_suppression
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bare CONSTANT text := lower(btrim(mail_suppress.address));
+BEGIN
+    IF bare IS NULL OR bare !~ '^[^@[:space:][:cntrl:]<>,]+@[^@[:space:][:cntrl:]<>,]+$' OR octet_length(bare) > 320 THEN
+        PERFORM sespan.mail_refuse('address', 'is not a bare e-mail address');
+    END IF;
+    IF mail_suppress.scope IS NULL OR mail_suppress.scope NOT IN ('all', 'except_codes', 'bulk') THEN
+        PERFORM sespan.mail_refuse('scope', 'must be all, except_codes or bulk');
+    END IF;
+    IF mail_suppress.expires_at <= now() THEN
+        PERFORM sespan.mail_refuse('expires_at', 'lies in the past');
+    END IF;
+    RETURN QUERY
+        INSERT INTO sespan.mail_suppression AS s (address, scope, reason, expires_at, source, detail)
+        VALUES (bare, mail_suppress.scope, 'manual', mail_suppress.expires_at, left(coalesce(mail_suppress.actor, session_user), 200), left(mail_suppress.detail, 500))
+        ON CONFLICT ON CONSTRAINT mail_suppression_pkey DO UPDATE
+        SET reason = excluded.reason, expires_at = excluded.expires_at, source = excluded.source, detail = excluded.detail, message_id = NULL, created_at = now()
+        RETURNING s.*;
+    PERFORM sespan.mail_note('suppress', mail_suppress.actor, '{}', bare || ' (' || mail_suppress.scope || ')');
+END
+$$;
+COMMENT ON FUNCTION sespan.mail_suppress(text, text, text, timestamptz, text) IS
+    'Writes to an address no more: all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk); until expires_at, NULL for ever. Returns the row and leaves one in mail_audit. SP003 names a bad parameter';
+
+CREATE FUNCTION sespan.mail_unsuppress(address text, actor text DEFAULT NULL) RETURNS SETOF sespan.mail_suppression
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        DELETE FROM sespan.mail_suppression AS s
+        WHERE (s.address, s.scope) IN (SELECT o.address, o.scope FROM sespan.mail_suppression o
+                                       WHERE o.address = lower(btrim(mail_unsuppress.address)) FOR UPDATE SKIP LOCKED)
+        RETURNING s.*;
+    IF FOUND THEN
+        PERFORM sespan.mail_note('unsuppress', mail_unsuppress.actor, '{}', lower(btrim(mail_unsuppress.address)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION sespan.mail_unsuppress(text, text) IS
+    'Writes to an address again. Returns the rows that it deleted, leaving one in mail_audit; rows that others hold are skipped';
+
 CREATE FUNCTION sespan.mail_event_tidy(keep interval, portion int) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -153,7 +193,6 @@ COMMENT ON FUNCTION sespan.mail_event_tidy(interval, int) IS
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_event_tidy(interval, int), sespan.mail_suppressed(text, boolean, boolean), sespan.mail_event_apply(text, jsonb, int),
+DROP FUNCTION sespan.mail_unsuppress(text, text), sespan.mail_suppress(text, text, text, timestamptz, text), sespan.mail_event_tidy(interval, int), sespan.mail_suppressed(text, boolean, boolean), sespan.mail_event_apply(text, jsonb, int),
     sespan.mail_event_find(text, bigint, timestamptz, text, timestamptz);
-DROP INDEX sespan.mail_outcome_finished_at_idx;
 DROP TABLE sespan.mail_event, sespan.mail_suppression;
