@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.contrib.auth import load_backend, login
 from django.contrib.auth.models import AbstractBaseUser
@@ -24,7 +25,7 @@ def log_in(request: HttpRequest, pending: Pending) -> AbstractBaseUser | None:
     deleted meanwhile) or when the account has another password than this session gave.
     """
     path = get_settings().login_backend
-    user: AbstractBaseUser | None = load_backend(path).get_user(pending.customer_id)
+    user: Any = load_backend(path).get_user(pending.customer_id)
     Pending.forget(request)
     if user is None:
         logger.error("Customer %s is verified, but %s gives no user", pending.customer_id, path)
@@ -44,4 +45,5 @@ def log_in(request: HttpRequest, pending: Pending) -> AbstractBaseUser | None:
         purpose=pending.purpose,
     )
     login(request, user, backend=path)  # cycles the session key
-    return user
+    found: AbstractBaseUser = user
+    return found

@@ -54,7 +54,9 @@ class CodeForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         typed = cleaned.get("subject")
         if typed and self.expected_subject and typed != self.expected_subject:
-            self.data = {**self.data.dict(), self.add_prefix("subject"): self.expected_subject}
+            # The page that is shown now is the one of the registration under way.
+            self.data = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
+            self.data[self.add_prefix("subject")] = self.expected_subject  # type: ignore[index]
             raise ValidationError(
                 _(
                     "This browser has begun another registration since this page was opened. "
