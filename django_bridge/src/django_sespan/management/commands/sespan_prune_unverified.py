@@ -1,0 +1,63 @@
+"""Delete customers who registered and never entered their code."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from django.utils import timezone
+
+from django_sespan.management.pruning import CHANGED, DELETED, PROTECTED, Pruning, Unanswered
+from django_sespan.registrations import get_registrations
+
+UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+MEND = "To mend it: manage.py sespan_verify --to ADDRESS says what is missing."
+LEAST = timedelta(hours=1)
+"""Longer than any code lives: nobody loses an account while typing."""
+
+
+class Command(BaseCommand):
+    """`manage.py sespan_prune_unverified [--older-than 7d] [--dry-run]`."""
+
+    help = (
+        "Deletes users whom the registration pages created, who are inactive, never logged in and "
+        "whose right to be activated is unused. Others are never touched."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the age and whether to look only."""
+        parser.add_argument(
+            "--older-than", type=age, default="7d", metavar="AGE", help="such as 7d, 36h or 90m"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="count them, delete none")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prune and print the counts."""
+        pruning = Pruning(get_registrations(), self.stderr.write)
+        dry = options["dry_run"]
+        try:
+            found = pruning.run(timezone.now() - options["older_than"], dry=dry)
+        except Unanswered as exc:
+            raise CommandError(f"The database does not say who may be activated.\n{MEND}") from exc
+        except DatabaseError as exc:
+            raise CommandError(f"{str(exc).splitlines()[0]}\n{MEND}") from exc
+        self.stdout.write(f"{found[DELETED]} {'would be ' if dry else ''}deleted")
+        if found[PROTECTED]:
+            self.stdout.write(f"{found[PROTECTED]} stay: other rows forbid it")
+        if found[CHANGED]:
+            self.stdout.write(f"{found[CHANGED]} stay: logged in before, activated or withdrawn")
+
+
+def age(text: str) -> timedelta:
+    """Read an age such as 7d."""
+    read = re.fullmatch(r"([1-9][0-9]{0,4})([dhm])", text)
+    if read is None:
+        raise ArgumentTypeError(f"{text!r} is no age; write 7d, 36h or 90m")
+    found: timedelta = int(read[1]) * UNITS[read[2]]
+    if found < LEAST:
+        raise ArgumentTypeError(f"{text} is too short: somebody may be typing a code; 1h at least")
+    return found

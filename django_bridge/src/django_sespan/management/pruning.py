@@ -1,0 +1,97 @@
+"""Delete registrations that nobody finished, so that their names are free again.
+
+    unused rights, oldest ids first ─▶ per customer, in a transaction of its own:
+        otp_register   waits for a verification under way, then supersedes the codes
+        lock the user  and look again: inactive, never logged in
+        delete         as the admin does: cascades, PROTECT and signals are the site's
+
+The order of the locks is that of a verification, so neither can wait for the other in a
+circle: whoever comes second sees what the first has done.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, router, transaction
+from django.db.models import ProtectedError, QuerySet, RestrictedError
+
+from django_sespan.registrations import Registrations
+
+
+class Unanswered(Exception):
+    """The database does not say who may still be activated: unbound, or a right is missing."""
+
+
+DELETED, PROTECTED, CHANGED = "deleted", "protected", "changed"
+
+
+class Pruning:
+    """One run over the customers of unused rights."""
+
+    def __init__(self, registrations: Registrations, tell: Callable[[str], object]) -> None:
+        self._registrations = registrations
+        self._tell = tell
+        model = get_user_model()
+        self._using = router.db_for_write(model)
+        self._users: QuerySet[Any] = model._base_manager.using(self._using)
+
+    def run(self, before: datetime, *, dry: bool) -> Counter[str]:
+        """Give how many were deleted (or would be), protected, or no longer what they were."""
+        found: Counter[str] = Counter()
+        for key in self._registrations.unused(before):
+            found[self._look(key) if dry else self._delete(key)] += 1
+        return found
+
+    def _look(self, key: int) -> str:
+        user = self._unfinished().filter(pk=key).first()
+        if user is None or _sure(self._registrations.right(user)) != "live":
+            return CHANGED
+        return DELETED
+
+    def _delete(self, key: int) -> str:
+        try:
+            with transaction.atomic(using=self._using):
+                user = self._lock(key)
+                if user is None:
+                    return CHANGED
+                user.delete()
+        except (ProtectedError, RestrictedError) as exc:
+            self._tell(f"Customer {key} stays: {_why(exc)}")
+            return PROTECTED
+        except IntegrityError as exc:
+            self._tell(f"Customer {key} stays: {str(exc).splitlines()[0]}")
+            return PROTECTED
+        return DELETED
+
+    def _lock(self, key: int) -> AbstractBaseUser | None:
+        user = self._unfinished().filter(pk=key).first()
+        if user is None or _sure(self._registrations.register(user)) != "live":
+            return None
+        # What has waited above reads the row as it is now.
+        locked = self._unfinished().select_for_update(of=("self",)).filter(pk=key)
+        found: AbstractBaseUser | None = locked.first()
+        return found
+
+    def _unfinished(self) -> QuerySet[Any]:
+        return self._users.filter(is_active=False, last_login__isnull=True)
+
+
+def _sure(answer: str) -> str:
+    if answer == "unknown":
+        raise Unanswered
+    return answer
+
+
+def _why(error: ProtectedError | RestrictedError) -> str:
+    objects = (
+        error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
+    )
+    kinds = Counter(str(type(found)._meta.verbose_name) for found in objects)
+    counted = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    return f"{counted} would go too, and on_delete forbids it"

@@ -1,0 +1,230 @@
+"""`manage.py sespan_prune_unverified`: whom it deletes, and whom it never touches."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from io import StringIO
+
+import psycopg
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.management import CommandError, call_command
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from django_sespan.management.commands import sespan_prune_unverified
+from django_sespan.registrations import Registrations
+
+COLUMNS = (
+    '{"customer_id": {"column": "id"}, "email": {"column": "email"},'
+    ' "username": {"column": "username"}, "is_active": {"column": "is_active"},'
+    ' "date_joined": {"column": "date_joined"}}'
+)
+LONG_AGO = timedelta(days=30)
+
+
+def execute(query, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def bind():
+    (oid,) = execute("SELECT 'public.auth_user'::regclass::oid")[0]
+    execute("SELECT sespan.customer_bind(%s, %s)", oid, COLUMNS)
+    execute("SELECT sespan.customer_reference(%s, 'id')", oid)
+
+
+@pytest.fixture(autouse=True)
+def real(monkeypatch):
+    """The schema's own functions, not those of a test run."""
+    monkeypatch.setattr(sespan_prune_unverified, "get_registrations", Registrations)
+
+
+@pytest.fixture
+def bound(db):
+    bind()
+
+
+def prune(*options):
+    out, err = StringIO(), StringIO()
+    call_command("sespan_prune_unverified", *options, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def customer(name, *, right="granted_at", ago=LONG_AGO, **fields):
+    """A user, and a right to be activated that old: unused, used or revoked."""
+    user = User.objects.create(**{"username": name, "is_active": False, **fields})
+    when = timezone.now() - ago
+    if right:
+        execute("INSERT INTO sespan.otp_activation VALUES (%s, %s)", user.pk, when)
+        execute(
+            f"UPDATE sespan.otp_activation SET {right} = %s WHERE customer_id = %s", when, user.pk
+        )
+    return user
+
+
+def names():
+    return sorted(User.objects.values_list("username", flat=True))
+
+
+@pytest.mark.usefixtures("bound")
+def test_only_registrations_that_nobody_finished_go():
+    customer("unfinished")
+    customer("too-young", ago=timedelta(days=6))
+    customer("verified", right="used_at", is_active=True)
+    customer("banned", right="used_at")
+    customer("banned-before-its-code", right="revoked_at")
+    customer("made-by-staff", right=None)
+    customer("has-logged-in", last_login=timezone.now())
+    customer("activated-by-staff", is_active=True)
+    said, complaints = prune()
+    assert said == "1 deleted\n2 stay: logged in before, activated or withdrawn\n"
+    assert not complaints
+    assert "unfinished" not in names()
+    assert len(names()) == 7
+
+
+@pytest.mark.usefixtures("bound")
+def test_what_hangs_on_them_goes_and_their_name_is_free():
+    user = customer("sari")
+    user.groups.add(Group.objects.create(name="buyers"))
+    assert prune("--older-than", "2d")[0] == "1 deleted\n"
+    assert execute("SELECT count(*) FROM sespan.otp_activation") == [(0,)]
+    User.objects.create(username="sari")
+
+
+@pytest.mark.usefixtures("bound")
+def test_a_look_deletes_nothing():
+    customer("unfinished")
+    customer("activated-by-staff", is_active=True)
+    said = prune("--dry-run")[0]
+    assert said.startswith("1 would be deleted\n1 stay")
+    assert len(names()) == 2
+
+
+@pytest.mark.usefixtures("bound")
+def test_protected_ones_stay_and_the_rest_goes_on(monkeypatch):
+    first, second = customer("with-order"), customer("without")
+    delete = User.delete
+
+    def protecting(user, *args, **options):
+        if user.pk == first.pk:
+            raise models.ProtectedError("no", {Group(pk=1, name="order")})
+        return delete(user, *args, **options)
+
+    monkeypatch.setattr(User, "delete", protecting)
+    said, complaints = prune()
+    assert said == "1 deleted\n1 stay: other rows forbid it\n"
+    assert f"Customer {first.pk} stays: 1 group would go too" in complaints
+    assert not User.objects.filter(pk=second.pk).exists()
+
+
+@pytest.mark.usefixtures("bound")
+def test_rows_that_django_does_not_know_protect_too():
+    user = customer("with-row")
+    execute("CREATE TABLE foreign_row (user_id int REFERENCES auth_user)")
+    execute("INSERT INTO foreign_row VALUES (%s)", user.pk)
+    said, complaints = prune()
+    assert said == "0 deleted\n1 stay: other rows forbid it\n"
+    assert "foreign_row" in complaints
+
+
+@pytest.mark.usefixtures("bound")
+def test_more_than_one_portion(monkeypatch):
+    for number in range(7):
+        customer(f"c{number}")
+    unused = Registrations.unused
+    monkeypatch.setattr(
+        Registrations, "unused", lambda self, before: unused(self, before, portion=3)
+    )
+    assert prune()[0] == "7 deleted\n"
+    assert names() == []
+
+
+@pytest.mark.parametrize("age", ["59m", "7", "d", "-1d", "1 d", "999999d"])
+def test_ages_that_are_refused(age):
+    with pytest.raises(CommandError, match=r"too short|is no age"):
+        prune(f"--older-than={age}")
+
+
+@pytest.mark.django_db
+def test_an_unbound_table_is_told():
+    customer("unfinished")
+    with pytest.raises(CommandError, match="does not say who"):
+        prune()
+    assert names() == ["unfinished"]
+
+
+@pytest.fixture
+def bound_for_all(transactional_db):
+    bind()
+    yield
+    execute("SELECT sespan.customer_unbind()")
+    execute("DELETE FROM sespan.otp_activation")
+
+
+def other():
+    found = connection.get_connection_params()
+    wanted = {k: found[k] for k in ("dbname", "user", "password", "host", "port") if k in found}
+    return psycopg.connect(**wanted)
+
+
+@pytest.mark.usefixtures("bound_for_all")
+def test_who_verifies_meanwhile_stays():
+    """A verification holds the right and then the customer, as the service does."""
+    user = customer("just-typing")
+    with other() as service, other() as watcher:
+        service.execute(
+            "UPDATE sespan.otp_activation SET used_at = now() WHERE customer_id = %s", [user.pk]
+        )
+        said = []
+        run = threading.Thread(target=lambda: said.append(in_thread()))
+        run.start()
+        wait_until_somebody_waits(watcher)
+        service.execute("UPDATE auth_user SET is_active = true WHERE id = %s", [user.pk])
+        service.commit()
+        run.join(20)
+    assert said == ["0 deleted\n1 stay: logged in before, activated or withdrawn\n"]
+    user.refresh_from_db()
+    assert user.is_active
+
+
+def in_thread():
+    try:
+        return prune()[0]
+    finally:
+        connection.close()
+
+
+def wait_until_somebody_waits(watcher):
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    for _ in range(2000):
+        (count,) = watcher.execute(waiting).fetchone()
+        watcher.rollback()
+        if count:
+            return
+        threading.Event().wait(0.005)  # another session: it sends no signal
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.usefixtures("bound_for_all")
+def test_each_customer_is_a_transaction_of_its_own(monkeypatch):
+    first, last = customer("first"), customer("last")
+    delete = User.delete
+
+    def stopping(user, *args, **options):
+        assert transaction.get_connection().in_atomic_block
+        if user.pk == last.pk:
+            raise KeyboardInterrupt
+        return delete(user, *args, **options)
+
+    monkeypatch.setattr(User, "delete", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        prune()
+    assert names() == ["last"]
+    assert first.pk
