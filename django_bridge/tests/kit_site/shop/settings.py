@@ -30,7 +30,10 @@ else:
             "USER": unquote(_url.username or ""),
             "PASSWORD": unquote(_url.password or ""),
             "ATOMIC_REQUESTS": True,
-            "TEST": {"NAME": f"test_kit_{os.environ['SHOP_RUN']}"},
+            "TEST": {
+                "NAME": f"test_kit_{os.environ['SHOP_RUN']}",
+                "TEMPLATE": os.environ.get("SHOP_TEMPLATE"),
+            },
         }
     }
 

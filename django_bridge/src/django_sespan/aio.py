@@ -1,0 +1,63 @@
+"""The helpers for async views: the event loop turns while Sespan is waited for.
+
+    draw = await aio.price(user.pk, order.ref, order.total)
+    challenge = await aio.call(get_client().otp_create, purpose="transaction", customer_id=user.pk)
+
+The bridge's own pages are plain views, which Django runs in a thread. Login signals need
+nothing: a report is put into a queue, by `alogin` as by `login`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from django_sespan import checkout, signals
+from django_sespan.answers import Draw
+from django_sespan.atomicity import refuse_transaction
+from django_sespan.client import get_client
+from django_sespan.conf import get_settings
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+
+async def price(
+    customer_id: object,
+    order_ref: str,
+    amount: Decimal | int | str,
+    *,
+    client_ip: str | None = None,
+) -> Draw:
+    """Give what this order costs, as `checkout.price` does; it raises the same."""
+    order_ref, exact = checkout.check_ref(order_ref), checkout.money(amount)
+    draw = await call(
+        get_client().draw,
+        customer_id=customer_id,
+        order_ref=order_ref,
+        amount=exact,
+        client_ip=client_ip,
+    )
+    for receiver, result in await signals.transaction_drawn.asend_robust(
+        sender=Draw, customer_id=customer_id, order_ref=order_ref, draw=draw
+    ):
+        if isinstance(result, Exception):
+            logger.error("A transaction_drawn receiver failed: %r", receiver, exc_info=result)
+    return draw
+
+
+async def call(function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+    """Await a call of the client in a thread of its own; raises SespanError, InsideTransaction.
+
+    The client's calls use no database connection, so none is opened in that thread. With
+    Sespan in memory they do, and then run where Django's own async code runs its queries.
+    """
+    refuse_transaction()
+    in_memory = get_settings().in_memory
+    return await sync_to_async(function, thread_sensitive=in_memory)(*args, **kwargs)

@@ -1,0 +1,130 @@
+"""The suite of a small site passes with no Sespan schema, no server and no network.
+
+Its tests are in kit_site/; here they are run as that site's owner runs them, each in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import database
+
+SITE = Path(__file__).parent / "kit_site"
+SQLITE = "sqlite:"
+MANAGE = ("-W", "error", "manage.py", "test", "--verbosity=1")
+
+
+@pytest.fixture
+def server():
+    return os.environ["SESPAN_TEST_DATABASE_URL"]
+
+
+def python(*arguments, cwd=SITE, **environment):
+    """Run it and give what it said; it must end well."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith(("DJANGO_", "PYTEST_"))},
+            "SHOP_RUN": secrets.token_hex(4),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "skipped" not in said
+    return said
+
+
+def count(pattern, said):
+    found = re.search(pattern, said)
+    assert found, said
+    return int(found[1])
+
+
+def ran(said):
+    return count(r"Ran (\d+) tests?", said)
+
+
+def test_with_pytest(server):
+    said = python("-m", "pytest", "shop/tests", SHOP_DATABASE=server)
+    assert count(r"(\d+) passed", said) >= 20
+
+
+def test_with_the_test_command_in_parallel(server):
+    said = python(*MANAGE, "--parallel=2", "shop.tests", SHOP_DATABASE=server)
+    assert "Cloning test database" in said
+    assert "System check identified no issues" in said
+    assert ran(said) >= 15
+
+
+def test_with_serialised_rollback(server):
+    assert ran(python(*MANAGE, "shop.serialised", SHOP_DATABASE=server)) == 2
+
+
+def test_on_sqlite():
+    """The queue needs PostgreSQL, but a suite with Sespan in memory does not."""
+    assert ran(python(*MANAGE, "shop.tests", SHOP_DATABASE=SQLITE)) >= 15
+
+
+def test_migrations_are_harmless_on_sqlite():
+    said = python("manage.py", "migrate", "--verbosity=1", SHOP_DATABASE=SQLITE)
+    assert "Applying sespan.0001_initial... OK" in said
+    assert "No changes detected" in python(
+        "manage.py", "makemigrations", "--check", "sespan", SHOP_DATABASE=SQLITE
+    )
+
+
+@pytest.fixture
+def template(server):
+    """A database with Sespan's schema and nothing else."""
+    name = f"kit_template_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as other:
+        other.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            with psycopg.connect(server, dbname=name, autocommit=True) as inside:
+                for statement in database.schema_sql():
+                    inside.execute(statement)
+            yield name
+        finally:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            other.execute(drop)
+
+
+def test_with_the_schema_in_the_test_database(server, template):
+    said = python(*MANAGE, "shop.bound", SHOP_DATABASE=server, SHOP_TEMPLATE=template)
+    assert ran(said) == 3
+
+
+NO_DJANGO = """
+import sys
+import pytest
+
+def test_django_is_left_alone():
+    assert not [name for name in sys.modules if name.split(".")[0] == "django"]
+
+def test_the_fixture_says_what_is_missing(request):
+    with pytest.raises(pytest.fail.Exception, match="Django test run"):
+        request.getfixturevalue("sespan")
+"""
+
+
+def test_pytest_without_django(tmp_path):
+    (tmp_path / "test_other.py").write_text(NO_DJANGO)
+    arguments = ("-W", "error", "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider")
+    assert count(r"(\d+) passed", python(*arguments, cwd=tmp_path)) == 2
