@@ -2,7 +2,7 @@ package mail
 
 import "time"
 
-// flow is the account of one domain, or of all mails: a token bucket that holds a
+// flow is the account of one domain, or of all mails: a token bucket that holds half a
 // second's worth, and the slots that were given to mails that must wait.
 type flow struct {
 	rate   float64 // mails a second; 0: none configured
@@ -21,12 +21,19 @@ func newFlow(rate float64, now time.Time) flow {
 	return flow{rate: rate, tokens: burst(rate), filled: now, used: now}
 }
 
-// burst is what may go at once.
-func burst(rate float64) float64 { return max(rate, 1) }
+// burst is what may go at once: half a second's worth, one at least.
+func burst(rate float64) float64 { return max(rate/2, 1) }
 
 // unused is how long slots stay believed that nobody comes for: their mails were
 // cancelled, or another process has them.
 const unused = 10 * time.Second
+
+// punctual is the part of a token that a mail in its slot may come too early: two
+// clocks and a rounding lie between.
+const punctual = 0.5
+
+// overtake lets the usual priority, 5, pass between mails that come punctually.
+const overtake = 3 * punctual
 
 // take takes a token, or gives the time until the mail's slot.
 func (f *flow) take(now time.Time, priority int, fresh bool) (wait time.Duration, reason string) {
@@ -40,18 +47,17 @@ func (f *flow) take(now time.Time, priority int, fresh bool) (wait time.Duration
 	if now.Sub(f.used) > unused+f.gap(3) {
 		f.tails, f.again = [Lanes]time.Time{}, [Lanes]time.Time{}
 	}
-	slots := &f.again
+	slots, missing := &f.again, f.missing(priority)-punctual
 	if fresh {
-		slots = &f.tails
+		slots, missing = &f.tails, f.missing(priority)
 	}
 	behind := latest(slots[:priority+1])
-	missing := f.missing(priority)
 	if missing <= 0 && !(fresh && behind.After(now)) {
 		f.tokens--
 		f.used = now
 		return 0, ""
 	}
-	slot := now.Add(f.gap(max(missing, 0)))
+	slot := now.Add(f.gap(max(1-f.tokens, 0))) // even, not overdrawn
 	if next := behind.Add(f.gap(1)); next.After(slot) {
 		slot = next
 	}
@@ -79,9 +85,10 @@ func (f *flow) takeSoon(now time.Time, priority int, longest time.Duration) time
 }
 
 // missing is how many tokens there are too few; the most urgent mails may overdraw
-// the account by another second's worth, the least urgent not at all.
+// the account, the least urgent not at all. In between it must suffice to overtake
+// the least urgent ones, which keep the account at half a token below nothing.
 func (f *flow) missing(priority int) float64 {
-	return 1 - f.tokens - burst(f.rate)*float64(Lanes-1-priority)/(Lanes-1)
+	return 1 - f.tokens - (burst(f.rate)+overtake)*float64(Lanes-1-priority)/(Lanes-1)
 }
 
 func (f *flow) fill(now time.Time) {

@@ -1,0 +1,186 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func to(domain string) func(*Claimed) {
+	return func(c *Claimed) { c.Recipient = "a@" + domain }
+}
+
+// arrivals is a sender that notes when each domain got its mails.
+type arrivals struct {
+	mu    sync.Mutex
+	at    map[string][]time.Time
+	reply func(domain string, n int) *SendError
+}
+
+func (a *arrivals) Send(_ context.Context, e Envelope) (Receipt, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	domain := domainOf(e.Recipient)
+	if a.reply != nil {
+		if err := a.reply(domain, len(a.at[domain])); err != nil {
+			return Receipt{}, err
+		}
+	}
+	a.at[domain] = append(a.at[domain], time.Now())
+	return Receipt{Reply: "ok"}, nil
+}
+
+// TestWorkerKeepsARateAndServesNeighbours through the whole queue: held mails come
+// back with their slots, cost no try, and nobody behind them waits.
+func TestWorkerKeepsARateAndServesNeighbours(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	a := &arrivals{at: map[string][]time.Time{}}
+	const slow, rate = 600, 10
+	limits := func(c *WorkerConfig) { c.Limits = Limits{Domains: map[string]float64{"slow.example": rate}} }
+	inBubble(t, s, a, limits, func(w *Worker, stop func()) {
+		begin := time.Now()
+		s.put(slow, to("Slow.Example"))
+		s.put(50, to("other.example"))
+		time.Sleep(3 * time.Second)
+		if n := len(a.at["other.example"]); n != 50 || a.at["other.example"][49].Sub(begin) > 2*time.Second {
+			t.Errorf("%d of 50 neighbours are served after 3 s", n)
+		}
+		time.Sleep(time.Minute)
+		got := a.at["slow.example"]
+		if len(got) != slow {
+			t.Fatalf("%d of %d are sent after a minute", len(got), slow)
+		}
+		for i := rate * 10; i < len(got); i++ {
+			if d := got[i].Sub(got[i-rate*10]); d < 9*time.Second {
+				t.Fatalf("%d mails in %v", rate*10, d)
+			}
+		}
+		stop()
+		for id, r := range s.done {
+			if r.State != StateSent || r.Tries != 1 {
+				t.Fatalf("mail %d: %s after %d tries", id, r.State, r.Tries)
+			}
+		}
+		held := testutil.ToFloat64(w.limitMetrics.held.WithLabelValues(reasonLimited, "domain"))
+		if held < slow/2 || held > slow*5/4 {
+			t.Errorf("%v holds of %d mails", held, slow)
+		}
+		if n := testutil.ToFloat64(w.metrics.events.WithLabelValues(eventRetry)); n != 0 {
+			t.Errorf("%v retries counted", n)
+		}
+	})
+}
+
+// TestWorkerLeavesAThrottlingDomainAlone and costs its mails no tries meanwhile.
+func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	refused := 0
+	ill := true
+	a := &arrivals{at: map[string][]time.Time{}}
+	a.reply = func(domain string, _ int) *SendError {
+		if domain == "bad.example" && ill {
+			refused++
+			return throttled(nil)
+		}
+		return nil
+	}
+	inBubble(t, s, a, nil, func(w *Worker, _ func()) {
+		s.put(200, to("bad.example"))
+		s.put(50, to("good.example"))
+		time.Sleep(2 * time.Second)
+		if n := len(a.at["good.example"]); n != 50 {
+			t.Errorf("%d of 50 neighbours are served", n)
+		}
+		time.Sleep(5 * time.Minute)
+		if refused > 20 {
+			t.Errorf("%d tries at a domain that throttles", refused)
+		}
+		if n := testutil.ToFloat64(w.limitMetrics.slowed); n != 1 {
+			t.Errorf("%v slowed domains", n)
+		}
+		a.mu.Lock()
+		ill = false
+		a.mu.Unlock()
+		time.Sleep(time.Hour)
+		if n := len(a.at["bad.example"]); n != 200 {
+			t.Errorf("%d of 200 are sent an hour after", n)
+		}
+	})
+}
+
+// TestHeldMailExpires when its time is over before its slot comes.
+func TestHeldMailExpires(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	a := &arrivals{at: map[string][]time.Time{}}
+	limits := func(c *WorkerConfig) { c.Limits = Limits{DomainRate: 0.001} }
+	inBubble(t, s, a, limits, func(_ *Worker, stop func()) {
+		s.put(1, func(c *Claimed) { c.Priority = 9 })
+		synctest.Wait()
+		s.put(1, func(c *Claimed) { c.Priority, c.ExpiresIn = 9, time.Minute })
+		time.Sleep(30 * time.Second)
+		look(s, func() any { // the database counts what is left
+			for _, r := range s.rows {
+				r.ExpiresIn = 30 * time.Second
+			}
+			return nil
+		})
+		time.Sleep(31 * time.Second)
+		look(s, func() any {
+			for _, r := range s.rows {
+				r.ExpiresIn = 0
+			}
+			return nil
+		})
+		time.Sleep(5 * time.Minute)
+		stop()
+		if len(s.done) != 2 || len(a.at["b.co"]) != 1 {
+			t.Fatalf("%d ended, %d sent; want 2 and 1", len(s.done), len(a.at["b.co"]))
+		}
+		for _, r := range s.done {
+			if r.State != StateSent && r.State != StateExpired {
+				t.Errorf("state %s", r.State)
+			}
+		}
+	})
+}
+
+// TestWorkerSigns what it has composed; what cannot be signed is dead, not unsigned.
+func TestWorkerSigns(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	var got []string
+	sender := senderFunc(func(_ context.Context, e Envelope) (Receipt, error) {
+		got = append(got, string(e.Data))
+		return Receipt{}, nil
+	})
+	sign := func(m []byte) ([]byte, error) {
+		if strings.Contains(string(m), "Subject: bad") {
+			return nil, errors.New("no")
+		}
+		return append([]byte("DKIM-Signature: d=b.co\r\n"), m...), nil
+	}
+	s.put(1, nil)
+	s.put(1, func(c *Claimed) {
+		c.Stored = &Stored{Date: time.Unix(1, 0), To: []string{"a@b.co"}, Subject: "bad", Text: "t"}
+	})
+	inBubble(t, s, sender, func(c *WorkerConfig) { c.Sign, c.Connections = sign, 1 }, func(_ *Worker, stop func()) {
+		time.Sleep(time.Second)
+		stop()
+		if len(got) != 1 || !strings.HasPrefix(got[0], "DKIM-Signature: d=b.co\r\nDate:") {
+			t.Errorf("sent: %.80q", got)
+		}
+		if r := s.done[2*1024]; r.State != StateDead || r.Reason != reasonSigning {
+			t.Errorf("%s", fmt.Sprintf("%+v", r))
+		}
+	})
+}
