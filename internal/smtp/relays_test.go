@@ -1,0 +1,473 @@
+package smtp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sespan/internal/mail"
+)
+
+// twoRelays are a preferred one and a fail-over; the pause before a probe is short.
+func twoRelays(t *testing.T, first, second string, change ...func(*Config)) (*Relays, *prometheus.Registry) {
+	t.Helper()
+	var configs []Config
+	for _, address := range []string{first, second} {
+		c := relayAt(t, address)
+		for _, f := range change {
+			f(&c)
+		}
+		configs = append(configs, c)
+	}
+	registry := prometheus.NewRegistry()
+	r, err := NewRelays(configs, RelaysOptions{Metrics: registry, Pause: func(int) time.Duration { return 20 * time.Millisecond }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := r.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return r, registry
+}
+
+// counted is a relay that takes everything and counts.
+func counted(t *testing.T) (address string, taken *atomic.Int32) {
+	t.Helper()
+	taken = &atomic.Int32{}
+	return scripted(t, func(_ int, s *session) {
+		s.greet("PIPELINING")
+		s.takeAll(func(string, string) { taken.Add(1) })
+	}), taken
+}
+
+func nowhere(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestFailOver: whatever shows that the first relay does not serve, the mail goes to
+// the second at once, and only once.
+func TestFailOver(t *testing.T) {
+	t.Parallel()
+	for name, serve := range map[string]func(s *session){
+		"away":           nil,
+		"closed early":   func(*session) {},
+		"silent":         func(s *session) { s.hang() },
+		"greeting 554":   func(s *session) { s.say("554 no service"); s.hang() },
+		"greeting 421":   func(s *session) { s.say("421 4.3.2 shutting down"); s.hang() },
+		"not SMTP":       func(s *session) { s.say("HTTP/1.1 400 Bad Request"); s.hang() },
+		"endless":        func(s *session) { s.endless() },
+		"MAIL 421":       func(s *session) { s.greet(); s.hear(); s.say("421 4.3.2 closing") },
+		"RCPT 421":       func(s *session) { s.greet("PIPELINING"); s.hear(); s.say("250 ok", "421 4.3.0 closing") },
+		"DATA 421":       refuseAt("DATA", "421 4.3.0 closing"),
+		"dot 421":        afterDot("421 4.3.2 shutting down"),
+		"MAIL 530":       func(s *session) { s.greet(); s.hear(); s.say("530 5.7.0 who are you"); s.hang() },
+		"wrong password": func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("535 5.7.8 no"); s.hang() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := nowhere(t)
+			if serve != nil {
+				first = scripted(t, func(_ int, s *session) { serve(s) })
+			}
+			second, taken := counted(t)
+			r, _ := twoRelays(t, first, second, func(c *Config) {
+				c.Timeouts.Connect, c.Timeouts.Command = quick, quick
+				if name == "wrong password" && c.Address() == first {
+					c.Username, c.Password = "shop", "secret"
+				}
+			})
+			receipt, err := r.Send(t.Context(), envelope(1))
+			if err != nil || receipt.Relay != second || taken.Load() != 1 {
+				t.Fatalf("receipt %+v, error %v, %d taken", receipt, err, taken.Load())
+			}
+		})
+	}
+}
+
+func (s *session) endless() {
+	for {
+		if _, err := s.Write([]byte("220-" + strings.Repeat("x", 4000))); err != nil {
+			return
+		}
+	}
+}
+
+// TestNoFailOver: what the relay says of this mail, or does not say any more, is no
+// reason to give the mail to another one.
+func TestNoFailOver(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		serve   func(*session)
+		verdict mail.Verdict
+	}{
+		"answer lost":    {afterDot(""), mail.Unknown},
+		"garbage at dot": {afterDot("what?"), mail.Unknown},
+		"no such user":   {refuseAt("RCPT", "550 5.1.1 unknown"), mail.Dead},
+		"greylisted":     {refuseAt("RCPT", "450 4.2.1 greylisted"), mail.Retry},
+		"throttled":      {refuseAt("RCPT", "421 4.7.28 too many mails"), mail.Retry},
+		"hangs at MAIL":  {func(s *session) { s.greet(); s.hang() }, mail.Retry},
+		"closes at MAIL": {func(s *session) { s.greet(); s.hear() }, mail.Retry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := scripted(t, func(_ int, s *session) { c.serve(s) })
+			second, taken := counted(t)
+			r, _ := twoRelays(t, first, second, func(c *Config) { c.Timeouts.Command, c.Timeouts.Final = quick, quick })
+			_, err := r.Send(t.Context(), envelope(1))
+			got := asSendError(t, err)
+			if got.Verdict != c.verdict || got.Relay != first || taken.Load() != 0 {
+				t.Fatalf("%s from %s: %v; %d taken by the other", got.Verdict, got.Relay, got, taken.Load())
+			}
+		})
+	}
+}
+
+// TestBackToThePreferred: while the first relay is away no mail waits for it; when it
+// is back, a probe finds it, one mail tries it, and then it has them all again.
+func TestBackToThePreferred(t *testing.T) {
+	t.Parallel()
+	var well atomic.Bool
+	var dials, taken atomic.Int32
+	first := scripted(t, func(_ int, s *session) {
+		dials.Add(1)
+		if !well.Load() {
+			s.say("421 4.3.2 not now")
+			return
+		}
+		s.greet("PIPELINING")
+		s.takeAll(func(string, string) { taken.Add(1) })
+	})
+	second, other := counted(t)
+	r, registry := twoRelays(t, first, second)
+	for i := range 20 {
+		if _, err := r.Send(t.Context(), envelope(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if other.Load() != 20 || taken.Load() != 0 {
+		t.Fatalf("%d mails by the fail-over, %d by the first", other.Load(), taken.Load())
+	}
+	if n := open1(t, registry); n != 1 {
+		t.Fatalf("sespan_mail_relay_open is %v while the relay is away", n)
+	}
+	well.Store(true)
+	eventually(t, func() bool {
+		if _, err := r.Send(t.Context(), envelope(1)); err != nil {
+			t.Fatal(err)
+		}
+		return taken.Load() > 0
+	})
+	if n := open1(t, registry); n != 0 {
+		t.Fatalf("sespan_mail_relay_open is %v with the relay back", n)
+	}
+	before := other.Load()
+	for i := range 20 {
+		if _, err := r.Send(t.Context(), envelope(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if other.Load() != before {
+		t.Fatalf("%d mails to the fail-over although the first is back", other.Load()-before)
+	}
+}
+
+func open1(t *testing.T, r *prometheus.Registry) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "sespan_mail_relay_open" {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatal("no such metric")
+	return 0
+}
+
+// eventually tries until it is so; the probe's clock is the real one.
+func eventually(t *testing.T, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("not in ten seconds")
+		}
+	}
+}
+
+// TestPatience: a relay whose dialogue breaks mail after mail is left alone, one that
+// breaks now and then is not.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		breaks func(n int32) bool
+		other  int32
+	}{
+		"always":   {func(int32) bool { return true }, 20 - patience},
+		"at times": {func(n int32) bool { return n%patience != 0 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var n atomic.Int32
+			first := scripted(t, func(_ int, s *session) {
+				s.greet()
+				for s.expect("MAIL") {
+					if c.breaks(n.Add(1)) {
+						return
+					}
+					s.say("250 ok")
+					s.envelope()
+					s.message()
+					s.say("250 ok")
+				}
+			})
+			second, taken := counted(t)
+			configs := []Config{relayAt(t, first), relayAt(t, second)}
+			for i := range configs {
+				configs[i].MessagesPerConn = 1 // no kept connection: those are replaced without a word
+			}
+			r, err := NewRelays(configs, RelaysOptions{Pause: func(int) time.Duration { return time.Hour }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close(context.Background())
+			for i := range 20 {
+				_, _ = r.Send(t.Context(), envelope(i)) // the queue tries those again
+			}
+			if taken.Load() != c.other {
+				t.Fatalf("%d mails to the fail-over, want %d", taken.Load(), c.other)
+			}
+		})
+	}
+}
+
+// TestHalfOpen: one mail at a time tries a relay that answers again.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	var b breaker
+	if state, changed := b.report(failed); state != open || !changed {
+		t.Fatal("not open after a failure")
+	}
+	if b.allow() {
+		t.Fatal("an open breaker lets a mail through")
+	}
+	b.probed(false)
+	b.probed(true)
+	if !b.allow() || b.allow() {
+		t.Fatal("half open is one mail")
+	}
+	b.report(silent) // the caller gave up: the next one may try
+	if !b.allow() {
+		t.Fatal("the trial is lost")
+	}
+	if state, changed := b.report(ill); state != open || !changed {
+		t.Fatal("trouble in the trial must open it again")
+	}
+	b.probed(true)
+	b.allow()
+	if state, changed := b.report(well); state != closed || !changed || !b.allow() || !b.allow() {
+		t.Fatal("not closed after a mail that went well")
+	}
+	if probePause(1) != 5*time.Second || probePause(3) != 20*time.Second || probePause(99) != time.Minute {
+		t.Error("the pauses are not as documented")
+	}
+}
+
+// TestNoRelayIsWell: the failure is the relay's, so it costs the mail no try; and the
+// next mail finds the relay that is back without waiting for a probe.
+func TestNoRelayIsWell(t *testing.T) {
+	t.Parallel()
+	var well atomic.Bool
+	second := scripted(t, func(_ int, s *session) {
+		if !well.Load() {
+			s.say("554 no")
+			return
+		}
+		s.greet()
+		s.takeAll(ignore)
+	})
+	r, err := NewRelays([]Config{relayAt(t, nowhere(t)), relayAt(t, second)}, RelaysOptions{Pause: func(int) time.Duration { return time.Hour }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close(context.Background())
+	for range 3 {
+		_, err := r.Send(t.Context(), envelope(1))
+		if got := asSendError(t, err); !got.RelayFailed() {
+			t.Fatalf("%+v is no failure of the relay", got)
+		}
+	}
+	if err := r.Check(t.Context()); err == nil {
+		t.Fatal("ready without a relay")
+	}
+	well.Store(true)
+	if _, err := r.Send(t.Context(), envelope(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Check(t.Context()); err != nil {
+		t.Fatalf("one relay is enough to be ready: %v", err)
+	}
+	if err := r.Each()[0].Check(t.Context()); err == nil {
+		t.Fatal("the first relay is still away")
+	}
+}
+
+// TestConnectionsPerRelay: each has its own number, and its own kept connections.
+func TestConnectionsPerRelay(t *testing.T) {
+	t.Parallel()
+	first, taken := counted(t)
+	second, other := counted(t)
+	r, registry := twoRelays(t, first, second, func(c *Config) { c.Connections = 3 })
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() {
+			if _, err := r.Send(t.Context(), envelope(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() != 60 || other.Load() != 0 {
+		t.Fatalf("%d and %d mails", taken.Load(), other.Load())
+	}
+	want := "# HELP sespan_mail_relay_connections Connections to the relay, in use or kept.\n# TYPE sespan_mail_relay_connections gauge\n" +
+		"sespan_mail_relay_connections{relay=\"1\"} 3\nsespan_mail_relay_connections{relay=\"2\"} 0\n"
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "sespan_mail_relay_connections"); err != nil {
+		t.Error(err)
+	}
+	if n := testutil.ToFloat64(r.metrics.tries.WithLabelValues("1", resultSent)); n != 60 {
+		t.Errorf("%v sent by the first relay", n)
+	}
+}
+
+func TestRelaysWant(t *testing.T) {
+	t.Parallel()
+	if _, err := NewRelays(nil, RelaysOptions{}); err == nil {
+		t.Error("no relay is enough")
+	}
+	if _, err := NewRelays([]Config{{Host: "h", Port: "25", TLS: None}, {}}, RelaysOptions{}); err == nil {
+		t.Error("an empty relay is taken")
+	}
+}
+
+func TestParseURLs(t *testing.T) {
+	t.Parallel()
+	got, err := ParseURLs("smtp://u:p%2Cq@a.example?connections=8&messages=50&chunking=off, smtps://b.example")
+	if err != nil || len(got) != 2 || got[0].Password != "p,q" || got[0].Connections != 8 || got[0].MessagesPerConn != 50 || !got[0].NoChunking ||
+		got[1].Address() != "b.example:465" || got[1].TLS != Implicit {
+		t.Fatalf("%v %v", got, err)
+	}
+	for raw, want := range map[string]string{
+		"smtp://u:hunter2,x@h":  "written %2C",
+		"smtp://h,":             "number 2",
+		"smtp://h,smtp://h:587": "stands there twice",
+		"smtp://a,smtp://b,smtp://c,smtp://d,smtp://e": "4 are the most",
+		"smtp://h?connections=0":                       "1 to 64",
+		"smtp://h?messages=x":                          "1 to 1000000",
+		"smtp://h?chunking=maybe":                      "use on or off",
+	} {
+		_, err := ParseURLs(raw)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q", raw, err, want)
+		}
+	}
+}
+
+// TestMessagesPerConnection: the relay closes after three mails. None fails, and soon
+// the connections are ended in time.
+func TestMessagesPerConnection(t *testing.T) {
+	t.Parallel()
+	const limit = 3
+	for name, farewell := range map[string]string{
+		"without a word": "", "421": "421 4.7.0 closing", "says so": "451 4.7.0 Too many messages for this session, reconnect",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var lost, quits, taken atomic.Int32
+			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+				s.greet("PIPELINING")
+				for range limit {
+					if _, ok := s.envelope(); !ok {
+						quits.Add(1)
+						return
+					}
+					s.message()
+					taken.Add(1)
+					s.say("250 ok")
+				}
+				switch line := s.hear(); {
+				case strings.HasPrefix(line, "QUIT"):
+					quits.Add(1)
+				case strings.HasPrefix(line, "MAIL"):
+					lost.Add(1)
+					if farewell != "" {
+						s.say(farewell, "503 no", "503 no")
+						s.hang()
+					}
+				}
+			}))
+			cfg.Connections = 1
+			s := newSender(t, cfg)
+			for i := range 10 * limit {
+				send(t, s, envelope(i))
+			}
+			if taken.Load() != 10*limit {
+				t.Fatalf("%d mails taken, want %d", taken.Load(), 10*limit)
+			}
+			if lost.Load() > 2 {
+				t.Errorf("%d exchanges were lost before the limit was learned", lost.Load())
+			}
+			if got := s.taught.most(time.Now()); got != limit {
+				t.Errorf("learned %d, want %d", got, limit)
+			}
+			if got := s.taught.most(time.Now().Add(taughtFor)); got != 0 {
+				t.Errorf("%d is believed for ever", got)
+			}
+		})
+	}
+}
+
+// TestIdleClosingIsNoLimit: a relay that ends connections for their rest teaches no
+// number of mails.
+func TestIdleClosingIsNoLimit(t *testing.T) {
+	t.Parallel()
+	var k taught
+	now := time.Unix(0, 0)
+	for range 5 {
+		if n := k.ended(7, 2*time.Second, false, now); n != 0 {
+			t.Fatalf("learned %d", n)
+		}
+	}
+	for i := range 5 {
+		if n := k.ended(7+i, 0, false, now); n != 0 {
+			t.Fatalf("learned %d from numbers that differ", n)
+		}
+	}
+	if n := k.ended(11, 0, false, now); n != 11 {
+		t.Fatal(fmt.Sprint("twice the same is a limit, got ", n))
+	}
+}
