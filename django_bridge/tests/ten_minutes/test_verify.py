@@ -55,16 +55,18 @@ def test_switched_off(site):
 def test_no_schema_no_rights_no_binding(site):
     role = f"{site.name}_producer"
     site.rows(f"REVOKE {role} FROM {site.name}")
-    assert "may not enqueue mails" in verify(site, code=1)
+    printed = verify(site, code=1)
+    assert "sespan.W017: The site's login may not use sespan.mail_enqueue" in printed
+    assert f"GRANT {role} TO {site.name}" in printed
     site.rows(f"GRANT {role} TO {site.name}")
     site.run(f"sespan unbind --database-url '{site.database_url()}'")
     printed = verify(site, code=1)
-    assert "The customers are unbound" in printed
+    assert "sespan.W013" in printed
     assert "sespan bind-customers --table public.auth_user" in printed
     site.run(f"sespan bind-customers --database-url '{site.database_url()}'")
     site.rows("ALTER SCHEMA sespan RENAME TO elsewhere")
     try:
-        assert "has no schema sespan" in verify(site, code=1)
+        assert "sespan.W010" in verify(site, code=1)
     finally:
         site.rows("ALTER SCHEMA elsewhere RENAME TO sespan")
 

@@ -12,21 +12,13 @@ from django_sespan.conf import get_settings
 from django_sespan.mail import EmailBackend
 from django_sespan.management.hops import Trouble
 
-SERVICE_CHECKS = frozenset({"sespan.E001", "sespan.E003", "sespan.E004"})
-"""What is missing where a site uses the mail queue alone."""
-
-
-def uses_service() -> bool:
-    """Whether the site talks to `sespan serve` at all, and not only to the mail queue."""
-    found = get_settings()
-    return bool(found.url or found.key)
-
 
 def without_service() -> str:
     """Say why the service is not called; empty when it is."""
-    if not uses_service():
+    found = get_settings()
+    if found.mail_only:
         return "not used: SESPAN has neither URL nor KEY"
-    return "" if get_settings().enabled else "not called: SESPAN['ENABLED'] is False"
+    return "" if found.switched_on else "not called: SESPAN['ENABLED'] is False"
 
 
 def uses_mail() -> bool:
@@ -43,8 +35,7 @@ def look() -> str:
     """Run the checks of this app."""
     found = checks.run_checks(tags=["sespan"])
     for message in found:
-        spared = message.id in SERVICE_CHECKS and not uses_service()
-        if message.level >= checks.ERROR and not spared:
+        if message.level >= checks.ERROR:
             raise Trouble(f"{message.id}: {message.msg}", str(message.hint or "manage.py check"))
     warnings = sorted({str(m.id) for m in found if m.level == checks.WARNING})
     more = f"; to look at with manage.py check: {', '.join(warnings)}" if warnings else ""
@@ -53,9 +44,9 @@ def look() -> str:
 
 def _service() -> str:
     found = get_settings()
-    if not uses_service():
+    if found.mail_only:
         return "mail only: SESPAN has neither URL nor KEY"
-    return found.url if found.enabled else f"{found.url}, switched off by SESPAN['ENABLED']"
+    return found.url if found.switched_on else f"{found.url}, switched off by SESPAN['ENABLED']"
 
 
 def _mail() -> str:
