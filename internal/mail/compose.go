@@ -137,7 +137,7 @@ func (c Content) extra() ([]field, error) {
 		fields = append(fields, field{name, encoded})
 	}
 	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
-	return fields, nil
+	return fields, checkUnsubscribe(fields)
 }
 
 // messageID is the header field's, else the content's own, else one made from the content.

@@ -1,0 +1,72 @@
+package mail
+
+import (
+	"net/url"
+	"strings"
+)
+
+// checkUnsubscribe insists on what RFC 2369 and RFC 8058 ask of a mail that offers to
+// unsubscribe: addresses in angle brackets, and for one-click an https one that stands
+// beside exactly this value. A mailbox provider drops the offer otherwise, without a
+// word to the sender.
+func checkUnsubscribe(fields []field) error {
+	var offer, post string
+	var offered, posted bool
+	for _, f := range fields {
+		switch strings.ToLower(f.name) {
+		case "list-unsubscribe":
+			offer, offered = f.value, true
+		case "list-unsubscribe-post":
+			post, posted = f.value, true
+		}
+	}
+	if !offered && !posted {
+		return nil
+	}
+	https, ok := unsubscribeAddresses(offer)
+	switch {
+	case !offered:
+		return fault("headers.List-Unsubscribe-Post", "needs a List-Unsubscribe beside it")
+	case !ok:
+		return fault("headers.List-Unsubscribe", "must be addresses in angle brackets, such as <https://shop.example/u/1>, <mailto:u@shop.example>")
+	case posted && strings.TrimSpace(post) != "List-Unsubscribe=One-Click":
+		return fault("headers.List-Unsubscribe-Post", "must be List-Unsubscribe=One-Click")
+	case posted && !https:
+		return fault("headers.List-Unsubscribe", "needs an https address for one-click")
+	}
+	return nil
+}
+
+// unsubscribeAddresses reads <address>, <address> and tells whether one is https.
+func unsubscribeAddresses(value string) (https, ok bool) {
+	for one := range strings.SplitSeq(value, ",") {
+		one = strings.TrimSpace(one)
+		inner, found := strings.CutPrefix(one, "<")
+		inner, closed := strings.CutSuffix(inner, ">")
+		u, err := url.Parse(inner)
+		if !found || !closed || err != nil || strings.ContainsAny(inner, " <>\"") {
+			return false, false
+		}
+		switch u.Scheme {
+		case "https", "http":
+			if u.Host == "" {
+				return false, false
+			}
+			https = https || u.Scheme == "https"
+		case "mailto":
+		default:
+			return false, false
+		}
+	}
+	return https, true
+}
+
+// withoutUnsubscribe takes the offer out of a mail that nobody can unsubscribe from: a
+// mailbox provider's button must not stop somebody's codes.
+func withoutUnsubscribe(headers map[string]string) {
+	for name := range headers {
+		if key := strings.ToLower(name); key == "list-unsubscribe" || key == "list-unsubscribe-post" {
+			delete(headers, name)
+		}
+	}
+}
