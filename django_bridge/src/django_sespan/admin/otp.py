@@ -1,10 +1,51 @@
-"""One-time codes, without the codes."""
+"""One-time codes, without the codes.
 
-from django.contrib import admin
+A site that wants the action on its own page of customers adds it there:
+
+    class CustomerAdmin(UserAdmin):
+        actions = [revoke_activation]  # type: ignore[assignment]  # read only otherwise
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from django_sespan.admin.base import ReadOnlyAdmin
+from django_sespan.conf import get_settings
+from django_sespan.mail import people
 from django_sespan.models import Otp
+
+REVOKE = "sespan.revoke_activation"
+
+
+@admin.action(description=_("End the right to become active by a code"))
+def revoke_activation(
+    model_admin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+) -> None:
+    """Call `sespan.otp_revoke` for the chosen customers, or the customers of the chosen codes."""
+    if not request.user.has_perm(REVOKE):
+        raise PermissionDenied
+    key = "customer_id" if queryset.model is Otp else "pk"
+    customers = {c for c in queryset.order_by().values_list(key, flat=True) if c is not None}
+    try:
+        for customer_id in sorted(customers):
+            people.revoke_activation(get_settings().database, customer_id)
+    except (people.NotThere, people.NotAllowed) as exc:
+        messages.error(request, str(exc))
+        return
+    done = ngettext(
+        "%(count)d customer can no longer become active by a code.",
+        "%(count)d customers can no longer become active by a code.",
+        len(customers),
+    )
+    messages.success(request, done % {"count": len(customers)})
 
 
 @admin.register(Otp)
@@ -33,3 +74,16 @@ class OtpAdmin(ReadOnlyAdmin):
         "created_at",
         "valid_until",
     ]
+    actions = [revoke_activation]  # type: ignore[assignment]  # read only otherwise
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer the action to those who may."""
+        return super().get_actions(request) if request.user.has_perm(REVOKE) else {}
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Refuse an action (403) that is not offered, where Django would pass it by."""
+        if request.method == "POST" and not request.user.has_perm(REVOKE):
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)

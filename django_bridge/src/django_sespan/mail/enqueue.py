@@ -27,8 +27,9 @@ CASTS = {
     "expires_at": "timestamptz",
     "retain_body": "boolean",
 }
+PUT = "sespan.mail_attachment_put(bytea,integer,bytea,boolean)"
 MAXIMUM = 25 << 20
-"""No mail is larger; said here before its pieces travel."""
+"""No mail is larger, attachments counted in base64; said here before its pieces travel."""
 
 
 def enqueue(using: str, mails: Sequence[Parameters]) -> list[int]:
@@ -80,8 +81,8 @@ def refused_position(error: DatabaseError) -> int | None:
 
 def _blobs(mail: Parameters) -> Iterator[Blob]:
     found = [item["blob"] for item in mail.get("attachments", ()) if "blob" in item]
-    if sum(blob.size for blob in found) > MAXIMUM:
-        raise ValueError("attachments: they are together larger than 25 MiB")
+    if sum(blob.size for blob in found) * 4 // 3 > MAXIMUM:
+        raise ValueError("attachments: they are together larger than 25 MiB (in base64)")
     yield from found
 
 
@@ -102,10 +103,7 @@ def _item(item: dict[str, Any], by_digest: bool) -> dict[str, Any]:
 def _send_pieces(connection: BaseDatabaseWrapper, blobs: Iterable[Blob]) -> bool:
     """Store what the database does not have; False where its schema is too old for that."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT to_regprocedure('sespan.mail_attachment_put(bytea,integer,bytea,boolean)')"
-            " IS NOT NULL"
-        )
+        cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [PUT])
         if not cursor.fetchone()[0]:
             return False
     # Not connection.cursor(): while DEBUG is on that one keeps every statement, and with

@@ -48,17 +48,27 @@ class MailMessage(models.Model):
     class Meta:
         managed = False
         db_table = 'sespan"."mail_message'
-        ordering = ["-created_at", "-message_id"]
+        ordering = ["-message_id"]
         verbose_name = _("mail")
         verbose_name_plural = _("mails")
+        permissions = [
+            ("preview_mail", "Can read the content of mails"),
+            ("manage_mail", "Can retry, cancel, pause and resume mails"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.message_id} {self.subject}"
 
     def recipient_rows(self) -> QuerySet[MailRecipient]:
-        """Give the recipients, found by the range of their keys."""
+        """Give the recipients, found by the range of their keys in the mail's own day."""
         first = self.message_id * SLOTS
-        rows = MailRecipient.objects.using(self._state.db)
+        rows = MailRecipient.objects.using(self._state.db).filter(created_at=self.created_at)
+        return rows.filter(queue_id__gte=first, queue_id__lt=first + SLOTS)
+
+    def waiting_rows(self) -> QuerySet[MailQueue]:
+        """Give the recipients that are not in a final state."""
+        first = self.message_id * SLOTS
+        rows = MailQueue.objects.using(self._state.db)
         return rows.filter(queue_id__gte=first, queue_id__lt=first + SLOTS)
 
 

@@ -29,6 +29,9 @@ class Otp(models.Model):
         ordering = ["-otp_id"]
         verbose_name = _("one-time code")
         verbose_name_plural = _("one-time codes")
+        permissions = [
+            ("revoke_activation", "Can end a customer's right to become active by a code")
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.otp_id}"

@@ -1,0 +1,88 @@
+"""What a mail says, made safe to look at.
+
+HTML is shown in a frame without scripts, forms, origin or network: `sandbox` with nothing
+allowed, and a policy inside the frame's document that admits styles and data: images only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage, MIMEPart
+from typing import Any
+
+from django_sespan.mail.people import Row
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'"
+FRAME = (
+    '<!doctype html><html><head><meta charset="utf-8">'
+    f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    '<meta name="referrer" content="no-referrer"><base target="_blank"></head><body>'
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A mail as staff see it."""
+
+    fields: list[tuple[str, str]]
+    text: str | None = None
+    html: str | None = None
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    note: str | None = None
+
+    @property
+    def frame(self) -> str:
+        """The HTML as the document of the frame."""
+        return FRAME + (self.html or "")
+
+
+def shown(row: Row) -> Content:
+    """Take the answer of `sespan.mail_preview`."""
+    if row["raw"] is not None:
+        return _raw(bytes(row["raw"]), row["note"])
+    fields = [
+        ("From", row["sender"]),
+        ("To", ", ".join(row["to_addresses"] or ())),
+        ("Cc", ", ".join(row["cc_addresses"] or ())),
+        ("Reply-To", row["reply_to"]),
+        ("Subject", row["subject"]),
+        *(row["headers"] or {}).items(),
+    ]
+    return Content(
+        fields=[(name, str(value)) for name, value in fields if value],
+        text=row["body_text"],
+        html=row["body_html"],
+        attachments=row["attachments"] or [],
+        note=row["note"],
+    )
+
+
+def _raw(data: bytes, note: str | None) -> Content:
+    message = message_from_bytes(data, policy=policy.default)
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    return Content(
+        fields=[(name, str(value)) for name, value in message.items()],
+        text=_said(text),
+        html=_said(html),
+        attachments=[_attached(part) for part in message.iter_attachments()],
+        note=note,
+    )
+
+
+def _said(part: MIMEPart | EmailMessage | None) -> str | None:
+    if part is None:
+        return None
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):  # an unknown charset or encoding
+        return str(part.get_payload())
+
+
+def _attached(part: MIMEPart) -> dict[str, Any]:
+    data = part.get_payload(decode=True)
+    return {
+        "filename": part.get_filename(),
+        "content_type": part.get_content_type(),
+        "size": len(data) if isinstance(data, bytes) else None,
+    }

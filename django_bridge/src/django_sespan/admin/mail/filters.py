@@ -1,0 +1,72 @@
+"""The filters above the list of mails."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from django_sespan.mail.options import CATEGORY
+from django_sespan.mail.search import Search
+from django_sespan.models.mail import STATES
+
+LARGEST = 2**53 // 1024
+
+
+class Filters(forms.Form):
+    """State, category, recipient or number, and day; all optional."""
+
+    state = forms.ChoiceField(
+        label=_("State"), required=False, choices=[("", _("any")), *((s, s) for s in STATES)]
+    )
+    category = forms.RegexField(CATEGORY, label=_("Category"), required=False, strip=True)
+    q = forms.CharField(
+        label=_("Recipient or number"),
+        required=False,
+        max_length=254,
+        widget=forms.TextInput({"type": "search", "placeholder": _("begins with …")}),
+    )
+    day = forms.DateField(
+        label=_("Day"),
+        required=False,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        input_formats=["%Y-%m-%d"],
+    )
+    before = forms.IntegerField(
+        required=False, min_value=1, max_value=LARGEST, widget=forms.HiddenInput
+    )
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The filters that are set, and right."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+    @property
+    def number(self) -> int | None:
+        """The number of a mail, where one is given."""
+        text = str(self.said.get("q", ""))
+        return int(text) if text.isdecimal() and 0 < int(text) <= LARGEST else None
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is filtered."""
+        return bool(self.said.keys() - {"before"})
+
+    def wanted(self) -> Search:
+        """Give what to look for."""
+        said = self.said
+        return Search(
+            state=said.get("state"),
+            category=said.get("category"),
+            recipient=said.get("q"),
+            day=said.get("day"),
+            before=said.get("before"),
+        )
+
+    def link(self, **changes: Any) -> str:
+        """Give the query of the same filters on another page."""
+        kept = {name: value for name, value in self.said.items() if name != "before"}
+        return f"?{urlencode(kept | changes)}"

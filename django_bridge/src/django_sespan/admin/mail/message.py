@@ -1,0 +1,134 @@
+"""The list of mails, a page for each, and what staff may do with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from django_sespan.admin.mail import changes
+from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, told
+from django_sespan.admin.mail.content import shown
+from django_sespan.admin.mail.filters import Filters
+from django_sespan.admin.mail.timeline import timeline
+from django_sespan.mail import people
+from django_sespan.mail.search import Page, search
+from django_sespan.models import MailMessage
+
+
+@admin.register(MailMessage)
+class MailMessageAdmin(MailAdmin):
+    """What was queued, how its recipients fared, and what to do about it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add what one mail has besides its page."""
+        own = [("preview", self.preview_view), ("act", self.act_view)]
+        return [
+            path(
+                f"<int:message_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"sespan_mailmessage_{name}",
+            )
+            for name, view in own
+        ] + super().get_urls()
+
+    @told
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a page of mails; on POST, retry or cancel those that are ticked."""
+        self.allow(request)
+        if request.method == "POST":
+            ids = [int(i) for i in request.POST.getlist("_selected_action") if i.isdecimal()]
+            return self._act(request, ids, request.get_full_path())
+        form = Filters(request.GET)
+        wanted = form.wanted()
+        if form.number is not None:
+            return HttpResponseRedirect(self._url(form.number))
+        page = search(self.using, wanted) if form.is_valid() else Page([])
+        context = {
+            "title": _("Mails"),
+            "form": form,
+            "page": page,
+            "total": people.estimate(self.using),
+            "pauses": people.pauses(self.using),
+            "older": form.link(before=page.older) if page.older else None,
+            "newest": form.link() if wanted.before else None,
+        }
+        return self.page(request, "mail_list.html", context)
+
+    @told
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show where a mail stands, why, and how it came there."""
+        self.allow(request)
+        if request.method == "POST":
+            raise PermissionDenied  # read only
+        mail = self._mail(object_id)
+        recipients = people.why(self.using, mail.pk)
+        context = {
+            "title": _("Mail %(number)s") % {"number": mail.pk},
+            "subtitle": mail.subject,
+            "mail": mail,
+            "recipients": recipients,
+            "timeline": timeline(mail, recipients, people.audits(self.using, mail.pk)),
+            "can_retry": any(r["state"] in changes.RETRIED for r in recipients),
+            "can_cancel": any(r["state"] in changes.CANCELLED for r in recipients),
+        }
+        return self.page(request, "mail_page.html", context)
+
+    @method_decorator(require_POST)
+    @told
+    def act_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
+        """Retry or cancel one mail."""
+        return self._act(request, [message_id], self._url(message_id))
+
+    @method_decorator(require_POST)  # what leaves a trace is asked for, not prefetched
+    @told
+    def preview_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
+        """Show what a mail says; the database writes down who read it."""
+        self.allow(request, PREVIEW)
+        found = people.preview(self.using, message_id, actor(request))
+        if found is None:
+            raise Http404
+        context = {
+            "title": _("Content of mail %(number)s") % {"number": message_id},
+            "subtitle": found["subject"],
+            "content": shown(found),
+        }
+        return self.page(request, "mail_preview.html", context)
+
+    def _act(self, request: HttpRequest, ids: list[int], back: str) -> HttpResponse:
+        self.allow(request, MANAGE)
+        action = changes.ACTIONS.get(request.POST.get("action", ""))
+        if action is None or not ids:
+            messages.warning(request, _("Choose mails and what to do with them."))
+            return HttpResponseRedirect(back)
+        if action.asks and "sure" not in request.POST:
+            context = {"title": action.question, "action": action, "ids": ids, "back": back}
+            return self.page(request, "mail_confirm.html", context)
+        changes.tell(request, action, action.call(self.using, ids, actor(request)))
+        return HttpResponseRedirect(back)
+
+    def _mail(self, object_id: str) -> MailMessage:
+        mails = MailMessage.objects.using(self.using)
+        found = mails.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
+        if found is None:
+            raise Http404(_("There is no mail with this number (any more)."))
+        return found
+
+    def _url(self, message_id: int) -> str:
+        return reverse(
+            "admin:sespan_mailmessage_change", args=[message_id], current_app=self.admin_site.name
+        )

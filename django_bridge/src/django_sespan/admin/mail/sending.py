@@ -1,0 +1,109 @@
+"""What waits and how it goes; here sending is paused and resumed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_sespan.admin.mail.base import MANAGE, MailAdmin, actor, told
+from django_sespan.mail import people
+from django_sespan.models import MailQueue
+from django_sespan.models.mail import SLOTS
+
+PAUSED = re.compile(r"all|category:[A-Za-z0-9._:-]{1,64}|domain:[^\s@\x00-\x1f\x7f]{1,253}")
+
+
+class PauseForm(forms.Form):
+    """What to pause: everything, a category or a domain."""
+
+    scope = forms.ChoiceField(
+        label=gettext_lazy("Pause"),
+        choices=[
+            ("all", gettext_lazy("all mails")),
+            ("category", gettext_lazy("the category")),
+            ("domain", gettext_lazy("the domain")),
+        ],
+    )
+    name = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=253)
+
+    def clean(self) -> dict[str, Any]:
+        """Put both together as the database wants them."""
+        found: dict[str, Any] = super().clean() or {}
+        scope, name = found.get("scope"), found.get("name", "").strip()
+        found["what"] = "all" if scope == "all" else f"{scope}:{name}"
+        if scope and not PAUSED.fullmatch(found["what"]):
+            self.add_error("name", _("Give the name of the category or domain."))
+        return found
+
+
+@admin.register(MailQueue)
+class MailQueueAdmin(MailAdmin):
+    """How many mails wait, what needs a look, and what is paused."""
+
+    @told
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the queue; on POST, pause or resume."""
+        self.allow(request)
+        form = PauseForm()
+        if request.method == "POST":
+            self.allow(request, MANAGE)
+            form = PauseForm(request.POST)
+            if self._change(request, form):
+                return HttpResponseRedirect(request.path)
+        using = self.using
+        minutes = people.throughput(using)
+        context = {
+            "title": _("Mail queue"),
+            "form": form,
+            "status": people.status(using),
+            "pauses": people.pauses(using),
+            "stuck": people.stuck(using),
+            "minutes": minutes[:15],
+            "busiest": max((m["sent"] + m["failed"] + m["withheld"] for m in minutes), default=1),
+        }
+        return self.page(request, "mail_queue.html", context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Lead to the mail that a row of the queue belongs to."""
+        self.allow(request)
+        if request.method == "POST":
+            raise PermissionDenied  # read only
+        number = int(object_id) // SLOTS if object_id.isdecimal() else 0
+        return HttpResponseRedirect(reverse("admin:sespan_mailmessage_change", args=[number]))
+
+    def _change(self, request: HttpRequest, form: PauseForm) -> bool:
+        """Do what the form says; False where it is wrong."""
+        ended = request.POST.get("resume")
+        if ended is not None:
+            if not PAUSED.fullmatch(ended) or not people.resume(self.using, ended, actor(request)):
+                messages.warning(request, _("This is not paused."))
+            else:
+                messages.success(request, _("“%(what)s” is sent again.") % {"what": ended})
+            return True
+        if not form.is_valid():
+            return False
+        what = form.cleaned_data["what"]
+        try:
+            people.pause(self.using, what, actor(request))
+        except DatabaseError as exc:
+            form.add_error("name", str(exc).splitlines()[0])
+            return False
+        messages.success(request, _("“%(what)s” is paused.") % {"what": what})
+        return True

@@ -1,0 +1,95 @@
+"""What happened to a mail, and what is to come, in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_sespan.mail.people import Row
+from django_sespan.models import MailMessage
+
+TONES = {
+    "sent": "good",
+    "dead": "bad",
+    "unknown": "warn",
+    "retry": "warn",
+    "expired": "bad",
+    "suppressed": "quiet",
+    "cancelled": "quiet",
+}
+SHOWN = 200
+"""Events at most: a mail has up to a thousand recipients."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line; `tone` is how it is coloured."""
+
+    at: datetime
+    text: str
+    detail: str = ""
+    tone: str = ""
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it is still to come."""
+        return self.at > timezone.now()
+
+
+def timeline(mail: MailMessage, recipients: Sequence[Row], audits: Sequence[Row]) -> list[Event]:
+    """Give the events, earliest first."""
+    found = [*_own(mail), *_tried(mail), *_recipients(recipients), *_people(audits)]
+    return sorted(found, key=lambda event: event.at)[:SHOWN]
+
+
+def _own(mail: MailMessage) -> Iterator[Event]:
+    said = _("priority %(priority)s") % {"priority": mail.priority}
+    yield Event(
+        mail.created_at, _("Enqueued"), f"{mail.category}, {said}" if mail.category else said
+    )
+    if mail.send_at is not None:
+        yield Event(mail.send_at, _("Not to be sent before this"))
+    if mail.expires_at is not None:
+        yield Event(mail.expires_at, _("Not to be sent after this"))
+
+
+def _tried(mail: MailMessage) -> Iterator[Event]:
+    """Give the last try of those that wait for another."""
+    for row in mail.waiting_rows():
+        if row.tried_at is not None and row.attempts:
+            text = _("Try %(number)s to %(recipient)s failed") % {
+                "number": row.attempts,
+                "recipient": row.recipient,
+            }
+            said = (row.last_reason, row.last_code, row.last_reply)
+            yield Event(row.tried_at, text, " ".join(str(s) for s in said if s), "warn")
+
+
+def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
+    for row in recipients:
+        tone = TONES.get(row["state"], "")
+        if row["finished_at"] is not None:
+            yield Event(row["finished_at"], f"{row['recipient']}: {row['state']}", row["why"], tone)
+        elif _is_moment(row["next_try"]) and row["next_try"] > timezone.now():
+            text = _("Next try to %(recipient)s") % {"recipient": row["recipient"]}
+            yield Event(row["next_try"], text, "", tone)
+
+
+def _people(audits: Sequence[Row]) -> Iterator[Event]:
+    names = {
+        "retry": _("%(actor)s sent it again"),
+        "cancel": _("%(actor)s cancelled it"),
+        "preview": _("%(actor)s read its content"),
+    }
+    for row in audits:
+        text = names.get(row["action"], "%(actor)s: " + row["action"]) % {"actor": row["actor"]}
+        login = _("database login %(login)s") % {"login": row["login"]}
+        yield Event(row["at"], text, login, "person")
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, datetime)  # a paused mail is due at infinity

@@ -1,0 +1,176 @@
+"""The calls that the database has for people: look into the queue, retry, cancel, pause.
+
+Each gives rows as dicts with the columns of `sespan.mail_…` as keys. What changes
+something takes the actor, who stands in `sespan.mail_audit` with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError, connections, transaction
+
+Row = dict[str, Any]
+
+MISSING = frozenset({"42P01", "42883", "3F000", "42703"})
+"""SQLSTATE of an unknown table, function, schema, column."""
+DENIED = "42501"
+
+
+class NotThere(Exception):
+    """Sespan's schema, or the part of it that is asked for, is not in this database."""
+
+
+class NotAllowed(Exception):
+    """The site's database login lacks a role; the text names what was refused."""
+
+
+def find(
+    using: str, filters: Mapping[str, str | None], between: tuple[int, int | None], portion: int
+) -> list[Row]:
+    """Give mails, newest first, whose number is above the first and below the second bound.
+
+    Filters: state, category, recipient (its beginning).
+    """
+    values = [filters.get(name) for name in ("state", "category", "recipient")]
+    return _rows(
+        using,
+        "SELECT * FROM sespan.mail_find(state => %s::text, category => %s::text,"
+        " recipient => %s::text, after => %s::bigint, before => %s::bigint, portion => %s::int)",
+        [*values, *between, portion],
+    )
+
+
+def bounds(using: str, since: datetime, until: datetime) -> tuple[int, int] | None:
+    """Give the first and the last message_id that was made in [since, until), if any."""
+    (row,) = _rows(
+        using,
+        "SELECT min(message_id) AS first, max(message_id) AS last FROM sespan.mail_message"
+        " WHERE created_at >= %s AND created_at < %s",
+        [since, until],
+    )
+    return None if row["first"] is None else (row["first"], row["last"])
+
+
+def newest(using: str) -> int:
+    """Give the highest message_id, 0 for none."""
+    (row,) = _rows(using, "SELECT max(message_id) AS id FROM sespan.mail_message")
+    return int(row["id"] or 0)
+
+
+def oldest(using: str) -> int:
+    """Give the lowest message_id, 0 for none."""
+    (row,) = _rows(using, "SELECT min(message_id) AS id FROM sespan.mail_message")
+    return int(row["id"] or 0)
+
+
+def estimate(using: str) -> int:
+    """Give about how many mails there are, as of the last ANALYZE; nothing is counted."""
+    (row,) = _rows(
+        using,
+        "SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS mails"
+        " FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'sespan.mail_message'::regclass",
+    )
+    return int(row["mails"])
+
+
+def why(using: str, message_id: int) -> list[Row]:
+    """Give each recipient with its state and a sentence that says why."""
+    return _rows(using, "SELECT * FROM sespan.mail_why(%s::bigint)", [message_id])
+
+
+def audits(using: str, message_id: int) -> list[Row]:
+    """Give what people did with a mail, oldest first."""
+    return _rows(
+        using,
+        "SELECT at, actor, login, action, detail FROM sespan.mail_audit"
+        " WHERE ids @> ARRAY[%s::bigint] ORDER BY at, audit_id LIMIT 100",
+        [message_id],
+    )
+
+
+def status(using: str) -> list[Row]:
+    """Give the number of mails in each state that is not a good end."""
+    return _rows(using, "SELECT * FROM sespan.mail_status()")
+
+
+def pauses(using: str) -> list[Row]:
+    """Give what is not sent at the moment: what, since, actor."""
+    return _rows(using, "SELECT what, since, actor FROM sespan.mail_pause ORDER BY since, what")
+
+
+def stuck(using: str, limit: int = 20) -> list[Row]:
+    """Give mails that need a look, each with a sentence."""
+    return _rows(
+        using,
+        "SELECT kind, message_id, recipient, state, since, why FROM sespan.mail_stuck LIMIT %s",
+        [limit],
+    )
+
+
+def throughput(using: str) -> list[Row]:
+    """Give recipients by minute of the last hour, newest first."""
+    return _rows(using, "SELECT minute, sent, failed, withheld FROM sespan.mail_throughput")
+
+
+def retry(using: str, ids: Sequence[int], actor: str) -> list[Row]:
+    """Send again what can be; one row for each recipient says what was done."""
+    return _rows(
+        using, "SELECT * FROM sespan.mail_retry(%s::bigint[], %s::text)", [list(ids), actor]
+    )
+
+
+def cancel(using: str, ids: Sequence[int], actor: str) -> list[Row]:
+    """Take out of the queue what can be; one row for each recipient says what was done."""
+    return _rows(
+        using, "SELECT * FROM sespan.mail_cancel(%s::bigint[], %s::text)", [list(ids), actor]
+    )
+
+
+def pause(using: str, what: str, actor: str) -> list[Row]:
+    """Stop `all`, `category:x` or `domain:x`; gives the pause."""
+    return _rows(using, "SELECT * FROM sespan.mail_pause(%s::text, %s::text)", [what, actor])
+
+
+def resume(using: str, what: str, actor: str) -> list[Row]:
+    """End a pause; no row where there was none."""
+    return _rows(using, "SELECT * FROM sespan.mail_resume(%s::text, %s::text)", [what, actor])
+
+
+def preview(using: str, message_id: int, actor: str) -> Row | None:
+    """Give what a mail says; the database writes down who read it."""
+    found = _rows(
+        using, "SELECT * FROM sespan.mail_preview(%s::bigint, %s::text)", [message_id, actor]
+    )
+    if not found:
+        return None
+    for name in ("headers", "attachments"):
+        if isinstance(found[0][name], str):
+            found[0][name] = json.loads(found[0][name])
+    return found[0]
+
+
+def revoke_activation(using: str, customer_id: int) -> None:
+    """End a customer's right to become active by a code."""
+    _rows(using, "SELECT sespan.otp_revoke(%s::bigint) AS customer_id", [customer_id])
+
+
+def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    # A savepoint: what is refused must not break the site's transaction around it.
+    try:
+        with transaction.atomic(using=using), connections[using].cursor() as cursor:
+            cursor.execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except DatabaseError as exc:
+        cause = exc.__cause__
+        code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+        if code in MISSING:
+            raise NotThere(str(exc).splitlines()[0]) from exc
+        if code == DENIED:
+            raise NotAllowed(str(exc).splitlines()[0]) from exc
+        raise

@@ -1,0 +1,99 @@
+"""A page of the list of mails, in bounded time however many there are.
+
+Mails are found from the newest down by their number (keyset paging). A state other than
+sent has an index; a category or a recipient has none, because every mail would pay for it.
+Those are looked for in windows of numbers, until the page is full or the time is up; the
+page then says how far it looked, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from datetime import time as clock
+
+from django.utils import timezone
+
+from django_sespan.mail import people
+from django_sespan.mail.people import Row
+
+PAGE = 50
+WINDOW = 20_000
+"""Mails that are looked through at a time."""
+PATIENCE = 0.08
+"""Seconds after which no further window is begun."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for; None is anything."""
+
+    state: str | None = None
+    category: str | None = None
+    recipient: str | None = None
+    day: date | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What was found, and from where to go on: below `older`, None at the end."""
+
+    rows: list[Row]
+    older: int | None = None
+    looked_through: bool = True
+    """Whether `older` follows from the rows; else it is where the time was up."""
+
+
+def search(using: str, wanted: Search, now: Callable[[], float] = time.monotonic) -> Page:
+    """Give one page."""
+    after, top = -1, wanted.before
+    if wanted.day is not None:
+        found = people.bounds(using, *_span(wanted.day))
+        if found is None:
+            return Page([])
+        after, top = found[0] - 1, min(found[1] + 1, top or found[1] + 1)
+    if wanted.category or wanted.recipient:
+        return _by_windows(using, wanted, after, top, now)
+    return _page(_find(using, wanted, after, top))
+
+
+def _span(day: date) -> tuple[datetime, datetime]:
+    first = timezone.make_aware(datetime.combine(day, clock.min))
+    after = timezone.make_aware(datetime.combine(day + timedelta(days=1), clock.min))
+    return first, after
+
+
+def _find(using: str, wanted: Search, after: int, top: int | None) -> list[Row]:
+    filters = {
+        "state": wanted.state,
+        "category": wanted.category,
+        "recipient": wanted.recipient,
+    }
+    return people.find(using, filters, (after, top), PAGE + 1)
+
+
+def _page(rows: list[Row]) -> Page:
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    return Page(rows, rows[-1]["message_id"] if more else None)
+
+
+def _by_windows(
+    using: str, wanted: Search, after: int, top: int | None, now: Callable[[], float]
+) -> Page:
+    end = now() + PATIENCE
+    top = top or people.newest(using) + 1
+    bottom = max(after, people.oldest(using) - 1)
+    rows: list[Row] = []
+    while top - 1 > bottom and len(rows) <= PAGE:
+        floor = max(bottom, top - 1 - WINDOW)
+        rows += _find(using, wanted, floor, top)
+        top = floor + 1
+        if now() > end:
+            break
+    if len(rows) > PAGE or top - 1 <= bottom:
+        return _page(rows)
+    return Page(rows, top, looked_through=False)
