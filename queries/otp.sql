@@ -54,17 +54,22 @@ SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = @chall
 ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
 
 -- name: OTPStateOf :one
--- One challenge with its customer, budget and the delivery of its newest mail.
--- Locks nothing.
+-- One challenge with its customer, budget and the delivery of its newest mail; for
+-- a code that was mailed to nobody, that of the mail before it. Locks nothing.
 SELECT now()::timestamptz AS at, sqlc.embed(c),
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
-       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(o.message_id, o.created_at), '')::text AS delivery
+       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
 LEFT JOIN LATERAL (
     SELECT * FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id ORDER BY x.otp_id DESC LIMIT 1
 ) AS o ON true
+LEFT JOIN LATERAL (
+    SELECT y.message_id, y.created_at
+    FROM (SELECT * FROM sespan.otp AS x WHERE x.otp_id <= o.otp_id ORDER BY x.otp_id DESC LIMIT 20) AS y
+    WHERE y.message_id IS NOT NULL ORDER BY y.otp_id DESC LIMIT 1
+) AS m ON true
 WHERE c.challenge_id = @challenge_id;
 
 -- name: OTPBudgetLockOf :exec

@@ -21,11 +21,21 @@
 //
 // Nobody learns from an answer whether an address is known: an unknown one gets a
 // decoy, a challenge whose code nobody was sent. It is written, limited, guessed
-// at and locked like any other; even its mail is enqueued, and taken back.
+// at and locked like any other; even its mail is enqueued, and taken back. For a
+// registration it is the other way round:
+//
+//	who has the address                     login      registration
+//	nobody                                  decoy      code
+//	one who may be activated                decoy      code
+//	an active customer                      code       decoy, and the mail tells of the account
+//	one who is inactive for good, several   decoy      decoy
 //
 // Activation. A right code of purpose registration makes an inactive customer
 // active only with a right to it, which exists once in a customer's life: granted
 // when the site says that it has just created the customer, used up by the first
-// verification, ended for good by a revocation. Whoever was inactive before, or
-// is banned later, stays inactive.
+// verification, ended for good by a revocation or by any other activation that is
+// noticed. Whoever was inactive before, or is banned later, stays inactive.
+//
+// The site takes part in its own transaction: sespan.otp_register supersedes what a
+// further registration of the customer replaces, under the same locks.
 package otp

@@ -96,5 +96,6 @@ type State struct {
 	Challenge *Challenge // nil: none
 	Counted   bool       // verify: this guess was counted, and stands in challenge and budget
 	Codes     []Code     // verify: the pending codes
-	Delivery  string     // status: queued, sent, failed or ""
+	Delivery  string     // status: of the newest mail (queued, sent, failed), or of the one before a decoy's; "" when it is not known (any more)
+	Mailed    bool       // status: the newest code was mailed
 }

@@ -19,8 +19,8 @@ type ChallengeStatus struct {
 	Delivery     string // of the newest mail: queued, sent, failed
 }
 
-// decoyQueued is how long the mail of a decoy seems to be on its way.
-const decoyQueued = 2 * time.Second
+// hiddenDelivery is how long every mail seems to be on its way.
+const hiddenDelivery = 2 * time.Second
 
 // Status describes a challenge. Problems: unknown-challenge, unavailable.
 func (s *Service) Status(ctx context.Context, challenge uuid.UUID) (ChallengeStatus, error) {
@@ -34,7 +34,7 @@ func (s *Service) Status(ctx context.Context, challenge uuid.UUID) (ChallengeSta
 	}
 	out := ChallengeStatus{
 		CustomerID: c.CustomerID, Status: c.Status, Purpose: c.Purpose, Email: mask(c.Email), ValidUntil: c.ValidUntil,
-		ResendAfter: s.limits.resendAt(c, st.Budget, st.At), Delivery: st.Delivery,
+		ResendAfter: s.limits.resendAt(c, st.Budget, st.At), Delivery: delivery(st),
 	}
 	if c.Status == Pending {
 		out.AttemptsLeft = s.limits.attemptsLeft(c, st.Budget, st.At)
@@ -42,12 +42,19 @@ func (s *Service) Status(ctx context.Context, challenge uuid.UUID) (ChallengeSta
 			out.Status, out.AttemptsLeft = Expired, 0
 		}
 	}
-	if out.Delivery == "" {
-		// No mail of this code is known: a decoy, or a mail past its retention.
-		out.Delivery = "sent"
-		if st.At.Before(c.SentAt.Add(decoyQueued)) {
-			out.Delivery = "queued"
-		}
-	}
 	return out, nil
+}
+
+// delivery is queued at first, whatever became of the mail: the mail of a decoy
+// would come to nothing at once. Later a decoy's is as far as the mail before it,
+// so that a relay that is away does not tell them apart. A mail past its
+// retention was sent.
+func delivery(st State) string {
+	switch {
+	case st.At.Before(st.Challenge.SentAt.Add(hiddenDelivery)):
+		return "queued"
+	case st.Delivery == "", !st.Mailed && st.Delivery == "failed":
+		return "sent"
+	}
+	return st.Delivery
 }

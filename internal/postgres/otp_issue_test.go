@@ -274,6 +274,13 @@ func TestStatusFollowsTheMail(t *testing.T) {
 	t.Parallel()
 	d := newCodeDesk(t, codeOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	early, err := d.Status(t.Context(), issued.ChallengeID)
+	if err != nil || early.Delivery != "queued" || !early.ValidUntil.Equal(issued.ValidUntil) || !early.ResendAfter.Equal(issued.ResendAfter) {
+		t.Errorf("status %+v, %v; want that of %+v", early, err, issued)
+	}
+	d.later(t, 3*time.Second)
+	d.db.Exec(t, `UPDATE sespan.otp AS o SET created_at = m.created_at FROM sespan.mail_message AS m WHERE m.message_id = o.message_id`)
+	issued.ValidUntil, issued.ResendAfter = issued.ValidUntil.Add(-3*time.Second), issued.ResendAfter.Add(-3*time.Second)
 	for delivery, change := range map[string]string{
 		"queued": `SELECT 1`,
 		"sent":   `UPDATE sespan.mail_message SET pending = 0, sent = 1, dead = 0`,
@@ -285,6 +292,26 @@ func TestStatusFollowsTheMail(t *testing.T) {
 		if err != nil || s.Delivery != delivery || s.Status != otp.Pending || s.Purpose != otp.Registration ||
 			s.Email != "a***@example.com" || s.AttemptsLeft != 5 || !s.ValidUntil.Equal(issued.ValidUntil) || !s.ResendAfter.Equal(issued.ResendAfter) {
 			t.Errorf("status %+v, %v; want %s of %+v", s, err, delivery, issued)
+		}
+	}
+}
+
+// The status of a decoy is that of any other challenge, whatever the relay does.
+func TestStatusOfADecoyFollowsTheMails(t *testing.T) {
+	t.Parallel()
+	d := newCodeDesk(t, codeOptions{})
+	d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	decoy := d.issue(t, otp.Request{Email: "nobody@example.com", Purpose: otp.Login})
+	for _, c := range []struct{ change, delivery string }{
+		{`UPDATE sespan.mail_message SET pending = 0, sent = 1`, "queued"}, // the first seconds
+		{`UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '3 seconds'`, "sent"},
+		{`UPDATE sespan.mail_message SET pending = 0, sent = 0, dead = 1`, "sent"}, // a failure is that mail's alone
+		{`UPDATE sespan.mail_message SET pending = 1, sent = 0, dead = 0`, "queued"},
+		{`UPDATE sespan.otp SET message_id = NULL`, "sent"},
+	} {
+		d.db.Exec(t, c.change)
+		if s, err := d.Status(t.Context(), decoy.ChallengeID); err != nil || s.Delivery != c.delivery {
+			t.Errorf("after %s: %+v, %v; want %s", c.change, s, err, c.delivery)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func stateOfSubject(sub otp.Subject, r dbsqlc.OTPStateRow) otp.State {
 func stateOfChallenge(r dbsqlc.OTPStateOfRow) otp.State {
 	return otp.State{
 		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive, nil),
-		Budget: otp.Budget{Mailed: r.MailedAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Delivery: r.Delivery,
+		Budget: otp.Budget{Mailed: r.MailedAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Delivery: r.Delivery, Mailed: r.Mailed,
 	}
 }
 

@@ -481,13 +481,18 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, customerID *int64, emai
 const oTPStateOf = `-- name: OTPStateOf :one
 SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
-       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(o.message_id, o.created_at), '')::text AS delivery
+       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
 LEFT JOIN LATERAL (
     SELECT otp_id, customer_id, challenge_id, created_at, valid_until, message_id, purpose, status, email, key_id, otp_number FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id ORDER BY x.otp_id DESC LIMIT 1
 ) AS o ON true
+LEFT JOIN LATERAL (
+    SELECT y.message_id, y.created_at
+    FROM (SELECT otp_id, customer_id, challenge_id, created_at, valid_until, message_id, purpose, status, email, key_id, otp_number FROM sespan.otp AS x WHERE x.otp_id <= o.otp_id ORDER BY x.otp_id DESC LIMIT 20) AS y
+    WHERE y.message_id IS NOT NULL ORDER BY y.otp_id DESC LIMIT 1
+) AS m ON true
 WHERE c.challenge_id = $1
 `
 
@@ -500,10 +505,11 @@ type OTPStateOfRow struct {
 	MailedAt           []time.Time
 	WrongAt            []time.Time
 	Delivery           string
+	Mailed             bool
 }
 
-// One challenge with its customer, budget and the delivery of its newest mail.
-// Locks nothing.
+// One challenge with its customer, budget and the delivery of its newest mail; for
+// a code that was mailed to nobody, that of the mail before it. Locks nothing.
 func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, challengeID uuid.UUID) (OTPStateOfRow, error) {
 	row := db.QueryRow(ctx, oTPStateOf, challengeID)
 	var i OTPStateOfRow
@@ -529,6 +535,7 @@ func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, challengeID uuid.UUID
 		&i.MailedAt,
 		&i.WrongAt,
 		&i.Delivery,
+		&i.Mailed,
 	)
 	return i, err
 }

@@ -1,0 +1,196 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sespan/internal/pgtest"
+)
+
+// visit is what a site hears about one address, with everything left out that
+// differs from call to call.
+type visit struct {
+	*otpSite
+	started time.Time
+	ids     []string // challenges, in the order of their first appearance
+	heard   []string
+}
+
+// hear notes an answer: its status, its headers and every field of its body; times
+// by the minute from the start, challenges by their number.
+func (v *visit) hear(step string, a answer) map[string]any {
+	v.t.Helper()
+	var names []string
+	for name := range a.header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	line := fmt.Sprint(step, ": ", a.status, " ", a.header.Get("Content-Type"), " ", names)
+	if after := a.header.Get("Retry-After"); after != "" {
+		seconds, err := strconv.Atoi(after)
+		require.NoError(v.t, err)
+		line += fmt.Sprint(" after ", v.minutes(time.Now().Add(time.Duration(seconds)*time.Second)))
+	}
+	var body map[string]any
+	require.NoError(v.t, json.Unmarshal([]byte(a.body), &body), a.body)
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for name := range body {
+			if name != "response_id" && !yield(name) {
+				return
+			}
+		}
+	}) {
+		line += fmt.Sprint("\n    ", name, " ", v.plain(name, body[name]))
+	}
+	v.heard = append(v.heard, line)
+	return body
+}
+
+func (v *visit) minutes(at time.Time) string {
+	return fmt.Sprint(math.Round(at.Sub(v.started).Minutes()), " min")
+}
+
+func (v *visit) plain(name string, value any) any {
+	text, _ := value.(string)
+	if name == "challenge_id" {
+		if !slices.Contains(v.ids, text) {
+			v.ids = append(v.ids, text)
+		}
+		return slices.Index(v.ids, text)
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return v.minutes(at)
+	}
+	return value
+}
+
+// later lets the given time pass for the codes of all.
+func (s *otpSite) later(seconds int) {
+	for _, statement := range []string{
+		`UPDATE sespan.otp SET valid_until = valid_until - make_interval(secs => $1), created_at = created_at - make_interval(secs => $1)`,
+		`UPDATE sespan.otp_challenge SET created_at = created_at - make_interval(secs => $1), sent_at = sent_at - make_interval(secs => $1),
+			valid_until = valid_until - make_interval(secs => $1)`,
+		`UPDATE sespan.otp_budget SET mailed_at = ARRAY(SELECT m - make_interval(secs => $1) FROM unnest(mailed_at) AS m)`,
+	} {
+		s.db.Exec(s.t, statement, seconds)
+	}
+}
+
+// whole goes through everything that a challenge can be asked.
+func (v *visit) whole(request string, again func()) {
+	v.t.Helper()
+	path := "/v1/otp/" + v.hear("issue", v.post("/v1/otp", request))["challenge_id"].(string)
+	v.hear("issue again", v.post("/v1/otp", request))
+	v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+	v.hear("resend too early", v.post(path+"/resend", ""))
+	v.hear("verify for another address", v.post(path+"/verify", `{"otp_number":"123456","email":"b@example.com"}`))
+	v.later(61)
+	v.hear("resume", v.post("/v1/otp", strings.Replace(request, "{", `{"resume":true,`, 1)))
+	v.hear("resend", v.post(path+"/resend", ""))
+	v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+	if again != nil {
+		again()
+		v.hear("registered again", v.post("/v1/otp", request))
+		v.hear("verify what was replaced", v.post(path+"/verify", `{"otp_number":"123456"}`))
+		v.later(61)
+		path = "/v1/otp/" + v.hear("a minute later", v.post("/v1/otp", request))["challenge_id"].(string)
+	}
+	for range 6 {
+		v.hear("verify", v.post(path+"/verify", `{"otp_number":"123456"}`))
+	}
+	v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+	v.hear("resend when locked", v.post(path+"/resend", ""))
+	v.later(61)
+	v.hear("issue after the lock", v.post("/v1/otp", request))
+}
+
+// alike fails where two addresses are told apart.
+func alike(t *testing.T, visits map[string]*visit) {
+	t.Helper()
+	for name, v := range visits {
+		assert.Equal(t, visits["unknown"].heard, v.heard, name)
+	}
+}
+
+func (s *otpSite) visit() *visit { return &visit{otpSite: s, started: time.Now()} }
+
+// customer makes one whose right to be activated is as a state of registration leaves it.
+func (s *otpSite) customer(email string, active bool, right string) int64 {
+	id := pgtest.AddCustomer(s.t, s.db, email, active)
+	if right != "" {
+		s.db.Exec(s.t, `INSERT INTO sespan.otp_activation (customer_id, granted_at, used_at) VALUES ($1, now(), `+right+`)`, id)
+	}
+	return id
+}
+
+// Nobody learns from a registration by address whether there is a customer, of
+// whichever state: every answer of every call is the same.
+func TestOTPRegistrationByAddressTellsNothing(t *testing.T) {
+	t.Parallel()
+	s := newOTPSite(t)
+	s.customer("aunverified@example.com", false, "NULL")
+	s.customer("averified@example.com", true, "now()")
+	s.customer("abanned@example.com", false, "now()")
+	s.customer("abefore@example.com", false, "")
+	s.customer("ashared@example.com", true, "")
+	s.customer("ASHARED@example.com", true, "")
+	visits, mails := map[string]*visit{}, map[string]int{}
+	for _, name := range []string{"unknown", "unverified", "verified", "banned", "before", "shared"} {
+		v := s.visit()
+		request := fmt.Sprintf(`{"email":"a%s@Example.com","purpose":"registration","data":{"n":1}}`, name)
+		v.whole(request, func() {
+			v.hear("another form", v.post("/v1/otp", strings.Replace(request, `"n":1`, `"n":2`, 1)))
+			request = strings.Replace(request, `"n":1`, `"n":3`, 1)
+			v.later(61)
+			path := "/v1/otp/" + v.hear("another form, later", v.post("/v1/otp", request))["challenge_id"].(string)
+			v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+		})
+		visits[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")
+	}
+	alike(t, visits)
+	// A notice for each code that came by a request; a resend mails none.
+	assert.Equal(t, map[string]int{"unknown": 5, "unverified": 5, "verified": 4, "banned": 0, "before": 0, "shared": 0}, mails)
+	assert.Equal(t, 4, int(s.counters("sespan_otp_events_total", "event")["ambiguous"]))
+}
+
+func (s *otpSite) mailsTo(email string) (n int) {
+	s.t.Helper()
+	require.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), `SELECT count(*) FROM sespan.mail_message WHERE lower(to_addresses[1]) = $1`, email).Scan(&n))
+	return n
+}
+
+// The same where the site has the customer first and says in its transaction that
+// somebody registers.
+func TestOTPRegistrationByCustomerTellsNothing(t *testing.T) {
+	t.Parallel()
+	s := newOTPSite(t)
+	ids := map[string]int64{
+		"unknown":    s.customer("aunknown@example.com", false, ""), // made a moment ago
+		"unverified": s.customer("aunverified@example.com", false, "NULL"),
+		"verified":   s.customer("averified@example.com", true, "now()"),
+		"banned":     s.customer("abanned@example.com", false, "now()"),
+		"before":     s.customer("abefore@example.com", false, ""),
+	}
+	s.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '1 year' WHERE id = $1`, ids["before"])
+	visits, mails := map[string]*visit{}, map[string]int{}
+	for name, id := range ids {
+		v := s.visit()
+		register := func() { s.db.Exec(t, `SELECT sespan.otp_register($1)`, id) }
+		register()
+		v.whole(fmt.Sprintf(`{"customer_id":%d,"purpose":"registration"}`, id), register)
+		visits[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")
+	}
+	alike(t, visits)
+	assert.Equal(t, map[string]int{"unknown": 4, "unverified": 4, "verified": 3, "banned": 0, "before": 0}, mails)
+	assert.Equal(t, 3, int(s.counters("sespan_otp_events_total", "event")["notified"]))
+}
