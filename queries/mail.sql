@@ -7,11 +7,14 @@
 -- held snapshot keeps alive. byte_limit bounds the memory of one claim; the first
 -- row is always taken. ANY (ARRAY(…)) instead of a join, here and below: it always
 -- goes through the primary key, where a join is at times planned as a scan of the
--- whole queue for each batch.
+-- whole queue for each batch. A pause of everything leaves the rows alone; those of
+-- a paused category or domain are answered as parked, and MailPark sets them aside.
+-- Pauses and suppressions are looked up only while there are any.
 WITH due AS MATERIALIZED (
     SELECT q.queue_id, q.size_bytes, q.priority
     FROM sespan.mail_queue q
     WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now() - make_interval(secs => @due_window::float8) AND q.due_at <= now()
+      AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
     ORDER BY q.due_at
     LIMIT @due_limit::int
     FOR UPDATE SKIP LOCKED
@@ -22,6 +25,7 @@ WITH due AS MATERIALIZED (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q
         WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (lane.priority, lane.lower_id) AND q.priority <= lane.priority
+          AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
         ORDER BY q.priority, q.queue_id
         LIMIT @batch_limit::int
         FOR UPDATE SKIP LOCKED
@@ -44,6 +48,12 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
        extract(epoch FROM clock_timestamp() - greatest(q.created_at, m.send_at))::float8 AS waited,
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
        coalesce(m.send_at, q.created_at)::timestamptz AS dated,
+       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_pause) THEN (
+           SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || split_part(q.recipient, '@', 2)) LIMIT 1
+       ) END, '')::text AS parked,
+       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(q.recipient,
+           m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), coalesce(m.headers ?| ARRAY['List-Unsubscribe', 'list-unsubscribe'], false)
+       ) END, '')::text AS suppressed,
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
        coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed
 FROM leased q
@@ -79,6 +89,22 @@ WITH released AS (
     RETURNING 1
 ), rung AS (SELECT sespan.mail_bell())
 SELECT (SELECT count(*) FROM released)::int AS released FROM rung;
+
+-- name: MailPark :many
+-- Sets rows aside that a pause of their category or domain holds: due at infinity,
+-- so that each is met once. Where the pause ended just now they are due at once.
+UPDATE sespan.mail_queue q
+SET state = CASE WHEN q.attempts = 0 THEN 'scheduled' ELSE 'retry' END,
+    due_at = CASE WHEN h.holds THEN 'infinity' ELSE clock_timestamp() END, parked = CASE WHEN h.holds THEN h.what END,
+    lease_token = NULL, leased_until = NULL, started = false
+FROM (SELECT u.queue_id, u.lease_token, u.what, EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = u.what) AS holds
+      FROM (SELECT unnest(@queue_ids::bigint[]) AS queue_id, unnest(@lease_tokens::bigint[]) AS lease_token, unnest(@pauses::text[]) AS what) u) h
+WHERE q.queue_id = ANY (@queue_ids::bigint[]) AND q.queue_id = h.queue_id AND q.lease_token = h.lease_token
+RETURNING q.queue_id;
+
+-- name: MailUnpark :one
+-- Lets a portion of the mails go whose pause is over, and rings for them.
+SELECT sespan.mail_unpark(@portion::int)::bigint AS mails;
 
 -- name: MailReclaim :many
 -- Takes back the rows of workers that vanished. Reads the whole hot table, which is
@@ -175,23 +201,28 @@ WITH old AS MATERIALIZED (
     WHERE k.expires_at <= now() ORDER BY k.expires_at LIMIT @row_limit::int FOR UPDATE SKIP LOCKED
 ), dropped AS (
     DELETE FROM sespan.mail_idempotency k USING stale s WHERE k.idempotency_key = s.idempotency_key RETURNING 1
+), vanished AS (
+    DELETE FROM sespan.mail_worker w WHERE w.seen_at < now() - interval '1 day'
 )
 SELECT (SELECT count(*) FROM wiped)::int AS wiped, (SELECT count(*) FROM dropped)::int AS dropped;
 
 -- name: MailNextDue :one
 -- Seconds until the next scheduled row or retry is due; infinity without one.
--- Starts after now: what is due already is the claim's business.
+-- Starts after now: what is due already is the claim's business. Parked rows are
+-- due at infinity, which PostgreSQL 16 cannot subtract from.
 SELECT coalesce(extract(epoch FROM min(q.due_at) - clock_timestamp()), 'infinity')::float8 AS due_in
 FROM sespan.mail_queue q
-WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now();
+WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now() AND q.due_at < 'infinity';
 
 -- name: MailDepth :many
 -- For the gauges: rows per state and the age of the oldest row that could be sent
--- now. Reads the whole hot table, so it runs seldom.
+-- now. Reads the whole hot table, so it runs seldom; of the dead, which wait for a
+-- person, only their index.
 SELECT q.state, count(*) AS rows,
        coalesce(extract(epoch FROM now() - min(q.due_at) FILTER (WHERE q.due_at <= now() AND q.state IN ('queued', 'scheduled', 'retry'))), 0)::float8 AS oldest_ready
 FROM sespan.mail_queue q
-GROUP BY q.state;
+GROUP BY q.state
+UNION ALL SELECT 'dead', sespan.mail_dead_count(), 0;
 
 -- name: MailTriggerEnabled :one
 -- Whether inserts can ring at all: the trigger is there and not disabled.
@@ -213,3 +244,17 @@ SELECT sespan.mail_others()::int AS others;
 -- name: MailBell :exec
 -- Wakes the workers that sleep.
 SELECT sespan.mail_bell();
+
+-- name: MailBeat :exec
+-- A worker's sign of life.
+INSERT INTO sespan.mail_worker AS w (worker_id, connections, hears, host)
+VALUES (@worker_id::bigint, @connections::int, @hears::boolean, @host::text)
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), hears = excluded.hears;
+
+-- name: MailLeave :exec
+-- The worker ends.
+DELETE FROM sespan.mail_worker w WHERE w.worker_id = @worker_id::bigint;
+
+-- name: MailCanary :exec
+-- A notification that the listener sends to itself.
+SELECT pg_notify(@channel::text, @payload::text);

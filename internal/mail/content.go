@@ -33,7 +33,7 @@ func content(c *Claimed, from string, opener Opener) (Content, error) {
 	if out.Headers, err = headersOf(s.Headers); err != nil {
 		return Content{}, err
 	}
-	if out.Attachments, err = attachmentsOf(s.Attachments); err != nil {
+	if out.Attachments, err = attachmentsOf(s.Attachments, s.Files); err != nil {
 		return Content{}, err
 	}
 	if s.Sealed != nil {
@@ -65,7 +65,7 @@ func headersOf(stored []byte) (map[string]string, error) {
 	return h, nil
 }
 
-func attachmentsOf(stored []byte) ([]Attachment, error) {
+func attachmentsOf(stored []byte, files map[string][]byte) ([]Attachment, error) {
 	if stored == nil {
 		return nil, nil
 	}
@@ -74,15 +74,21 @@ func attachmentsOf(stored []byte) ([]Attachment, error) {
 		ContentType string `json:"content_type"`
 		ContentID   string `json:"content_id"`
 		Content     string `json:"content"`
+		SHA256      string `json:"sha256"`
 	}
 	if err := json.Unmarshal(stored, &list); err != nil {
 		return nil, fmt.Errorf("attachments: %w", err)
 	}
 	out := make([]Attachment, len(list))
 	for i, a := range list {
-		data, err := decodeBase64(a.Content)
-		if err != nil {
-			return nil, fmt.Errorf("attachment %d: %w", i+1, err)
+		data, found := files[a.SHA256]
+		if a.SHA256 == "" {
+			var err error
+			if data, err = decodeBase64(a.Content); err != nil {
+				return nil, fmt.Errorf("attachment %d: %w", i+1, err)
+			}
+		} else if !found {
+			return nil, fmt.Errorf("attachment %d: its file is gone", i+1)
 		}
 		out[i] = Attachment{Filename: a.Filename, ContentType: a.ContentType, ContentID: strings.Trim(a.ContentID, "<>"), Data: data}
 	}
@@ -102,6 +108,7 @@ func unseal(out *Content, recipient string, sealed []byte, opener Opener) error 
 	}
 	// RFC 3834: no vacation note shall answer a code.
 	out.Headers["Auto-Submitted"] = "auto-generated"
+	withoutUnsubscribe(out.Headers)
 	return nil
 }
 

@@ -18,13 +18,14 @@ const (
 
 // Reasons of this package; the sender's package has more.
 const (
-	reasonContent = "content" // gone or unreadable
-	reasonSealed  = "sealed"  // no key opens it
-	reasonLapsed  = "lapsed"  // workers vanished over it
-	reasonExpired = "expired"
-	reasonPanic   = "panic"
-	reasonSigning = "signing" // no DKIM signature could be made of it
-	reasonOther   = "other"   // an error that is no *SendError
+	reasonContent    = "content" // gone or unreadable
+	reasonSealed     = "sealed"  // no key opens it
+	reasonLapsed     = "lapsed"  // workers vanished over it
+	reasonExpired    = "expired"
+	reasonPanic      = "panic"
+	reasonSigning    = "signing"    // no DKIM signature could be made of it
+	reasonSuppressed = "suppressed" // the recipient is not to be written to
+	reasonOther      = "other"      // an error that is no *SendError
 )
 
 const replyBytes = 500
@@ -65,6 +66,9 @@ func (w *Worker) prepare(c *Claimed) (e Envelope, r *Result) {
 			r = w.dead(c, 0, reasonPanic, "panic while composing")
 		}
 	}()
+	if c.Suppressed != "" {
+		return e, &Result{Lease: c.Lease, State: StateSuppressed, Reason: reasonSuppressed, Reply: clean(c.Suppressed)}
+	}
 	if c.Lapses >= maxLapses {
 		return e, w.dead(c, 0, reasonLapsed, fmt.Sprintf("%d workers vanished while they held this mail", c.Lapses))
 	}

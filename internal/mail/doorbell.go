@@ -55,7 +55,7 @@ func (w *Worker) doze(ctx context.Context) error {
 // sleep waits for the bell, the next due row, the next sweep or the next poll.
 func (w *Worker) sleep(ctx context.Context, rows int, swept bool) error {
 	wait := w.PollDeaf
-	if w.Bell != nil && w.Hears() {
+	if w.hears() {
 		wait = w.Poll
 	}
 	wait = wait*3/4 + time.Duration(w.Jitter()*float64(wait)/2)
@@ -74,6 +74,9 @@ func (w *Worker) sleep(ctx context.Context, rows int, swept bool) error {
 	w.listen(ctx, wait)
 	return nil
 }
+
+// hears says whether an insert would be noticed.
+func (w *Worker) hears() bool { return w.Bell != nil && w.Hears() && !w.silent.Load() }
 
 // listen waits for the bell or an own retry, but no longer than d.
 func (w *Worker) listen(ctx context.Context, d time.Duration) {

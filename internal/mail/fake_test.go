@@ -126,7 +126,7 @@ func (s *fakeStore) Settle(_ context.Context, results []Result) ([]int64, error)
 		row.Attempts += r.Tries
 		switch r.State {
 		case StateRetry, StateUnknown:
-			row.state, row.due = r.State, time.Now().Add(r.Delay)
+			row.state, row.due, row.Fresh = r.State, time.Now().Add(r.Delay), false
 		default:
 			delete(s.rows, r.QueueID)
 			s.done[r.QueueID] = r
@@ -139,7 +139,7 @@ func (s *fakeStore) Release(_ context.Context, leases []Lease) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range s.held(leases) {
-		s.rows[id].state = StateScheduled
+		s.rows[id].state, s.rows[id].Fresh = StateScheduled, false
 	}
 	s.ring()
 	return s.fail()
@@ -200,6 +200,19 @@ func (s *fakeStore) Depth(context.Context) (Depth, error) {
 }
 
 func (s *fakeStore) Tidy(context.Context) error { return nil }
+
+func (s *fakeStore) Beat(context.Context, Beat) error     { return nil }
+func (s *fakeStore) Unpark(context.Context) (bool, error) { return true, nil }
+
+func (s *fakeStore) Leave(context.Context, int64) error { return nil }
+func (s *fakeStore) Park(_ context.Context, leases []Lease, _ []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range s.held(leases) {
+		s.rows[id].state, s.rows[id].due = StateScheduled, time.Now().AddDate(100, 0, 0)
+	}
+	return s.fail()
+}
 
 // look reads the fake's state.
 func look[T any](s *fakeStore, read func() T) T {

@@ -8,15 +8,17 @@ import (
 
 // The closed list of the label event.
 const (
-	eventSent      = "sent"
-	eventRetry     = "retry"
-	eventDead      = "dead"
-	eventUnknown   = "unknown"
-	eventExpired   = "expired"
-	eventReleased  = "released"  // claimed, given back unsent
-	eventReclaimed = "reclaimed" // taken back from a worker that vanished
-	eventLapsed    = "lapsed"    // the own lease ran out before the sending began
-	eventFenced    = "fenced"    // a result came after the lease was lost
+	eventSent       = "sent"
+	eventRetry      = "retry"
+	eventDead       = "dead"
+	eventUnknown    = "unknown"
+	eventExpired    = "expired"
+	eventSuppressed = "suppressed" // the recipient is not to be written to
+	eventParked     = "parked"     // set aside for a pause
+	eventReleased   = "released"   // claimed, given back unsent
+	eventReclaimed  = "reclaimed"  // taken back from a worker that vanished
+	eventLapsed     = "lapsed"     // the own lease ran out before the sending began
+	eventFenced     = "fenced"     // a result came after the lease was lost
 )
 
 type metrics struct {
@@ -54,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	for _, e := range []string{
-		eventSent, eventRetry, eventDead, eventUnknown, eventExpired, eventReleased, eventReclaimed, eventLapsed, eventFenced,
+		eventSent, eventRetry, eventDead, eventUnknown, eventExpired, eventSuppressed, eventParked, eventReleased, eventReclaimed, eventLapsed, eventFenced,
 	} {
 		m.events.WithLabelValues(e)
 	}
@@ -63,7 +65,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) depth(d Depth) {
-	for _, s := range []State{StateQueued, StateScheduled, StateSending, StateRetry, StateUnknown} {
+	for _, s := range []State{StateQueued, StateScheduled, StateSending, StateRetry, StateUnknown, StateDead} {
 		m.queue.WithLabelValues(string(s)).Set(float64(d.Rows[s]))
 	}
 	m.oldest.Set(d.OldestReady.Seconds())

@@ -68,8 +68,10 @@ func (w *Worker) fetch(ctx context.Context, sweep bool) (rows int, full, swept b
 		return 0, false, false, err
 	}
 	w.bounds.note(c, got, begin, w.Now(), swept)
+	rows, full = len(got), len(got) >= c.Limit || bytesOf(got) >= c.Bytes || dueFull(c, got)
+	got, err = w.setAside(ctx, got)
 	w.hand(got, begin)
-	return len(got), len(got) >= c.Limit || bytesOf(got) >= c.Bytes || dueFull(c, got), swept, nil
+	return rows, full, swept, err
 }
 
 func dueFull(c Claim, rows []Claimed) bool {

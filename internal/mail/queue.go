@@ -63,6 +63,9 @@ type Claimed struct {
 	Size      int64         // size_bytes of the message
 	Stored    *Stored       // nil when the content is gone
 
+	Parked     string // the pause that holds it, "" for none
+	Suppressed string // why its recipient is not written to, "" when it is
+
 	at time.Time // just before the claim, by the worker's clock
 }
 
@@ -74,8 +77,9 @@ type Stored struct {
 	To, CC      []string
 	Subject     string
 	Text, HTML  string
-	Headers     []byte // JSON object, nil for none
-	Attachments []byte // JSON list, nil for none
+	Headers     []byte            // JSON object, nil for none
+	Attachments []byte            // JSON list, nil for none
+	Files       map[string][]byte // what attachments refer to, by SHA-256 in hex
 	Raw         []byte
 	Sealed      []byte // JSON {"text", "html"}, sealed
 }
@@ -83,7 +87,7 @@ type Stored struct {
 // Result is what became of one try.
 type Result struct {
 	Lease
-	State  State         // sent retry unknown dead expired
+	State  State         // sent retry unknown dead expired suppressed
 	Tries  int           // 1, or 0 when it was not the mail that failed
 	Delay  time.Duration // for retry
 	Reason string        // from a closed list; "" for sent
@@ -109,6 +113,21 @@ type Queue interface {
 	Settle(ctx context.Context, results []Result) ([]int64, error)
 	// Release gives rows back unsent and rings the bell.
 	Release(ctx context.Context, leases []Lease) error
+	// Park sets rows aside until the pause of each ends.
+	Park(ctx context.Context, leases []Lease, pauses []string) error
+}
+
+// Beat is a worker's sign of life.
+type Beat struct {
+	Worker      int64
+	Connections int
+	Hears       bool
+}
+
+// Presence is where workers can be seen.
+type Presence interface {
+	Beat(ctx context.Context, b Beat) error
+	Leave(ctx context.Context, worker int64) error
 }
 
 // Keeper keeps leases alive and takes back those of workers that vanished.
@@ -138,6 +157,8 @@ type Upkeep interface {
 	// NextDue is the time until a scheduled row or a retry is due, Forever for none.
 	NextDue(ctx context.Context) (time.Duration, error)
 	Depth(ctx context.Context) (Depth, error)
+	// Unpark lets go a portion of what a pause held that is over; false: there is more.
+	Unpark(ctx context.Context) (done bool, err error)
 	// Tidy wipes bodies whose time has come and forgets old idempotency keys.
 	Tidy(ctx context.Context) error
 }
@@ -148,4 +169,5 @@ type Store interface {
 	Keeper
 	Doorbell
 	Upkeep
+	Presence
 }

@@ -15,6 +15,8 @@ const (
 	extendBatch  = 1000
 	reclaimBatch = 1000
 	upkeepShare  = 20
+	beatEvery    = 10 * time.Second
+	unparkEvery  = 5 * time.Second
 )
 
 // heartbeat renews the leases that are held, well before they end.
@@ -52,8 +54,23 @@ func (w *Worker) gauge(ctx context.Context) error {
 	d, err := w.Store.Depth(ctx)
 	if err == nil {
 		w.metrics.depth(d)
+		w.silent.Store(!d.TriggerEnabled)
 	}
 	return err
+}
+
+// beat shows that this worker lives.
+func (w *Worker) beat(ctx context.Context) error {
+	return w.Store.Beat(ctx, Beat{Worker: w.id, Connections: w.Connections, Hears: w.hears()})
+}
+
+// unpark lets mails go whose pause is over.
+func (w *Worker) unpark(ctx context.Context) error {
+	for {
+		if done, err := w.Store.Unpark(ctx); done || err != nil {
+			return err
+		}
+	}
 }
 
 func (w *Worker) tidy(ctx context.Context) error { return w.Store.Tidy(ctx) }

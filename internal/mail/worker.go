@@ -8,6 +8,7 @@ import (
 	"net/mail"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,7 +43,7 @@ type WorkerConfig struct {
 
 	Now    func() time.Time // [time.Now]
 	Jitter func() float64   // in [0, 1) [math/rand/v2]
-	Token  func() int64     // of a claim, must not repeat [math/rand/v2]
+	Token  func() int64     // of a claim, must not repeat; below zero: it can read files that are stored apart [math/rand/v2]
 }
 
 // maxLapses is how many workers may vanish while they hold a mail before it
@@ -52,6 +53,7 @@ const maxLapses = 5
 // Worker drains the queue. See doc.go for the states and the doorbell.
 type Worker struct {
 	WorkerConfig
+	id      int64 // of its row in mail_worker
 	log     *slog.Logger
 	metrics *metrics
 	gate    *gate
@@ -68,6 +70,8 @@ type Worker struct {
 	safe  bool      // the flag is down and nobody inserts who saw it up
 
 	limitMetrics *limitMetrics
+
+	silent atomic.Bool // the trigger is gone or disabled: nobody rings
 
 	due due // when a scheduled row or a retry is due, as far as known
 }
@@ -97,7 +101,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		c.Jitter = rand.Float64
 	}
 	if c.Token == nil {
-		c.Token = rand.Int64
+		c.Token = func() int64 { return -1 - rand.Int64() }
 	}
 	if c.Hears == nil {
 		c.Hears = func() bool { return false }
@@ -105,6 +109,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	limits := newLimiter(c.Limits, c.Now, c.Jitter)
 	return &Worker{
 		WorkerConfig: c,
+		id:           rand.Int64(),
 		log:          c.Logger.With("component", "mail"),
 		metrics:      newMetrics(c.Metrics),
 		gate:         newGate(c.Now, c.Jitter),
@@ -149,6 +154,8 @@ func (w *Worker) Run(ctx context.Context) {
 	upkeep.Go(func() { w.every(ctx, w.Lease/10, upkeepShare, w.reclaim) })
 	upkeep.Go(func() { w.every(ctx, w.Gauge, upkeepShare, w.gauge) })
 	upkeep.Go(func() { w.every(ctx, time.Minute, upkeepShare, w.tidy) })
+	upkeep.Go(func() { w.every(keep, beatEvery, upkeepShare, w.beat) })
+	upkeep.Go(func() { w.every(ctx, unparkEvery, upkeepShare, w.unpark) })
 
 	w.pull(ctx)
 	close(w.jobs)
@@ -166,8 +173,13 @@ func (w *Worker) Run(ctx context.Context) {
 	w.leave(late)
 }
 
-// leave hands the bell over to whoever sleeps.
+// leave says goodbye and hands the bell over to whoever sleeps.
 func (w *Worker) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	if err := w.Store.Leave(ctx, w.id); err != nil {
+		w.log.WarnContext(ctx, "mail: the worker's row stays for a minute", "err", err)
+	}
 	if w.awake.IsZero() {
 		return
 	}

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"math"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,7 +34,8 @@ func NewMail(pool *Pool) *Mail {
 	return &Mail{pool, plannedAnew{pool}}
 }
 
-// Claim leases ready rows and reads their content, in one statement.
+// Claim leases ready rows and reads their content, in one statement; files that are
+// stored apart take a second one.
 func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) {
 	rows, err := s.pool.queries.MailClaim(ctx, s.db, &dbsqlc.MailClaimParams{
 		DueWindow: c.DueWindow.Seconds(), DueLimit: int32(c.DueLimit), QueueAfter: c.QueueAfter[:], //nolint:gosec // hundreds
@@ -45,6 +48,14 @@ func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) 
 	for i := range rows {
 		out[i] = claimed(&rows[i], c.Token)
 	}
+	if err := s.files(ctx, out); err != nil {
+		leases := make([]mail.Lease, len(out))
+		for i := range out {
+			leases[i] = out[i].Lease
+		}
+		_ = s.Release(ctx, leases) // else they lapse
+		return nil, err
+	}
 	return out, nil
 }
 
@@ -52,7 +63,7 @@ func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {
 	c := mail.Claimed{
 		Lease: mail.Lease{QueueID: r.QueueID, Token: token}, MessageID: r.MessageID, CreatedAt: r.CreatedAt, Recipient: r.Recipient,
 		Priority: int(r.Priority), Attempts: int(r.Attempts), Lapses: int(r.Lapses), Hold: r.Hold, Fresh: r.Fresh,
-		ExpiresIn: duration(r.ExpiresIn), Waited: duration(r.Waited), Size: int64(r.SizeBytes),
+		ExpiresIn: duration(r.ExpiresIn), Waited: duration(r.Waited), Size: int64(r.SizeBytes), Parked: r.Parked, Suppressed: r.Suppressed,
 	}
 	if r.ContentFound {
 		c.Stored = &mail.Stored{
@@ -160,6 +171,38 @@ func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
 func (s *Mail) Tidy(ctx context.Context) error {
 	_, err := s.pool.queries.MailTidy(ctx, s.db, 1000)
 	return mapError(err)
+}
+
+// Park sets rows aside until the pause of each ends.
+func (s *Mail) Park(ctx context.Context, leases []mail.Lease, pauses []string) error {
+	ids, tokens := split(leases)
+	_, err := s.pool.queries.MailPark(ctx, s.db, ids, tokens, pauses)
+	return mapError(err)
+}
+
+const unparkPortion = 5000
+
+// Unpark lets go a portion of the mails whose pause is over.
+func (s *Mail) Unpark(ctx context.Context) (done bool, err error) {
+	n, err := s.pool.queries.MailUnpark(ctx, s.pool, unparkPortion)
+	return n < unparkPortion, mapError(err)
+}
+
+// Beat renews the worker's row.
+func (s *Mail) Beat(ctx context.Context, b mail.Beat) error {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	return mapError(s.pool.queries.MailBeat(ctx, s.pool, &dbsqlc.MailBeatParams{
+		WorkerID: b.Worker, Connections: int32(b.Connections), Hears: b.Hears, //nolint:gosec // tens
+		Host: name + ":" + strconv.Itoa(os.Getpid()),
+	}))
+}
+
+// Leave deletes the worker's row.
+func (s *Mail) Leave(ctx context.Context, worker int64) error {
+	return mapError(s.pool.queries.MailLeave(ctx, s.pool, worker))
 }
 
 // plannedAnew runs statements without a cached plan, where a pooler keeps us from

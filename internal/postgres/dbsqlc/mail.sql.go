@@ -20,6 +20,30 @@ func (q *Queries) MailAwake(ctx context.Context, db DBTX, seconds int32) error {
 	return err
 }
 
+const mailBeat = `-- name: MailBeat :exec
+INSERT INTO sespan.mail_worker AS w (worker_id, connections, hears, host)
+VALUES ($1::bigint, $2::int, $3::boolean, $4::text)
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), hears = excluded.hears
+`
+
+type MailBeatParams struct {
+	WorkerID    int64
+	Connections int32
+	Hears       bool
+	Host        string
+}
+
+// A worker's sign of life.
+func (q *Queries) MailBeat(ctx context.Context, db DBTX, arg *MailBeatParams) error {
+	_, err := db.Exec(ctx, mailBeat,
+		arg.WorkerID,
+		arg.Connections,
+		arg.Hears,
+		arg.Host,
+	)
+	return err
+}
+
 const mailBegin = `-- name: MailBegin :many
 UPDATE sespan.mail_queue q
 SET started = true
@@ -60,11 +84,22 @@ func (q *Queries) MailBell(ctx context.Context, db DBTX) error {
 	return err
 }
 
+const mailCanary = `-- name: MailCanary :exec
+SELECT pg_notify($1::text, $2::text)
+`
+
+// A notification that the listener sends to itself.
+func (q *Queries) MailCanary(ctx context.Context, db DBTX, channel string, payload string) error {
+	_, err := db.Exec(ctx, mailCanary, channel, payload)
+	return err
+}
+
 const mailClaim = `-- name: MailClaim :many
 WITH due AS MATERIALIZED (
     SELECT q.queue_id, q.size_bytes, q.priority
     FROM sespan.mail_queue q
     WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now() - make_interval(secs => $1::float8) AND q.due_at <= now()
+      AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
     ORDER BY q.due_at
     LIMIT $2::int
     FOR UPDATE SKIP LOCKED
@@ -75,6 +110,7 @@ WITH due AS MATERIALIZED (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q
         WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (lane.priority, lane.lower_id) AND q.priority <= lane.priority
+          AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
         ORDER BY q.priority, q.queue_id
         LIMIT $4::int
         FOR UPDATE SKIP LOCKED
@@ -97,6 +133,12 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
        extract(epoch FROM clock_timestamp() - greatest(q.created_at, m.send_at))::float8 AS waited,
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
        coalesce(m.send_at, q.created_at)::timestamptz AS dated,
+       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_pause) THEN (
+           SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || split_part(q.recipient, '@', 2)) LIMIT 1
+       ) END, '')::text AS parked,
+       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(q.recipient,
+           m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), coalesce(m.headers ?| ARRAY['List-Unsubscribe', 'list-unsubscribe'], false)
+       ) END, '')::text AS suppressed,
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
        coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed
 FROM leased q
@@ -128,6 +170,8 @@ type MailClaimRow struct {
 	Waited       float64
 	ContentFound bool
 	Dated        time.Time
+	Parked       string
+	Suppressed   string
 	Sender       *string
 	ReplyTo      *string
 	ToAddresses  []string
@@ -149,7 +193,9 @@ type MailClaimRow struct {
 // held snapshot keeps alive. byte_limit bounds the memory of one claim; the first
 // row is always taken. ANY (ARRAY(…)) instead of a join, here and below: it always
 // goes through the primary key, where a join is at times planned as a scan of the
-// whole queue for each batch.
+// whole queue for each batch. A pause of everything leaves the rows alone; those of
+// a paused category or domain are answered as parked, and MailPark sets them aside.
+// Pauses and suppressions are looked up only while there are any.
 func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) ([]MailClaimRow, error) {
 	rows, err := db.Query(ctx, mailClaim,
 		arg.DueWindow,
@@ -182,6 +228,8 @@ func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) 
 			&i.Waited,
 			&i.ContentFound,
 			&i.Dated,
+			&i.Parked,
+			&i.Suppressed,
 			&i.Sender,
 			&i.ReplyTo,
 			&i.ToAddresses,
@@ -209,6 +257,7 @@ SELECT q.state, count(*) AS rows,
        coalesce(extract(epoch FROM now() - min(q.due_at) FILTER (WHERE q.due_at <= now() AND q.state IN ('queued', 'scheduled', 'retry'))), 0)::float8 AS oldest_ready
 FROM sespan.mail_queue q
 GROUP BY q.state
+UNION ALL SELECT 'dead', sespan.mail_dead_count(), 0
 `
 
 type MailDepthRow struct {
@@ -218,7 +267,8 @@ type MailDepthRow struct {
 }
 
 // For the gauges: rows per state and the age of the oldest row that could be sent
-// now. Reads the whole hot table, so it runs seldom.
+// now. Reads the whole hot table, so it runs seldom; of the dead, which wait for a
+// person, only their index.
 func (q *Queries) MailDepth(ctx context.Context, db DBTX) ([]MailDepthRow, error) {
 	rows, err := db.Query(ctx, mailDepth)
 	if err != nil {
@@ -281,14 +331,25 @@ func (q *Queries) MailExtend(ctx context.Context, db DBTX, leaseSeconds float64,
 	return items, nil
 }
 
+const mailLeave = `-- name: MailLeave :exec
+DELETE FROM sespan.mail_worker w WHERE w.worker_id = $1::bigint
+`
+
+// The worker ends.
+func (q *Queries) MailLeave(ctx context.Context, db DBTX, workerID int64) error {
+	_, err := db.Exec(ctx, mailLeave, workerID)
+	return err
+}
+
 const mailNextDue = `-- name: MailNextDue :one
 SELECT coalesce(extract(epoch FROM min(q.due_at) - clock_timestamp()), 'infinity')::float8 AS due_in
 FROM sespan.mail_queue q
-WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now()
+WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now() AND q.due_at < 'infinity'
 `
 
 // Seconds until the next scheduled row or retry is due; infinity without one.
-// Starts after now: what is due already is the claim's business.
+// Starts after now: what is due already is the claim's business. Parked rows are
+// due at infinity, which PostgreSQL 16 cannot subtract from.
 func (q *Queries) MailNextDue(ctx context.Context, db DBTX) (float64, error) {
 	row := db.QueryRow(ctx, mailNextDue)
 	var due_in float64
@@ -306,6 +367,39 @@ func (q *Queries) MailOthers(ctx context.Context, db DBTX) (int32, error) {
 	var others int32
 	err := row.Scan(&others)
 	return others, err
+}
+
+const mailPark = `-- name: MailPark :many
+UPDATE sespan.mail_queue q
+SET state = CASE WHEN q.attempts = 0 THEN 'scheduled' ELSE 'retry' END,
+    due_at = CASE WHEN h.holds THEN 'infinity' ELSE clock_timestamp() END, parked = CASE WHEN h.holds THEN h.what END,
+    lease_token = NULL, leased_until = NULL, started = false
+FROM (SELECT u.queue_id, u.lease_token, u.what, EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = u.what) AS holds
+      FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token, unnest($3::text[]) AS what) u) h
+WHERE q.queue_id = ANY ($1::bigint[]) AND q.queue_id = h.queue_id AND q.lease_token = h.lease_token
+RETURNING q.queue_id
+`
+
+// Sets rows aside that a pause of their category or domain holds: due at infinity,
+// so that each is met once. Where the pause ended just now they are due at once.
+func (q *Queries) MailPark(ctx context.Context, db DBTX, queueIds []int64, leaseTokens []int64, pauses []string) ([]int64, error) {
+	rows, err := db.Query(ctx, mailPark, queueIds, leaseTokens, pauses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var queue_id int64
+		if err := rows.Scan(&queue_id); err != nil {
+			return nil, err
+		}
+		items = append(items, queue_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const mailReclaim = `-- name: MailReclaim :many
@@ -491,6 +585,8 @@ WITH old AS MATERIALIZED (
     WHERE k.expires_at <= now() ORDER BY k.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
 ), dropped AS (
     DELETE FROM sespan.mail_idempotency k USING stale s WHERE k.idempotency_key = s.idempotency_key RETURNING 1
+), vanished AS (
+    DELETE FROM sespan.mail_worker w WHERE w.seen_at < now() - interval '1 day'
 )
 SELECT (SELECT count(*) FROM wiped)::int AS wiped, (SELECT count(*) FROM dropped)::int AS dropped
 `
@@ -520,4 +616,16 @@ func (q *Queries) MailTriggerEnabled(ctx context.Context, db DBTX) (bool, error)
 	var enabled bool
 	err := row.Scan(&enabled)
 	return enabled, err
+}
+
+const mailUnpark = `-- name: MailUnpark :one
+SELECT sespan.mail_unpark($1::int)::bigint AS mails
+`
+
+// Lets a portion of the mails go whose pause is over, and rings for them.
+func (q *Queries) MailUnpark(ctx context.Context, db DBTX, portion int32) (int64, error) {
+	row := db.QueryRow(ctx, mailUnpark, portion)
+	var mails int64
+	err := row.Scan(&mails)
+	return mails, err
 }

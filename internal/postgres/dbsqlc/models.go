@@ -219,11 +219,11 @@ type SespanMailAudit struct {
 	Actor string
 	// Database login of the session
 	Login string
-	// retry cancel pause resume preview
+	// retry cancel pause resume preview suppress unsuppress
 	Action string
 	// Messages that were changed or read
 	Ids []int64
-	// What was paused or resumed, or how many recipients were changed
+	// What was paused, resumed or suppressed, or how many recipients were changed
 	Detail *string
 }
 
@@ -591,9 +591,9 @@ type SespanMailRecipient struct {
 
 // Settings of the mail queue that a person changes with UPDATE
 type SespanMailSetting struct {
-	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours
+	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_attachments, mail_retention_days, mail_audit_days
 	Name string
-	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts
+	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts; inline, apart (set by the first worker that reads files apart) or off; days that mails and their outcomes are kept; days of the audit
 	Value string
 }
 
@@ -645,6 +645,22 @@ type SespanMailThroughput struct {
 	Withheld int64
 }
 
+// Mail workers: each renews its row every few seconds and deletes it when it ends
+type SespanMailWorker struct {
+	// Random, anew with each start
+	WorkerID int64
+	// Since when it works
+	StartedAt time.Time
+	// Last sign of life; a row that is a minute old belongs to a worker that vanished
+	SeenAt time.Time
+	// Mails that it sends at once
+	Connections int32
+	// Notifications reach it; else it polls
+	Hears bool
+	// Host name and process id
+	Host string
+}
+
 // Codes: one row for each that was mailed, up to three of a challenge valid at once. No row holds a code
 type SespanOtp struct {
 	// Identity
@@ -657,7 +673,7 @@ type SespanOtp struct {
 	CreatedAt time.Time
 	// Until when it is valid
 	ValidUntil time.Time
-	// Its mail in mail_message; NULL for a decoy
+	// Its mail in mail_message, or that which told of an account instead; NULL where nobody was mailed
 	MessageID *int64
 	// Purpose of the challenge
 	Purpose string
@@ -675,11 +691,11 @@ type SespanOtp struct {
 type SespanOtpActivation struct {
 	// The customer, with whom the row goes. bind-customers adds the foreign key
 	CustomerID int64
-	// When the site said that it had just created the customer
+	// When the site said that it had just created the customer: by otp_register, or with new_customer
 	GrantedAt *time.Time
-	// When a right code activated the customer
+	// When a right code of a registration came, which activated the customer unless somebody else had
 	UsedAt *time.Time
-	// When otp_revoke ended it
+	// When otp_revoke ended it, or the customer was found to be active without a code
 	RevokedAt *time.Time
 }
 
@@ -713,7 +729,7 @@ type SespanOtpChallenge struct {
 	VerifiedAt *time.Time
 	// Wrong codes tried, counted before they are compared
 	WrongGuesses int16
-	// Nobody was mailed: the address is unknown, not unique, or its customer inactive
+	// No code of it was mailed: the address is unknown, not unique, or its customer is not to have one; an active one who registers is told of the account instead
 	Decoy bool
 	// What its codes are for: registration login email_change password_reset transaction
 	Purpose string
