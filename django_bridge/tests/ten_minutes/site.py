@@ -33,6 +33,7 @@ class Site:
             f"127.0.0.1:{free_port()}" for _ in range(5)
         )
         self.ends = ExitStack()
+        self.running: list[subprocess.Popen[bytes]] = []
         tools = folder / ".tools"
         tools.mkdir(parents=True)
         (tools / "sespan").symlink_to(binary)
@@ -68,7 +69,13 @@ class Site:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.stop_all()
         self.ends.close()
+
+    def stop_all(self) -> None:
+        """End what was started, the last first."""
+        while self.running:
+            stop(self.running.pop())
 
     def database_url(self) -> str:
         parts = urlsplit(self.superuser_url)
@@ -128,7 +135,7 @@ class Site:
             stderr=log,
             start_new_session=True,
         )
-        self.ends.callback(stop, process)
+        self.running.append(process)
         end = time.monotonic() + READY_WITHIN
         while time.monotonic() < end and process.poll() is None:
             try:
