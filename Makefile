@@ -8,6 +8,7 @@ PYTHON     ?= python3
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOLS      := $(CURDIR)/.cache/bin
 VENV       := $(CURDIR)/.venv
+VENV_NEXT  := $(CURDIR)/.venv-next
 GOLANGCI   := $(TOOLS)/golangci-lint-v2.15.0
 GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
 SQLC       := $(TOOLS)/sqlc-v1.31.1
@@ -16,7 +17,7 @@ GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate verify bench bench-mail build fmt clean test-go test-go-old test-django test-e2e
+.PHONY: help demo test lint generate verify bench bench-mail build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +25,7 @@ help: ## Show this list
 demo: bin/sespan ## Run the whole demonstration: database, inbox, service, shop
 	@exec bin/sespan demo $(DEMO_ARGS)
 
-test: test-go test-go-old test-django test-e2e ## Set up and run every test
+test: test-go test-go-old test-django test-django-next test-e2e ## Set up and run every test
 	@echo "All tests passed."
 
 lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
@@ -59,7 +60,7 @@ fmt: $(GOFUMPT) $(VENV)/.ready ## Format Go and Python
 	cd django_bridge && $(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
 
 clean: ## Remove what the build and the tests made
-	rm -rf bin .venv .cache test-results
+	rm -rf bin .venv .venv-next .cache test-results
 
 # Always rebuilt: the Go tool knows best what has changed.
 .PHONY: bin/sespan
@@ -77,6 +78,17 @@ test-django: $(VENV)/.ready bin/sespan
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
 
+# The newer half of the matrix. What does not depend on Django's version runs once.
+test-django-next:
+	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory test-django-newer; \
+	elif [ -n "$(CI)" ]; then echo "Django 6.1 needs Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
+	else echo "Django 6.1 stays untested: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
+
+NEXT_PYTEST = SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV_NEXT)/bin/pytest
+test-django-newer: $(VENV_NEXT)/.ready bin/sespan
+	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py)
+	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
+
 test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
@@ -90,7 +102,13 @@ $(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.
 	@echo "preparing the Python environment in .venv"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@cd django_bridge && $(VENV)/bin/pip install -q -e '.[dev]' -r example/requirements.txt -r e2e/requirements.txt
+	@cd django_bridge && $(VENV)/bin/pip install -q -e '.[dev]' -r example/requirements.txt -r e2e/requirements.txt 'Django>=5.2,<5.3'
+	@touch $@
+
+$(VENV_NEXT)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt
+	@echo "preparing the Python environment of Django 6.1 in .venv-next"
+	@"$$(.ci/next-python)" -m venv --clear $(VENV_NEXT)
+	@cd django_bridge && $(VENV_NEXT)/bin/pip install -q -e '.[test]' -r example/requirements.txt 'Django>=6.1,<6.2'
 	@touch $@
 
 # $(1) tool, $(2) module, $(3) version

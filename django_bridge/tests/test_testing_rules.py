@@ -79,6 +79,9 @@ def test_five_guesses(memory, calls, user):
     with pytest.raises(errors.OTPLocked):
         calls.otp_resend(challenge)
     assert not active_now(user)
+    with pytest.raises(errors.OTPTooSoon):
+        registered(calls, user)
+    memory.advance(60)
     again = registered(calls, user).challenge_id
     assert again != challenge
     calls.otp_verify(again, memory.code())
@@ -198,6 +201,10 @@ class TestTheRightToBeActivated:
         assert memory.registrations.register(user) == "live"
         with pytest.raises(errors.OTPExpired):
             calls.otp_verify(first, memory.code())
+        with pytest.raises(errors.OTPTooSoon):
+            registered(calls, user)
+        memory.advance(60)
+        assert registered(calls, user).challenge_id != first
 
     def test_it_goes_with_its_customer(self, memory, calls, user):
         memory.registrations.register(user)

@@ -22,6 +22,7 @@ LIVE_CODES = 3
 LIFE = timedelta(minutes=10)
 RESEND = timedelta(seconds=60)
 NEVER = datetime.min.replace(tzinfo=UTC)
+DONE = {"verified", "refused"}
 REGISTRATION, EMAIL_CHANGE = "registration", "email_change"
 
 
@@ -98,29 +99,22 @@ class Challenges:
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """`POST /v1/otp`."""
         wanted = self._wanted(body)
-        pending = self._pending(wanted)
-        if pending is not None:
-            same = pending.data == wanted.data and pending.decoy == wanted.decoy
-            if same and (pending.wait or body.get("resume")):
-                return _issued(pending)
-            if pending.wait and pending.decoy == wanted.decoy:
-                raise _too_soon(pending.wait)
-            if same:
-                return self._mail(pending)
-            pending.status = "superseded"
+        old = self._latest(wanted)
+        same = old is not None and old.open and old.data == wanted.data
+        if old is not None and same and (old.wait or body.get("resume")):
+            return _issued(old)
+        if old is not None and old.wait and old.status not in DONE:
+            raise _too_soon(old.wait)
+        if old is not None and same:
+            return self._mail(old)
+        if old is not None and old.open:
+            old.status = "superseded"
         self._all[wanted.challenge_id] = wanted
         return self._mail(wanted)
 
     def resend(self, challenge_id: str) -> dict[str, Any]:
         """`POST /v1/otp/{challenge_id}/resend`."""
-        found = self._find(challenge_id)
-        match found.status:
-            case "verified" | "refused":
-                raise errors.OTPUsed("used", status=409)
-            case "locked":
-                raise errors.OTPLocked("locked", status=429, retry_after=max(1, found.wait))
-        if not found.open:
-            raise errors.OTPExpired("over", status=410)
+        found = self._open(challenge_id)
         if found.wait:
             raise _too_soon(found.wait)
         return self._mail(found)
@@ -139,14 +133,7 @@ class Challenges:
 
     def verify(self, challenge_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`POST /v1/otp/{challenge_id}/verify`."""
-        found = self._find(challenge_id)
-        match found.status:
-            case "verified" | "refused":
-                raise errors.OTPUsed("used", status=409)
-            case "locked":
-                raise errors.OTPLocked("locked", status=429, retry_after=max(1, found.wait))
-        if not found.open:
-            raise errors.OTPExpired("over", status=410)
+        found = self._open(challenge_id)
         other = body.get("email") and str(body["email"]).lower() != found.email.lower()
         if found.decoy or other or str(body.get("otp_number")) not in found.codes:
             raise self._wrong(found)
@@ -201,10 +188,10 @@ class Challenges:
             return bool(people.by_email(wanted.email))  # several have it
         return person.active or self._registrations.state(person.customer_id) != "live"
 
-    def _pending(self, wanted: _Challenge) -> _Challenge | None:
+    def _latest(self, wanted: _Challenge) -> _Challenge | None:
+        key = (wanted.purpose, wanted.email.lower(), wanted.decoy)
         for found in reversed(self._all.values()):
-            same = found.purpose == wanted.purpose and found.email.lower() == wanted.email.lower()
-            if same and found.open and not found.gone:
+            if (found.purpose, found.email.lower(), found.decoy) == key and not found.gone:
                 return found
         return None
 
@@ -256,6 +243,16 @@ class Challenges:
             raise errors.ActivationRefused("no right to be activated", status=403)
         people.activate(customer_id)
         self._registrations.end(customer_id)
+
+    def _open(self, challenge_id: str) -> _Challenge:
+        found = self._find(challenge_id)
+        if found.status in DONE:
+            raise errors.OTPUsed("used", status=409)
+        if found.status == "locked":
+            raise errors.OTPLocked("locked", status=429, retry_after=max(1, found.wait))
+        if not found.open:
+            raise errors.OTPExpired("over", status=410)
+        return found
 
     def _find(self, challenge_id: str) -> _Challenge:
         found = self._all.get(challenge_id)
