@@ -40,6 +40,7 @@ func (s *server) chores() []chore {
 			}
 			return nil
 		}},
+		{"old mails", postgres.NewMailRetention(s.pool, s.logger).Run},
 		{"old mail events", func(ctx context.Context) error { return events.Tidy(ctx, keepEvents) }},
 	}
 }
