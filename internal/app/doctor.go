@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -38,6 +39,7 @@ func (e *env) doctor(ctx context.Context) error {
 		{"database", func(ctx context.Context) (string, error) { return lookAtDatabase(ctx, pool) }},
 		{"schema", func(ctx context.Context) (string, error) { return lookAtSchema(ctx, c.URL) }},
 		{"customers", func(ctx context.Context) (string, error) { return lookAtBinding(ctx, pool) }},
+		{"addresses", func(ctx context.Context) (string, error) { return lookAtAddresses(ctx, pool) }},
 		{"draws", func(ctx context.Context) (string, error) { return lookAtDraws(ctx, pool, c.Ring) }},
 		{"tokens", func(ctx context.Context) (string, error) { return e.lookAtTokens(ctx, c) }},
 		{"mail", func(ctx context.Context) (string, error) { return lookAtRelays(ctx, c) }},
@@ -47,7 +49,10 @@ func (e *env) doctor(ctx context.Context) error {
 		text, err := f.look(looking)
 		cancel()
 		mark := "ok   "
-		if err != nil {
+		switch known, ok := errors.AsType[remark](err); {
+		case ok:
+			mark, text = "note ", known.Error()
+		case err != nil:
 			mark, text = "WRONG", err.Error()
 			wrong++
 		}

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// mostShared is as far as shared addresses are counted.
+const mostShared = 1000
+
+// Addresses tells whether an address leads to one customer.
+type Addresses struct {
+	// Unique by an index: nothing was counted.
+	Unique bool
+	// Indexed: an index serves look-ups by address.
+	Indexed bool
+	// Counted is false when the count took too long.
+	Counted bool
+	// Shared addresses of several customers, empty ones not among them.
+	Shared int
+	// More: there are more than Shared.
+	More bool
+	// Empty: several customers have no address, so that UniqueIndex leaves them out
+	// and serves no look-up.
+	Empty bool
+	// UniqueIndex is the statement that keeps addresses apart, LookUpIndex the one
+	// that serves look-ups alone.
+	UniqueIndex, LookUpIndex string
+}
+
+// Addresses looks at the bound addresses. It reads every customer where no index
+// tells, but ends that after the given time.
+func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, error) {
+	at, err := p.queries.CustomerAddressIndexes(ctx, p.Pool)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Addresses{}, unavailable("No customer table is bound, or it has gone.", err)
+	case err != nil:
+		return Addresses{}, mapError(err)
+	}
+	a := Addresses{
+		Unique: at.IsUnique, Indexed: at.Indexed,
+		LookUpIndex: fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (upper(%s));", at.Qualified, at.Email),
+		UniqueIndex: fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (lower(%s));", at.Qualified, at.Email),
+	}
+	if a.Unique {
+		return a, nil
+	}
+	err = pgx.BeginTxFunc(ctx, p.Pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := p.queries.CustomerAddressBound(ctx, tx, int32(max(limit.Milliseconds(), 1))); err != nil {
+			return err
+		}
+		row, err := p.queries.CustomerAddressShared(ctx, tx, mostShared+1)
+		if err != nil {
+			return err
+		}
+		a.Counted, a.Shared, a.More = true, min(int(row.Shared), mostShared), row.Shared > mostShared
+		if a.Empty = row.Empty; a.Empty {
+			a.UniqueIndex = fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (lower(%s)) WHERE %s <> '';", at.Qualified, at.Email, at.Email)
+		}
+		return nil
+	})
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == "57014" {
+		return a, nil
+	}
+	return a, mapError(err)
+}
