@@ -1,6 +1,6 @@
 # Sespan. `make help` lists the targets; everything they need is fetched into
 # .cache and .venv, nothing else on the machine is touched (make test may
-# install Debian's chromium where it runs as root or may sudo).
+# install Debian's chromium and pgbouncer where it runs as root or may sudo).
 
 SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -68,10 +68,10 @@ bin/sespan:
 	@echo "building bin/sespan"
 	@$(GO_BUILD) -o $@ ./cmd/sespan
 
-test-go:
+test-go: /usr/sbin/pgbouncer
 	go test -race ./...
 
-test-go-old:
+test-go-old: /usr/sbin/pgbouncer
 	PGTEST_VERSION=$(OLD_POSTGRES) go test ./internal/postgres/... ./internal/httpapi/...
 
 test-django: $(VENV)/.ready bin/sespan
@@ -91,6 +91,13 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan
 
 test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
+
+/usr/sbin/pgbouncer:
+	@if command -v pgbouncer >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
+	  echo "The tests of the listener need PgBouncer: apt-get install pgbouncer"; exit 1; fi; \
+	command -v apt-get >/dev/null || { echo "The tests of the listener need PgBouncer; install it with your package manager"; exit 1; }; \
+	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends pgbouncer
 
 /usr/bin/chromium:
 	@if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \

@@ -34,7 +34,7 @@ func (s *server) startMail(ctx context.Context) error {
 		return err
 	}
 	listener, err := postgres.NewListener(postgres.ListenerOptions{
-		URL: s.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: s.logger, Metrics: s.registry,
+		URL: s.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: s.logger, Metrics: s.registry, Pool: pool,
 	})
 	if err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}

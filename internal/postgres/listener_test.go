@@ -66,7 +66,7 @@ func TestListenerSignalsAndComesBack(t *testing.T) {
 func connected(tb testing.TB, reg *prometheus.Registry, want string) {
 	tb.Helper()
 	err := testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP sespan_listener_connected 1 while the LISTEN connection stands; 0 means polling only.
+# HELP sespan_listener_connected 1 while notifications arrive; 0 means polling only.
 # TYPE sespan_listener_connected gauge
 sespan_listener_connected `+want+"\n"), "sespan_listener_connected")
 	if err != nil {

@@ -1,0 +1,219 @@
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sespan/internal/mail"
+	"sespan/internal/pgtest"
+	"sespan/internal/postgres"
+)
+
+// quickListener runs a listener whose canary sings often.
+func quickListener(tb testing.TB, listen, pool string) (*postgres.Listener, *prometheus.Registry, *record) {
+	tb.Helper()
+	reg, log := prometheus.NewRegistry(), &record{}
+	l, err := postgres.NewListener(postgres.ListenerOptions{
+		URL: listen, Channels: []string{postgres.MailChannel}, Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg,
+		Pool: openMailPool(tb, pool), Canary: 100 * time.Millisecond, Patience: time.Second,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(tb.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx) })
+	tb.Cleanup(func() { cancel(); wg.Wait() })
+	return l, reg, log
+}
+
+// record is a log that can be read meanwhile.
+type record struct {
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines.Write(p)
+}
+
+func (r *record) count(what string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Count(r.lines.String(), what)
+}
+
+// becomes follows the listener's signals, each of which may tell of a change.
+func becomes(tb testing.TB, l *postgres.Listener, want bool) {
+	tb.Helper()
+	deadline := time.After(30 * time.Second)
+	for l.Connected() != want {
+		select {
+		case <-l.Signal(postgres.MailChannel):
+		case <-deadline:
+			tb.Fatalf("the listener does not come to connected = %v", want)
+		}
+	}
+}
+
+// The canary measures the latency, and only its arrival makes the listener connected.
+func TestListenerCanaryMeasures(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	l, reg, log := quickListener(t, db.URL, db.URL)
+	becomes(t, l, true)
+	connected(t, reg, "1")
+	if n, err := testutil.GatherAndCount(reg, "sespan_listener_latency_seconds"); err != nil || n != 1 {
+		t.Fatalf("%d latencies, %v", n, err)
+	}
+	if log.count("notifications arrive") != 1 {
+		t.Error("the log does not say that notifications arrive")
+	}
+}
+
+// A half-open connection, on which nothing comes and nothing fails, is noticed
+// within seconds; mails are polled meanwhile, and a new connection hears again.
+func TestListenerHalfOpenConnection(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	way := newFreezer(t, db.URL)
+	l, reg, log := quickListener(t, way.url, db.URL)
+	becomes(t, l, true)
+	box := newMailbox(nil)
+	startWorker(t, db, box, func(c *mail.WorkerConfig) {
+		c.Bell, c.Hears, c.Poll, c.PollDeaf = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
+	})
+	enqueueMany(t, db, 1)
+	box.wait(t, 1)
+	way.freeze(true)
+	enqueueMany(t, db, 1)
+	box.wait(t, 1) // where the bell was lost, the canary tells: the poll is an hour away
+	eventuallyTrue(t, "it is deaf", func() bool { return !l.Connected() })
+	connected(t, reg, "0")
+	if log.count("did not arrive") != 1 {
+		t.Error("the log does not say once that notifications do not arrive")
+	}
+	way.freeze(false)
+	eventuallyTrue(t, "it hears again", l.Connected)
+	connected(t, reg, "1")
+}
+
+// freezer is a TCP proxy that can stop to forward without closing anything.
+type freezer struct {
+	url string
+
+	mu     sync.Mutex
+	frozen chan struct{} // closed while traffic flows
+	target string
+}
+
+func newFreezer(tb testing.TB, target string) *freezer {
+	tb.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := &freezer{target: u.Host, frozen: make(chan struct{})}
+	close(f.frozen)
+	u.Host = listener.Addr().String()
+	f.url = u.String()
+	var wg sync.WaitGroup
+	stopped := make(chan struct{})
+	wg.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { f.serve(c, stopped) })
+		}
+	})
+	tb.Cleanup(func() { close(stopped); _ = listener.Close(); wg.Wait() })
+	return f
+}
+
+// freeze holds everything back, or lets it flow again.
+func (f *freezer) freeze(yes bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if yes {
+		f.frozen = make(chan struct{})
+	} else {
+		close(f.frozen)
+	}
+}
+
+func (f *freezer) flows() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.frozen
+}
+
+func (f *freezer) serve(client net.Conn, stopped <-chan struct{}) {
+	server, err := net.Dial("tcp", f.target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	var wg sync.WaitGroup
+	copyAll := func(to io.Writer, from io.Reader) {
+		buf := make([]byte, 4096)
+		for {
+			n, err := from.Read(buf)
+			if err != nil {
+				break
+			}
+			select {
+			case <-f.flows():
+			case <-stopped:
+			}
+			if _, err := to.Write(buf[:n]); err != nil {
+				break
+			}
+		}
+		_ = client.Close() // both ends
+		_ = server.Close()
+	}
+	wg.Go(func() { copyAll(server, client) })
+	wg.Go(func() { copyAll(client, server) })
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-stopped:
+		_ = client.Close() // the test is over
+		_ = server.Close()
+		<-done
+	}
+}
+
+// eventuallyTrue asks again and again.
+func eventuallyTrue(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if time.Now().After(deadline) {
+			tb.Fatal(what + ": not within 30 s")
+		}
+		<-tick.C
+	}
+}
