@@ -115,7 +115,7 @@ def stamp(password_hash: str) -> str:
 
 def subject(email: str) -> str:
     """Name an address in a hidden field of the code form."""
-    return salted_hmac("django_sespan.subject", email.lower()).hexdigest()[:16]
+    return salted_hmac("django_sespan.subject", email.lower(), algorithm="sha256").hexdigest()[:16]
 
 
 def _time(value: str | None) -> datetime | None:
