@@ -95,3 +95,32 @@ def signing_key(settings, tmp_path):
     path.chmod(0o600)
     settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(path)}
     return key
+
+
+@pytest.fixture
+def memory(sespan, settings, app):
+    """Sespan in memory with all its rules, as a site's own tests have it."""
+    settings.SESPAN = {**settings.SESPAN, "FAKE": True}
+    app.testing.reset()
+    return app.testing
+
+
+@pytest.fixture
+def bound(db):
+    """What `sespan bind-customers` does, but for the foreign keys, which a flush cannot pass."""
+    import json
+
+    from django.db import connection
+
+    names = {"customer_id": "id", "email": "email", "username": "username"}
+    names |= {name: name for name in ("is_active", "date_joined")}
+    columns = json.dumps({name: {"column": source} for name, source in names.items()})
+    with connection.cursor() as cursor:
+        bind = "SELECT sespan.customer_bind('public.auth_user'::regclass, %s::jsonb)"
+        cursor.execute(bind, [columns])
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sespan.customer_unbind()")
+        cursor.execute(
+            "TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp, sespan.otp_budget"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -14,29 +13,11 @@ from django_sespan.registrations import Registrations, is_unverified
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COLUMNS = {
-    "customer_id": "id",
-    "email": "email",
-    "username": "username",
-    "is_active": "is_active",
-    "date_joined": "date_joined",
-}
-
 
 def sql(query, *values):
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture
-def bound():
-    """What `sespan bind-customers` does, but for the foreign keys, which a flush cannot pass."""
-    columns = json.dumps({name: {"column": source} for name, source in COLUMNS.items()})
-    sql("SELECT sespan.customer_bind('public.auth_user'::regclass, %s::jsonb)", columns)
-    yield
-    sql("SELECT sespan.customer_unbind()")
-    sql("TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp, sespan.otp_budget")
 
 
 @pytest.fixture

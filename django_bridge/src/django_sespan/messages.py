@@ -38,6 +38,14 @@ def confirm_first() -> str:
     return gettext("Your e-mail address is not confirmed yet. Please enter the code that we sent.")
 
 
+def lost() -> str:
+    """After a right code whose registration is gone."""
+    return gettext(
+        "Your address is confirmed already, but the registration was not finished. If you "
+        "cannot log in, please register again."
+    )
+
+
 def taken() -> str:
     """Say that the database refuses a value, for a reason that no field knows."""
     return gettext("Some of this is taken already. Please change it and try again.")

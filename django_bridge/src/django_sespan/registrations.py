@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -70,11 +71,14 @@ class Registrations:
 
     def _ask(self, query: str, user: AbstractBaseUser) -> str:
         using = _alias()
-        if using != get_settings().database or connections[using].vendor != "postgresql":
+        connection = connections[using]
+        if using != get_settings().database or connection.vendor != "postgresql":
             return "unknown"
+        # A savepoint where the site is in a transaction: an error must not abort it.
+        alone = connection.get_autocommit() and not connection.in_atomic_block
+        guard = nullcontext() if alone else transaction.atomic(using=using)
         try:
-            # A savepoint where the site is in a transaction: an error must not abort it.
-            with transaction.atomic(using=using), connections[using].cursor() as cursor:
+            with guard, connection.cursor() as cursor:
                 cursor.execute(query, [user.pk])
                 return str(cursor.fetchone()[0])
         except DatabaseError as exc:

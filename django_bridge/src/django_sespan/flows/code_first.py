@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import get_hasher, make_password
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, router, transaction
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SALT_KEY = "sespan_salt"
+
 
 class Conflict(Exception):
     """The address is proven, but the form does not fit any more. `form` says why.
@@ -48,6 +50,19 @@ class Conflict(Exception):
         self.form, self.has_account = form, has_account
 
 
+def prepare(request: HttpRequest) -> str:
+    """Give the salt of this session's registrations, and make it with the first page.
+
+    The same form, sent twice, is then the same sealed data, and Sespan answers with the
+    same challenge. Empty where the hasher's salt cannot be kept in a session.
+    """
+    salt = request.session.get(SALT_KEY)
+    if not isinstance(salt, str):
+        made: object = get_hasher().salt()
+        salt = request.session[SALT_KEY] = made if isinstance(made, str) else ""
+    return salt
+
+
 def begin(
     request: HttpRequest, form: RegisterForm, next_url: str = "", register_url: str = ""
 ) -> Pending:
@@ -57,7 +72,7 @@ def begin(
     """
     refuse_transaction()
     email = str(form.cleaned_data[form.email_field])
-    password = make_password(form.cleaned_data["password1"])
+    password = make_password(form.cleaned_data["password1"], salt=prepare(request) or None)
     pending = Pending(
         purpose=REGISTRATION,
         email=mask(email),
@@ -80,6 +95,7 @@ def finish(request: HttpRequest, pending: Pending, data: Mapping[str, Any]) -> N
     Raises SespanGarbled when the form cannot be read: it was sealed by another version.
     """
     refuse_transaction()
+    request.session.pop(SALT_KEY, None)
     form = _read(data)
     form.restore(str(data["password"]))
     try:
@@ -118,7 +134,7 @@ def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
             held = unverified and hold(unverified, own=False, supersede=True)
             if not held:
                 raise Conflict(form, has_account=True)
-            _remove(form, held)
+            _remove(form, held.user)
         adapter = get_adapter()
         user = adapter.new_user(request, form)
         user.is_active = True
@@ -171,7 +187,8 @@ def _read(data: Mapping[str, Any]) -> RegisterForm:
             typed.setlist(name, values)
     except (KeyError, TypeError, AttributeError, ImportError) as exc:
         raise errors.SespanGarbled("the sealed form cannot be read") from exc
-    if not issubclass(form_class, RegisterForm) or not isinstance(data.get("password"), str):
+    known = isinstance(form_class, type) and issubclass(form_class, RegisterForm)
+    if not known or not isinstance(data.get("password"), str):
         raise errors.SespanGarbled("the sealed form is no registration")
     form: RegisterForm = form_class(typed)
     return form

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib.auth.models import AbstractBaseUser
 
 from django_sespan import errors
-from django_sespan.registrations import get_registrations, is_unverified
+from django_sespan.registrations import Mark, get_registrations
 
 
-def hold(found: AbstractBaseUser, *, own: bool, supersede: bool) -> AbstractBaseUser | None:
+@dataclass(frozen=True)
+class Held:
+    """The locked account, and whether the database knows of its right to be activated."""
+
+    user: AbstractBaseUser
+    marked: bool
+
+
+def hold(found: AbstractBaseUser, *, own: bool, supersede: bool) -> Held | None:
     """Lock it until the transaction ends; None when it is not unverified any more.
 
     The lock order is the service's: challenges first, the customer after them. A code that
@@ -17,14 +27,15 @@ def hold(found: AbstractBaseUser, *, own: bool, supersede: bool) -> AbstractBase
 
     Raises SespanUnavailable when that cannot be had now.
     """
-    if supersede:
-        mark = get_registrations().register(found)
-        if mark == "ended":
-            return None
-        if mark == "unknown" and not own:
-            raise errors.SespanUnavailable("the older registration could not be superseded")
+    mark: Mark = get_registrations().register(found) if supersede else "live"
+    if mark == "ended":
+        return None
+    if mark == "unknown" and not own:
+        raise errors.SespanUnavailable("the older registration could not be superseded")
     manager = type(found)._default_manager
     locked = manager.select_for_update().filter(pk=found.pk).first()
     if locked is None or locked.password != found.password:
         raise errors.SespanUnavailable("somebody else changed this account in between")
-    return locked if is_unverified(locked, own=own) else None
+    if locked.is_active or locked.last_login is not None:
+        return None
+    return Held(locked, marked=mark != "unknown")

@@ -20,7 +20,7 @@ password that this session gave (`flows.current`).
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
@@ -32,6 +32,7 @@ from django.http import HttpRequest
 from django_sespan import signals
 from django_sespan.adapter import get_adapter
 from django_sespan.atomicity import refuse_transaction
+from django_sespan.flows import shadow
 from django_sespan.flows.address_lock import lock_address
 from django_sespan.flows.decoy import mask
 from django_sespan.flows.hold import hold
@@ -56,6 +57,21 @@ class _Saved:
     marked: bool = True
 
 
+@dataclass(frozen=True)
+class _Proof:
+    """Whether the typed password is that of the unverified account that was found first."""
+
+    password: str = field(repr=False)
+    user: AbstractBaseUser | None
+    matches: bool
+
+    def fits(self, user: AbstractBaseUser) -> bool:
+        """Hash again only where somebody else's, or a double submit's, came in between."""
+        if self.user is not None and self.user.password == user.password:
+            return self.matches
+        return user.check_password(self.password)
+
+
 def register(
     request: HttpRequest, form: RegisterForm, next_url: str = "", register_url: str = ""
 ) -> Pending | None:
@@ -68,13 +84,19 @@ def register(
     refuse_transaction()
     password = form.cleaned_data["password1"]
     form.password_hash = make_password(password)
-    same = _same_password(form.replaced(), password)
+    email = form.cleaned_data[form.email_field]
+    # Either of the two hashes once, so that time tells nothing.
+    older = form.replaced()
+    seen = shadow.look(email, password) if older is None else None
+    proof = _Proof(password, older, matches=bool(older and older.check_password(password)))
     try:
-        saved = _save(request, form, same)
+        saved = _save(request, form, proof)
     except IntegrityError:
         if form.find_conflict():
             return None
-        saved = _save(request, form, _same_password(form.replaced(), password))
+        saved = _save(request, form, proof)
+    if not saved.waits and seen is not None:
+        _follow(seen, saved.user, form.password_hash)
     if saved.waits and not saved.again:
         tell(
             signals.customer_registered,
@@ -83,21 +105,20 @@ def register(
             user=saved.user,
             replaced=saved.replaced,
         )
-    pending = _pending(form.cleaned_data[form.email_field], saved)
+    pending = _pending(email, saved)
     pending.next_url, pending.register_url = next_url, register_url
     pending.store(request)
     return pending
 
 
-def _same_password(user: AbstractBaseUser | None, password: str) -> AbstractBaseUser | None:
-    """Give the user whose password this is. Hashes once in any case."""
-    if user is None:
-        make_password(password)
-        return None
-    return user if user.check_password(password) else None
+def _follow(seen: shadow.Shadow, user: AbstractBaseUser, password_hash: str) -> None:
+    """Replace the pretended registration before, as a real one would be."""
+    if seen.other:
+        get_registrations().register(user)
+    seen.remember(password_hash)
 
 
-def _save(request: HttpRequest, form: RegisterForm, same: AbstractBaseUser | None) -> _Saved:
+def _save(request: HttpRequest, form: RegisterForm, proof: _Proof) -> _Saved:
     using = router.db_for_write(get_user_model())
     with transaction.atomic(using=using):
         lock_address(form.cleaned_data[form.email_field], using)
@@ -108,7 +129,7 @@ def _save(request: HttpRequest, form: RegisterForm, same: AbstractBaseUser | Non
         unverified = form.replaced()
         if unverified is None:
             return _Saved(known, waits=False)
-        return _replace(request, form, unverified, same)
+        return _replace(request, form, unverified, proof)
 
 
 def _create(request: HttpRequest, form: RegisterForm) -> _Saved:
@@ -126,23 +147,23 @@ def _replace(
     request: HttpRequest,
     form: RegisterForm,
     found: AbstractBaseUser,
-    same: AbstractBaseUser | None,
+    proof: _Proof,
 ) -> _Saved:
-    again = same is not None and same.password == found.password
+    # The same visitor's code goes on; where the mark is missing, it is written first.
+    again = proof.fits(found) and get_registrations().right(found) == "live"
     own = form.own_customer_id == str(found.pk)
-    locked = hold(found, own=own, supersede=not again)
-    if locked is None:
+    held = hold(found, own=own, supersede=not again)
+    if held is None:
         # Verified or banned meanwhile.
         return _Saved(type(found)._default_manager.get(pk=found.pk), waits=False)
-    form.fill(locked)
+    form.fill(held.user)
     if again:
-        form.password_hash = locked.password
+        form.password_hash = held.user.password
     adapter = get_adapter()
     user = adapter.new_user(request, form)
     user.is_active = False
     adapter.save_user(request, form, user)
-    marked = get_registrations().right(user) == "live"
-    return _Saved(user, replaced=not again, again=again, marked=marked)
+    return _Saved(user, replaced=not again, again=again, marked=held.marked)
 
 
 def _pending(email: str, saved: _Saved) -> Pending:

@@ -121,7 +121,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
 
     def look_again(self) -> None:
         """Forget what the look-up of the address gave: somebody else may have registered it."""
-        self._known = self._unverified = None
+        self._known = None
 
     def find_conflict(self) -> bool:
         """Look again for values that another registration took meanwhile; adds the errors."""

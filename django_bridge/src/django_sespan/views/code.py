@@ -76,7 +76,12 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
 
     def _create(self, answer: Verified | None) -> None:
         if answer is not None:
-            code_first.finish(self.request, self.pending, answer.data or {})
+            try:
+                code_first.finish(self.request, self.pending, answer.data or {})
+            except errors.SespanGarbled as exc:
+                # The form is given back once: there is no second try with this code.
+                logger.exception("A sealed registration cannot be read")
+                raise errors.OTPUsed(exc.detail) from exc
             return
         for pause in PAUSES:
             time.sleep(pause)
@@ -88,14 +93,10 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
         messages.log(logger, "A code was not accepted", error)
         if isinstance(error, errors.OTPIncorrect | errors.OTPLocked):
             self.pending.store(self.request)
-        form.add_error("code", messages.for_verify(error))
-        response = self.render_to_response(
-            self.get_context_data(
-                form=form,
-                replaced=isinstance(error, errors.RegistrationReplaced),
-                lost=self.pending.code_first and isinstance(error, errors.OTPUsed),
-            )
-        )
+        lost = self.pending.code_first and isinstance(error, errors.OTPUsed)
+        form.add_error("code", messages.lost() if lost else messages.for_verify(error))
+        over = lost or isinstance(error, errors.RegistrationReplaced)
+        response = self.render_to_response(self.get_context_data(form=form, over=over))
         if isinstance(error, errors.SespanUnavailable | errors.SespanMisconfigured):
             response.status_code = 503
         return response

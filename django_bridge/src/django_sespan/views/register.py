@@ -54,12 +54,16 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
 
     def form_valid(self, form: RegisterForm) -> HttpResponse:
         """Register; when no code can be sent now, the code page says so and offers another try."""
-        first = get_adapter().code_first if self.code_first is None else self.code_first
-        return self._code_first(form) if first else self._customer_first(form)
+        return self._code_first(form) if self._is_code_first() else self._customer_first(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Hand the way back on through the form."""
+        if self._is_code_first():
+            code_first.prepare(self.request)
         return super().get_context_data(next=self.safe_next(), **kwargs)
+
+    def _is_code_first(self) -> bool:
+        return get_adapter().code_first if self.code_first is None else self.code_first
 
     def _customer_first(self, form: RegisterForm) -> HttpResponse:
         try:
