@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 
 	"sespan/internal/config"
@@ -32,7 +33,7 @@ type env struct {
 func Command(ctx context.Context, cli *config.CLI, name string, io IO) error {
 	e := &env{IO: io, cli: cli, logger: newLogger(cli.Log, io.Err)}
 	name = strings.TrimSpace(strings.Split(name, "<")[0])
-	run, ok := map[string]func(context.Context) error{
+	commands := map[string]func(context.Context) error{
 		"init":           e.init,
 		"serve":          e.serve,
 		"migrate up":     e.migrateUp,
@@ -47,7 +48,9 @@ func Command(ctx context.Context, cli *config.CLI, name string, io IO) error {
 		"openapi":        e.openapi,
 		"inbox":          e.inbox,
 		"demo":           e.demo,
-	}[name]
+	}
+	maps.Copy(commands, e.mailCommands())
+	run, ok := commands[name]
 	if !ok {
 		return fmt.Errorf("command %q is not known", name)
 	}

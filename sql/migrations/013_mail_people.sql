@@ -205,7 +205,7 @@ CREATE FUNCTION sespan.mail_why(message_id bigint) RETURNS SETOF sespan.mail_rea
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
     SELECT q.queue_id, q.message_id, q.recipient, q.state, CASE WHEN q.parked IS NULL THEN q.last_reason ELSE 'paused' END, sespan.mail_why_live(q),
-           CASE WHEN q.state IN ('queued', 'scheduled', 'retry') THEN q.due_at END, q.attempts, q.last_code, q.last_reply, NULL::timestamptz
+           CASE WHEN q.state IN ('queued', 'scheduled', 'retry') THEN nullif(q.due_at, 'infinity') END, q.attempts, q.last_code, q.last_reply, NULL::timestamptz
     FROM sespan.mail_queue q
     WHERE q.queue_id BETWEEN sespan.mail_slot(mail_why.message_id) AND sespan.mail_slot(mail_why.message_id) + 1023
     UNION ALL

@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 )
 
 const mailAttachments = `-- name: MailAttachments :many
@@ -26,7 +27,8 @@ type MailAttachmentsRow struct {
 	Content []byte
 }
 
-// The calls of people: `sespan mail` as the person's own login.
+// The calls of people: `sespan mail` with the person's own login. Rows come as one
+// JSON list whose members are the columns. What they lock stands at the functions.
 // Pieces of files that claimed mails refer to, in order; each file once.
 func (q *Queries) MailAttachments(ctx context.Context, db DBTX, digests [][]byte) ([]MailAttachmentsRow, error) {
 	rows, err := db.Query(ctx, mailAttachments, digests)
@@ -46,4 +48,219 @@ func (q *Queries) MailAttachments(ctx context.Context, db DBTX, digests [][]byte
 		return nil, err
 	}
 	return items, nil
+}
+
+const mailAuditList = `-- name: MailAuditList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM (SELECT audit_id, at, actor, login, action, ids, detail FROM sespan.mail_audit a ORDER BY a.at DESC, a.audit_id DESC LIMIT $1::int) r
+`
+
+func (q *Queries) MailAuditList(ctx context.Context, db DBTX, portion int32) ([]byte, error) {
+	row := db.QueryRow(ctx, mailAuditList, portion)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailCancelList = `-- name: MailCancelList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_cancel($1::bigint[], $2::text) r
+`
+
+func (q *Queries) MailCancelList(ctx context.Context, db DBTX, ids []int64, actor string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailCancelList, ids, actor)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailDeadList = `-- name: MailDeadList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM (SELECT queue_id, message_id, created_at, finished_at, recipient, category, subject, attempts, reason, code, reply, body_kept FROM sespan.mail_dead d
+      WHERE ($1::text = '' OR d.category = $1::text)
+      ORDER BY d.finished_at DESC LIMIT $2::int) r
+`
+
+func (q *Queries) MailDeadList(ctx context.Context, db DBTX, category string, portion int32) ([]byte, error) {
+	row := db.QueryRow(ctx, mailDeadList, category, portion)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailFindList = `-- name: MailFindList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM sespan.mail_find(nullif($1::text, ''), nullif($2::text, ''), nullif($3::text, ''), $4::bigint, $5::int) r
+`
+
+type MailFindListParams struct {
+	State     string
+	Category  string
+	Recipient string
+	Before    int64
+	Portion   int32
+}
+
+func (q *Queries) MailFindList(ctx context.Context, db DBTX, arg *MailFindListParams) ([]byte, error) {
+	row := db.QueryRow(ctx, mailFindList,
+		arg.State,
+		arg.Category,
+		arg.Recipient,
+		arg.Before,
+		arg.Portion,
+	)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailPauseList = `-- name: MailPauseList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_pause($1::text, $2::text) r
+`
+
+func (q *Queries) MailPauseList(ctx context.Context, db DBTX, what string, actor string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailPauseList, what, actor)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailPausedList = `-- name: MailPausedList :one
+SELECT coalesce(json_agg(r ORDER BY r.since), '[]')::json AS rows FROM sespan.mail_pause r
+`
+
+func (q *Queries) MailPausedList(ctx context.Context, db DBTX) ([]byte, error) {
+	row := db.QueryRow(ctx, mailPausedList)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailPreviewList = `-- name: MailPreviewList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM (SELECT p.message_id, p.created_at, p.category, p.sender, p.reply_to, p.to_addresses, p.cc_addresses, p.subject, p.body_text, p.body_html,
+             p.headers, p.attachments, encode(p.raw, 'escape') AS raw, p.note
+      FROM sespan.mail_preview($1::bigint, $2::text) p) r
+`
+
+func (q *Queries) MailPreviewList(ctx context.Context, db DBTX, messageID int64, actor string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailPreviewList, messageID, actor)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailResumeList = `-- name: MailResumeList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_resume($1::text, $2::text) r
+`
+
+func (q *Queries) MailResumeList(ctx context.Context, db DBTX, what string, actor string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailResumeList, what, actor)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailRetryList = `-- name: MailRetryList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_retry($1::bigint[], $2::text) r
+`
+
+func (q *Queries) MailRetryList(ctx context.Context, db DBTX, ids []int64, actor string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailRetryList, ids, actor)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailStatusList = `-- name: MailStatusList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_status() r
+`
+
+func (q *Queries) MailStatusList(ctx context.Context, db DBTX) ([]byte, error) {
+	row := db.QueryRow(ctx, mailStatusList)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailStuckList = `-- name: MailStuckList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM (SELECT kind, queue_id, message_id, recipient, state, since, why FROM sespan.mail_stuck s LIMIT $1::int) r
+`
+
+func (q *Queries) MailStuckList(ctx context.Context, db DBTX, portion int32) ([]byte, error) {
+	row := db.QueryRow(ctx, mailStuckList, portion)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailSuppressList = `-- name: MailSuppressList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM sespan.mail_suppress($1::text, $2::text, nullif($3::text, ''), $4::timestamptz, $5::text) r
+`
+
+type MailSuppressListParams struct {
+	Address   string
+	Scope     string
+	Detail    string
+	ExpiresAt *time.Time
+	Actor     string
+}
+
+func (q *Queries) MailSuppressList(ctx context.Context, db DBTX, arg *MailSuppressListParams) ([]byte, error) {
+	row := db.QueryRow(ctx, mailSuppressList,
+		arg.Address,
+		arg.Scope,
+		arg.Detail,
+		arg.ExpiresAt,
+		arg.Actor,
+	)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailSuppressedList = `-- name: MailSuppressedList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM (SELECT address, scope, reason, created_at, expires_at, message_id, source, detail FROM sespan.mail_suppression s
+      WHERE $1::text = '' OR s.address = lower($1::text)
+      ORDER BY s.created_at DESC LIMIT $2::int) r
+`
+
+func (q *Queries) MailSuppressedList(ctx context.Context, db DBTX, address string, portion int32) ([]byte, error) {
+	row := db.QueryRow(ctx, mailSuppressedList, address, portion)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailThroughputList = `-- name: MailThroughputList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_throughput r
+`
+
+func (q *Queries) MailThroughputList(ctx context.Context, db DBTX) ([]byte, error) {
+	row := db.QueryRow(ctx, mailThroughputList)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailUnsuppressList = `-- name: MailUnsuppressList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_unsuppress($1::text, $2::text) r
+`
+
+func (q *Queries) MailUnsuppressList(ctx context.Context, db DBTX, address string, actor string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailUnsuppressList, address, actor)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
+}
+
+const mailWhyList = `-- name: MailWhyList :one
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_why($1::bigint) r
+`
+
+func (q *Queries) MailWhyList(ctx context.Context, db DBTX, messageID int64) ([]byte, error) {
+	row := db.QueryRow(ctx, mailWhyList, messageID)
+	var rows []byte
+	err := row.Scan(&rows)
+	return rows, err
 }
