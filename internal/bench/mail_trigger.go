@@ -3,8 +3,13 @@ package main
 import (
 	"context"
 	_ "embed"
+	"sync"
 	"sync/atomic"
+	"time"
 )
+
+//go:embed mail_bell.sql
+var mailBellSQL string
 
 const (
 	enqueueClients = 32
@@ -49,6 +54,11 @@ func (b *mailBench) enqueueOnes(trigger string) func(context.Context) (spell, er
 			return spell{}, err
 		}
 		defer site.Close()
+		stop, err := b.ringing(ctx)
+		if err != nil {
+			return spell{}, err
+		}
+		defer stop()
 		var next atomic.Int64
 		s, err := b.spell(func() (float64, error) {
 			return parallel(ctx, enqueueClients, b.length, func(int) (bool, error) {
@@ -65,4 +75,28 @@ func (b *mailBench) enqueueOnes(trigger string) func(context.Context) (spell, er
 		}
 		return s, b.empty(ctx)
 	}
+}
+
+// ringing keeps the worker draining on either side, the trigger or not.
+func (b *mailBench) ringing(ctx context.Context) (stop func(), err error) {
+	conn, err := b.admin.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer conn.Release()
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_, _ = conn.Exec(ctx, mailBellSQL) // ends with the round
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }, nil
 }

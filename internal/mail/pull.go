@@ -42,16 +42,25 @@ func (w *Worker) pullOnce(ctx context.Context) error {
 	if full || rows >= busyRows {
 		err = w.stayAwake(ctx)
 	}
+	rushing := w.rushing(rows)
 	switch {
 	case err != nil || full:
 		return err
-	case rows >= busyRows || rows > 0 && !w.awake.IsZero():
+	case rushing:
 		w.pause(ctx, pace)
 		return nil
 	case !w.safe:
 		return w.doze(ctx)
 	}
 	return w.sleep(ctx, rows, swept)
+}
+
+// rushing says whether mails come so fast that looking again costs less than their
+// bells. A single empty look says little: where many enqueue, the flag would go
+// down and up again, and each time all of them ring at once.
+func (w *Worker) rushing(rows int) bool {
+	w.rush = min(w.rush*9/10+float64(rows), 10*busyRows)
+	return rows >= busyRows || !w.awake.IsZero() && w.rush >= busyRows
 }
 
 // fetch waits for room, claims once and hands the rows to the senders.

@@ -39,7 +39,7 @@ type WorkerConfig struct {
 	Drain       time.Duration // for mails on their way when Run ends [20 s]
 	Gauge       time.Duration // between two looks at the queue's depth [15 s]
 	Sweep       time.Duration // least pause between two claims without lower bound [100 ms]
-	Linger      time.Duration // a result waits this long for company while others are under way [50 ms]
+	Linger      time.Duration // a result waits this long for company while others are under way [20 ms]
 
 	Now    func() time.Time // [time.Now]
 	Jitter func() float64   // in [0, 1) [math/rand/v2]
@@ -68,6 +68,7 @@ type Worker struct {
 	// Of the pulling goroutine alone:
 	awake time.Time // when the flag was last raised; zero while it is down
 	safe  bool      // the flag is down and nobody inserts who saw it up
+	rush  float64   // rows of the last looks, the older the less
 
 	limitMetrics *limitMetrics
 
@@ -93,7 +94,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	c.Drain = orDefault(c.Drain, 20*time.Second)
 	c.Gauge = orDefault(c.Gauge, 15*time.Second)
 	c.Sweep = orDefault(c.Sweep, 100*time.Millisecond)
-	c.Linger = orDefault(c.Linger, 50*time.Millisecond)
+	c.Linger = orDefault(c.Linger, 20*time.Millisecond)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -57,12 +57,17 @@ func TestWorkerRaisesTheFlagInARushAndLowersItAfterwards(t *testing.T) {
 	})
 }
 
+// A transaction that stays open for a minute costs about one look a second, and
+// what it commits without a bell is found within that second.
 func TestWorkerDozesWhileOthersMayInsertSilently(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	s.others = 1
 	inBubble(t, s, senderFunc(takes), func(c *WorkerConfig) { c.Poll = time.Hour }, func(*Worker, func()) {
-		time.Sleep(10 * time.Second)
+		time.Sleep(time.Minute)
+		if n := look(s, func() int { return s.claims }); n < 60 || n > 75 {
+			t.Errorf("%d looks in a minute", n)
+		}
 		s.mu.Lock() // a commit without a bell
 		s.rows[1024] = &fakeRow{Claimed: Claimed{Lease: Lease{QueueID: 1024}, ExpiresIn: Forever, Stored: &Stored{Date: time.Now(), Text: "x"}}, state: StateQueued}
 		s.others = 0

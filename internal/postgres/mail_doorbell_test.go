@@ -179,8 +179,8 @@ func quietFor(tb testing.TB, db *pgtest.DB) {
 // to sleep. No mail may be left lying.
 func TestMailDoorbellRace(t *testing.T) {
 	t.Parallel()
-	const rounds = 60
-	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead} {
+	const rounds = 40
+	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
 		t.Run(string(level), func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.NewDB(t)
