@@ -41,6 +41,7 @@ def second():
     connections["second"].connect()  # the test case knows the alias of its own only
     yield connections["second"]
     connections["second"].close()
+    connections["second"].close_pool()
     del connections["second"], connections.settings["second"]
 
 

@@ -21,7 +21,8 @@ FILES = ["test_mail.py", "test_mail_options.py", "test_mail_shapes.py", "test_ma
 @pytest.mark.parametrize("driver", ["psycopg2", "server_side_binding", "pool"])
 def test_the_same_on(driver):
     files = [str(TESTS / name) for name in FILES]
-    files.append(str(TESTS / "test_mail_attachments.py"))
+    if driver != "pool":  # only these bring bytes in another way
+        files.append(str(TESTS / "test_mail_attachments.py"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "driver_plugin", "-p", "no:cacheprovider",
          "-c", str(TESTS.parent / "pyproject.toml"), *files],

@@ -7,7 +7,8 @@ something takes the actor, who stands in `sespan.mail_audit` with it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +81,13 @@ def estimate(using: str) -> int:
 
 def why(using: str, message_id: int) -> list[Row]:
     """Give each recipient with its state and a sentence that says why."""
-    return _rows(using, "SELECT * FROM sespan.mail_why(%s::bigint)", [message_id])
+    return _rows(
+        using,
+        "SELECT recipient, state, reason, why, attempts, code, reply, finished_at,"
+        " CASE WHEN isfinite(next_try) THEN next_try END AS next_try"  # a pause is without end
+        " FROM sespan.mail_why(%s::bigint)",
+        [message_id],
+    )
 
 
 def audits(using: str, message_id: int) -> list[Row]:
@@ -159,13 +166,11 @@ def revoke_activation(using: str, customer_id: int) -> None:
     _rows(using, "SELECT sespan.otp_revoke(%s::bigint) AS customer_id", [customer_id])
 
 
-def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-    # A savepoint: what is refused must not break the site's transaction around it.
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what PostgreSQL says of missing things and rights into NotThere and NotAllowed."""
     try:
-        with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            cursor.execute(sql, values)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        yield
     except DatabaseError as exc:
         cause = exc.__cause__
         code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
@@ -174,3 +179,15 @@ def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         if code == DENIED:
             raise NotAllowed(str(exc).splitlines()[0]) from exc
         raise
+
+
+def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    # A savepoint: what is refused must not break the site's transaction around it.
+    with (
+        refusals(),
+        transaction.atomic(using=using),
+        connections[using].cursor() as cursor,
+    ):
+        cursor.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -22,7 +22,7 @@ from django_sespan.mail.people import Row
 PAGE = 50
 WINDOW = 20_000
 """Mails that are looked through at a time."""
-PATIENCE = 0.08
+PATIENCE = 0.05
 """Seconds after which no further window is begun."""
 
 

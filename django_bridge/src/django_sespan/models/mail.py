@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db import models
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +25,21 @@ STATES = (
 )
 SLOTS = 1024
 """queue_id = message_id · 1024 + position of the recipient."""
+
+
+class FiniteDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
+    """A moment that may be infinity (a paused mail has no due time), which is read as None."""
+
+    def select_format(
+        self, compiler: Any, sql: str, params: Sequence[Any]
+    ) -> tuple[str, list[Any]]:
+        """Wrap the column; Python has no datetime for infinity."""
+        return f"CASE WHEN isfinite({sql}) THEN {sql} END", [*params, *params]
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
+        """Stand in migrations as what it is in the database."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DateTimeField", args, kwargs
 
 
 class MailMessage(models.Model):
@@ -79,7 +97,7 @@ class _Recipient(models.Model):
     recipient = models.TextField(_("recipient"))
     state = models.TextField(_("state"), choices=words(STATES))
     attempts = models.SmallIntegerField(_("tries"))
-    due_at = models.DateTimeField(_("due"), null=True)
+    due_at = FiniteDateTimeField(_("due"), null=True)
 
     class Meta:
         abstract = True

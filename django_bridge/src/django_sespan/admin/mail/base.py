@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -73,7 +74,9 @@ def told(view: View[Admin, Rest]) -> View[Admin, Rest]:
         admin: Admin, request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs
     ) -> HttpResponse:
         try:
-            return view(admin, request, *args, **kwargs)
+            # A savepoint: what is refused must not break the site's transaction.
+            with transaction.atomic(using=admin.using), people.refusals():
+                return view(admin, request, *args, **kwargs)
         except people.NotThere as exc:
             reason, mend = str(exc), _("Run “sespan migrate up” on the database of the site.")
         except people.NotAllowed as exc:

@@ -15,13 +15,21 @@ from django_sespan.models.mail import STATES
 LARGEST = 2**53 // 1024
 
 
+def mail_number(text: str) -> int | None:
+    """Read the number of a mail, None for anything that cannot be one."""
+    short = text.isdecimal() and len(text) <= len(str(LARGEST))
+    return int(text) if short and 0 < int(text) <= LARGEST else None
+
+
 class Filters(forms.Form):
     """State, category, recipient or number, and day; all optional."""
 
     state = forms.ChoiceField(
         label=_("State"), required=False, choices=[("", _("any")), *((s, s) for s in STATES)]
     )
-    category = forms.RegexField(CATEGORY, label=_("Category"), required=False, strip=True)
+    category = forms.RegexField(
+        rf"^{CATEGORY.pattern}\Z", label=_("Category"), required=False, strip=True
+    )
     q = forms.CharField(
         label=_("Recipient or number"),
         required=False,
@@ -47,8 +55,7 @@ class Filters(forms.Form):
     @property
     def number(self) -> int | None:
         """The number of a mail, where one is given."""
-        text = str(self.said.get("q", ""))
-        return int(text) if text.isdecimal() and 0 < int(text) <= LARGEST else None
+        return mail_number(str(self.said.get("q", "")))
 
     @property
     def active(self) -> bool:

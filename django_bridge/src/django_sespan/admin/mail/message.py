@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from django_sespan.admin.mail import changes
 from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, told
 from django_sespan.admin.mail.content import shown
-from django_sespan.admin.mail.filters import Filters
+from django_sespan.admin.mail.filters import Filters, mail_number
 from django_sespan.admin.mail.timeline import timeline
 from django_sespan.mail import people
 from django_sespan.mail.search import Page, search
@@ -45,7 +45,8 @@ class MailMessageAdmin(MailAdmin):
         """Show a page of mails; on POST, retry or cancel those that are ticked."""
         self.allow(request)
         if request.method == "POST":
-            ids = [int(i) for i in request.POST.getlist("_selected_action") if i.isdecimal()]
+            ticked = request.POST.getlist("_selected_action")
+            ids = [number for number in map(mail_number, ticked) if number]
             return self._act(request, ids, request.get_full_path())
         form = Filters(request.GET)
         wanted = form.wanted()
@@ -75,7 +76,7 @@ class MailMessageAdmin(MailAdmin):
         self.allow(request)
         if request.method == "POST":
             raise PermissionDenied  # read only
-        mail = self._mail(object_id)
+        mail = self._mail(mail_number(object_id))
         recipients = people.why(self.using, mail.pk)
         context = {
             "title": _("Mail %(number)s") % {"number": mail.pk},
@@ -121,9 +122,8 @@ class MailMessageAdmin(MailAdmin):
         changes.tell(request, action, action.call(self.using, ids, actor(request)))
         return HttpResponseRedirect(back)
 
-    def _mail(self, object_id: str) -> MailMessage:
-        mails = MailMessage.objects.using(self.using)
-        found = mails.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
+    def _mail(self, number: int | None) -> MailMessage:
+        found = MailMessage.objects.using(self.using).filter(pk=number).first() if number else None
         if found is None:
             raise Http404(_("There is no mail with this number (any more)."))
         return found

@@ -74,7 +74,7 @@ def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
         tone = TONES.get(row["state"], "")
         if row["finished_at"] is not None:
             yield Event(row["finished_at"], f"{row['recipient']}: {row['state']}", row["why"], tone)
-        elif _is_moment(row["next_try"]) and row["next_try"] > timezone.now():
+        elif row["next_try"] is not None and row["next_try"] > timezone.now():
             text = _("Next try to %(recipient)s") % {"recipient": row["recipient"]}
             yield Event(row["next_try"], text, "", tone)
 
@@ -89,7 +89,3 @@ def _people(audits: Sequence[Row]) -> Iterator[Event]:
         text = names.get(row["action"], "%(actor)s: " + row["action"]) % {"actor": row["actor"]}
         login = _("database login %(login)s") % {"login": row["login"]}
         yield Event(row["at"], text, login, "person")
-
-
-def _is_moment(value: object) -> bool:
-    return isinstance(value, datetime)  # a paused mail is due at infinity
