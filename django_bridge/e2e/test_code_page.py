@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from stack import Stack
@@ -19,18 +19,6 @@ def test_link_fills_the_form_and_leaves_the_address(visitor: Visitor) -> None:
     assert mail.code not in page.evaluate("location.href + JSON.stringify(history.state)")
     page.get_by_role("button", name="Confirm").click()
     visitor.expect_logged_in()
-
-
-def test_link_in_another_browser_gives_nothing_away(
-    visitor: Visitor, stack: Stack, browser: Browser
-) -> None:
-    mail = visitor.register()
-    other = browser.new_context(base_url=stack.shop_url).new_page()
-    other.goto(mail.link)
-    expect(other.get_by_role("heading", name="Which registration is this?")).to_be_visible()
-    expect(other).to_have_url("/account/code/")
-    type(visitor)(other, stack.inbox).look("expired")
-    other.context.close()
 
 
 def test_field_is_made_for_codes(visitor: Visitor) -> None:
@@ -91,24 +79,6 @@ def test_five_wrong_guesses_lock_the_code(visitor: Visitor) -> None:
     visitor.look("code-locked")
     visitor.page.goto("/account/")
     expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
-
-
-def test_known_address_is_not_given_away(visitor: Visitor, stack: Stack, browser: Browser) -> None:
-    visitor.join()
-    context = browser.new_context(base_url=stack.shop_url)
-    other = type(visitor)(context.new_page(), stack.inbox)
-    other.email = visitor.email
-    page = other.page
-    page.goto("/account/register/")
-    page.get_by_label("Username").fill(other.username)
-    page.get_by_label("E-mail address").fill(other.email.upper())
-    page.get_by_label("Password", exact=True).fill("another-kopi-99")
-    page.get_by_label("Password confirmation").fill("another-kopi-99")
-    page.get_by_role("button", name="Register").click()
-    expect(page).to_have_url("/account/code/")
-    other.enter_code("123456")
-    expect(page.get_by_text("tries left")).to_be_visible()
-    context.close()
 
 
 def test_log_in_again_with_the_password(visitor: Visitor) -> None:

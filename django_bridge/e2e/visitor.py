@@ -70,15 +70,26 @@ class Visitor:
         return self.inbox.wait_for(self.email)[0]
 
     def send_registration(self) -> None:
-        """Fill in the registration and send it."""
+        """Fill in the registration and send it; the code page follows."""
+        self.fill_registration()
+        self.page.get_by_role("button", name="Register").click()
+        expect(self.page).to_have_url("/account/code/")
+
+    def fill_registration(self, password: str = PASSWORD) -> None:
+        """Fill in the registration."""
         self.page.goto("/account/register/")
         self.page.get_by_label("Username").fill(self.username)
         self.page.get_by_label("E-mail address").fill(self.email)
         self.page.get_by_label("Phone number").fill("0812 3456 7890")
-        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
-        self.page.get_by_label("Password confirmation").fill(PASSWORD)
-        self.page.get_by_role("button", name="Register").click()
-        expect(self.page).to_have_url("/account/code/")
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.page.get_by_label("Password confirmation").fill(password)
+
+    def log_in(self, password: str = PASSWORD) -> None:
+        """Fill in the login page and send it."""
+        self.page.goto("/account/login/")
+        self.page.get_by_label("E-mail address").fill(self.email)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("main").get_by_role("button", name="Log in").click()
 
     def enter_code(self, code: str) -> None:
         """Type a code and send it."""

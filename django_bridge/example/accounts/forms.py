@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Customer
-from django_sespan.forms import RegisterForm
+from django_sespan.forms import AuthenticationForm, RegisterForm
 
 
 class LoginForm(AuthenticationForm):
-    """E-mail address and password."""
+    """E-mail address and password; who has not confirmed the address goes on to the code form."""
 
     error_messages = {
         **AuthenticationForm.error_messages,

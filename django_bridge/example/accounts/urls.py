@@ -5,7 +5,8 @@ from django.urls import path, reverse_lazy
 
 from accounts import views
 from accounts.forms import LoginForm, ShopRegisterForm
-from django_sespan.views import RegisterView
+from django_sespan.forms import PasswordResetForm
+from django_sespan.views import LoginView, RegisterView
 
 app_name = "accounts"
 
@@ -14,7 +15,7 @@ urlpatterns = [
     path("register/", RegisterView.as_view(form_class=ShopRegisterForm), name="register"),
     path(
         "login/",
-        auth_views.LoginView.as_view(
+        LoginView.as_view(
             template_name="accounts/login.html",
             authentication_form=LoginForm,
             redirect_authenticated_user=True,
@@ -33,6 +34,7 @@ urlpatterns = [
     path(
         "password/forgotten/",
         auth_views.PasswordResetView.as_view(
+            form_class=PasswordResetForm,
             template_name="accounts/password_forgotten.html",
             email_template_name="accounts/mail/password_reset.txt",
             subject_template_name="accounts/mail/password_reset_subject.txt",

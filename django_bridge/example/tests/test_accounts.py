@@ -41,6 +41,36 @@ def test_register_verify_and_be_logged_in(client, sespan, activate):
     assert client.get("/account/").status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
+def test_right_password_before_the_code(client, sespan, activate):
+    client.post("/account/register/", REGISTRATION)
+    client.cookies.clear()
+    wrong = {"username": "siti@example.com", "password": "not-it"}
+    assert "do not belong together" in client.post("/account/login/", wrong).content.decode()
+    right = {"username": "SITI@example.com", "password": REGISTRATION["password1"]}
+    assert client.post("/account/login/?next=/cart/", right).url == "/account/code/"
+    assert "not confirmed yet" in client.get("/account/code/").content.decode()
+    assert client.post("/account/code/", {"code": CODE}).url == "/cart/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_password_forgotten_before_the_code(client):
+    client.post("/account/register/", REGISTRATION)
+    Customer.objects.create_user("banned@example.com", "banned", "kopi-99-x", is_active=False)
+    for address in ("siti@example.com", "banned@example.com"):
+        client.post("/account/password/forgotten/", {"email": address})
+    (told,) = mail.outbox
+    assert told.to == ["siti@example.com"]
+    assert not Customer.objects.get(email="siti@example.com").is_active
+
+
+def test_the_code_page_of_another_browser(client):
+    assert client.get("/account/code/").url == "/account/code/resume/"
+    page = client.get("/account/code/resume/").content.decode()
+    assert 'class="narrow panel form"' in page
+    assert "data-sespan-keep-code" in page
+
+
 def test_registration_ties_errors_to_fields(client):
     wrong = {**REGISTRATION, "email": "siti@", "phone_number": "12", "password2": "other"}
     page = client.post("/account/register/", wrong).content.decode()
