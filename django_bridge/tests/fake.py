@@ -25,6 +25,7 @@ class FakeSespan:
     on_verified: object = None
     on_call: object = None
     resend_seconds: int = 60
+    fast: timedelta = timedelta(0)  # of the service's clock
 
     def transport(self):
         return httpx.MockTransport(self.handle)
@@ -62,7 +63,7 @@ class FakeSespan:
         return httpx.Response(202, json=self.sent(found))
 
     def sent(self, challenge):
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) + self.fast
         return {
             "challenge_id": challenge,
             "email": "b***@example.com",

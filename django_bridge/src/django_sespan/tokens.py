@@ -2,7 +2,7 @@
 
     header  {"alg": "EdDSA", "kid": <RFC 7638 thumbprint of the public key>}
     claims  {"iss", "aud": "sespan", "sub": "<customer id>", "order_ref", "amount": "150000.00",
-             "iat", "exp" (5 minutes), "jti"}
+             "iat" (a minute ago), "exp" (in 5 minutes), "jti"}
 
 Sespan checks it against the public keys in `SESPAN_JWKS`.
 """
@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.exceptions import ImproperlyConfigured
 
 LIFE_SECONDS = 300
+CLOCK_SECONDS = 60
+"""How much this server's clock may be fast: Sespan takes no token from the future."""
 AUDIENCE = "sespan"
 ISSUER = "django_sespan"
 
@@ -65,7 +67,7 @@ class SigningKey:
             "sub": customer_id,
             "order_ref": order_ref,
             "amount": amount,
-            "iat": now,
+            "iat": now - CLOCK_SECONDS,
             "exp": now + LIFE_SECONDS,
             "jti": str(uuid.uuid4()),
         }

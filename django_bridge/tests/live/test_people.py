@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import threading
+import time
 from datetime import timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -19,7 +22,8 @@ from django_sespan.errors import OTPExpired
 from django_sespan.flows.pending import SESSION_KEY
 from django_sespan.models import ApiLog
 from django_sespan.registrations import Registrations
-from live.test_live import CODE_URL, PASSWORD, RESEND_URL, code_in, enter, register
+from live.test_live import CODE_URL, PASSWORD, RESEND_URL, ajax, code_in, enter, register
+from site_project.orders import ORDERS
 
 RESUME_URL = "/account/code/resume/"
 OTHER = "another horse 8"
@@ -275,3 +279,51 @@ def test_unused_registrations_are_found(name, sink, stack):
     )
     week = timezone.now() - timedelta(days=7)
     assert user.pk in list(Registrations().unused(week))
+
+
+@pytest.fixture
+def unbound(stack):
+    """A binding that is gone for a while; gives the function that brings it back."""
+    columns = json.dumps(stack.rows("SELECT columns FROM sespan.customer_binding")[0][0])
+    table = "'public.auth_user'::regclass"
+
+    def bind():
+        stack.rows(f"SELECT sespan.customer_bind({table}, %s::jsonb)", [columns])
+        stack.rows(f"SELECT sespan.customer_reference({table}, 'id')")
+        stack.rows("SELECT sespan.customer_reference_validate()")
+
+    stack.rows("SELECT sespan.customer_unbind()")
+    try:
+        yield bind
+    finally:
+        bind()
+
+
+def test_a_stale_binding(unbound, name, sink):
+    """Nobody can be found just now; whoever registers meanwhile is not lost."""
+    browser = Client()
+    address = register(browser, name)
+    assert "could not send" in browser.get(CODE_URL).text
+    page = browser.post(CODE_URL, {"code": "123456"})
+    assert "no longer valid" in page.text
+    unbound()
+    assert "A new code is on its way" in browser.post(RESEND_URL, follow=True).text
+    enter(browser, code_in(sink.wait(address)))
+
+
+@pytest.mark.parametrize("seconds", [-60, 60])
+def test_a_site_whose_clock_is_off_by_a_minute(name, sink, monkeypatch, seconds):
+    user = User.objects.create_user(name, f"{name}@example.com", PASSWORD)
+    ORDERS[f"{name}-1"] = (user.pk, Decimal("5.00"))
+    browser, real, now = Client(), time.time, timezone.now
+    browser.force_login(user)
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
+    permit = browser.post("/account/checkout-token/", {"order_ref": f"{name}-1"}).json()
+    assert ajax(permit).status_code == 201
+    new = Client()
+    address = register(new, f"{name}-new")
+    page = new.post(RESEND_URL, follow=True).text
+    assert re.search(r"wait \d\d seconds", page)
+    assert re.search(r'data-seconds="[4-6]\d"', page)
+    enter(new, code_in(sink.wait(address)))

@@ -1,0 +1,212 @@
+"""Clocks, bindings, browsers without scripts, code without a request, async sites."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from datetime import timedelta
+
+import httpx
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import AsyncClient, Client
+
+from django_sespan.client import get_client
+from django_sespan.flows import prove, resend, send_code, verify_code
+from django_sespan.flows.pending import SESSION_KEY
+from django_sespan.registrations import Registrations
+from fake import CODE, problem
+from people import CODE_URL, EMAIL, LOGIN_URL, PASSWORD, REGISTER_URL, RESEND_URL, RESUME_URL, form
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def activation(sespan):
+    sespan.on_verified = lambda pk: User.objects.filter(pk=pk).update(is_active=True)
+
+
+# --- clocks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [-1, 1])
+def test_a_clock_that_is_off_by_a_minute(client, sespan, minutes):
+    """The wait is counted wrongly at first, and rightly once the service has said how long."""
+    sespan.fast = timedelta(minutes=minutes)
+    client.post(REGISTER_URL, form())
+    page = client.get(CODE_URL).text
+    seconds = int(re.search(r'data-seconds="(\d+)"', page).group(1))
+    assert abs(seconds - (60 + 60 * minutes)) <= 2
+    assert "valid until" in page
+    sespan.fail = [problem(429, "otp-too-soon", {"Retry-After": "42"})]
+    page = client.post(RESEND_URL, follow=True).text
+    assert "wait 42 seconds" in page
+    assert re.search(r'data-seconds="4[12]"', page)
+    assert client.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+
+
+@pytest.mark.parametrize("seconds", [-60, 0, 60])
+def test_a_checkout_token_bears_a_minute(signing_key, monkeypatch, seconds):
+    """30 seconds of leeway are the service's; the rest of a minute is in the token."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)
+    token = signing_key.sign("1", "order-1", "10.00")
+    monkeypatch.undo()
+    import jwt
+
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["iat"] <= real() + 30
+    assert claims["exp"] >= real() + 180
+
+
+# --- the service says no ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        problem(503, "unavailable", {"Retry-After": "1"}),  # such as a stale binding
+        problem(401, "unauthorized"),
+        httpx.ReadTimeout("slow"),
+        httpx.Response(200, json={"status": "ok"}),
+    ],
+    ids=["stale", "wrong key", "slow", "garbage"],
+)
+def test_every_page_while_the_service_is_of_no_use(bound, client, sespan, failure):
+    def broken(step, times=3):
+        sespan.fail = [failure] * times
+        try:
+            return step()
+        finally:
+            sespan.fail = []
+
+    broken(lambda: client.post(REGISTER_URL, form()))
+    assert "could not send" in client.get(CODE_URL).text
+    for url, data in (
+        (LOGIN_URL, {"username": "budi", "password": PASSWORD}),
+        (RESUME_URL, {"email": EMAIL, "password": PASSWORD}),
+    ):
+        browser = Client()
+        answer = broken(lambda b=browser, u=url, d=data: b.post(u, d))
+        assert answer["Location"] == CODE_URL
+        assert "could not send" in browser.get(CODE_URL).text
+    page = broken(lambda: client.post("/code-first/", form("siti", "siti@example.com")))
+    assert page.status_code == 503
+    assert "nothing was kept" in page.text
+    client.post(RESEND_URL)
+    page = broken(lambda: client.post(CODE_URL, {"code": CODE}))
+    assert page.status_code in {200, 503}
+    assert re.search("could not check", page.text)
+    assert client.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+
+
+def test_the_database_is_bound_only_later(client, sespan, request):
+    """Registered while nothing was bound: the service is told then, and believes it for a day."""
+    sespan.fail = [problem(503, "unavailable")]
+    client.post(REGISTER_URL, form())
+    assert Registrations().right(User.objects.get()) == "none"
+    request.getfixturevalue("bound")
+    client.post(RESEND_URL)
+    assert sespan.calls[-1][2]["new_customer"] is True
+    client.post(REGISTER_URL, form())
+    assert Registrations().right(User.objects.get()) == "live", "marked as soon as it can be"
+    assert "new_customer" not in sespan.calls[-1][2]
+    assert client.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+
+
+def test_a_rule_of_the_database_that_no_form_knows(client):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE auth_user ADD CONSTRAINT odd CHECK (username <> 'budi')")
+    try:
+        page = client.post(REGISTER_URL, form())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE auth_user DROP CONSTRAINT odd")
+    assert page.status_code == 200
+    assert "taken already" in page.text
+    assert SESSION_KEY not in client.session
+
+
+def test_a_right_that_cannot_be_looked_up(bound, client, monkeypatch):
+    """Whose account it is cannot be told now: it stays as it is, the visitor learns nothing."""
+
+    client.post(REGISTER_URL, form())
+    monkeypatch.setattr(Registrations, "right", lambda self, user: "unknown")
+    other = Client()
+    assert (
+        other.post(REGISTER_URL, form("siti", password="another horse 8"))["Location"] == CODE_URL
+    )
+    assert "4 tries" in other.post(CODE_URL, {"code": CODE}).text, "pretended, without a call"
+    assert User.objects.get().check_password(PASSWORD)
+
+
+# --- without a script ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", [REGISTER_URL, CODE_URL, RESUME_URL, LOGIN_URL])
+def test_pages_need_no_script(client, url):
+    if url == CODE_URL:
+        client.post(REGISTER_URL, form())
+    page = client.get(url).text
+    assert "disabled" not in page
+    assert page.count(" hidden>") == page.count("data-sespan-countdown hidden>")
+    assert page.count("<form") == page.count('method="post"')
+    assert page.count("csrfmiddlewaretoken") == page.count("<form")
+    assert '<link rel="stylesheet" href="/static/django_sespan/pages.css">' in page
+
+
+# --- without a request, and in async code ---------------------------------------------------------
+
+
+def test_flows_without_a_request(bound, client, sespan, rf):
+    """A command or a cron job may send and check codes."""
+    user = User.objects.create_user("budi", EMAIL, PASSWORD, is_active=False)
+    Registrations().register(user)
+    request = rf.get("/")
+    request.session = client.session
+    pending = prove.begin(request, user)
+    send_code.send_code(None, pending)
+    resend.resend(None, pending)
+    assert all("sespan-client-ip" not in headers for *_, headers in sespan.calls)
+    answer = verify_code.verify_code(None, pending, CODE)
+    assert answer.customer_id == str(user.pk)
+    assert prove.unverified(None, [user], "wrong") is None
+
+
+def test_an_async_site(sespan):
+    """Pages run in a thread of their own; the client is called from one, too."""
+
+    async def visit():
+        browser = AsyncClient()
+        assert (await browser.post(REGISTER_URL, form()))["Location"] == CODE_URL
+        assert (await browser.get(CODE_URL)).status_code == 200
+        return await browser.post(CODE_URL, {"code": CODE})
+
+    assert async_to_sync(visit)()["Location"] == "/home/"
+
+
+def test_a_slow_service_does_not_stop_the_event_loop(sespan):
+    ticks = []
+    (sespan.challenges.setdefault("0197f3c2-0000-7000-8000-000000000001", {})).update(
+        status="pending", purpose="registration", guesses=5
+    )
+    sespan.on_call = lambda request, body: time.sleep(0.3)
+
+    async def tick():
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    async def ask():
+        clock = asyncio.create_task(tick())
+        look = sync_to_async(get_client().otp_status, thread_sensitive=False)
+        try:
+            return await look("0197f3c2-0000-7000-8000-000000000001")
+        finally:
+            clock.cancel()
+
+    assert asyncio.run(ask()).status == "pending"
+    assert len(ticks) > 10
