@@ -9,7 +9,8 @@ DAYS = 30
 MESSAGES = """
 INSERT INTO sespan.mail_message (message_id, created_at, category, sender, to_addresses, subject,
     body_text, size_bytes, recipients, pending, sent, dead, finished_at, wiped_at)
-SELECT g, t, CASE WHEN g %% 1000 = 17 THEN 'rare' WHEN g %% 3 = 0 THEN 'newsletter' ELSE 'order' END,
+SELECT g, t,
+    CASE WHEN g %% 1000 = 17 THEN 'rare' WHEN g %% 3 = 0 THEN 'newsletter' ELSE 'order' END,
     'Shop <shop@example.com>', ARRAY['person' || g || '@example.com'], 'Your order ' || g, NULL,
     1200, 1, (g > %(all)s - %(live)s)::int, (g <= %(all)s - %(live)s AND g %% 500 <> 3)::int,
     (g <= %(all)s - %(live)s AND g %% 500 = 3)::int,
@@ -32,7 +33,8 @@ FROM generate_series(1, %(all)s - %(live)s) g,
 QUEUE = """
 INSERT INTO sespan.mail_queue (queue_id, message_id, created_at, due_at, size_bytes, priority,
     attempts, state, recipient, last_reason, last_code, tried_at)
-SELECT g * 1024, g, t, t, 1200, 5, (g %% 2)::int, CASE WHEN g %% 2 = 1 THEN 'retry' ELSE 'queued' END,
+SELECT g * 1024, g, t, t, 1200, 5, (g %% 2)::int,
+    CASE WHEN g %% 2 = 1 THEN 'retry' ELSE 'queued' END,
     'person' || g || '@example.com', CASE WHEN g %% 2 = 1 THEN 'greylisted' END,
     CASE WHEN g %% 2 = 1 THEN 451 END, CASE WHEN g %% 2 = 1 THEN t END
 FROM generate_series(%(all)s - %(live)s + 1, %(all)s) g,

@@ -40,7 +40,8 @@ def end(message_id, state="dead", reason="refused", reply="550 no such user"):
         """WITH q AS (DELETE FROM sespan.mail_queue WHERE queue_id = %s RETURNING *)
            INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, state, attempts, code,
                recipient, reason, reply, relay)
-           SELECT queue_id, message_id, created_at, %s, 2, 550, recipient, %s, %s, 'mx:25' FROM q""",
+           SELECT queue_id, message_id, created_at, %s, 2, 550, recipient, %s, %s, 'mx:25'
+           FROM q""",
         [message_id * 1024, state, reason, reply],
     )
     execute(
@@ -361,13 +362,14 @@ class TestPreview:
     def test_never_a_wiped_or_sealed_body(self, staff):
         number = queue()
         execute(
-            "UPDATE sespan.mail_message SET body_text = NULL, wiped_at = now() WHERE message_id = %s",
+            "UPDATE sespan.mail_message SET body_text = NULL, wiped_at = now()"
+            " WHERE message_id = %s",
             [number],
         )
         assert "The body was wiped at" in staff.post(f"{LIST}{number}/preview/").text
         ((number,),) = execute(
-            "SELECT sespan.mail_enqueue_sealed('a@example.com', 'Code', '\\x736563726574', 'code', 0,"
-            " NULL)"
+            "SELECT sespan.mail_enqueue_sealed('a@example.com', 'Code', '\\x736563726574', 'code',"
+            " 0, NULL)"
         )
         page = staff.post(f"{LIST}{number}/preview/").text
         assert "The body is sealed" in page

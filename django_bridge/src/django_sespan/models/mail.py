@@ -32,9 +32,9 @@ class FiniteDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
 
     def select_format(
         self, compiler: Any, sql: str, params: Sequence[Any]
-    ) -> tuple[str, list[Any]]:
+    ) -> tuple[str, tuple[Any, ...]]:
         """Wrap the column; Python has no datetime for infinity."""
-        return f"CASE WHEN isfinite({sql}) THEN {sql} END", [*params, *params]
+        return f"CASE WHEN isfinite({sql}) THEN {sql} END", (*params, *params)
 
     def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         """Stand in migrations as what it is in the database."""
