@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	enoughStrikes = 5                // this many, without a success between, slow a domain down
+	enoughStrikes = 8                // this many, without a success between, slow a domain down
 	strikeLife    = 5 * time.Minute  // a strike counts for so long
 	firstPause    = 15 * time.Second // doubled each time
 	longestPause  = 8 * time.Minute
@@ -25,7 +25,7 @@ const (
 // taught is the speed that a domain (or the relay, for all) has taught by refusing
 // mails for the time being, again and again.
 //
-//	free ──5 strikes, or "try again in N"──▶ shut ──pause──▶ slow: 1/s, 2/s … 64/s ──▶ free
+//	free ──8 strikes, or "try again in N"──▶ shut ──pause──▶ slow: 1/s, 2/s … 64/s ──▶ free
 //	                                          ▲                │
 //	                                          └────strike──────┘  (the pause doubles)
 type taught struct {
@@ -127,18 +127,18 @@ var (
 	greyWords     = regexp.MustCompile(`(?i)gr[ea]y-?list`)
 )
 
-// throttling is how much a failure says that its domain wants fewer mails: 2 where
-// the server says so, 1 for another temporary refusal, 0 where the recipient's own
-// mailbox is the cause, or greylisting, which wants the same mail again.
+// throttling is how many strikes a failure is: 2 where the server says that it wants
+// fewer mails, 1 for another temporary refusal, 0 where the cause is the recipient's
+// own mailbox, greylisting, which wants the same mail again, or the relay itself.
 func throttling(e *SendError) int {
 	switch {
 	case e.Verdict != Retry || e.Code < 400 || e.Code > 499 || e.Reason != "rcpt_to" && e.Reason != "data":
 		return 0
 	case greyWords.MatchString(e.Reply) || strings.HasPrefix(e.Enhanced, "4.2.") || strings.HasPrefix(e.Enhanced, "4.1."):
 		return 0
-	case e.Code == 421 || strings.HasPrefix(e.Enhanced, "4.7.") || throttleWords.MatchString(e.Reply):
+	case strings.HasPrefix(e.Enhanced, "4.7.") || throttleWords.MatchString(e.Reply):
 		return 2
-	case e.Enhanced == "" && e.Code == 450: // by the code alone: the mailbox is busy
+	case e.Code == 421 && e.Enhanced != "", e.Code == 450 && e.Enhanced == "": // the relay ends; the mailbox is busy
 		return 0
 	}
 	return 1

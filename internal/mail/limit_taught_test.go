@@ -111,7 +111,9 @@ func TestWhatIsNoThrottling(t *testing.T) {
 		e      SendError
 		weight int
 	}{
-		"421":             {SendError{Verdict: Retry, Reason: "rcpt_to", Code: 421}, 2},
+		"421 of whom":     {SendError{Verdict: Retry, Reason: "rcpt_to", Code: 421}, 1},
+		"421 of a domain": {SendError{Verdict: Retry, Reason: "rcpt_to", Code: 421, Enhanced: "4.7.0"}, 2},
+		"421 of a relay":  {SendError{Verdict: Retry, Reason: "data", Code: 421, Enhanced: "4.3.2"}, 0},
 		"4.7.x":           {SendError{Verdict: Retry, Reason: "data", Code: 451, Enhanced: "4.7.650"}, 2},
 		"words":           {SendError{Verdict: Retry, Reason: "rcpt_to", Code: 452, Reply: "Too many recipients received this hour"}, 2},
 		"rate limited":    {SendError{Verdict: Retry, Reason: "rcpt_to", Code: 450, Reply: "Client host is being rate limited"}, 2},
@@ -151,7 +153,7 @@ func TestAFewRefusalsAreForgotten(t *testing.T) {
 	if domains, _ := l.slow(); domains != 0 {
 		t.Error("slowed down")
 	}
-	for range 3 {
+	for range enoughStrikes / 2 {
 		l.learn("a.example", throttled(nil))
 	}
 	if domains, _ := l.slow(); domains != 1 {
