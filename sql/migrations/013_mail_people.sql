@@ -532,7 +532,11 @@ CREATE VIEW sespan.mail_stuck AS
 SELECT CASE q.state WHEN 'unknown' THEN 'undecided' WHEN 'sending' THEN 'abandoned' ELSE CASE WHEN q.parked IS NULL THEN 'overdue' ELSE 'parked' END END AS kind,
        q.queue_id, q.message_id, q.recipient, q.state,
        CASE WHEN q.state = 'sending' THEN q.leased_until WHEN q.state = 'unknown' THEN q.tried_at WHEN q.parked IS NOT NULL THEN q.created_at ELSE q.due_at END AS since,
-       sespan.mail_why_live(q) AS why
+       CASE WHEN q.state = 'unknown' THEN 'It may have been sent; mail_retry or mail_cancel decides.'
+            WHEN q.state = 'sending' THEN 'Its worker vanished and no other took it back: is a worker running?'
+            WHEN q.parked IS NOT NULL THEN 'It is held by the pause of ' || q.parked || '.'
+            ELSE 'It is due and not sent: is a worker running, and does it keep up?' END
+       || coalesce(' Last: ' || nullif(concat_ws(' ', q.last_reason, q.last_code, q.last_reply), '') || '.', '') AS why
 FROM (SELECT * FROM sespan.mail_queue x
       WHERE x.state = 'unknown' OR x.state = 'sending' AND x.leased_until < now() - interval '1 minute'
           OR x.state IN ('queued', 'scheduled', 'retry') AND x.due_at < now() - interval '5 minutes'
