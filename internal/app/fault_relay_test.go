@@ -20,10 +20,11 @@ type faultRelay struct {
 
 	mu     sync.Mutex
 	turns  map[string]int
-	copies map[string]int // by recipient: messages that came whole, answered or not
-	taken  map[string]int // of these, answered with 250
-	lost   map[string]int // of these, whose answer was lost
-	cut    map[string]int // by recipient: hung up on while the message came
+	copies map[string]int    // by recipient: messages that came whole, answered or not
+	taken  map[string]int    // of these, answered with 250
+	lost   map[string]int    // of these, whose answer was lost
+	text   map[string]string // the last message, as the wire had it
+	cut    map[string]int    // by recipient: hung up on while the message came
 	open   map[net.Conn]struct{}
 	done   chan string // each recipient whose mail was taken
 }
@@ -44,7 +45,7 @@ func startFaultRelay(t *testing.T, change func(*faultRelay)) *faultRelay {
 	t.Helper()
 	r := &faultRelay{
 		extras: []string{"PIPELINING", "SIZE 100"}, turns: map[string]int{}, copies: map[string]int{}, taken: map[string]int{},
-		lost: map[string]int{}, cut: map[string]int{}, open: map[net.Conn]struct{}{}, done: make(chan string, 100_000),
+		lost: map[string]int{}, cut: map[string]int{}, text: map[string]string{}, open: map[net.Conn]struct{}{}, done: make(chan string, 100_000),
 	}
 	if change != nil {
 		change(r)
@@ -201,6 +202,7 @@ func (d *dialogue) cutOff() bool {
 
 // message reads one and answers the final dot.
 func (d *dialogue) message() bool {
+	var text strings.Builder
 	for first := true; ; first = false {
 		if first && d.cutOff() {
 			return false
@@ -212,7 +214,11 @@ func (d *dialogue) message() bool {
 		if line == ".\r\n" {
 			break
 		}
+		text.WriteString(line)
 	}
+	d.relay.mu.Lock()
+	d.relay.text[d.recipient] = text.String()
+	d.relay.mu.Unlock()
 	return d.end()
 }
 
@@ -248,6 +254,12 @@ func (d *dialogue) end() bool {
 	well := d.answer("the end", "")
 	d.relay = r
 	return well
+}
+
+func (r *faultRelay) last(recipient string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text[recipient]
 }
 
 // seen gives what came, by recipient.
