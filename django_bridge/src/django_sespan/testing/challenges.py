@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from django_sespan import errors
+from django_sespan import codes, errors
 from django_sespan.testing import people
 from django_sespan.testing.people import Person
 from django_sespan.testing.registrations import FakeRegistrations
 
 GUESSES = 5
+DIGITS = 6
 LIVE_CODES = 3
 LIFE = timedelta(minutes=10)
 RESEND = timedelta(seconds=60)
@@ -127,15 +128,18 @@ class Challenges:
             **_issued(found),
             "status": status,
             "purpose": found.purpose,
-            "attempts_left": found.guesses,
+            "attempts_left": found.guesses if status == "pending" else 0,
             "delivery": "sent",
         }
 
     def verify(self, challenge_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`POST /v1/otp/{challenge_id}/verify`."""
         found = self._open(challenge_id)
+        guess = codes.normalise(str(body.get("otp_number")))
+        if guess is None or len(guess) != DIGITS:
+            raise errors.SespanRefused(f"A code has {DIGITS} digits.", status=422)
         other = body.get("email") and str(body["email"]).lower() != found.email.lower()
-        if found.decoy or other or str(body.get("otp_number")) not in found.codes:
+        if found.decoy or other or guess not in found.codes:
             raise self._wrong(found)
         return self._verified(found)
 
@@ -198,7 +202,7 @@ class Challenges:
     def _mail(self, found: _Challenge) -> dict[str, Any]:
         now = datetime.now(UTC)
         found.valid_until, found.resend_after = now + LIFE, now + RESEND
-        found.codes = [*found.codes, f"{secrets.randbelow(10**6):06d}"][-LIVE_CODES:]
+        found.codes = [*found.codes, f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"][-LIVE_CODES:]
         person = found.customer
         customer_id = None if person is None else person.customer_id
         if not found.decoy:
@@ -249,7 +253,10 @@ class Challenges:
         if found.status in DONE:
             raise errors.OTPUsed("used", status=409)
         if found.status == "locked":
-            raise errors.OTPLocked("locked", status=429, retry_after=max(1, found.wait))
+            none = {"attempts_left": 0}
+            raise errors.OTPLocked(
+                "locked", status=429, retry_after=max(1, found.wait), members=none
+            )
         if not found.open:
             raise errors.OTPExpired("over", status=410)
         return found
