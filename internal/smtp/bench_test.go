@@ -17,7 +17,7 @@ import (
 	"sespan/internal/mail"
 )
 
-// BenchmarkSend compares a Sender with the bare library over as many connections
+// BenchmarkSend compares Relays with the bare library over as many connections
 // (one goroutine each), on loopback and with a relay 20 ms away:
 //
 //	go test -run '^$' -bench Send ./internal/smtp
@@ -39,7 +39,7 @@ func codeMail() []byte {
 func benchSender(b *testing.B, connections int, delay time.Duration) {
 	b.Helper()
 	host, port, _ := net.SplitHostPort(devNull(b, delay))
-	s, err := New(Config{Host: host, Port: port, TLS: None, Connections: connections, MessagesPerConn: 1 << 30})
+	s, err := NewRelays([]Config{{Host: host, Port: port, TLS: None, Connections: connections, MessagesPerConn: 1 << 30}}, RelaysOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}
