@@ -43,6 +43,7 @@ def test_a_good_site_is_silent():
         ({"KEY": "sk_short"}, "sespan.E004"),
         ({"DATABASE": "other"}, "sespan.E005"),
         ({"ADAPTER": "no.such.Adapter"}, "sespan.E006"),
+        ({"ADAPTER": "site_project.orders.sespan_order"}, "sespan.E006"),
         ({"CLIENT_IP": "no.such.function"}, "sespan.E006"),
         ({"ORDER": "site_project.orders.ORDERS"}, "sespan.E006"),
         ({"LOGIN_BACKEND": "django.contrib.auth.backends.RemoteUserBackend"}, "sespan.E006"),

@@ -1,17 +1,16 @@
-"""The app: it owns the two things that live as long as the process."""
+"""The app: it owns what lives as long as the process, and in a test run what stands in for it."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.signals import setting_changed
 from django.db.models.signals import post_migrate
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.conf import get_settings
@@ -19,7 +18,8 @@ from django_sespan.conf import get_settings
 if TYPE_CHECKING:
     from django_sespan.client import Client
     from django_sespan.logins import LoginQueue
-    from django_sespan.testing import SespanTesting
+    from django_sespan.registrations import Registrations
+    from django_sespan.testing import FakeRegistrations, SespanTesting
 
 
 class SespanConfig(AppConfig):
@@ -84,11 +84,13 @@ class SespanConfig(AppConfig):
         self._logins = queue
 
     @property
-    def registrations(self) -> Any:
+    def registrations(self) -> Registrations | FakeRegistrations:
         """Who may be activated, as the database knows it; in a test run in memory."""
         if get_settings().in_memory:
             return self.testing.registrations
-        return import_string("django_sespan.registrations.Registrations")()
+        from django_sespan.registrations import Registrations  # noqa: PLC0415
+
+        return Registrations()
 
     @property
     def testing(self) -> SespanTesting:

@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from django_sespan.adapter import Adapter
 from django_sespan.checks.findings import error, warning
 from django_sespan.conf import KEYS, SespanSettings
 from django_sespan.tokens import signing_key
@@ -115,7 +116,6 @@ def _postgresql_engines() -> set[str]:
 
 def _paths(found: SespanSettings) -> Iterator[CheckMessage]:
     for name, path in (
-        ("ADAPTER", found.adapter_path),
         ("CLIENT_IP", found.client_ip_path),
         ("ORDER", found.order_path),
         ("LOGIN_BACKEND", found.login_backend_path),
@@ -130,6 +130,12 @@ def _paths(found: SespanSettings) -> Iterator[CheckMessage]:
             yield error(
                 "E006", f"SESPAN['{name}'] = {path!r} does not import.", "Give a dotted path."
             )
+    if found.adapter_path and not _is_adapter(found.adapter_path):
+        yield error(
+            "E006",
+            f"SESPAN['ADAPTER'] = {found.adapter_path!r} is no adapter.",
+            "Give the dotted path of a subclass of django_sespan.adapter.Adapter.",
+        )
     chosen = found.login_backend_path
     if chosen and chosen not in django_settings.AUTHENTICATION_BACKENDS:
         yield error(
@@ -137,6 +143,14 @@ def _paths(found: SespanSettings) -> Iterator[CheckMessage]:
             "SESPAN['LOGIN_BACKEND'] is not one of AUTHENTICATION_BACKENDS.",
             "Django forgets a login whose backend is not listed there.",
         )
+
+
+def _is_adapter(path: str) -> bool:
+    try:
+        chosen = import_string(path)
+    except ImportError:
+        return False
+    return isinstance(chosen, type) and issubclass(chosen, Adapter)
 
 
 def _signing_key(found: SespanSettings) -> Iterator[CheckMessage]:
