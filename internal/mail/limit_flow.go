@@ -37,7 +37,7 @@ const overtake = 3 * punctual
 
 // take takes a token, or gives the time until the mail's slot.
 func (f *flow) take(now time.Time, priority int, fresh bool) (wait time.Duration, reason string) {
-	if wait := f.taught.take(now); wait > 0 {
+	if wait := f.taught.take(now, priority); wait > 0 {
 		return wait, reasonBreaker
 	}
 	if f.rate <= 0 {

@@ -77,10 +77,16 @@ func (l *limiter) learn(domain string, err *SendError) []lesson {
 	if weight == 0 {
 		return nil
 	}
+	var out []lesson
+	if err.Reason == "mail_from" { // the relay does not know the recipient yet: it speaks of us
+		if l.all.taught.strike(now, weight, err.After, l.jitter()) {
+			out = append(out, lesson{"", l.all.taught.shut.Sub(now)})
+		}
+		return out
+	}
 	if one == nil {
 		one = l.add(domain, l.rate(domain), now)
 	}
-	var out []lesson
 	if one.taught.strike(now, weight, err.After, l.jitter()) {
 		out = append(out, lesson{domain, one.taught.shut.Sub(now)})
 	}
@@ -127,8 +133,8 @@ func (w *Worker) learn(ctx context.Context, c *Claimed, err error) {
 // holdBack asks the limits; a mail that must wait for long goes back to the queue.
 // Nil: it may be sent.
 func (w *Worker) holdBack(ctx context.Context, c *Claimed) *Result {
-	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn {
-		return nil // it ends before it begins: see mayBegin
+	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn || c.Suppressed != "" || c.Stored == nil || c.Lapses >= maxLapses {
+		return nil // it ends without being sent: see prepare and mayBegin
 	}
 	p := w.limits.ask(domainOf(c.Recipient), min(max(c.Priority, 0), Lanes-1), c.Fresh)
 	if !p.hold {

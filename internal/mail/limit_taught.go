@@ -38,7 +38,7 @@ type taught struct {
 	tokens  float64
 	filled  time.Time
 	good    int
-	tail    time.Time // the last return that was given
+	tails   [Lanes]time.Time // the last return that was given, by priority
 }
 
 // active reports whether the speed is bounded, and forgets what is too old.
@@ -49,25 +49,27 @@ func (t *taught) active(now time.Time) bool {
 	return t.rate > 0
 }
 
-// take takes a token, or gives the time until the mail may ask again.
-func (t *taught) take(now time.Time) time.Duration {
+// take takes a token, or gives the time until the mail may ask again. As with a
+// configured rate the urgent overtake: they may overdraw the account, and come back
+// sooner and in a row of their own.
+func (t *taught) take(now time.Time, priority int) time.Duration {
 	if !t.active(now) {
 		return 0
 	}
-	back := now.Add(returnPause)
+	back := now.Add(returnPause * time.Duration(priority+1) / Lanes)
 	if now.Before(t.shut) {
 		back = t.shut
 	} else {
 		t.tokens, t.filled = min(t.tokens+now.Sub(t.filled).Seconds()*t.rate, max(t.rate, 1)), now
-		if t.tokens >= 1 {
+		if t.tokens >= 1-overtake*2*float64(Lanes-1-priority)/(Lanes-1) {
 			t.tokens--
 			return 0
 		}
 	}
-	if next := t.tail.Add(returnGap); next.After(back) {
+	if next := latest(t.tails[:priority+1]).Add(returnGap); next.After(back) {
 		back = next
 	}
-	t.tail = back
+	t.tails[priority] = back
 	return back.Sub(now)
 }
 
@@ -96,7 +98,7 @@ func (t *taught) strike(now time.Time, weight int, asked time.Duration, jitter f
 	t.level++
 	t.shut = now.Add(pause)
 	t.until = t.shut.Add(taughtLife)
-	t.rate, t.tokens, t.filled, t.tail = firstRate, 1, t.shut, time.Time{}
+	t.rate, t.tokens, t.filled, t.tails = firstRate, 1, t.shut, [Lanes]time.Time{}
 	t.strikes = enoughStrikes - 1 // the next one shuts it at once
 	return true
 }
@@ -132,13 +134,13 @@ var (
 // own mailbox, greylisting, which wants the same mail again, or the relay itself.
 func throttling(e *SendError) int {
 	switch {
-	case e.Verdict != Retry || e.Code < 400 || e.Code > 499 || e.Reason != "rcpt_to" && e.Reason != "data":
+	case e.Verdict != Retry || e.Code < 400 || e.Code > 499 || e.Reason != "mail_from" && e.Reason != "rcpt_to" && e.Reason != "data":
 		return 0
 	case greyWords.MatchString(e.Reply) || strings.HasPrefix(e.Enhanced, "4.2.") || strings.HasPrefix(e.Enhanced, "4.1."):
 		return 0
 	case strings.HasPrefix(e.Enhanced, "4.7.") || throttleWords.MatchString(e.Reply):
 		return 2
-	case e.Code == 421 && e.Enhanced != "", e.Code == 450 && e.Enhanced == "": // the relay ends; the mailbox is busy
+	case e.Reason == "mail_from", e.Code == 421 && e.Enhanced != "", e.Code == 450 && e.Enhanced == "": // the relay ends; the mailbox is busy
 		return 0
 	}
 	return 1

@@ -52,6 +52,33 @@ func TestThrottlingDomainIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestUrgentMailsToASlowedDomain go before the thousands that wait for it.
+func TestUrgentMailsToASlowedDomain(t *testing.T) {
+	t.Parallel()
+	q := newLimitedQueue(t, Limits{})
+	ill, tries := true, 0
+	q.respond = func(m *limitedMail) *SendError {
+		if tries++; ill || tries%3 > 0 { // it stays slow
+			return throttled(m)
+		}
+		return nil
+	}
+	q.put(20_000, "a.example", 9)
+	q.run(30 * time.Second)
+	ill = false
+	q.put(1, "a.example", 0)
+	q.run(30 * time.Minute)
+	for i, m := range q.sent {
+		if m.priority == 0 {
+			if i > 3 {
+				t.Errorf("%d of the newsletter went before", i)
+			}
+			return
+		}
+	}
+	t.Errorf("the urgent mail is not among the %d sent", len(q.sent))
+}
+
 // TestServerNamesThePause: once is enough, and for so long nothing is tried.
 func TestServerNamesThePause(t *testing.T) {
 	t.Parallel()
@@ -78,29 +105,30 @@ func TestServerNamesThePause(t *testing.T) {
 // TestRelayThrottles: the provider's own rate, whatever the domain.
 func TestRelayThrottles(t *testing.T) {
 	t.Parallel()
-	q := newLimitedQueue(t, Limits{})
-	ill, tries := true, 0
-	q.respond = func(*limitedMail) *SendError {
-		if tries++; ill {
-			return &SendError{Verdict: Retry, Reason: "data", Code: 454, Reply: "Throttling failure: Maximum sending rate exceeded."}
-		}
-		return nil
-	}
-	for _, d := range []string{"a.example", "b.example", "c.example", "d.example"} {
-		q.put(50, d, 5)
-		q.fresh[5][len(q.fresh[5])-1], q.fresh[5][0] = q.fresh[5][0], q.fresh[5][len(q.fresh[5])-1]
-	}
-	for i, m := range q.fresh[5] { // by turns
-		m.domain = string(rune('a'+i%4)) + ".example"
-	}
-	q.run(10 * time.Second)
-	if _, rate := q.l.slow(); rate != firstRate || tries > 10 {
-		t.Fatalf("rate of all %v after %d tries", rate, tries)
-	}
-	ill = false
-	q.run(10 * time.Minute)
-	if len(q.sent) != 200 {
-		t.Errorf("%d of 200 are sent", len(q.sent))
+	for _, reason := range []string{"mail_from", "data"} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			q := newLimitedQueue(t, Limits{})
+			ill, tries := true, 0
+			q.respond = func(*limitedMail) *SendError {
+				if tries++; ill {
+					return &SendError{Verdict: Retry, Reason: reason, Code: 454, Reply: "Throttling failure: Maximum sending rate exceeded."}
+				}
+				return nil
+			}
+			for i := range 200 {
+				q.put(1, string(rune('a'+i%4))+".example", 5)
+			}
+			q.run(10 * time.Second)
+			if _, rate := q.l.slow(); rate != firstRate || tries > 10 {
+				t.Fatalf("rate of all %v after %d tries", rate, tries)
+			}
+			ill = false
+			q.run(10 * time.Minute)
+			if len(q.sent) != 200 {
+				t.Errorf("%d of 200 are sent", len(q.sent))
+			}
+		})
 	}
 }
 
@@ -125,6 +153,7 @@ func TestWhatIsNoThrottling(t *testing.T) {
 		"for good":        {SendError{Verdict: Dead, Reason: "rcpt_to", Code: 550}, 0},
 		"unknown":         {SendError{Verdict: Unknown, Reason: "closed"}, 0},
 		"no sender":       {SendError{Verdict: Retry, Reason: "mail_from", Code: 421}, 0},
+		"the account":     {SendError{Verdict: Retry, Reason: "mail_from", Code: 454, Enhanced: "4.7.0"}, 2},
 		"relay away":      {SendError{Verdict: Retry, Reason: "connect"}, 0},
 		"a broken relay":  {SendError{Verdict: Retry, Reason: "greeting", Code: 421}, 0},
 		"not temporarily": {SendError{Verdict: Retry, Reason: "data", Code: 503}, 0},
