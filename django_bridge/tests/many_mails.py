@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from django.db import connection, transaction
 
 DAYS = 30
 
@@ -53,7 +53,7 @@ WHERE c.relkind = 'i' AND c.relnamespace = 'sespan'::regnamespace
 def fill(mails: int, live: int) -> None:
     """Make `mails` mails in day partitions; the newest `live` of them still wait."""
     values = {"all": mails, "live": live, "days": DAYS}
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:  # one now() for all
         for table in ("mail_message", "mail_outcome"):
             cursor.execute(
                 "SELECT sespan.partition_make(%s::regclass, d::date)"

@@ -2,6 +2,8 @@
 
 HTML is shown in a frame without scripts, forms, origin or network: `sandbox` with nothing
 allowed, and a policy inside the frame's document that admits styles and data: images only.
+The page around it has a policy as well, which the frame inherits: browsers look ahead for
+pictures before they come to the inner one.
 """
 
 from __future__ import annotations
@@ -10,10 +12,14 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
 
 from django_sespan.mail.people import Row
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'"
+AROUND = "default-src 'self' 'unsafe-inline' data: {}; object-src 'none'; frame-ancestors 'self'"
 FRAME = (
     '<!doctype html><html><head><meta charset="utf-8">'
     f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -35,6 +41,12 @@ class Content:
     def frame(self) -> str:
         """The HTML as the document of the frame."""
         return FRAME + (self.html or "")
+
+
+def policy_around() -> str:
+    """Give the policy of the page: this site, and where its static files are."""
+    parts = urlsplit(settings.STATIC_URL or "")
+    return AROUND.format(f"{parts.scheme or 'https'}://{parts.netloc}" if parts.netloc else "")
 
 
 def shown(row: Row) -> Content:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from django_sespan.admin.mail import changes
 from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, told
-from django_sespan.admin.mail.content import shown
+from django_sespan.admin.mail.content import policy_around, shown
 from django_sespan.admin.mail.filters import Filters, mail_number
 from django_sespan.admin.mail.timeline import timeline
 from django_sespan.mail import people
@@ -108,7 +108,10 @@ class MailMessageAdmin(MailAdmin):
             "subtitle": found["subject"],
             "content": shown(found),
         }
-        return self.page(request, "mail_preview.html", context)
+        page = self.page(request, "mail_preview.html", context)
+        page.headers["Content-Security-Policy"] = policy_around()
+        page.headers["X-DNS-Prefetch-Control"] = "off"
+        return page
 
     def _act(self, request: HttpRequest, ids: list[int], back: str) -> HttpResponse:
         self.allow(request, MANAGE)
