@@ -22,6 +22,10 @@
 // A failure of the relay itself (no connection, no TLS, login refused) costs the
 // mail no try: the gate paces the tries instead. See backoff.go for the waits.
 //
+// A mail that a rate holds back (limit.go), configured or taught by a domain that
+// throttles, returns as retry with its slot as due_at and no try counted, so that the
+// mails behind it pass.
+//
 // # Leases
 //
 // A claim leases rows to a token for a while and reads their content in the same
@@ -69,6 +73,7 @@
 // # Flow
 //
 //	pull ──claims──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
-//	  ▲                        compose, gate, lease, send            │
+//	  ▲                  limit, compose, sign,               │
+//	  │                  gate, lease, send                   │
 //	  └──────────── room: about 250 ms of work ahead ◀── holdings ◀──┘
 package mail

@@ -52,7 +52,7 @@ func (f *flow) take(now time.Time, priority int, fresh bool) (wait time.Duration
 		slots, missing = &f.tails, f.missing(priority)
 	}
 	behind := latest(slots[:priority+1])
-	if missing <= 0 && !(fresh && behind.After(now)) {
+	if missing <= 0 && (!fresh || !behind.After(now)) {
 		f.tokens--
 		f.used = now
 		return 0, ""

@@ -1,4 +1,5 @@
-// Package smtp delivers mails to one relay over connections that are kept.
+// Package smtp delivers mails to a relay, or its fail-overs, over connections that
+// are kept. A Sender is one relay; Relays are several, with a breaker each.
 //
 // go-simple-mail speaks the protocol; this package owns everything round it:
 // dialling, TLS, deadlines, the pool and the meaning of a failure. The library
@@ -45,6 +46,23 @@
 // A kept connection may have been closed by the relay meanwhile. That shows at
 // MAIL (end of file, or 421): a relay answers in order, so nothing has been taken,
 // and the connection is replaced once without the caller noticing.
+//
+// # Several relays
+//
+// A mail goes to the first relay whose breaker lets it. If the relay cannot be
+// reached or says 421 the next one gets the mail at once; after anything that the
+// relay says of the mail itself, and above all after a lost answer, it does not.
+//
+//	closed ──relay failed, or 5 mails met trouble──▶ open ──probe answered──▶ half open ──one mail went──▶ closed
+//	                                                  ▲ │ 5 s … 60 s               │
+//	                                                  └─┴──────────failed──────────┘
+//
+// Alone, a relay is not held back here: the gate of the mail worker paces the tries.
+//
+// # What a relay teaches
+//
+// How many connections it takes (pool.squeeze) and how many mails over one of them
+// (taught). Rates are the mail worker's business, which knows the recipients.
 //
 // # Passwords
 //
