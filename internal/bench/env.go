@@ -17,16 +17,17 @@ import (
 )
 
 type options struct {
-	out     io.Writer
-	dir     string // holds the database's folder
-	binary  string // sespan
-	version string
-	profile string
-	rounds  int
-	mails   int // of the long drain
-	length  time.Duration
-	quick   bool
-	verdict *verdicts
+	out      io.Writer
+	dir      string // holds the database's folder
+	binary   string // sespan
+	version  string
+	profile  string
+	rounds   int
+	mails    int // of the long drain
+	length   time.Duration
+	quick    bool
+	previous string // sespan of the previous version, "" for none
+	verdict  *verdicts
 }
 
 // What the service is told, and what a code's mail is made of.
@@ -79,8 +80,7 @@ func (e *env) start(ctx context.Context) error {
 	if e.ring, err = secret.Parse(e.secret); err != nil {
 		return err
 	}
-	d := devdb.Options{Version: e.version, Dir: e.dir, Parameters: map[string]string{"max_connections": "100"}}
-	if e.server, err = devdb.Start(ctx, d); err != nil {
+	if e.server, err = devdb.Start(ctx, e.database()); err != nil {
 		return err
 	}
 	e.url = e.server.URL("postgres")
@@ -99,6 +99,10 @@ func (e *env) start(ctx context.Context) error {
 	login, err := postgres.EnsureLogin(ctx, e.url, "")
 	e.login = login.URL
 	return err
+}
+
+func (e *env) database() devdb.Options {
+	return devdb.Options{Version: e.version, Dir: e.dir, Parameters: map[string]string{"max_connections": "100"}}
 }
 
 func (e *env) close() {

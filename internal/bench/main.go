@@ -1,7 +1,7 @@
 // Command bench measures Sespan on a PostgreSQL of its own and prints shares of
 // what the database or the peer library does alone.
 //
-//	go run ./internal/bench [flags] [draw codes mail mail-drain mail-far …]
+//	go run ./internal/bench [flags] [draw codes mail mail-drain mail-far … faults]
 //
 // The sides of a comparison alternate in one run, and medians are quoted: on a
 // shared machine absolute figures swing far more than their ratio. PostgreSQL
@@ -47,6 +47,7 @@ func suites() []suite {
 		{"mail-workers", benchMailWorkers},
 		{"mail-held", benchMailHeld},
 		{"mail-memory", benchMailMemory},
+		{"faults", benchFaults},
 	}
 }
 
@@ -80,7 +81,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	described := false
 	for _, s := range suites() {
-		if len(wanted) > 0 && !slices.ContainsFunc(wanted, s.is) {
+		if len(wanted) > 0 && !slices.ContainsFunc(wanted, s.is) || len(wanted) == 0 && s.name == "faults" { // which measures nothing
 			continue
 		}
 		if err := one(ctx, s, o, !described); err != nil {
@@ -101,6 +102,7 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
 	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
+	flags.StringVar(&o.previous, "previous", "", "a sespan of the previous version, for the faults")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
 	if err := flags.Parse(args); err != nil {

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // verdict is one figure of the table at the end; without an aim it is only told.
 type verdict struct {
@@ -8,6 +11,7 @@ type verdict struct {
 	value, aim float64
 	unit       string // "" for a share
 	most       bool   // the aim is an upper bound
+	zero       bool   // of zero
 }
 
 type verdicts struct{ list []verdict }
@@ -23,6 +27,11 @@ func (v *verdicts) atMost(what string, value, aim float64, unit string) {
 	v.list = append(v.list, verdict{what: what, value: value, aim: aim, unit: unit, most: true})
 }
 
+// exactly notes a count that must be zero.
+func (v *verdicts) exactly(what string, count int) {
+	v.list = append(v.list, verdict{what: what, value: float64(count), most: true, zero: true})
+}
+
 func (v *verdicts) tell(what string, value float64, unit string) { v.least(what, value, 0, unit) }
 
 func (v *verdicts) print(printf func(string, ...any)) {
@@ -33,7 +42,12 @@ func (v *verdicts) print(printf func(string, ...any)) {
 }
 
 func (v verdict) judge() string {
-	if v.aim == 0 {
+	switch {
+	case v.zero && v.value == 0:
+		return "0, reached"
+	case v.zero:
+		return "0, MISSED"
+	case v.aim == 0:
 		return "–"
 	}
 	sign, reached := "≥", v.value >= v.aim
@@ -48,6 +62,8 @@ func (v verdict) judge() string {
 
 func figure(v float64, unit string) string {
 	switch {
+	case unit == "" && v == math.Trunc(v):
+		return fmt.Sprintf("%.0f", v)
 	case unit == "":
 		return fmt.Sprintf("%.2f", v)
 	case v >= 100:

@@ -1,0 +1,1 @@
+SELECT recipient, state FROM sespan.mail_recipient WHERE recipient LIKE $1 || '-%'
