@@ -187,7 +187,8 @@ WHERE o.challenge_id = @challenge_id AND o.status = 'pending' AND o.valid_until 
 -- Follows OTPGuess. Locks the codes by id, then the right to activate, then the
 -- customer, in this order because each needs what the one before gave. Uses all
 -- codes up and the right too, gives the counted guess back, and activates where
--- the right allows it: all of it or, without the code (found is false), nothing.
+-- the right allows it: all of it or, without the code (found is false), nothing. The
+-- customer's row is not waited for: 55P03 where somebody else has it.
 WITH code AS (
     SELECT o.otp_id FROM sespan.otp AS o
     WHERE o.challenge_id = @challenge_id AND o.status = 'pending'
@@ -219,7 +220,7 @@ WITH code AS (
     FROM challenge AS c WHERE b.budget_key = c.budget_key
 )
 SELECT v.yes::boolean AS found, v.status::text AS status, now()::timestamptz AS at,
-       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a WHERE @needs_right::boolean), false)::boolean AS activated
+       coalesce((SELECT sespan.otp_activate(a.customer_id) FROM activation AS a WHERE @needs_right::boolean), false)::boolean AS activated
 FROM verdict AS v;
 
 -- name: OTPRevoke :one

@@ -18,7 +18,8 @@ import (
 // Store keeps challenges. Each method is one transaction: it takes the locks
 // (budget, challenge, codes), calls decide with what it read, writes what decide
 // wants and commits; an error of decide rolls back and is returned as it is.
-// Other errors are *problem.Problem where the caller may know the reason.
+// Other errors are *problem.Problem where the caller may know the reason. Where a
+// row was locked the transaction may be done again, and decide with it.
 type Store interface {
 	// Issue reads the customer and the newest challenge of the subject.
 	Issue(ctx context.Context, s Subject, decide func(State) (Plan, error)) error

@@ -86,7 +86,8 @@ type verification struct {
 	events       []event
 }
 
-// decide is called once, under the locks of budget, challenge and codes.
+// decide is called under the locks of budget, challenge and codes; again where the
+// customer was locked by somebody else, and then only a right code came before.
 func (v *verification) decide(st State) (Step, error) {
 	c := st.Challenge
 	if c == nil {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -75,10 +76,34 @@ func (s *OTPStore) Status(ctx context.Context, challenge uuid.UUID) (otp.State, 
 	return stateOfChallenge(row), nil
 }
 
+// A verification that finds the customer locked lets all its locks go and begins
+// again: half a second altogether, as a statement waits for any other lock.
+const (
+	customerTries = 12
+	customerPause = 40 * time.Millisecond
+)
+
 // Verify implements otp.Store.
 func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.Step, error)) (otp.Consumed, error) {
-	var done otp.Consumed
-	err := s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+	for tries := 1; ; tries++ {
+		done, again, err := s.verify(ctx, challenge, l, decide)
+		if !again || tries == customerTries {
+			return done, otpError(err)
+		}
+		select {
+		case <-ctx.Done():
+			return done, otpError(err)
+		case <-time.After(customerPause):
+		}
+	}
+}
+
+// verify tries once; again tells that only the lock of a row stood in the way of a
+// right code.
+func (s *OTPStore) verify(
+	ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.Step, error),
+) (done otp.Consumed, again bool, err error) {
+	err = s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
 		if err := s.q.OTPBudgetLockOf(ctx, tx, challenge); err != nil {
 			return err
 		}
@@ -95,9 +120,15 @@ func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits
 			return err
 		}
 		done, err = s.take(ctx, tx, state.Challenge, step)
+		again = step.Action == otp.Consume && lockHeld(err)
 		return err
 	})
-	return done, otpError(err)
+	return done, again, err
+}
+
+func lockHeld(err error) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pe.Code == "55P03"
 }
 
 func (s *OTPStore) take(ctx context.Context, tx *lazyTx, c *otp.Challenge, step otp.Step) (otp.Consumed, error) {

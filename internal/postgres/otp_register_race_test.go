@@ -72,7 +72,7 @@ func TestVerifyAgainstRegister(t *testing.T) {
 		first  []string
 	}{
 		"register first": {40, nil},
-		"customer first": {10, []string{lockCustomer}}, // half a second each, where they meet
+		"customer first": {40, []string{lockCustomer}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,20 +82,21 @@ func TestVerifyAgainstRegister(t *testing.T) {
 				id := pgtest.AddCustomer(t, d.db, fmt.Sprintf("a%d@example.com", n), false)
 				issued, code := d.register(t, id), d.code(t)
 				var answers [3]string
+				var failures [3]error
 				slugs := together(3, func(i int) (err error) {
 					if i == 0 {
 						_, err = d.Verify(context.Background(), issued.ChallengeID, code, "")
 						return err
 					}
-					answers[i], err = reregister(site, id, c.first...)
-					return err
+					answers[i], failures[i] = reregister(site, id, c.first...)
+					return failures[i]
 				})
 				switch active := d.active(t, id); {
 				case active && slices.Equal(answers[1:], []string{"ended", "ended"}) && slugs[""] == 3 && !d.replaced(t, id):
 				case !active && slices.Equal(answers[1:], []string{"live", "live"}) && slugs[""] == 2 && d.replaced(t, id):
 					refused(t, d.verify(t, issued.ChallengeID, code), problem.OTPExpired)
 				default:
-					t.Fatalf("active %v, answers %v, slugs %v, replaced %v", active, answers, slugs, d.replaced(t, id))
+					t.Fatalf("active %v, answers %v, slugs %v, replaced %v: %v", active, answers, slugs, d.replaced(t, id), failures)
 				}
 			}
 			d.noDeadlock(t)
@@ -131,28 +132,40 @@ func TestVerificationGivesWayToRegister(t *testing.T) {
 	t.Parallel()
 	d := newCodeDesk(t, codeOptions{})
 	site := d.newSite(t)
-	for name, first := range map[string]string{"register": `SELECT sespan.otp_register($1)`, "customer": lockCustomer} {
+	for name, c := range map[string]struct {
+		first string
+		meet  func(tried <-chan struct{}) // until the verification has met the lock
+	}{
+		"register": {`SELECT sespan.otp_register($1)`, func(<-chan struct{}) { d.waiting(t, 1) }},
+		"customer": {lockCustomer, func(tried <-chan struct{}) { <-tried; <-tried }},
+	} {
 		id := pgtest.AddCustomer(t, d.db, name+"@example.com", false)
 		issued, code := d.register(t, id), d.code(t)
 		tx, err := site.Pool.Begin(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tx.Exec(t.Context(), first, id); err != nil {
+		if _, err := tx.Exec(t.Context(), c.first, id); err != nil {
 			t.Fatal(err)
 		}
-		verified := make(chan error, 1)
+		verified, tried := make(chan error, 1), make(chan struct{}, 100)
 		go func() {
-			_, err := d.Verify(context.Background(), issued.ChallengeID, code, "")
+			_, err := d.store.Verify(context.Background(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.Step, error) {
+				tried <- struct{}{}
+				if !st.Counted {
+					return otp.Step{}, problem.New(problem.OTPExpired, "superseded")
+				}
+				return otp.Step{Action: otp.Consume, CodeID: st.Codes[0].ID, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
+			})
 			verified <- err
 		}()
-		d.waiting(t, 1)
+		c.meet(tried)
 		for _, statement := range []string{`SELECT sespan.otp_register($1)`, replace} {
 			if _, err := tx.Exec(t.Context(), statement, id); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
-		refused(t, <-verified, problem.Unavailable)
+		refused(t, <-verified, problem.Unavailable) // while the site's transaction is open
 		if err := tx.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,8 @@
 -- to activate, customer. otp_register takes the first four and holds them until
 -- the site's transaction ends; the site then locks its customer. A verification
 -- waits for it or is waited for, so that its code is either used up before, and
--- the answer is "ended", or superseded. A site that has locked its customer
--- already makes a verification that is under way give way within its lock_timeout.
+-- the answer is "ended", or superseded. Where the site has locked its customer
+-- already, a verification that is under way gives way: it never waits for that row.
 
 -- Whoever may set is_active in the site's table needs no right to activate, so
 -- what such a login says of a customer is believed: the owner of this schema may
@@ -133,6 +133,25 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION sespan.otp_right(bigint) IS 'A customer''s right to be activated by a code: live, ended (used up or revoked) or none (never granted). Locks nothing';
 
+-- Whoever verifies holds the budget, for which a site that has the customer may be
+-- waiting: NOWAIT, so that neither waits for the other, nor a third for both.
+CREATE FUNCTION sespan.otp_activate(customer_id bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bound sespan.customer_binding;
+BEGIN
+    SELECT * INTO bound FROM sespan.customer_binding;
+    IF bound.columns ? 'is_active' AND NOT bound.columns -> 'is_active' ? 'table' THEN
+        EXECUTE format('SELECT FROM %I.%I AS u WHERE u.%I OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE NOWAIT',
+                       bound.table_schema, bound.table_name, bound.columns #>> '{customer_id,column}')
+        USING otp_activate.customer_id;
+    END IF;
+    RETURN sespan.customer_activate(otp_activate.customer_id);
+END
+$$;
+COMMENT ON FUNCTION sespan.otp_activate(bigint) IS
+    'Does what customer_activate does, but fails at once (55P03) where somebody has locked the customer: the caller rolls back and comes again';
+
 -- By the primary key: a round through all portions reads the table once, a few
 -- hundred milliseconds for a million customers, and nobody's registration pays for
 -- an index of the unused ones.
@@ -161,6 +180,7 @@ COMMENT ON COLUMN sespan.otp.message_id IS 'Its mail in mail_message; NULL for a
 COMMENT ON COLUMN sespan.otp_challenge.decoy IS 'Nobody was mailed: the address is unknown, not unique, or its customer inactive';
 
 DROP FUNCTION sespan.otp_unused(timestamptz, bigint, int);
+DROP FUNCTION sespan.otp_activate(bigint);
 DROP FUNCTION sespan.otp_right(bigint);
 DROP FUNCTION sespan.otp_register(bigint);
 DROP FUNCTION sespan.otp_register_right(bigint, boolean, timestamptz);
