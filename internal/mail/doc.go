@@ -73,7 +73,7 @@
 // # Flow
 //
 //	pull ──claims──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
-//	  ▲                  limit, compose, sign,               │
-//	  │                  gate, lease, send                   │
+//	  ▲                        limit, compose, sign,                 │
+//	  │                        gate, lease, send                     │
 //	  └──────────── room: about 250 ms of work ahead ◀── holdings ◀──┘
 package mail

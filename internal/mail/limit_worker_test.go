@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ func to(domain string) func(*Claimed) {
 // arrivals is a sender that notes when each domain got its mails.
 type arrivals struct {
 	mu    sync.Mutex
-	at    map[string][]time.Time
+	times map[string][]time.Time
 	reply func(domain string, n int) *SendError
 }
 
@@ -29,12 +30,18 @@ func (a *arrivals) Send(_ context.Context, e Envelope) (Receipt, error) {
 	defer a.mu.Unlock()
 	domain := domainOf(e.Recipient)
 	if a.reply != nil {
-		if err := a.reply(domain, len(a.at[domain])); err != nil {
+		if err := a.reply(domain, len(a.times[domain])); err != nil {
 			return Receipt{}, err
 		}
 	}
-	a.at[domain] = append(a.at[domain], time.Now())
+	a.times[domain] = append(a.times[domain], time.Now())
 	return Receipt{Reply: "ok"}, nil
+}
+
+func (a *arrivals) at(domain string) []time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.times[domain])
 }
 
 // TestWorkerKeepsARateAndServesNeighbours through the whole queue: held mails come
@@ -42,7 +49,7 @@ func (a *arrivals) Send(_ context.Context, e Envelope) (Receipt, error) {
 func TestWorkerKeepsARateAndServesNeighbours(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
-	a := &arrivals{at: map[string][]time.Time{}}
+	a := &arrivals{times: map[string][]time.Time{}}
 	const slow, rate = 600, 10
 	limits := func(c *WorkerConfig) { c.Limits = Limits{Domains: map[string]float64{"slow.example": rate}} }
 	inBubble(t, s, a, limits, func(w *Worker, stop func()) {
@@ -50,11 +57,11 @@ func TestWorkerKeepsARateAndServesNeighbours(t *testing.T) {
 		s.put(slow, to("Slow.Example"))
 		s.put(50, to("other.example"))
 		time.Sleep(3 * time.Second)
-		if n := len(a.at["other.example"]); n != 50 || a.at["other.example"][49].Sub(begin) > 2*time.Second {
+		if n := len(a.at("other.example")); n != 50 || a.at("other.example")[49].Sub(begin) > 2*time.Second {
 			t.Errorf("%d of 50 neighbours are served after 3 s", n)
 		}
 		time.Sleep(time.Minute)
-		got := a.at["slow.example"]
+		got := a.at("slow.example")
 		if len(got) != slow {
 			t.Fatalf("%d of %d are sent after a minute", len(got), slow)
 		}
@@ -85,7 +92,7 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 	s := newFakeStore()
 	refused := 0
 	ill := true
-	a := &arrivals{at: map[string][]time.Time{}}
+	a := &arrivals{times: map[string][]time.Time{}}
 	a.reply = func(domain string, _ int) *SendError {
 		if domain == "bad.example" && ill {
 			refused++
@@ -97,13 +104,15 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 		s.put(200, to("bad.example"))
 		s.put(50, to("good.example"))
 		time.Sleep(2 * time.Second)
-		if n := len(a.at["good.example"]); n != 50 {
+		if n := len(a.at("good.example")); n != 50 {
 			t.Errorf("%d of 50 neighbours are served", n)
 		}
 		time.Sleep(5 * time.Minute)
+		a.mu.Lock()
 		if refused > 20 {
 			t.Errorf("%d tries at a domain that throttles", refused)
 		}
+		a.mu.Unlock()
 		if n := testutil.ToFloat64(w.limitMetrics.slowed); n != 1 {
 			t.Errorf("%v slowed domains", n)
 		}
@@ -111,7 +120,7 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 		ill = false
 		a.mu.Unlock()
 		time.Sleep(time.Hour)
-		if n := len(a.at["bad.example"]); n != 200 {
+		if n := len(a.at("bad.example")); n != 200 {
 			t.Errorf("%d of 200 are sent an hour after", n)
 		}
 	})
@@ -121,7 +130,7 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 func TestHeldMailExpires(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
-	a := &arrivals{at: map[string][]time.Time{}}
+	a := &arrivals{times: map[string][]time.Time{}}
 	limits := func(c *WorkerConfig) { c.Limits = Limits{DomainRate: 0.001} }
 	inBubble(t, s, a, limits, func(_ *Worker, stop func()) {
 		s.put(1, func(c *Claimed) { c.Priority = 9 })
@@ -143,8 +152,8 @@ func TestHeldMailExpires(t *testing.T) {
 		})
 		time.Sleep(5 * time.Minute)
 		stop()
-		if len(s.done) != 2 || len(a.at["b.co"]) != 1 {
-			t.Fatalf("%d ended, %d sent; want 2 and 1", len(s.done), len(a.at["b.co"]))
+		if len(s.done) != 2 || len(a.at("b.co")) != 1 {
+			t.Fatalf("%d ended, %d sent; want 2 and 1", len(s.done), len(a.at("b.co")))
 		}
 		for _, r := range s.done {
 			if r.State != StateSent && r.State != StateExpired {
