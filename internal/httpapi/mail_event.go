@@ -35,7 +35,7 @@ type mailEvent struct {
 }
 
 type mailEventRequest struct {
-	Signature string `header:"Sespan-Signature" maxLength:"500" example:"t=1763809200,k=relay-1,v1=5257a869…" doc:"t: Unix time, at most five minutes off; k: id of the key; v1: hex HMAC-SHA-256 of t, a dot and the body."`
+	Signature string `header:"Sespan-Signature" maxLength:"500" example:"t=1763809200,k=relay-1,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd" doc:"t: Unix time, at most five minutes off; k: id of the key; v1: hex HMAC-SHA-256 of t, a dot and the body."`
 	SNS       string `header:"X-Amz-Sns-Message-Type" doc:"Of Amazon SNS, whose messages carry their own signature."`
 	RawBody   []byte
 }
