@@ -1,0 +1,1 @@
+SELECT sespan.mail_awake($1::int)

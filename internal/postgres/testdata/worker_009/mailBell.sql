@@ -1,0 +1,1 @@
+SELECT sespan.mail_bell()

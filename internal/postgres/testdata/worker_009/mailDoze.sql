@@ -1,0 +1,1 @@
+SELECT sespan.mail_doze()::int AS others
