@@ -82,3 +82,26 @@ func TestLogValueHidesPassword(t *testing.T) {
 	t.Parallel()
 	noSecret(t, mustParse(t, "smtp://u:hunter2@h").LogValue().String(), "hunter2")
 }
+
+func TestParseURLs(t *testing.T) {
+	t.Parallel()
+	got, err := ParseURLs("smtp://u:p%2Cq@a.example?connections=8&messages=50&chunking=off, smtps://b.example")
+	if err != nil || len(got) != 2 || got[0].Password != "p,q" || got[0].Connections != 8 || got[0].MessagesPerConn != 50 || !got[0].NoChunking ||
+		got[1].Address() != "b.example:465" || got[1].TLS != Implicit {
+		t.Fatalf("%v %v", got, err)
+	}
+	for raw, want := range map[string]string{
+		"smtp://u:hunter2,x@h":  "written %2C",
+		"smtp://h,":             "number 2",
+		"smtp://h,smtp://h:587": "stands there twice",
+		"smtp://a,smtp://b,smtp://c,smtp://d,smtp://e": "4 are the most",
+		"smtp://h?connections=0":                       "1 to 64",
+		"smtp://h?messages=x":                          "1 to 1000000",
+		"smtp://h?chunking=maybe":                      "use on or off",
+	} {
+		_, err := ParseURLs(raw)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q", raw, err, want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package smtp
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -371,103 +370,5 @@ func TestRelaysWant(t *testing.T) {
 	}
 	if _, err := NewRelays([]Config{{Host: "h", Port: "25", TLS: None}, {}}, RelaysOptions{}); err == nil {
 		t.Error("an empty relay is taken")
-	}
-}
-
-func TestParseURLs(t *testing.T) {
-	t.Parallel()
-	got, err := ParseURLs("smtp://u:p%2Cq@a.example?connections=8&messages=50&chunking=off, smtps://b.example")
-	if err != nil || len(got) != 2 || got[0].Password != "p,q" || got[0].Connections != 8 || got[0].MessagesPerConn != 50 || !got[0].NoChunking ||
-		got[1].Address() != "b.example:465" || got[1].TLS != Implicit {
-		t.Fatalf("%v %v", got, err)
-	}
-	for raw, want := range map[string]string{
-		"smtp://u:hunter2,x@h":  "written %2C",
-		"smtp://h,":             "number 2",
-		"smtp://h,smtp://h:587": "stands there twice",
-		"smtp://a,smtp://b,smtp://c,smtp://d,smtp://e": "4 are the most",
-		"smtp://h?connections=0":                       "1 to 64",
-		"smtp://h?messages=x":                          "1 to 1000000",
-		"smtp://h?chunking=maybe":                      "use on or off",
-	} {
-		_, err := ParseURLs(raw)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %v, want %q", raw, err, want)
-		}
-	}
-}
-
-// TestMessagesPerConnection: the relay closes after three mails. None fails, and soon
-// the connections are ended in time.
-func TestMessagesPerConnection(t *testing.T) {
-	t.Parallel()
-	const limit = 3
-	for name, farewell := range map[string]string{
-		"without a word": "", "421": "421 4.7.0 closing", "says so": "451 4.7.0 Too many messages for this session, reconnect",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var lost, quits, taken atomic.Int32
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				s.greet("PIPELINING")
-				for range limit {
-					if _, ok := s.envelope(); !ok {
-						quits.Add(1)
-						return
-					}
-					s.message()
-					taken.Add(1)
-					s.say("250 ok")
-				}
-				switch line := s.hear(); {
-				case strings.HasPrefix(line, "QUIT"):
-					quits.Add(1)
-				case strings.HasPrefix(line, "MAIL"):
-					lost.Add(1)
-					if farewell != "" {
-						s.say(farewell, "503 no", "503 no")
-						s.hang()
-					}
-				}
-			}))
-			cfg.Connections = 1
-			s := newSender(t, cfg)
-			for i := range 10 * limit {
-				send(t, s, envelope(i))
-			}
-			if taken.Load() != 10*limit {
-				t.Fatalf("%d mails taken, want %d", taken.Load(), 10*limit)
-			}
-			if lost.Load() > 2 {
-				t.Errorf("%d exchanges were lost before the limit was learned", lost.Load())
-			}
-			if got := s.taught.most(time.Now()); got != limit {
-				t.Errorf("learned %d, want %d", got, limit)
-			}
-			if got := s.taught.most(time.Now().Add(taughtFor)); got != 0 {
-				t.Errorf("%d is believed for ever", got)
-			}
-		})
-	}
-}
-
-// TestIdleClosingIsNoLimit: a relay that ends connections for their rest teaches no
-// number of mails.
-func TestIdleClosingIsNoLimit(t *testing.T) {
-	t.Parallel()
-	var k taught
-	now := time.Unix(0, 0)
-	for range 5 {
-		if n := k.ended(7, 2*time.Second, false, now); n != 0 {
-			t.Fatalf("learned %d", n)
-		}
-	}
-	for i := range 5 {
-		if n := k.ended(7+i, 0, false, now); n != 0 {
-			t.Fatalf("learned %d from numbers that differ", n)
-		}
-	}
-	if n := k.ended(11, 0, false, now); n != 11 {
-		t.Fatal(fmt.Sprint("twice the same is a limit, got ", n))
 	}
 }

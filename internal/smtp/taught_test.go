@@ -1,0 +1,84 @@
+package smtp
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestMessagesPerConnection: the relay closes after three mails. None fails, and soon
+// the connections are ended in time.
+func TestMessagesPerConnection(t *testing.T) {
+	t.Parallel()
+	const limit = 3
+	for name, farewell := range map[string]string{
+		"without a word": "", "421": "421 4.7.0 closing", "says so": "451 4.7.0 Too many messages for this session, reconnect",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var lost, quits, taken atomic.Int32
+			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+				s.greet("PIPELINING")
+				for range limit {
+					if _, ok := s.envelope(); !ok {
+						quits.Add(1)
+						return
+					}
+					s.message()
+					taken.Add(1)
+					s.say("250 ok")
+				}
+				switch line := s.hear(); {
+				case strings.HasPrefix(line, "QUIT"):
+					quits.Add(1)
+				case strings.HasPrefix(line, "MAIL"):
+					lost.Add(1)
+					if farewell != "" {
+						s.say(farewell, "503 no", "503 no")
+						s.hang()
+					}
+				}
+			}))
+			cfg.Connections = 1
+			s := newSender(t, cfg)
+			for i := range 10 * limit {
+				send(t, s, envelope(i))
+			}
+			if taken.Load() != 10*limit {
+				t.Fatalf("%d mails taken, want %d", taken.Load(), 10*limit)
+			}
+			if lost.Load() > 2 {
+				t.Errorf("%d exchanges were lost before the limit was learned", lost.Load())
+			}
+			if got := s.taught.most(time.Now()); got != limit {
+				t.Errorf("learned %d, want %d", got, limit)
+			}
+			if got := s.taught.most(time.Now().Add(taughtFor)); got != 0 {
+				t.Errorf("%d is believed for ever", got)
+			}
+		})
+	}
+}
+
+// TestIdleClosingIsNoLimit: a relay that ends connections for their rest teaches no
+// number of mails.
+func TestIdleClosingIsNoLimit(t *testing.T) {
+	t.Parallel()
+	var k taught
+	now := time.Unix(0, 0)
+	for range 5 {
+		if n := k.ended(7, 2*time.Second, false, now); n != 0 {
+			t.Fatalf("learned %d", n)
+		}
+	}
+	for i := range 5 {
+		if n := k.ended(7+i, 0, false, now); n != 0 {
+			t.Fatalf("learned %d from numbers that differ", n)
+		}
+	}
+	if n := k.ended(11, 0, false, now); n != 11 {
+		t.Fatal(fmt.Sprint("twice the same is a limit, got ", n))
+	}
+}
