@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,22 @@ import (
 
 	"sespan/internal/pgtest"
 )
+
+// refusedMail gives the parameter that an SP003 names, "" for none.
+func refusedMail(tb testing.TB, db *pgtest.DB, statement string) string {
+	tb.Helper()
+	_, err := db.Pool.Exec(tb.Context(), statement)
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pe.Code != "SP003" {
+		tb.Errorf("%s: %v, want SP003", statement, err)
+		return ""
+	}
+	parameter, _, _ := strings.Cut(pe.Message, ": ")
+	if !strings.Contains(pe.Hint, parameter) {
+		tb.Errorf("%s: the hint %q does not name %s", statement, pe.Hint, parameter)
+	}
+	return parameter
+}
 
 func TestMailEnqueueRefusesByName(t *testing.T) {
 	t.Parallel()
@@ -46,6 +63,39 @@ func TestMailEnqueueRefusesByName(t *testing.T) {
 		"attachment unknown":       {ok + `attachments => '[{"content": "", "path": "/etc/passwd"}]'`, "attachments"},
 		"attachment type":          {ok + `attachments => '[{"content": "", "content_type": "text"}]'`, "attachments"},
 		"attachment name":          {ok + `attachments => '[{"content": "", "filename": "a\r\nb"}]'`, "attachments"},
+		"attachment by bad digest": {ok + `attachments => '[{"sha256": "00"}]'`, "attachments"},
+		"attachment not stored":    {ok + `attachments => '[{"sha256": "` + strings.Repeat("0", 64) + `"}]'`, "attachments"},
+		"attachment both ways":     {ok + `attachments => '[{"content": "", "sha256": "` + strings.Repeat("0", 64) + `"}]'`, "attachments"},
+		"attachment no object":     {ok + `attachments => '["x"]'`, "attachments"},
+		"attachment number":        {ok + `attachments => '[{"content": 1}]'`, "attachments"},
+		"attachment id":            {ok + `attachments => '[{"content": "", "content_id": "a b"}]'`, "attachments"},
+		"101 attachments":          {ok + `attachments => (SELECT jsonb_agg('{"content": ""}'::jsonb) FROM generate_series(1, 101))`, "attachments"},
+		"attachments too large":    {ok + `attachments => jsonb_build_array(jsonb_build_object('content', repeat('QUFB', 6553601)))`, "body_text"},
+		"NUL in raw":               {`recipient => 'a@b.co', raw => 'A: b\000'::bytea`, "raw"},
+		"raw too large":            {`recipient => 'a@b.co', raw => ('A: b' || repeat('x', 26214401))::bytea`, "body_text"},
+		"raw with headers":         {`recipient => 'a@b.co', raw => 'A: b', headers => '{"X": "y"}'`, "raw"},
+		"subject too long":         {ok + "subject => repeat('x', 999)", "subject"},
+		"subject NULL":             {ok + "subject => NULL", "subject"},
+		"headers too large":        {ok + `headers => jsonb_build_object('X-A', repeat('x', 65536))`, "headers"},
+		"header ends":              {ok + `headers => '{"X-A": "1\u007f"}'`, "headers"},
+		"IDN label too long":       {"recipient => 'a@' || repeat('ü', 64) || '.example', body_text => 'x'", "recipient"},
+		"254 bytes":                {"recipient => 'a@' || repeat('b.', 130) || 'co', body_text => 'x'", "recipient"},
+		"no-break space":           {"recipient => E'a\u00a0b@b.co', body_text => 'x'", "recipient"},
+		"line separator":           {"recipient => E'a\u2028@b.co', body_text => 'x'", "recipient"},
+		"C1 control in name":       {"recipient => E'A\u0085B <a@b.co>', body_text => 'x'", "recipient"},
+		"quoted local part":        {`recipient => '"a b"@b.co', body_text => 'x'`, "recipient"},
+		"address literal":          {"recipient => 'a@[127.0.0.1]', body_text => 'x'", "recipient"},
+		"more in the brackets":     {"recipient => 'A <a@b.co> <c@d.co>', body_text => 'x'", "recipient"},
+		"nested list":              {"recipients => ARRAY[ARRAY['a@b.co']], body_text => 'x'", "recipients"},
+		"send_at infinity":         {ok + "send_at => 'infinity'", "send_at"},
+		"expires in the past":      {ok + "expires_at => '2020-01-01Z'", "expires_at"},
+		"expires -infinity":        {ok + "expires_at => '-infinity'", "expires_at"},
+		"priority below":           {ok + "priority => -1", "priority"},
+		"category too long":        {ok + "category => repeat('x', 65)", "category"},
+		"category empty":           {ok + "category => ''", "category"},
+		"on_unknown NULL":          {ok + "on_unknown => NULL", "on_unknown"},
+		"key too long":             {ok + "idempotency_key => repeat('k', 201)", "idempotency_key"},
+		"key with a line break":    {ok + "idempotency_key => E'a\nb'", "idempotency_key"},
 		"raw without header":       {`recipient => 'a@b.co', raw => 'hello'`, "raw"},
 		"raw with a part":          {`recipient => 'a@b.co', raw => 'A: b', subject => 'x'`, "raw"},
 		"priority":                 {ok + "priority => 10", "priority"},
@@ -60,10 +110,8 @@ func TestMailEnqueueRefusesByName(t *testing.T) {
 		"too large":                {"recipient => 'a@b.co', body_text => repeat('x', 26214401)", "body_text"},
 	}
 	for what, c := range cases {
-		_, err := db.Pool.Exec(t.Context(), "SELECT sespan.mail_enqueue("+c[0]+")")
-		pe, refused := errors.AsType[*pgconn.PgError](err)
-		if !refused || pe.Code != "SP003" || !strings.HasPrefix(pe.Message, c[1]+": ") || !strings.Contains(pe.Hint, c[1]) {
-			t.Errorf("%s: got %v, want SP003 with a message that begins with %q", what, err, c[1]+": ")
+		if got := refusedMail(t, db, "SELECT sespan.mail_enqueue("+c[0]+")"); got != c[1] {
+			t.Errorf("%s: SP003 names %q, want %q", what, got, c[1])
 		}
 	}
 	if n := mailValue[int](t, db, "SELECT (SELECT count(*) FROM sespan.mail_queue) + (SELECT count(*) FROM sespan.mail_message)"); n != 0 {
@@ -81,6 +129,9 @@ func TestMailEnqueueTakes(t *testing.T) {
 		"name quoted":    {`recipient => '"Smith, \"A\"" <a@b.co>'`, `{"\"Smith, \\\"A\\\"\" <a@b.co>"}`},
 		"name with a \"": {`recipient => 'A "B <a@b.co>'`, `{"\"A \\\"B\" <a@b.co>"}`},
 		"other scripts":  {"recipient => 'Büro <ü@bücher.example>'", `{"Büro <ü@bücher.example>"}`},
+		"Han and Arabic": {"recipient => '用户@例子.广告', cc => ARRAY['مثال@مثال.إختبار']", "{用户@例子.广告}"},
+		"punycode":       {"recipient => 'a@XN--BCHER-KVA.example'", "{a@xn--bcher-kva.example}"},
+		"all of it":      {`recipient => 'a@b.co', cc => ARRAY['C <c@b.co>'], bcc => ARRAY['d@b.co'], sender => 'Shop <s@b.co>', reply_to => 'r@b.co', subject => 'Über', body_html => '<img src="cid:logo">', headers => '{"X-A": "ä"}', attachments => '[{"filename": "l.png", "content_type": "image/png", "content_id": "<logo>", "content": "aGk="}]', priority => 0, send_at => now() + interval '365 days', expires_at => now() + interval '366 days', category => 'order', idempotency_key => 'k', on_unknown => 'hold', retain_body => true`, "{a@b.co}"},
 		"localhost":      {"recipient => 'root@localhost'", "{root@localhost}"},
 		"both":           {"recipient => 'a@b.co', recipients => ARRAY['c@d.co']", "{a@b.co,c@d.co}"},
 		"bcc alone":      {"bcc => ARRAY['a@b.co']", "{}"},
@@ -157,12 +208,18 @@ func TestMailBatchIsAllOrNothing(t *testing.T) {
 		t.Errorf("ids %v", ids)
 	}
 	for what, want := range map[string]string{
-		`[{"recipient": "a@b.co", "body_text": "x"}, {"recipient": "a", "body_text": "x"}]`: "mails[1].recipient: ",
-		`[{"recipient": "a@b.co", "body": "x"}]`:                                            "mails[0].body: ",
-		`[{"recipient": "a@b.co", "body_text": "x", "send_at": "soon"}]`:                    "mails[0]: ",
-		`[{"recipient": "a@b.co", "body_text": "x", "cc": "c@b.co"}]`:                       "mails[0].cc: ",
-		`[7]`: "mails[0]: ",
-		`{}`:  "mails",
+		`[{"recipient": "a@b.co", "body_text": "x"}, {"recipient": "a", "body_text": "x"}]`:                      "mails[1].recipient: ",
+		`[{"recipient": "a@b.co", "body": "x"}]`:                                                                 "mails[0].body: ",
+		`[{"recipient": "a@b.co", "body_text": "x", "send_at": "soon"}]`:                                         "mails[0]: ",
+		`[{"recipient": "a@b.co", "body_text": "x", "cc": "c@b.co"}]`:                                            "mails[0].cc: ",
+		`[{"recipient": "a@b.co", "body_text": "x"}, {"recipient": "b@b.co", "body_text": "x", "priority": 11}]`: "mails[1].priority: ",
+		`[{"recipient": "a@b.co", "body_text": "x", "headers": {"To": "x"}}]`:                                    "mails[0].headers: ",
+		`[{"recipient": "a@b.co", "body_text": "x", "priority": "x"}]`:                                           "mails[0]: ",
+		`[{"recipient": "a@b.co", "body_text": "x"}, {"recipient": "b@b.co", "raw": "%"}]`:                       "mails[1]: ",
+		`[{"recipient": "a@b.co", "subject": "x"}]`:                                                              "mails[0].body_text: ",
+		`[null]`: "mails[0]: ",
+		`[7]`:    "mails[0]: ",
+		`{}`:     "mails",
 	} {
 		_, err := db.Pool.Exec(t.Context(), "SELECT sespan.mail_enqueue_batch($1)", what)
 		if pe, ok := errors.AsType[*pgconn.PgError](err); !ok || pe.Code != "SP003" || !strings.HasPrefix(pe.Message, want) {
@@ -171,5 +228,42 @@ func TestMailBatchIsAllOrNothing(t *testing.T) {
 	}
 	if n := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_queue"); n != 3 {
 		t.Errorf("%d rows, want 3", n)
+	}
+}
+
+// Plain mails of a batch go in together, others one by one, and all in order; the
+// rows are those that single calls would have made.
+func TestMailBatchIsTheSameAsSingleCalls(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	apart(t, db)
+	const mails = `[
+		{"recipient": "Anna <A@B.co>", "subject": "s", "body_text": "x", "body_html": "<p>", "sender": "Shop <s@b.co>", "reply_to": "r@b.co", "headers": {"X-A": "1"}, "category": "news", "priority": 3},
+		{"recipient": "b@b.co", "body_html": "y", "send_at": "2026-12-24T18:00:00Z", "expires_at": "2026-12-25T18:00:00Z", "on_unknown": "hold", "retain_body": true},
+		{"recipient": "c@b.co", "body_text": "z", "attachments": [{"content": "aGk="}]},
+		{"recipient": "d@b.co", "body_text": "z", "idempotency_key": "k"},
+		{"recipient": "e@b.co", "body_text": "z", "headers": null, "priority": null},
+		{"recipients": ["f@b.co", "g@b.co"], "body_text": "z"},
+		{"recipient": "h@b.co", "body_text": "last"}]`
+	ids := mailValue[[]int64](t, db, "SELECT sespan.mail_enqueue_batch($1)", mails)
+	db.Exec(t, "DELETE FROM sespan.mail_idempotency")
+	db.Exec(t, `SELECT sespan.mail_enqueue_one(m, ARRAY['recipient', 'recipients', 'subject', 'body_text', 'body_html', 'sender', 'reply_to', 'cc', 'bcc', 'headers',
+		'attachments', 'raw', 'priority', 'send_at', 'expires_at', 'category', 'idempotency_key', 'on_unknown', 'retain_body']) FROM jsonb_array_elements($1) m`, mails)
+	if len(ids) != 7 || !slices.IsSorted(ids) {
+		t.Fatalf("ids %v", ids)
+	}
+	const differ = `WITH m AS (SELECT row_number() OVER (ORDER BY message_id) AS n, message_id > $1 AS single, to_jsonb(x) - '{message_id,created_at}'::text[] AS said
+			FROM sespan.mail_message x),
+		q AS (SELECT row_number() OVER (ORDER BY queue_id) AS n, message_id > $1 AS single, to_jsonb(x) - '{queue_id,message_id,created_at,due_at}'::text[] AS said
+			FROM sespan.mail_queue x)
+		SELECT coalesce(string_agg(concat(a.said, ' / ', b.said), E'\n'), '') FROM (SELECT * FROM m UNION ALL SELECT * FROM q) a
+		LEFT JOIN (SELECT * FROM m UNION ALL SELECT * FROM q) b ON b.single AND b.n = a.n + CASE WHEN a.said ? 'sealed' THEN 7 ELSE 8 END AND (a.said ? 'sealed') = (b.said ? 'sealed')
+		WHERE NOT a.single AND a.said IS DISTINCT FROM b.said`
+	if got := mailValue[string](t, db, differ, ids[6]); got != "" {
+		t.Errorf("in the batch / alone:\n%s", got)
+	}
+	if got := mailValue[string](t, db, "SELECT string_agg(recipient || ' ' || state, ', ' ORDER BY queue_id) FROM sespan.mail_queue WHERE message_id <= $1", ids[6]); got !=
+		"A@b.co queued, b@b.co scheduled, c@b.co queued, d@b.co queued, e@b.co queued, f@b.co queued, g@b.co queued, h@b.co queued" {
+		t.Errorf("rows %s", got)
 	}
 }

@@ -221,6 +221,23 @@ END
 $$;
 COMMENT ON FUNCTION sespan.mail_attach(jsonb) IS 'Checks attachments (SP003) and stores their files; kept is what the message refers to them by, bytes their size in base64';
 
+CREATE OR REPLACE FUNCTION sespan.mail_address(value text, parameter text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    at int := pg_catalog.strpos(value, '@');
+BEGIN
+    IF value !~ '^[^][:cntrl:][:space:]"(),.:;<>@\\[]+(\.[^][:cntrl:][:space:]"(),.:;<>@\\[]+)*@[a-zA-Z0-9\u00A1-\uFFFF]+((-+|\.)[a-zA-Z0-9\u00A1-\uFFFF]+)*$'
+       OR at > 65 OR pg_catalog.octet_length(value) > 254
+       OR (pg_catalog.length(value) - at > 63 AND pg_catalog.substr(value, at + 1) ~ '[^.]{64}')
+       -- Other scripts bring spaces, line ends and marks of direction that nobody sees.
+       OR (pg_catalog.octet_length(value) > pg_catalog.length(value)
+           AND value ~ '[\u0080-\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF\uFFF9-\uFFFF]') THEN
+        PERFORM sespan.mail_refuse(parameter, pg_catalog.format('%L is not an e-mail address', pg_catalog.left(value, 100)));
+    END IF;
+    RETURN pg_catalog.left(value, at) || pg_catalog.lower(pg_catalog.substr(value, at + 1));
+END
+$$;
+
 CREATE OR REPLACE FUNCTION sespan.mail_enqueue(
     recipient text DEFAULT NULL, recipients text[] DEFAULT NULL, subject text DEFAULT '', body_text text DEFAULT NULL, body_html text DEFAULT NULL,
     sender text DEFAULT NULL, reply_to text DEFAULT NULL, cc text[] DEFAULT NULL, bcc text[] DEFAULT NULL, headers jsonb DEFAULT NULL,
@@ -486,6 +503,20 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_check_attachments(jsonb) IS 'SP003 unless these are attachments that may be sent';
+
+CREATE OR REPLACE FUNCTION sespan.mail_address(value text, parameter text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    at int := pg_catalog.strpos(value, '@');
+BEGIN
+    IF value !~ '^[^][:cntrl:][:space:]"(),.:;<>@\\[]+(\.[^][:cntrl:][:space:]"(),.:;<>@\\[]+)*@[a-zA-Z0-9\u00A1-\uFFFF]+((-+|\.)[a-zA-Z0-9\u00A1-\uFFFF]+)*$'
+       OR at > 65 OR pg_catalog.octet_length(value) > 254
+       OR (pg_catalog.length(value) - at > 63 AND pg_catalog.substr(value, at + 1) ~ '[^.]{64}') THEN
+        PERFORM sespan.mail_refuse(parameter, pg_catalog.format('%L is not an e-mail address', pg_catalog.left(value, 100)));
+    END IF;
+    RETURN pg_catalog.left(value, at) || pg_catalog.lower(pg_catalog.substr(value, at + 1));
+END
+$$;
 
 CREATE OR REPLACE FUNCTION sespan.mail_enqueue(
     recipient text DEFAULT NULL, recipients text[] DEFAULT NULL, subject text DEFAULT '', body_text text DEFAULT NULL, body_html text DEFAULT NULL,

@@ -165,8 +165,7 @@ BEGIN
     DELETE FROM sespan.mail_attachment a
     WHERE a.attachment_id = ANY (old)
         AND (a.size_bytes IS NULL OR NOT EXISTS (SELECT FROM sespan.mail_attachment_use u WHERE u.sha256 = a.sha256)
-             OR EXISTS (SELECT FROM sespan.mail_attachment b WHERE b.sha256 = a.sha256 AND b.attachment_id < a.attachment_id AND b.size_bytes IS NOT NULL
-                            AND b.attachment_id <> ALL (old)));
+             OR EXISTS (SELECT FROM sespan.mail_attachment b WHERE b.sha256 = a.sha256 AND b.attachment_id < a.attachment_id AND b.size_bytes IS NOT NULL));
     GET DIAGNOSTICS removed = ROW_COUNT;
     UPDATE sespan.mail_attachment a SET seen_at = now() WHERE a.attachment_id = ANY (old);
 END
