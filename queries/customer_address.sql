@@ -25,7 +25,7 @@ FROM bound AS b;
 
 -- Ends what follows in this transaction after so many milliseconds.
 -- name: CustomerAddressBound :exec
-SELECT pg_catalog.set_config('statement_timeout', (@milliseconds::int)::text, true);
+SELECT pg_catalog.set_config('statement_timeout', (@milliseconds::bigint)::text, true);
 
 -- Addresses of more than one customer, counted up to most, and whether no address
 -- is one of them. Follows CustomerAddressBound, because it reads every customer.

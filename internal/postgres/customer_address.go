@@ -52,7 +52,7 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 		return a, nil
 	}
 	err = pgx.BeginTxFunc(ctx, p.Pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if err := p.queries.CustomerAddressBound(ctx, tx, int32(max(limit.Milliseconds(), 1))); err != nil {
+		if err := p.queries.CustomerAddressBound(ctx, tx, max(limit.Milliseconds(), 1)); err != nil {
 			return err
 		}
 		row, err := p.queries.CustomerAddressShared(ctx, tx, mostShared+1)

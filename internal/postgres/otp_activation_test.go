@@ -179,18 +179,25 @@ func TestRightEndsWithAnyActivation(t *testing.T) {
 	t.Parallel()
 	for name, hear := range map[string]func(t *testing.T, d *codeDesk, id int64, issued otp.Issued){
 		"verification": func(t *testing.T, d *codeDesk, _ int64, issued otp.Issued) {
+			t.Helper()
 			if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil {
 				t.Errorf("verify: %v", err)
 			}
 		},
-		"registration": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) { d.again(t, id) },
+		"registration": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) {
+			t.Helper()
+			d.again(t, id)
+		},
 		"form": func(t *testing.T, d *codeDesk, _ int64, _ otp.Issued) {
+			t.Helper()
 			d.issue(t, otp.Request{Email: "A@example.com", Purpose: otp.Registration, Data: []byte(`{}`)})
 		},
 		"login": func(t *testing.T, d *codeDesk, _ int64, _ otp.Issued) {
+			t.Helper()
 			d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
 		},
 		"otp_register": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) {
+			t.Helper()
 			if got := registered(t, d.newSite(t), id); got != "ended" {
 				t.Errorf("otp_register: %s", got)
 			}

@@ -10,11 +10,11 @@ import (
 )
 
 const customerAddressBound = `-- name: CustomerAddressBound :exec
-SELECT pg_catalog.set_config('statement_timeout', ($1::int)::text, true)
+SELECT pg_catalog.set_config('statement_timeout', ($1::bigint)::text, true)
 `
 
 // Ends what follows in this transaction after so many milliseconds.
-func (q *Queries) CustomerAddressBound(ctx context.Context, db DBTX, milliseconds int32) error {
+func (q *Queries) CustomerAddressBound(ctx context.Context, db DBTX, milliseconds int64) error {
 	_, err := db.Exec(ctx, customerAddressBound, milliseconds)
 	return err
 }
