@@ -21,7 +21,7 @@ def require_current(pending: Pending) -> AbstractBaseUser | None:
     """
     if pending.customer_id is None:
         return None
-    user = get_user_model()._default_manager.filter(pk=pending.customer_id).first()
+    user = get_user_model()._base_manager.filter(pk=pending.customer_id).first()
     if not pending.registered:
         return user
     if user is None:

@@ -32,8 +32,8 @@ def hold(found: AbstractBaseUser, *, own: bool, supersede: bool) -> Held | None:
         return None
     if mark == "unknown" and not own:
         raise errors.SespanUnavailable("the older registration could not be superseded")
-    manager = type(found)._default_manager
-    locked = manager.select_for_update().filter(pk=found.pk).first()
+    # Not the default manager: PostgreSQL locks no outer joins that one may bring.
+    locked = type(found)._base_manager.select_for_update().filter(pk=found.pk).first()
     if locked is None or locked.password != found.password:
         raise errors.SespanUnavailable("somebody else changed this account in between")
     if locked.is_active or locked.last_login is not None:

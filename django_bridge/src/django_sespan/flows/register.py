@@ -155,7 +155,7 @@ def _replace(
     held = hold(found, own=own, supersede=not again)
     if held is None:
         # Verified or banned meanwhile.
-        return _Saved(type(found)._default_manager.get(pk=found.pk), waits=False)
+        return _Saved(type(found)._base_manager.get(pk=found.pk), waits=False)
     form.fill(held.user)
     if again:
         form.password_hash = held.user.password

@@ -18,6 +18,9 @@ from django_sespan.flows import prove
 from django_sespan.registrations import is_unverified
 
 
+UNVERIFIED = _("Your e-mail address is not confirmed yet.")
+
+
 class AuthenticationForm(auth_forms.AuthenticationForm):
     """For any login view: a right password of an unverified account leads to the code form.
 
@@ -29,7 +32,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
 
     error_messages = {
         **auth_forms.AuthenticationForm.error_messages,
-        "unverified": _("Your e-mail address is not confirmed yet."),
+        "unverified": UNVERIFIED,
     }
 
     @sensitive_variables()
@@ -37,9 +40,9 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
         """Ask the login backends first; only what none of them takes may be unverified."""
         try:
             return super().clean()
-        except ValidationError as refused:
-            if refused.code != "invalid_login":
-                raise
+        except ValidationError:
+            if self.user_cache is not None:
+                raise  # a backend took it, confirm_login_allowed did not
             login, password = self.cleaned_data["username"], self.cleaned_data["password"]
             users = get_adapter().find_users(login)
             # Every refused password costs this second hash, so time tells nothing.
@@ -60,7 +63,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
             prove.begin(self.request, self.unverified)
         link = format_html(
             '{} <a href="{}">{}</a>',
-            self.error_messages["unverified"],
+            self.error_messages.get("unverified", UNVERIFIED),
             reverse("django_sespan:code"),
             gettext("Enter the code from the e-mail"),
         )

@@ -42,7 +42,7 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
         form, address = self.get_form(), client_ip(request)
         email = str(request.POST.get(form.add_prefix("email"), ""))
         if throttle.blocked(address, email):
-            form = self.form_class(request)
+            form = self.get_form_class()(request)
             context = self.get_context_data(
                 form=form, notice=messages.too_many(throttle.WINDOW_SECONDS)
             )
