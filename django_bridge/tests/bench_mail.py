@@ -1,4 +1,4 @@
-"""`pytest tests/bench_mail.py -s`: mails that a site queues in a second, one by one and in one call.
+"""`pytest tests/bench_mail.py -s`: mails that a site queues in a second: one by one, in one call.
 
 Each in the site's own transaction, as ATOMIC_REQUESTS has it; alternating, medians.
 """

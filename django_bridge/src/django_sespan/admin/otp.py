@@ -23,9 +23,10 @@ from django_sespan.mail import people
 from django_sespan.models import Otp
 
 REVOKE = "sespan.revoke_activation"
+REVOKE_LABEL = _("End the right to become active by a code")
 
 
-@admin.action(description=_("End the right to become active by a code"))
+@admin.action(description=REVOKE_LABEL)
 def revoke_activation(
     model_admin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
 ) -> None:
@@ -74,11 +75,16 @@ class OtpAdmin(ReadOnlyAdmin):
         "created_at",
         "valid_until",
     ]
-    actions = [revoke_activation]  # type: ignore[assignment]  # read only otherwise
+    actions = ["revoke_activation"]  # type: ignore[assignment]  # read only otherwise
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer the action to those who may."""
-        return super().get_actions(request) if request.user.has_perm(REVOKE) else {}
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Whether the action is offered."""
+        return request.user.has_perm(REVOKE)
+
+    @admin.action(description=REVOKE_LABEL, permissions=["revoke"])
+    def revoke_activation(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Do it for the customers of the chosen codes."""
+        revoke_activation(self, request, queryset)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

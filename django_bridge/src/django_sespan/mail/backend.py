@@ -127,7 +127,7 @@ class EmailBackend(BaseEmailBackend):
         refused = errors.MailNotQueued(_first_line(error))
         for mail in mails:
             signals.mail_failed.send_robust(sender=type(self), message=mail.message, error=refused)
-        if not self.fail_silently:
+        if not self.fail_silently and not _reporting.get():
             if isinstance(error, AnyDatabaseError):
                 raise refused from error
             raise error
