@@ -131,7 +131,8 @@ func registerOTP(api huma.API, s OTPService) {
 		h.issue, http.StatusNotFound)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/verify", "verify-otp", "Verify a code", http.StatusOK, access.RoleService),
 		"A challenge allows five wrong codes, an address ten an hour for a purpose. otp-incorrect carries attempts_left. "+
-			"A right code works once; for a registration it activates the customer, where the site said that the customer is new."),
+			"A right code works once; for a registration it activates the customer, where the site said that the customer is new. "+
+			"Where that right was revoked after the mail: 403 activation-refused, and the code is used up."),
 		h.verify, http.StatusNotFound, http.StatusConflict, http.StatusGone)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/resend", "resend-otp", "Mail a further code", http.StatusAccepted, access.RoleService),
 		"60 seconds after the last mail, five times an hour. Earlier codes of the challenge stay valid, three at once at most."),
