@@ -34,7 +34,7 @@ func (e *env) cpu() usage {
 	if e.sink != nil {
 		u.sink = processTime(strconv.Itoa(e.sink.cmd.Process.Pid))
 	}
-	raw, err := os.ReadFile(filepath.Join(e.dir, "data", "postmaster.pid"))
+	raw, err := os.ReadFile(filepath.Join(e.dir, "data", "postmaster.pid")) //nolint:gosec // our own folder
 	if err != nil {
 		return u
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"log"
@@ -93,8 +94,7 @@ func (r *faultyRelay) fate(recipient string) int {
 		return fine
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte{byte(n)})
-	_, _ = h.Write([]byte(recipient))
+	_, _ = fmt.Fprint(h, n, recipient)
 	kind := 1 + int(float64(h.Sum64()>>11)/(1<<53)/r.how.Rate)
 	if kind >= kinds || kind == refuseForGood && n > 1 {
 		return fine
@@ -162,7 +162,7 @@ func (s *faultySession) Data(r io.Reader) error {
 	case refuseMessage:
 		return &gosmtp.SMTPError{Code: 451, EnhancedCode: gosmtp.EnhancedCode{4, 3, 0}, Message: "Out of space"}
 	case stall:
-		time.Sleep(2 * time.Second)
+		time.Sleep(500 * time.Millisecond)
 	case hangUpAfter:
 		taken.lost = true
 		s.note(s.to, taken)

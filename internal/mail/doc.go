@@ -66,9 +66,19 @@
 // looking, or it has ended before 2 and 3 sees its row. While few mails come the
 // flag stays down, and each bell costs one claim.
 //
+// While mails come fast the flag stays up over a few empty looks: where many
+// enqueue, it would else go down and up again, and each time all of them ring.
+//
 // The bell is only a hint all the same. Whatever happens to it (LISTEN swallowed by
 // a pooler, a half-open connection, the bell switched off because two-phase commit
-// refuses NOTIFY), the poll finds the row.
+// refuses NOTIFY), the poll finds the row. The listener's canary knows whether
+// notifications arrive (Hears); while they do not, the poll comes ten times as often.
+//
+// # Set aside
+//
+// A pause of everything stops the claims. A row of a paused category or domain is
+// claimed once, parked (due at infinity) and let go when the pause is over. A
+// recipient on the suppression list is found at the claim and ends as suppressed.
 //
 // # Flow
 //

@@ -102,7 +102,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		c.Jitter = rand.Float64
 	}
 	if c.Token == nil {
-		c.Token = func() int64 { return -1 - rand.Int64() }
+		c.Token = func() int64 { return -1 - rand.Int64() } //nolint:gosec // told apart, not kept secret
 	}
 	if c.Hears == nil {
 		c.Hears = func() bool { return false }
@@ -110,7 +110,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	limits := newLimiter(c.Limits, c.Now, c.Jitter)
 	return &Worker{
 		WorkerConfig: c,
-		id:           rand.Int64(),
+		id:           rand.Int64(), //nolint:gosec // as the tokens
 		log:          c.Logger.With("component", "mail"),
 		metrics:      newMetrics(c.Metrics),
 		gate:         newGate(c.Now, c.Jitter),
