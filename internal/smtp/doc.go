@@ -44,8 +44,11 @@
 // answer decides; if that answer is lost, nobody knows, and the verdict is unknown.
 //
 // A kept connection may have been closed by the relay meanwhile. That shows at
-// MAIL (end of file, or 421): a relay answers in order, so nothing has been taken,
-// and the connection is replaced once without the caller noticing.
+// MAIL (end of file, or 421): a relay answers in order, so it has not come to the
+// message, and the connection is replaced once without the caller noticing. (A relay
+// that gathers its replies and dies before the first of them has left, with the
+// message already on its disk, gets that message twice. Careful mails never travel
+// with their envelope.)
 //
 // # Several relays
 //
