@@ -17,7 +17,6 @@ from django_sespan.adapter import get_adapter
 from django_sespan.flows import prove
 from django_sespan.registrations import is_unverified
 
-
 UNVERIFIED = _("Your e-mail address is not confirmed yet.")
 
 
