@@ -41,7 +41,7 @@ const (
 	// Anything else is a reply, such as 421 4.3.0 closing; a 421 ends the connection.
 )
 
-func startFaultRelay(t *testing.T, change func(*faultRelay)) *faultRelay {
+func startFaultRelay(t testing.TB, change func(*faultRelay)) *faultRelay {
 	t.Helper()
 	r := &faultRelay{
 		extras: []string{"PIPELINING", "SIZE 100"}, turns: map[string]int{}, copies: map[string]int{}, taken: map[string]int{},

@@ -23,7 +23,7 @@ import (
 const impatience = 400 * time.Millisecond // of the sender, in each phase
 
 // deliverTo runs a worker that sends to the relays until the test ends.
-func deliverTo(t *testing.T, db *pgtest.DB, change func(*mail.WorkerConfig), relays ...*faultRelay) {
+func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), relays ...*faultRelay) {
 	t.Helper()
 	var configs []smtp.Config
 	for _, r := range relays {
@@ -70,7 +70,7 @@ func deliverTo(t *testing.T, db *pgtest.DB, change func(*mail.WorkerConfig), rel
 }
 
 // enqueueTo puts one mail for each recipient.
-func enqueueTo(t *testing.T, db *pgtest.DB, onUnknown string, recipients ...string) {
+func enqueueTo(t testing.TB, db *pgtest.DB, onUnknown string, recipients ...string) {
 	t.Helper()
 	db.Exec(t, `SELECT sespan.mail_enqueue(recipient => r, subject => r, body_text => 'x', on_unknown => $2) FROM unnest($1::text[]) r`, recipients, onUnknown)
 }
