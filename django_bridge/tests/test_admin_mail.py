@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -23,7 +24,7 @@ QUEUE = "/admin/sespan/mailqueue/"
 
 def execute(sql, values=()):
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, values or None)
         return cursor.fetchall() if cursor.description else None
 
 
@@ -495,16 +496,60 @@ class TestWithoutTheSchema:
         assert client.get("/admin/sespan/").status_code == 200
 
 
-def test_a_login_without_the_role_is_told(staff):
-    execute("CREATE ROLE bridge_test_visitor")
-    for table in ("auth_user", "django_session", "auth_permission", "django_content_type",
-                  "auth_user_user_permissions", "auth_group", "auth_group_permissions",
-                  "auth_user_groups"):  # fmt: skip
-        execute(f"GRANT SELECT ON {table} TO bridge_test_visitor")
-    execute("SET LOCAL ROLE bridge_test_visitor")
-    try:
-        answer = staff.get(LIST)
-    finally:
+class TestRightsOfTheLogin:
+    """The site's own login to the database, which is no superuser."""
+
+    @pytest.fixture
+    def login_with(self, staff):
+        """Go on as a login with these of Sespan's groups, until the test ends."""
+        groups = Path(__file__).parents[2] / "sql" / "roles.sql"
+        execute(re.sub(r"^(BEGIN|COMMIT);$", "", groups.read_text(), flags=re.MULTILINE))
         execute("RESET ROLE")
-    assert answer.status_code == 503
-    assert "sespan_reader_detail" in answer.text
+
+        def become(*names):
+            execute("CREATE ROLE bridge_test_site")
+            execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO bridge_test_site")
+            execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO bridge_test_site")
+            for name in names:
+                execute(f"GRANT {name} TO bridge_test_site")
+            execute("SET LOCAL ROLE bridge_test_site")
+            return staff
+
+        yield become
+        execute("RESET ROLE")
+
+    def test_with_the_groups_everything_works(self, login_with):
+        site = login_with("sespan_producer", "sespan_reader_detail", "sespan_admin")
+        made = EmailMessage("S", "b", "shop@example.com", ["a@example.com"])
+        made.attach("big.bin", bytes(100_000), "application/x-thing")
+        made.sespan = {"category": "order"}
+        assert EmailBackend().send_messages([made, EmailMessage("S", "b", None, ["b@b.co"])]) == 2
+        number = made.sespan_id
+        for address in (LIST, f"{LIST}?q=a", f"{LIST}?category=order", QUEUE):
+            assert site.get(address).status_code == 200, address
+        assert site.get(f"{LIST}{number}/change/").status_code == 200
+        assert site.post(f"{LIST}{number}/preview/").status_code == 200
+        for body in ({"scope": "all"}, {"resume": "all"}):
+            assert site.post(QUEUE, body).status_code == 302
+        body = {"action": "cancel", "sure": "yes"}
+        assert said(site.post(f"{LIST}{number}/act/", body, follow=True)) == [
+            "“all” is paused.",
+            "“all” is sent again.",
+            "The mail to 1 recipient was cancelled.",
+        ]
+
+    @pytest.mark.parametrize("groups", [[], ["sespan_producer"], ["sespan_reader"]])
+    def test_without_them_it_is_told(self, login_with, groups):
+        site = login_with(*groups)
+        for address in (LIST, QUEUE, f"{LIST}1/change/"):
+            answer = site.get(address)
+            assert answer.status_code == 503, address
+            assert "sespan_reader_detail" in answer.text
+
+    def test_to_read_is_not_to_change(self, login_with):
+        number = queue()
+        site = login_with("sespan_reader_detail")
+        assert site.get(LIST).status_code == 200
+        assert site.get(f"{LIST}{number}/change/").status_code == 200
+        assert site.post(f"{LIST}{number}/preview/").status_code == 503
+        assert site.post(QUEUE, {"scope": "all"}).status_code == 503
