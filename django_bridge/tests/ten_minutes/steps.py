@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import django
+
 from ten_minutes.handbook import Block
 from ten_minutes.site import Site
 from ten_minutes.visitor import Visitor
@@ -12,11 +14,16 @@ def follow(site: Site, blocks: dict[str, Block], *, init: str = "init", more: st
     for name in (init, "install"):
         for command in blocks[name].commands():
             site.run(command)
-    site.append("shop/settings.py", blocks["settings"].text + more)
+    site.append("shop/settings.py", blocks["settings"].text + mail_backend(blocks) + more)
     site.append("shop/urls.py", blocks["urls"].text)
     for command in blocks["migrate"].commands():
         site.run(command)
     do(site, blocks["serve"].commands())
+
+
+def mail_backend(blocks: dict[str, Block]) -> str:
+    """The setting that this Django takes."""
+    return blocks["mailers" if django.VERSION >= (6, 1) else "email-backend"].text
 
 
 def do(site: Site, commands: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ten_minutes import projects
-from ten_minutes.steps import do, follow, hops, registers, verify
+from ten_minutes.steps import do, follow, hops, mail_backend, registers, verify
 from ten_minutes.visitor import PASSWORD, Visitor
 
 
@@ -77,7 +77,7 @@ def test_the_mail_queue_alone(make_site, blocks):
     for name in ("init", "install"):
         for command in blocks[name].commands():
             site.run(command)
-    site.append("shop/settings.py", blocks["mail-settings"].text)
+    site.append("shop/settings.py", blocks["mail-app"].text + mail_backend(blocks))
     site.run("python manage.py check --fail-level WARNING")
     printed = do(site, blocks["mail-serve"].commands())
     assert hops(printed) == hops("\n".join(blocks["mail-serve"].output()))
