@@ -8,6 +8,7 @@ Everything else has a default. A wrong value is reported by the system checks
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -90,12 +91,8 @@ class SespanSettings:
 
     @property
     def in_memory(self) -> bool:
-        """Whether calls end in `django_sespan.testing`: in a test run, unless FAKE is False.
-
-        `django.core.mail.outbox` is there from Django's `setup_test_environment`, which
-        every test runner calls, to its `teardown_test_environment`.
-        """
-        return self.fake and hasattr(mail, "outbox")
+        """Whether calls end in `django_sespan.testing`: in a test run, unless FAKE is False."""
+        return self.fake and _is_test_run()
 
     @property
     def mail_only(self) -> bool:
@@ -137,6 +134,15 @@ class SespanSettings:
         """PUBLIC_URL as a CSP source: `https://host:port`, or `'self'` for a path."""
         parts = urlsplit(self.public_url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
+
+
+def _is_test_run() -> bool:
+    """Tell whether Django's `setup_test_environment` was called, as every test runner does.
+
+    `mail.outbox` alone is no proof: the locmem backend makes one on a running site, too.
+    """
+    state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
+    return hasattr(mail, "outbox") and hasattr(state, "saved_data")
 
 
 def _seconds(value: object) -> float:
