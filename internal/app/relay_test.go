@@ -99,6 +99,7 @@ func TestServeWithRelays(t *testing.T) {
 	enqueueTo(t, s.db, "retry", "a@b.co", "a@slow.example", "b@slow.example", "c@slow.example", "d@slow.example")
 	up.wait(t, 2, 20*time.Second)
 	deadline(t, s.db, "SELECT count(*) > 1 FROM sespan.mail_queue WHERE state = 'retry' AND last_reason = 'limited' AND attempts = 0 AND due_at > now() + interval '5 minutes'")
+	deadline(t, s.db, "SELECT count(*) = 1 FROM sespan.mail_outcome WHERE recipient = 'a@b.co' AND reply = 'queued as a@b.co' AND relay = '"+up.address+"'")
 	if !strings.HasPrefix(up.last("a@b.co"), "DKIM-Signature: ") || !strings.Contains(up.last("a@b.co"), "d=shop.example") {
 		t.Errorf("not signed: %.200q", up.last("a@b.co"))
 	}
