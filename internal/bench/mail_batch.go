@@ -14,10 +14,14 @@ const (
 //go:embed mail_batch.sql
 var mailBatchSQL string
 
+//go:embed mail_batch_plain.sql
+var mailBatchPlainSQL string
+
 //go:embed mail_clear.sql
 var mailClearSQL string
 
-// benchMailBatch enqueues a thousand mails per call, from one connection.
+// benchMailBatch enqueues a thousand mails per call, from one connection, beside
+// plain INSERTs of the same rows.
 func benchMailBatch(ctx context.Context, e *env) error {
 	b, err := newMailBench(ctx, e, sinkOptions{})
 	if err != nil {
@@ -34,22 +38,26 @@ func benchMailBatch(ctx context.Context, e *env) error {
 		return err
 	}
 	e.printf("\nmail_enqueue_batch, %d mails per transaction, one connection\n", batchMails)
-	medians, err := e.alternate(ctx, side{"batches", func(ctx context.Context) (spell, error) {
-		s, err := b.spell(func() (float64, error) {
-			calls, err := parallel(ctx, 1, b.length, func(int) (bool, error) {
-				_, err := b.admin.Exec(ctx, mailBatchSQL, string(batch))
-				return true, err
+	by := func(name, statement string) side {
+		return side{name, func(ctx context.Context) (spell, error) {
+			s, err := b.spell(func() (float64, error) {
+				calls, err := parallel(ctx, 1, b.length, func(int) (bool, error) {
+					_, err := b.admin.Exec(ctx, statement, string(batch))
+					return true, err
+				})
+				return calls * batchMails, err
 			})
-			return calls * batchMails, err
-		})
-		if err == nil {
-			_, err = b.admin.Exec(ctx, mailClearSQL)
-		}
-		return s, err
-	}})
+			if err == nil {
+				_, err = b.admin.Exec(ctx, mailClearSQL)
+			}
+			return s, err
+		}}
+	}
+	medians, err := e.alternate(ctx, by("mail_enqueue_batch", mailBatchSQL), by("plain INSERT", mailBatchPlainSQL))
 	if err != nil {
 		return err
 	}
 	e.verdict.least("mails enqueued in batches of 1,000", medians[0], batchAim, "/s")
+	e.verdict.add("the same, as a share of plain multi-row INSERTs of these rows", medians[0]/medians[1], 0)
 	return nil
 }
