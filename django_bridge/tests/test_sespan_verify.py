@@ -1,0 +1,158 @@
+"""What the hops of `sespan_verify` make of a service, a clock or a queue that is not well."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from io import StringIO
+
+import httpx
+import pytest
+from django.core.mail import EmailMessage
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from django_sespan import errors
+from django_sespan.mail import EmailBackend
+from django_sespan.management.hops import Trouble, code, database, mail, service
+
+
+def answers(monkeypatch, status, slug="", *, apart=0, **headers):
+    """Let the service answer so, by a clock that far from ours."""
+    there = format_datetime(datetime.now(UTC) + timedelta(seconds=apart), usegmt=True)
+    body = {"type": f"urn:sespan:problem:{slug}"} if slug else {}
+    kind = {"content-type": "application/problem+json" if slug else "text/html"}
+
+    def get(*args, **options):
+        return httpx.Response(status, json=body, headers={"date": there} | kind | headers)
+
+    monkeypatch.setattr(service.httpx, "get", get)
+
+
+def test_a_right_key_and_the_same_time(monkeypatch):
+    answers(monkeypatch, 404, "unknown-challenge", apart=2)
+    assert service.look().endswith("answers, the key is accepted, clocks agree")
+
+
+@pytest.mark.parametrize("apart", [-60, 60])
+def test_a_clock_off_by_a_minute(monkeypatch, apart):
+    answers(monkeypatch, 404, "unknown-challenge", apart=apart)
+    with pytest.raises(Trouble, match=r"clock differs by (59|60|61) s") as told:
+        service.look()
+    assert "NTP" in told.value.mend
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "wrong", "mend"),
+    [
+        (401, "unauthorized", "refuses SESPAN", "sespan keys"),
+        (403, "forbidden", "refuses SESPAN", "sespan keys"),
+        (503, "unavailable", "is up but cannot work", "sespan doctor"),
+        (404, "", "is not Sespan", "SESPAN_HTTP_ADDR"),
+        (200, "", "is not Sespan", "SESPAN_HTTP_ADDR"),
+    ],
+)
+def test_other_answers(monkeypatch, status, slug, wrong, mend):
+    answers(monkeypatch, status, slug)
+    with pytest.raises(Trouble, match=wrong) as told:
+        service.look()
+    assert mend in told.value.mend
+
+
+@pytest.mark.parametrize("apart", [-60, 60])
+@pytest.mark.django_db
+def test_a_database_of_another_time(monkeypatch, apart):
+    there = datetime.now(UTC) + timedelta(seconds=apart)
+    monkeypatch.setattr(database, "_state", lambda using: ("shop", there, 15, "auth_user is bound"))
+    monkeypatch.setattr(database, "check_database", lambda databases: [])
+    with pytest.raises(Trouble, match="database's clock differs by"):
+        database.look()
+
+
+@pytest.fixture
+def queued(db):
+    message = EmailMessage("subject", "body", to=["a@example.com"])
+    EmailBackend().send_messages([message])
+    return message.sespan_id
+
+
+def change(number, assignments):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE sespan.mail_queue SET {assignments} WHERE message_id = %s", [number]
+        )
+        assert cursor.rowcount == 1
+
+
+def finish(number, state, reply):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH gone AS (DELETE FROM sespan.mail_queue WHERE message_id = %s RETURNING *)"
+            " INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, state, attempts,"
+            " recipient, reply, relay) SELECT queue_id, message_id, created_at, %s, 1, recipient,"
+            " %s, 'mail.example:25' FROM gone",
+            [number, state, reply],
+        )
+
+
+def test_a_mail_that_nobody_sends(queued):
+    with pytest.raises(Trouble, match="queued after 0 s: nobody sends it") as told:
+        mail.follow(queued, 0)
+    assert "sespan serve" in told.value.mend
+
+
+def test_a_mail_server_that_says_later(queued):
+    change(queued, "state = 'retry', last_reply = '451 greylisted'")
+    with pytest.raises(Trouble, match="the mail server said: 451 greylisted"):
+        mail.follow(queued, 0)
+
+
+def test_a_mail_that_is_refused(queued):
+    finish(queued, "dead", "550 no such mailbox")
+    with pytest.raises(Trouble, match="dead: 550 no such mailbox"):
+        mail.follow(queued, 5)
+
+
+def test_a_mail_that_has_left(queued):
+    finish(queued, "sent", "250 taken")
+    assert mail.follow(queued, 5) == "sent, mail.example:25 said: 250 taken"
+
+
+def test_a_login_that_may_not_look(queued):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE sespan_verify_blind")
+        cursor.execute("SET LOCAL ROLE sespan_verify_blind")
+        with pytest.raises(mail.Unseen):
+            mail.look(queued)
+        cursor.execute("RESET ROLE")
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    ("error", "wrong", "mend"),
+    [
+        (errors.OTPTooSoon("x", retry_after=42), "a moment ago", "in 42 s"),
+        (errors.OTPIncorrect("x"), "not the code", "newest"),
+        (errors.SespanUnavailable("no answer in time"), "no answer in time", "doctor"),
+        (errors.SespanGarbled("HTTP 502"), "HTTP 502", "doctor"),
+        (errors.SespanMisconfigured("no right"), "no right", "doctor"),
+    ],
+)
+def test_errors_of_the_client(error, wrong, mend):
+    told = code.trouble(error)
+    assert wrong in told.wrong
+    assert mend in told.mend
+
+
+def test_the_first_hop_that_fails_is_the_last(monkeypatch):
+    monkeypatch.setattr(database, "look", lambda: (_ for _ in ()).throw(Trouble("bad", "mend it")))
+    out = StringIO()
+    with pytest.raises(CommandError, match="database: bad\nTo mend it: mend it"):
+        call_command("sespan_verify", "--to", "a@example.com", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == ["ok", "WRONG"]
+
+
+def test_no_address():
+    with pytest.raises(CommandError, match="is not an e-mail address"):
+        call_command("sespan_verify", "--to", "nobody")
