@@ -110,6 +110,32 @@ def test_register_again_with_another_password(memory):
         assert "Please wait" in seen[number][2]
 
 
+@pytest.mark.parametrize("url", [LOGIN_URL, RESUME_URL, "/own-login/"])
+@pytest.mark.parametrize("login", ["fresh", EMAIL, EMAIL.upper()])
+def test_what_was_registered_can_be_gone_on_with(memory, url, login):
+    """Whoever has registered an address is taken to its code form, as if that had been real."""
+    if url == RESUME_URL and login == "fresh":
+        login = EMAIL
+    elsewhere, wrong = Client(), Client()
+    name = "email" if url == RESUME_URL else "username"
+    seen = in_every_state(
+        memory,
+        [
+            lambda b: b.post(REGISTER_URL, form("fresh")),
+            lambda b: wrong.post(url, {name: login, "password": OTHER}),
+            lambda b: elsewhere.post(url, {name: login, "password": PASSWORD}),
+            lambda b: elsewhere.get(CODE_URL),
+            lambda b: elsewhere.post(CODE_URL, {"code": "000000"}),
+            lambda b: elsewhere.post(RESEND_URL, follow=True),
+        ],
+    )
+    if url == "/own-login/":
+        assert "not confirmed yet" in seen[2][2]
+    else:
+        assert seen[2][:2] == (302, CODE_URL)
+        assert "4 tries" in seen[4][2]
+
+
 def test_login_with_a_wrong_password(memory):
     in_every_state(
         memory,

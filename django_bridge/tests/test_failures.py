@@ -167,13 +167,13 @@ def test_flows_without_a_request(bound, client, sespan, rf):
     Registrations().register(user)
     request = rf.get("/")
     request.session = client.session
-    pending = prove.begin(request, user)
+    pending = prove.begin(request, prove.Claim(user))
     send_code.send_code(None, pending)
     resend.resend(None, pending)
     assert all("sespan-client-ip" not in headers for *_, headers in sespan.calls)
     answer = verify_code.verify_code(None, pending, CODE)
     assert answer.customer_id == str(user.pk)
-    assert prove.unverified(None, [user], "wrong") is None
+    assert prove.claim(None, "budi", [user], "wrong") is None
 
 
 def test_an_async_site(sespan):

@@ -177,6 +177,11 @@ def test_an_account_is_not_told_to_the_visitor_but_to_its_owner(name, sink):
     for left in ("4 tries", "3 tries"):
         assert left in browser.post(CODE_URL, {"code": "123456"}).text
     register(browser, name, **passwords(OTHER))
+    elsewhere = Client()
+    answer = elsewhere.post("/sespan-login/", {"username": name, "password": OTHER})
+    assert answer["Location"] == CODE_URL, "what they registered can be gone on with"
+    assert "3 tries" not in elsewhere.get(CODE_URL).text
+    assert "tries" in elsewhere.post(CODE_URL, {"code": "123456"}).text
     assert User.objects.filter(email=address).count() == 1
     assert len(sink.to(address)) == 1, "once a minute, like a code"
 

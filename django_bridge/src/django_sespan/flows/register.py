@@ -34,9 +34,9 @@ from django_sespan.adapter import get_adapter
 from django_sespan.atomicity import refuse_transaction
 from django_sespan.flows import shadow
 from django_sespan.flows.address_lock import lock_address
-from django_sespan.flows.decoy import mask
 from django_sespan.flows.hold import hold
-from django_sespan.flows.pending import REGISTRATION, Pending, stamp, subject
+from django_sespan.flows.pending import Pending
+from django_sespan.flows.prove import pretend, wait_for
 from django_sespan.flows.tell import tell
 from django_sespan.registrations import get_registrations
 
@@ -95,8 +95,8 @@ def register(
         if form.find_conflict():
             return None
         saved = _save(request, form, proof)
-    if not saved.waits and seen is not None:
-        _follow(seen, saved.user, form.password_hash)
+    if not saved.waits:
+        _follow(form, saved.user, seen)
     if saved.waits and not saved.again:
         tell(
             signals.customer_registered,
@@ -105,17 +105,19 @@ def register(
             user=saved.user,
             replaced=saved.replaced,
         )
-    pending = _pending(email, saved)
+    pending = wait_for(email, saved.user) if saved.waits else pretend(email, saved.user)
+    pending.new_customer = saved.waits and not saved.marked
     pending.next_url, pending.register_url = next_url, register_url
     pending.store(request)
     return pending
 
 
-def _follow(seen: shadow.Shadow, user: AbstractBaseUser, password_hash: str) -> None:
-    """Replace the pretended registration before, as a real one would be."""
-    if seen.other:
+def _follow(form: RegisterForm, user: AbstractBaseUser, seen: shadow.Shadow | None) -> None:
+    """Remember a pretended registration, and let it replace the one before, as a real one does."""
+    if seen is not None and not seen.matches:
         get_registrations().register(user)
-    seen.remember(password_hash)
+    name = form.cleaned_data.get(get_user_model().USERNAME_FIELD) or ""
+    shadow.remember(form.cleaned_data[form.email_field], str(name), form.password_hash)
 
 
 def _save(request: HttpRequest, form: RegisterForm, proof: _Proof) -> _Saved:
@@ -164,15 +166,3 @@ def _replace(
     user.is_active = False
     adapter.save_user(request, form, user)
     return _Saved(user, replaced=not again, again=again, marked=held.marked)
-
-
-def _pending(email: str, saved: _Saved) -> Pending:
-    pending = Pending(purpose=REGISTRATION, email=mask(email), subject=subject(email))
-    if saved.waits:
-        pending.customer_id, pending.registered = str(saved.user.pk), True
-        pending.stamp = stamp(saved.user.password)
-        pending.new_customer = not saved.marked
-    elif saved.user.is_active or get_registrations().right(saved.user) != "unknown":
-        # Sespan answers for it, so that nothing in its answers or their time differs.
-        pending.customer_id = str(saved.user.pk)
-    return pending

@@ -1,15 +1,18 @@
 """Registrations of an address that has an account are remembered like real ones.
 
-A second registration with another password replaces a real one, and must wait a minute for
-its code. Without this memory the pretended one would not have to, and the wait would tell
-that the address was free. Kept is the hash, in the site's cache, for as long as a challenge
-takes further codes; a cache that forgets sooner makes the two differ, and nothing else.
+Nothing is saved for them, so they would show in what comes after: a second registration
+with another password would not have to wait for its code, and the password would be wrong
+at the next login. With this memory the visitor gets the same wait and the same code form.
+
+Kept are the hash and the address, in the site's cache, for a week: a cache that forgets
+sooner, or that each process has for itself, shows the difference then.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -18,34 +21,41 @@ from django.views.decorators.debug import sensitive_variables
 
 logger = logging.getLogger(__name__)
 
-LIFE_SECONDS = 24 * 3600
+LIFE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class Shadow:
-    """What is remembered of an address, and whether the password is the same again."""
+    """What is remembered under a login name, and whether this is its password."""
 
-    key: str
-    other: bool  # a registration with another password went before
-
-    def remember(self, password_hash: str) -> None:
-        """Let this be the registration under way."""
-        try:
-            cache.set(self.key, password_hash, LIFE_SECONDS)
-        except Exception:
-            logger.exception("The cache does not answer; a registration is not remembered")
+    email: str
+    matches: bool
 
 
 @sensitive_variables()
-def look(email: str, password: str) -> Shadow:
-    """Look an address up. Hashes once, whatever it finds."""
-    key = f"sespan.shadow.{hashlib.sha256(email.lower().encode()).hexdigest()[:32]}"
+def look(login: str, password: str) -> Shadow | None:
+    """Look up an address or a user name. Hashes once, whatever it finds."""
     try:
-        before = cache.get(key)
+        found = cache.get_many([_key("email", login.lower()), _key("name", login)])
     except Exception:
         logger.exception("The cache does not answer; no registration is remembered")
-        before = None
-    if not isinstance(before, str):
-        make_password(password)
-        return Shadow(key, other=False)
-    return Shadow(key, other=not check_password(password, before))
+        found = {}
+    for kept in found.values():
+        if isinstance(kept, Mapping) and isinstance(kept.get("password"), str):
+            return Shadow(str(kept.get("email")), check_password(password, kept["password"]))
+    make_password(password)
+    return None
+
+
+def remember(email: str, name: str, password_hash: str) -> None:
+    """Let this be the registration under way of an address."""
+    kept = {"email": email, "password": password_hash}
+    keys = [_key("email", email.lower()), _key("name", name)]
+    try:
+        cache.set_many(dict.fromkeys(keys, kept), LIFE_SECONDS)
+    except Exception:
+        logger.exception("The cache does not answer; a registration is not remembered")
+
+
+def _key(kind: str, value: str) -> str:
+    return f"sespan.shadow.{kind}.{hashlib.sha256(value.encode()).hexdigest()[:32]}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import forms as auth_forms
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.html import format_html
@@ -23,11 +22,11 @@ UNVERIFIED = _("Your e-mail address is not confirmed yet.")
 class AuthenticationForm(auth_forms.AuthenticationForm):
     """For any login view: a right password of an unverified account leads to the code form.
 
-    `unverified` is then that account, and the session waits for its code. The bridge's own
+    `claim` then names that account, and the session waits for its code. The bridge's own
     LoginView goes to the code form at once; another view shows the error with its link.
     """
 
-    unverified: AbstractBaseUser | None = None
+    claim: prove.Claim | None = None
 
     error_messages = {
         **auth_forms.AuthenticationForm.error_messages,
@@ -45,21 +44,21 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
             login, password = self.cleaned_data["username"], self.cleaned_data["password"]
             users = get_adapter().find_users(login)
             # Every refused password costs this second hash, so time tells nothing.
-            self.unverified = prove.unverified(self.request, users, password)
-            if self.unverified is None:
+            self.claim = prove.claim(self.request, login, users, password)
+            if self.claim is None:
                 raise
         raise self._unverified_error()
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Tell an unverified account where a backend lets inactive ones through."""
         if is_unverified(user) and get_adapter().may_resume(self.request, user):
-            self.unverified = user
+            self.claim = prove.Claim(user)
             raise self._unverified_error()
         super().confirm_login_allowed(user)
 
     def _unverified_error(self) -> ValidationError:
-        if self.request is not None and self.unverified is not None:
-            prove.begin(self.request, self.unverified)
+        if self.request is not None and self.claim is not None:
+            prove.begin(self.request, self.claim)
         link = format_html(
             '{} <a href="{}">{}</a>',
             self.error_messages.get("unverified", UNVERIFIED),

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -38,7 +37,7 @@ class ResumeForm(forms.Form):
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         self.request = request
-        self.user: AbstractBaseUser | None = None
+        self.claim: prove.Claim | None = None
         super().__init__(*args, **kwargs)
 
     @sensitive_variables()
@@ -51,8 +50,8 @@ class ResumeForm(forms.Form):
             field = model.get_email_field_name()
             found = model._default_manager.filter(**{f"{field}__iexact": email})
             users = list(found.order_by("-is_active", "pk")[:2])
-            self.user = prove.unverified(self.request, users, password)
-            if self.user is None:
+            self.claim = prove.claim(self.request, email, users, password)
+            if self.claim is None:
                 prove.report_failure(self.request, email)
                 raise ValidationError(self.error_messages["not_waiting"], code="not_waiting")
         return cleaned

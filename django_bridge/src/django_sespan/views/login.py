@@ -31,7 +31,7 @@ class LoginView(auth_views.LoginView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         """Go to the code form where only the code is missing."""
-        user = getattr(form, "unverified", None)
-        if user is None:
+        claim = getattr(form, "claim", None)
+        if claim is None:
             return super().form_invalid(form)
-        return ask_for_code(self.request, prove.begin(self.request, user, self.get_redirect_url()))
+        return ask_for_code(self.request, prove.begin(self.request, claim, self.get_redirect_url()))

@@ -55,9 +55,9 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
 
     def form_valid(self, form: ResumeForm) -> HttpResponse:
         """Let the session wait for the code that is under way, or for another one."""
-        if form.user is None:
-            raise TypeError("a valid form has found its user")
-        return ask_for_code(self.request, prove.begin(self.request, form.user, self.safe_next()))
+        if form.claim is None:
+            raise TypeError("a valid form has found its registration")
+        return ask_for_code(self.request, prove.begin(self.request, form.claim, self.safe_next()))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Show the ways out."""
