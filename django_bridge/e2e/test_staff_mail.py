@@ -23,7 +23,8 @@ HOSTILE = """<html><head><base href="{away}/"><link rel="stylesheet" href="{away
 <picture><source srcset="{away}/srcset"><img src="{away}/picture" alt=""></picture>
 <video src="{away}/video" poster="{away}/poster" autoplay></video>
 <audio src="{away}/audio" autoplay></audio><object data="{away}/object"></object>
-<embed src="{away}/embed"><iframe src="{away}/frame"></iframe><script src="{away}/script"></script><script>document.body.textContent = "taken"</script>
+<embed src="{away}/embed"><iframe src="{away}/frame"></iframe>
+<script src="{away}/script"></script><script>document.body.textContent = "taken"</script>
 <svg><image href="{away}/svg"/></svg><form action="{away}/form"><button>Go</button></form>
 </body></html>"""
 
