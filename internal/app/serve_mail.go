@@ -11,7 +11,7 @@ import (
 	"sespan/internal/secret"
 )
 
-const mailConnections = 4 // claims, beginnings, results and upkeep
+const mailConnections = 5 // claims, beginnings, results (two) and upkeep
 
 // startMail builds the worker: listener → queue → SMTP.
 func (s *server) startMail(ctx context.Context) error {

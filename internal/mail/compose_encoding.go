@@ -18,14 +18,16 @@ func valid(s string) string {
 // CRLF makes every line end CRLF: a lone CR or LF is taken for a line end. The
 // argument is returned as it is when nothing is to be done.
 func CRLF(b []byte) []byte {
-	pairs := bytes.Count(b, []byte("\r\n"))
-	feeds := bytes.Count(b, []byte("\n"))
-	if feeds == pairs && bytes.Count(b, []byte("\r")) == pairs {
+	feeds, returns := bytes.Count(b, []byte{'\n'}), bytes.Count(b, []byte{'\r'}) // single bytes are counted fastest
+	if feeds == returns && paired(b) {
 		return b
 	}
-	out := make([]byte, 0, len(b)+feeds+len(b)/64+2)
+	out := make([]byte, 0, len(b)+feeds+returns)
 	for {
-		end := bytes.IndexAny(b, "\r\n")
+		end := bytes.IndexByte(b, '\n')
+		if returns > 0 {
+			end = bytes.IndexAny(b, "\r\n")
+		}
 		if end < 0 {
 			return append(out, b...)
 		}
@@ -37,20 +39,38 @@ func CRLF(b []byte) []byte {
 	}
 }
 
+// paired says whether each LF follows a CR.
+func paired(b []byte) bool {
+	for {
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			return true
+		}
+		if end == 0 || b[end-1] != '\r' {
+			return false
+		}
+		b = b[end+1:]
+	}
+}
+
 // textEncoding picks the encoding that keeps a text readable and its lines short:
 // 7bit where nothing on the way could change it, base64 where most is not ASCII.
 func textEncoding(b []byte) string {
-	beyond, plain := 0, !bytes.Contains(b, []byte("=_")) // see boundary
+	plain := !bytes.Contains(b, []byte("=_")) // see boundary
 	for line := range bytes.Lines(b) {
 		if len(line) > maxToken || bytes.HasPrefix(line, []byte("From ")) {
 			plain = false
+			break
 		}
-		for _, c := range line {
-			if c >= 0x80 {
-				beyond++
-			} else if c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
-				plain = false
-			}
+	}
+	beyond := 0
+	for _, c := range b {
+		switch {
+		case c-' ' < 0x7f-' ': // nearly always
+		case c >= 0x80:
+			beyond++
+		case c != '\t' && c != '\r' && c != '\n':
+			plain = false
 		}
 	}
 	switch {

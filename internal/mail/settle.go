@@ -3,25 +3,33 @@ package mail
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"sespan/internal/problem"
 )
 
-const settleBatch = 256
+const (
+	settleBatch = 256
+	settlers    = 2 // batches that are written at once
+)
 
 // settleAll writes results in batches: as soon as nothing else is under way,
-// else after a short linger or when a batch is full. It ends when the channel is
+// else after a short linger or when a batch is full. While one batch is being
+// written the next is gathered, and written beside it. It ends when the channel is
 // closed and the last result is written or late has ended.
 func (w *Worker) settleAll(late context.Context) {
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	places := make(chan struct{}, settlers)
 	for first := range w.results {
 		batch := w.collect(first)
 		w.tempo.add(len(batch))
-		for len(batch) > 0 {
-			n := min(len(batch), settleBatch)
-			w.settle(late, batch[:n])
-			batch = batch[n:]
-		}
+		places <- struct{}{}
+		writing.Go(func() {
+			defer func() { <-places }()
+			w.settle(late, batch)
+		})
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 // MailChannel is where the doorbell rings.
 const MailChannel = "sespan_mail"
 
-// Mail is the store of the mail worker. Give it a pool of its own with four
-// connections (claims, results, beginnings, upkeep) and SteadyPlans.
+// Mail is the store of the mail worker. Give it a pool of its own with five
+// connections (claims, two for results, beginnings, upkeep) and SteadyPlans.
 type Mail struct {
 	pool *Pool
 	db   dbsqlc.DBTX
