@@ -1,9 +1,6 @@
 package mail
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // checkUnsubscribe insists on what RFC 2369 and RFC 8058 ask of a mail that offers to
 // unsubscribe: addresses in angle brackets, and for one-click an https one that stands
@@ -37,28 +34,37 @@ func checkUnsubscribe(fields []field) error {
 	return nil
 }
 
-// unsubscribeAddresses reads <address>, <address> and tells whether one is https.
+// unsubscribeAddresses reads <address>, <address> and tells whether one is https. It
+// takes what mail_enqueue takes.
 func unsubscribeAddresses(value string) (https, ok bool) {
-	for one := range strings.SplitSeq(value, ",") {
-		one = strings.TrimSpace(one)
-		inner, found := strings.CutPrefix(one, "<")
-		inner, closed := strings.CutSuffix(inner, ">")
-		u, err := url.Parse(inner)
-		if !found || !closed || err != nil || strings.ContainsAny(inner, " <>\"") {
+	for rest := strings.TrimSpace(value); ; {
+		inner, after, found := strings.Cut(strings.TrimPrefix(rest, "<"), ">")
+		if !found || !strings.HasPrefix(rest, "<") || strings.ContainsFunc(inner, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' }) {
 			return false, false
 		}
-		switch u.Scheme {
+		scheme, address, _ := strings.Cut(inner, ":")
+		host := strings.TrimPrefix(address, "//")
+		switch strings.ToLower(scheme) {
 		case "https", "http":
-			if u.Host == "" {
+			if host == address || host == "" || host[0] == '/' {
 				return false, false
 			}
-			https = https || u.Scheme == "https"
+			https = https || len(scheme) == len("https")
 		case "mailto":
+			if address == "" {
+				return false, false
+			}
 		default:
 			return false, false
 		}
+		if after = strings.TrimSpace(after); after == "" {
+			return https, true
+		}
+		if rest, found = strings.CutPrefix(after, ","); !found {
+			return false, false
+		}
+		rest = strings.TrimSpace(rest)
 	}
-	return https, true
 }
 
 // withoutUnsubscribe takes the offer out of a mail that nobody can unsubscribe from: a

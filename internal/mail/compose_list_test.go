@@ -28,6 +28,9 @@ func TestUnsubscribe(t *testing.T) {
 		"script":         {map[string]string{one: "<javascript:alert(1)>"}, "headers.List-Unsubscribe"},
 		"two in one":     {map[string]string{one: "<https://a.example/<b>>"}, "headers.List-Unsubscribe"},
 		"beyond ASCII":   {map[string]string{one: "<https://shöp.example/u>", post: click}, "headers.List-Unsubscribe"},
+		"comma inside":   {map[string]string{one: "<https://shop.example/u?a,b>,<mailto:u@b.co>", post: click}, ""},
+		"comma at end":   {map[string]string{one: "<https://shop.example/u>,"}, "headers.List-Unsubscribe"},
+		"no comma":       {map[string]string{one: "<https://shop.example/u> <mailto:u@b.co>"}, "headers.List-Unsubscribe"},
 		"none":           {nil, ""},
 		"another header": {map[string]string{"List-Id": "news"}, ""},
 	} {

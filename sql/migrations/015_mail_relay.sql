@@ -34,8 +34,75 @@ CREATE OR REPLACE TRIGGER mail_ring AFTER INSERT ON sespan.mail_queue FOR EACH S
     WHEN (coalesce(pg_catalog.pg_sequence_last_value('sespan.mail_doorbell'), 0) < (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint)
     EXECUTE FUNCTION sespan.mail_ring();
 
+-- A mailbox provider drops an offer to unsubscribe that is not as RFC 2369 and RFC
+-- 8058 want it, without a word to the sender: the caller hears of it instead.
+CREATE OR REPLACE FUNCTION sespan.mail_check_headers(headers jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    h record;
+    offer text;
+    one_click text;
+BEGIN
+    IF pg_catalog.jsonb_typeof(headers) <> 'object' OR pg_catalog.octet_length(headers::text) > 65536 THEN
+        PERFORM sespan.mail_refuse('headers', 'must be an object of at most 64 KiB, name to text');
+    END IF;
+    FOR h IN SELECT e.key, e.value, pg_catalog.jsonb_typeof(e.value) AS kind, e.value #>> '{}' AS line FROM pg_catalog.jsonb_each(headers) e LOOP
+        IF h.key !~ '^[!-9;-~]{1,76}$' THEN
+            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%L is not a header name', pg_catalog.left(h.key, 80)));
+        ELSIF pg_catalog.lower(h.key) IN ('from', 'to', 'cc', 'bcc', 'subject', 'date', 'reply-to', 'return-path', 'received', 'dkim-signature')
+              OR h.key ~* '^(content-|mime-version$)' THEN
+            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%s is made from the other parameters', h.key));
+        ELSIF h.kind <> 'string' OR h.line ~ '[\u0001-\u0008\u000A-\u001F\u007F]' THEN
+            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%s must be text without control characters', h.key));
+        ELSIF pg_catalog.lower(h.key) = 'message-id' AND h.line !~ '^<[!-;=?-~]+@[!-;=?-~]+>$' THEN
+            PERFORM sespan.mail_refuse('headers', 'Message-ID must be of the form <left@right>');
+        ELSIF pg_catalog.lower(h.key) = 'list-unsubscribe' THEN
+            offer := h.line;
+        ELSIF pg_catalog.lower(h.key) = 'list-unsubscribe-post' THEN
+            one_click := h.line;
+        END IF;
+    END LOOP;
+    IF EXISTS (SELECT FROM pg_catalog.jsonb_object_keys(headers) k GROUP BY pg_catalog.lower(k) HAVING count(*) > 1) THEN
+        PERFORM sespan.mail_refuse('headers', 'holds one name twice');
+    ELSIF offer !~* '^\s*<(https?://[!-.0-;=?-~][!-;=?-~]*|mailto:[!-;=?-~]+)>(\s*,\s*<(https?://[!-.0-;=?-~][!-;=?-~]*|mailto:[!-;=?-~]+)>)*\s*$' THEN
+        PERFORM sespan.mail_refuse('headers', 'List-Unsubscribe must be addresses in angle brackets, such as <https://shop.example/u/1>, <mailto:u@shop.example>');
+    ELSIF pg_catalog.btrim(one_click) <> 'List-Unsubscribe=One-Click' THEN
+        PERFORM sespan.mail_refuse('headers', 'List-Unsubscribe-Post must be List-Unsubscribe=One-Click');
+    ELSIF one_click IS NOT NULL AND offer ~* '<https://' IS NOT TRUE THEN
+        PERFORM sespan.mail_refuse('headers', 'List-Unsubscribe-Post needs a List-Unsubscribe with an https address beside it');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION sespan.mail_check_headers(jsonb) IS 'SP003 unless these are extra headers that may be sent';
+
 ---- create above / drop below ----
 
+CREATE OR REPLACE FUNCTION sespan.mail_check_headers(headers jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    h record;
+BEGIN
+    IF pg_catalog.jsonb_typeof(headers) <> 'object' OR pg_catalog.octet_length(headers::text) > 65536 THEN
+        PERFORM sespan.mail_refuse('headers', 'must be an object of at most 64 KiB, name to text');
+    END IF;
+    FOR h IN SELECT e.key, e.value, pg_catalog.jsonb_typeof(e.value) AS kind, e.value #>> '{}' AS line FROM pg_catalog.jsonb_each(headers) e LOOP
+        IF h.key !~ '^[!-9;-~]{1,76}$' THEN
+            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%L is not a header name', pg_catalog.left(h.key, 80)));
+        ELSIF pg_catalog.lower(h.key) IN ('from', 'to', 'cc', 'bcc', 'subject', 'date', 'reply-to', 'return-path', 'received', 'dkim-signature')
+              OR h.key ~* '^(content-|mime-version$)' THEN
+            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%s is made from the other parameters', h.key));
+        ELSIF h.kind <> 'string' OR h.line ~ '[\u0001-\u0008\u000A-\u001F\u007F]' THEN
+            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%s must be text without control characters', h.key));
+        ELSIF pg_catalog.lower(h.key) = 'message-id' AND h.line !~ '^<[!-;=?-~]+@[!-;=?-~]+>$' THEN
+            PERFORM sespan.mail_refuse('headers', 'Message-ID must be of the form <left@right>');
+        END IF;
+    END LOOP;
+    IF EXISTS (SELECT FROM pg_catalog.jsonb_object_keys(headers) k GROUP BY pg_catalog.lower(k) HAVING count(*) > 1) THEN
+        PERFORM sespan.mail_refuse('headers', 'holds one name twice');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION sespan.mail_check_headers(jsonb) IS 'SP003 unless these are extra headers that may be sent';
 CREATE OR REPLACE TRIGGER mail_ring AFTER INSERT ON sespan.mail_queue FOR EACH STATEMENT EXECUTE FUNCTION sespan.mail_ring();
 CREATE OR REPLACE FUNCTION sespan.mail_workers() RETURNS int LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
