@@ -309,6 +309,14 @@ class TestPage:
         assert "Try number 4 is due at" in page.text
         assert "come back &lt;later&gt;" in page.text
 
+    def test_sentences_have_the_time_of_the_site(self, staff, settings):
+        settings.TIME_ZONE = "Asia/Jakarta"
+        later = timezone.now() + timedelta(hours=3)
+        number = queue(send_at=later)
+        page = staff.get(f"{LIST}{number}/change/")
+        assert f"scheduled for {timezone.localtime(later):%Y-%m-%d %H:%M:%S}." in page.text
+        assert "UTC" not in page.text
+
     def test_a_paused_one(self, staff):
         number = queue(category="order")
         execute(

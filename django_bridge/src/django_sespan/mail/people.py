@@ -7,18 +7,23 @@ something takes the actor, who stands in `sespan.mail_audit` with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
+from django.utils import timezone
 
 Row = dict[str, Any]
 
 MISSING = frozenset({"42P01", "42883", "3F000", "42703"})
 """SQLSTATE of an unknown table, function, schema, column."""
 DENIED = "42501"
+SENTENCES = frozenset({"why", "note"})
+"""Columns with sentences, which may hold moments in UTC."""
+UTC_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 
 class NotThere(Exception):
@@ -190,4 +195,14 @@ def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
     ):
         cursor.execute(sql, values)
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    for row in found:
+        for name in SENTENCES & row.keys():
+            row[name] = row[name] and UTC_MOMENT.sub(_local, row[name])
+    return found
+
+
+def _local(found: re.Match[str]) -> str:
+    # Django's connections speak UTC; the page around the sentence has the site's time zone.
+    moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
