@@ -614,7 +614,7 @@ type SespanMailStuck struct {
 	Recipient string
 	State     string
 	Since     interface{}
-	Why       string
+	Why       interface{}
 }
 
 // Addresses that are not written to: a mail to one ends as suppressed when a worker takes it
