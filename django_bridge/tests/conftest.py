@@ -51,10 +51,13 @@ def app():
 @pytest.fixture(autouse=True)
 def sespan(app, monkeypatch):
     """The service of this test; nothing ever reaches a network."""
+    from django.core.cache import cache
+
     from django_sespan import client
     from django_sespan.conf import get_settings
     from fake import FakeSespan
 
+    cache.clear()
     fake = FakeSespan()
     original = client.Transport
 

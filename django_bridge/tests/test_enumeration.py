@@ -46,7 +46,6 @@ def in_every_state(memory, steps, states=STATES):
     for state in states:
         User.objects.all().delete()
         memory.reset()
-        cache.clear()
         prepare(state)
         memory.advance(3600)
         trails[state] = visit(steps)

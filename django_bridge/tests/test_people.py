@@ -8,7 +8,6 @@ import threading
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
@@ -32,7 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def sespan(memory):
-    cache.clear()
     return memory
 
 

@@ -8,10 +8,11 @@ visitor pass and is logged.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 
 from django.core.cache import cache
+
+from django_sespan.cache_keys import cache_key
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,7 @@ def failed(ip: str | None, email: str) -> None:
 
 
 def _keys(ip: str | None, email: str) -> dict[str, int]:
-    keys = {_key("email", email.lower()): PER_EMAIL}
+    keys = {cache_key("resume.email", email.lower()): PER_EMAIL}
     if ip:
-        keys[_key("ip", ip)] = PER_VISITOR
+        keys[cache_key("resume.ip", ip)] = PER_VISITOR
     return keys
-
-
-def _key(kind: str, value: str) -> str:
-    return f"sespan.resume.{kind}.{hashlib.sha256(value.encode()).hexdigest()[:32]}"

@@ -10,7 +10,6 @@ sooner, or that each process has for itself, shows the difference then.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.cache import cache
 from django.views.decorators.debug import sensitive_variables
+
+from django_sespan.cache_keys import cache_key
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,9 @@ class Shadow:
 def look(login: str, password: str) -> Shadow | None:
     """Look up an address or a user name. Hashes once, whatever it finds."""
     try:
-        found = cache.get_many([_key("email", login.lower()), _key("name", login)])
+        found = cache.get_many(
+            [cache_key("shadow.email", login.lower()), cache_key("shadow.name", login)]
+        )
     except Exception:
         logger.exception("The cache does not answer; no registration is remembered")
         found = {}
@@ -50,12 +53,8 @@ def look(login: str, password: str) -> Shadow | None:
 def remember(email: str, name: str, password_hash: str) -> None:
     """Let this be the registration under way of an address."""
     kept = {"email": email, "password": password_hash}
-    keys = [_key("email", email.lower()), _key("name", name)]
+    keys = [cache_key("shadow.email", email.lower()), cache_key("shadow.name", name)]
     try:
         cache.set_many(dict.fromkeys(keys, kept), LIFE_SECONDS)
     except Exception:
         logger.exception("The cache does not answer; a registration is not remembered")
-
-
-def _key(kind: str, value: str) -> str:
-    return f"sespan.shadow.{kind}.{hashlib.sha256(value.encode()).hexdigest()[:32]}"
