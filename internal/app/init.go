@@ -163,7 +163,7 @@ func (e *env) serviceURL(ctx context.Context, c config.Init) (string, error) {
 	if login.URL == "" {
 		e.say("login: " + login.Name + " is there already and keeps its password")
 		if !kept(c.EnvFile) && !kept(c.URLFile) {
-			e.say("  it is of an earlier run, or of another database of this server: put its password in the place of PASSWORD below;")
+			e.say("  it is of an earlier run, or of another database of this server: put its password in the place of PASSWORD in the settings;")
 			e.say("  forgotten: ALTER ROLE " + login.Name + " PASSWORD '…'; for a login of this database alone run init with --role-prefix")
 		}
 		return u.String(), nil
