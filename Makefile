@@ -17,7 +17,7 @@ GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate verify bench bench-mail fault-mail build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e
+.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: bin/sespan ## Measure draws, codes and mails against their bounds (BENCH_
 
 fault-mail: bin/sespan ## Put the mail queue through faults and count (PREVIOUS=path/to/an/older/sespan adds two versions side by side)
 	go run ./internal/bench $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS) faults
+
+bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and the site's own enqueuing
+	go run ./internal/devdb/exec -- $(VENV)/bin/pytest -s -q django_bridge/tests/bench_admin.py django_bridge/tests/bench_mail.py -c django_bridge/pyproject.toml
 
 bench-mail: bin/sespan ## Measure the mail queue alone (BENCH_ARGS=-quick to try it)
 	go run ./internal/bench $(BENCH_ARGS) mail
