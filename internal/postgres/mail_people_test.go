@@ -372,3 +372,22 @@ func TestMailStuckAndThroughput(t *testing.T) {
 		}
 	}
 }
+
+// The gauge that the alert watches knows of dead mails after a restart too, until
+// somebody has dealt with them.
+func TestMailDeadIsCounted(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	desk, s := openDesk(t, db), postgres.NewMail(openMailPool(t, db.URL))
+	id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
+	settle(t, s, mail.StateDead, claim(t, s, -1, 10, time.Minute)...)
+	for _, want := range []int64{1, 0} {
+		d, err := postgres.NewMail(openMailPool(t, db.URL)).Depth(t.Context())
+		if err != nil || d.Rows[mail.StateDead] != want {
+			t.Errorf("%d dead mails, %v, want %d", d.Rows[mail.StateDead], err, want)
+		}
+		if want == 1 {
+			changeOf(t, desk.Cancel, id)
+		}
+	}
+}
