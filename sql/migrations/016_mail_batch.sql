@@ -133,8 +133,12 @@ AS $$
     WITH message AS (
         INSERT INTO sespan.mail_message (message_id, category, sender, reply_to, to_addresses, subject, body_text, body_html, headers, send_at, expires_at,
             size_bytes, priority, recipients, pending, on_unknown, retain_body)
-        SELECT pg_catalog.nextval('sespan.mail_message_id_seq'), f.category, (sespan.mail_mailbox(f.sender, 'sender')).mailbox, (sespan.mail_mailbox(f.reply_to, 'reply_to')).mailbox,
-               ARRAY[(sespan.mail_mailbox(f.recipient, 'recipient')).mailbox], sespan.mail_check_subject(f.subject), f.body_text, f.body_html,
+        SELECT pg_catalog.nextval('sespan.mail_message_id_seq'), f.category,
+               CASE WHEN f.sender IS NOT NULL THEN (sespan.mail_mailbox(f.sender, 'sender')).mailbox END,
+               CASE WHEN f.reply_to IS NOT NULL THEN (sespan.mail_mailbox(f.reply_to, 'reply_to')).mailbox END,
+               ARRAY[CASE WHEN pg_catalog.strpos(f.recipient, '<') = 0 THEN sespan.mail_address(pg_catalog.btrim(f.recipient, ' '), 'recipient')
+                          ELSE (sespan.mail_mailbox(f.recipient, 'recipient')).mailbox END],
+               sespan.mail_check_subject(f.subject), f.body_text, f.body_html,
                sespan.mail_check_headers_of(f.headers), f.send_at, f.expires_at,
                sespan.mail_check_rest(f.priority, f.send_at, f.expires_at, f.category, f.on_unknown, f.retain_body, pg_catalog.octet_length(f.subject)::bigint
                    + coalesce(pg_catalog.octet_length(f.body_text), 0) + coalesce(pg_catalog.octet_length(f.body_html), 0) + coalesce(pg_catalog.octet_length(f.headers::text), 0)),
