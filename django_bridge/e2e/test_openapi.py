@@ -107,7 +107,7 @@ def test_answers_are_as_documented(site: Stack, caller: str, tmp_path: Path) -> 
         command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 selected / 12 total" in done.stdout
+    assert "13 selected / 13 total" in done.stdout
 
 
 def test_nothing_in_the_log_of_the_service_is_an_error(site: Stack) -> None:
