@@ -85,5 +85,5 @@
 //	pull ──claims──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
 //	  ▲                        limit, compose, sign,                 │
 //	  │                        gate, lease, send                     │
-//	  └──────────── room: about 250 ms of work ahead ◀── holdings ◀──┘
+//	  └──────────── room: about 500 ms of work ahead ◀── holdings ◀──┘
 package mail

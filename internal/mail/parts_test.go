@@ -165,8 +165,8 @@ func TestTempoFollowsTheRate(t *testing.T) {
 		p.add(100)
 		now = now.Add(100 * time.Millisecond)
 	}
-	if n := p.target(4, 500); n < 240 || n > 260 {
-		t.Errorf("%d at 1000 a second, want a quarter of it", n)
+	if n := p.target(4, 1000); n < 480 || n > 520 {
+		t.Errorf("%d at 1000 a second, want half of it", n)
 	}
 	if n := p.target(4, 100); n != 100 {
 		t.Errorf("%d, want the configured most", n)

@@ -9,7 +9,7 @@ const (
 	// aheadFor is how much work a worker claims ahead: enough that the senders
 	// never wait for the database, little enough that other workers get their
 	// share and a drain gives back little.
-	aheadFor   = 250 * time.Millisecond
+	aheadFor   = 500 * time.Millisecond
 	tempoPause = 100 * time.Millisecond
 )
 

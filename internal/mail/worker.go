@@ -31,7 +31,7 @@ type WorkerConfig struct {
 	Hears func() bool     // whether the listener is connected; nil: no
 
 	Connections int           // senders at once [4]
-	Batch       int           // most rows of one claim [500]
+	Batch       int           // most rows of one claim [1000]
 	Bytes       int64         // most content of one claim [16 MiB]
 	Lease       time.Duration // life of a lease without heartbeat [30 s]
 	Poll        time.Duration // longest sleep while the bell is heard [5 s]
@@ -86,7 +86,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		return nil, errors.New("mail: From must be of the form Shop <no-reply@shop.example>")
 	}
 	c.Connections = orDefault(c.Connections, 4)
-	c.Batch = orDefault(c.Batch, 500)
+	c.Batch = orDefault(c.Batch, 1000)
 	c.Bytes = orDefault(c.Bytes, 16<<20)
 	c.Lease = orDefault(c.Lease, 30*time.Second)
 	c.Poll = orDefault(c.Poll, 5*time.Second)
