@@ -374,3 +374,17 @@ def test_an_outage_at_login_is_said_on_the_code_page(client, sespan):
         assert "could not send" in client.get(CODE_URL).text
     client.post(RESEND_URL)
     enter(client, sespan.code())
+
+
+def test_a_tab_from_before_the_login_is_sent_on(sespan):
+    browser = Client(enforce_csrf_checks=True)
+    browser.get(REGISTER_URL)
+    stale = {"code": "123456", "csrfmiddlewaretoken": "x" * 64}
+    pages = [REGISTER_URL, CODE_URL, RESEND_URL]
+    assert [browser.post(page, stale).status_code for page in pages] == [403] * 3
+    browser.force_login(User.objects.create_user("sari", "sari@example.com", "x"))
+    calls = len(sespan.calls)
+    for page in pages:
+        sent_on = browser.post(page, stale, follow=True)
+        assert sent_on.redirect_chain[-1] == ("/home/", 302)
+    assert len(sespan.calls) == calls

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, resolve_url
+from django.utils.decorators import decorator_from_middleware
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
@@ -25,6 +27,21 @@ under plain `no-referrer` it would send the form with `Origin: null`, which Djan
 check refuses."""
 
 
+class PageCsrf(CsrfViewMiddleware):
+    """Django's check, with a way on for the tab that was open before the login.
+
+    A login changes the token, so the forms of other tabs are refused. Whoever is logged in
+    has nothing left to do on these pages: the page itself sends them on.
+    """
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        refused: HttpResponse = super()._reject(request, reason)  # type: ignore[misc]
+        return redirect(request.path) if request.user.is_authenticated else refused
+
+
+csrf_checked = decorator_from_middleware(PageCsrf)
+
+
 class SespanView(View):
     """A page that calls Sespan: in no transaction, in no cache, masked in error reports."""
 
@@ -34,7 +51,8 @@ class SespanView(View):
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Wrap here, not `dispatch`: a subclass that overrides dispatch must not lose it."""
         view = super().as_view(**initkwargs)
-        return non_atomic(never_cache(csrf_protect(sensitive_post_parameters()(view))))
+        checked = never_cache(csrf_checked(sensitive_post_parameters()(view)))
+        return non_atomic(csrf_exempt(checked))  # from the site's middleware: it is done here
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Add the headers."""
