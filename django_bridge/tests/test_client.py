@@ -76,7 +76,9 @@ def test_each_problem_is_its_error(client, sespan, status, slug, error):
         assert caught.value.attempts_left == 3
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "²"])
+@pytest.mark.parametrize(
+    "value", ["", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "²", "9" * 18, "9" * 5000]
+)
 def test_an_odd_retry_after(client, sespan, value):
     sespan.fail = [problem(429, "otp-too-soon", {"Retry-After": value.encode()})]
     with pytest.raises(errors.OTPTooSoon) as caught:
@@ -98,12 +100,36 @@ def test_an_odd_retry_after(client, sespan, value):
         httpx.Response(301, headers={"Location": "https://elsewhere.test/"}),
         httpx.Response(200, content=b" " * (2 << 20), headers={"Content-Type": "application/json"}),
         httpx.Response(200, content=b"x", headers={"Content-Encoding": "gzip"}),
+        httpx.Response(200, content=b"[" * 500_000, headers={"Content-Type": "application/json"}),
+        httpx.Response(
+            200, content=b'{"a":' * 99_999, headers={"Content-Type": "application/json"}
+        ),
+        httpx.Response(200, json={"status": "verified", "verified_at": "0001-01-01T00:00:00Z"}),
     ],
 )
 def test_garbage_is_unavailable(client, sespan, answer):
     sespan.fail = [answer]
     with pytest.raises(errors.SespanUnavailable):
         client.otp_verify(CHALLENGE, "000000")
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("name", ["valid_until", "resend_after"])
+def test_a_time_that_no_page_can_show(client, sespan, name, time):
+    good = {"challenge_id": CHALLENGE, "email": "a***@example.com"}
+    times = {"valid_until": "2026-01-01T00:10:00Z", "resend_after": "2026-01-01T00:01:00Z"}
+    sespan.fail = [httpx.Response(202, json=good | times | {name: time})]
+    with pytest.raises(errors.SespanGarbled):
+        client.otp_create(purpose="login", email="a@example.com")
+
+
+def test_half_a_character_is_garbage(client, sespan):
+    """It would fail in the page, or in the database, long after the call."""
+    answer = b'{"challenge_id": "x", "email": "\\ud800", "valid_until": 1, "resend_after": 1}'
+    json = {"Content-Type": "application/json"}
+    sespan.fail = [httpx.Response(202, content=answer, headers=json)]
+    with pytest.raises(errors.SespanGarbled, match="without a problem"):
+        client.otp_create(purpose="login", email="a@example.com")
 
 
 BROKEN = [httpx.ConnectError("x"), httpx.ReadError("x"), httpx.RemoteProtocolError("x")]

@@ -10,6 +10,9 @@ from typing import Any
 
 from django_sespan.errors import SespanGarbled
 
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+"""What a time may be: at the ends of the calendar no other time zone can show it."""
+
 
 @dataclass(frozen=True)
 class Challenge:
@@ -126,6 +129,8 @@ def _time(data: Mapping[str, Any], name: str) -> datetime:
         raise SespanGarbled(f"{name} is no time") from None
     if value.tzinfo is None:
         raise SespanGarbled(f"{name} has no time zone")
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise SespanGarbled(f"{name} is out of range")
     return value
 
 

@@ -5,6 +5,7 @@ Neither bodies nor the key are ever logged: a body may hold a code.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from django_sespan import errors
 PROBLEM_PREFIX = "urn:sespan:problem:"
 MAX_ANSWER = 1 << 20
 CONNECT_TIMEOUT = 1.0
+MAX_WAIT = 7 * 24 * 3600
+"""The longest Retry-After that makes sense, seconds."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ def _json_object(response: httpx.Response, raw: bytes) -> Mapping[str, Any] | No
         return None
     try:
         data = httpx.Response(200, content=raw).json()
-    except ValueError:
+        # Half a surrogate pair is JSON, but no page and no database takes it.
+        json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 
@@ -142,4 +147,6 @@ def _class_for(slug: str, status: int) -> type[errors.SespanError]:
 
 
 def _seconds(value: str | None) -> int | None:
-    return int(value) if value and value.isascii() and value.isdigit() else None
+    if not value or not value.isascii() or not value.isdigit() or len(value) > len(str(MAX_WAIT)):
+        return None
+    return min(int(value), MAX_WAIT)

@@ -79,7 +79,7 @@ def _order_ref(request: HttpRequest) -> str:
     if request.content_type == "application/json":
         try:
             body = json.loads(request.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError("the body is not JSON") from None
         return body.get("order_ref", "") if isinstance(body, dict) else ""
     return str(request.POST.get("order_ref", ""))
