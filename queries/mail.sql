@@ -44,10 +44,10 @@ WITH due AS MATERIALIZED (
 )
 SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.size_bytes,
        q.queue_id <> ALL (ARRAY(SELECT d.queue_id FROM due d)) AS fresh, q.on_unknown = 'hold' AS hold,
-       coalesce(extract(epoch FROM q.expires_at - clock_timestamp()), 'infinity')::float8 AS expires_in,
+       coalesce(extract(epoch FROM CASE WHEN q.expires_at < 'infinity' THEN q.expires_at - clock_timestamp() END), 'infinity')::float8 AS expires_in,
        extract(epoch FROM clock_timestamp() - greatest(q.created_at, m.send_at))::float8 AS waited,
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
-       coalesce(m.send_at, q.created_at)::timestamptz AS dated,
+       coalesce(nullif(m.send_at, '-infinity'), q.created_at)::timestamptz AS dated,
        coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_pause) THEN (
            SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || split_part(q.recipient, '@', 2)) LIMIT 1
        ) END, '')::text AS parked,

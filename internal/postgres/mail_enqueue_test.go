@@ -201,6 +201,9 @@ func TestMailIdempotencyKeyOfAnOpenTransaction(t *testing.T) {
 func TestMailBatchIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
+	if got := refusedMail(t, db, "SELECT sespan.mail_enqueue_batch('{}')"); got != "mails" {
+		t.Errorf("a batch that is no list: %q is named", got)
+	}
 	ids := mailValue[[]int64](t, db, `SELECT sespan.mail_enqueue_batch('[
 		{"recipient": "a@b.co", "body_text": "x", "priority": 1, "send_at": null},
 		{"recipients": ["b@b.co"], "cc": ["c@b.co"], "raw": "U3ViamVjdDogeA0KDQp5", "retain_body": true}]')`)

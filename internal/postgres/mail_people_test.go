@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -272,6 +273,22 @@ func TestMailAuditNamesWhoDidWhat(t *testing.T) {
 	}
 	if got := strings.Join(actions, " "); got != "resume pause preview preview cancel preview" {
 		t.Errorf("actions %s", got)
+	}
+}
+
+// The audit names the mails that were changed, not those that were looked at.
+func TestMailAuditNamesChangedMails(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	desk := openDesk(t, db)
+	id := enqueue(t, db, "recipients => ARRAY['a@b.co', 'c@b.co'], body_text => 'x'")
+	db.Exec(t, `UPDATE sespan.mail_queue SET state = 'retry', due_at = now() + interval '1 hour' WHERE queue_id = $1`, id*1024)
+	left := enqueue(t, db, "recipient => 'd@b.co', body_text => 'x'")
+	if _, err := desk.Retry(t.Context(), []int64{id, left, left + 1}, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if got := mailValue[string](t, db, "SELECT ids::text FROM sespan.mail_audit"); got != fmt.Sprintf("{%d}", id) {
+		t.Errorf("the audit names %s, want %d alone, of which one recipient was changed", got, id)
 	}
 }
 

@@ -68,7 +68,8 @@ COMMENT ON FUNCTION sespan.mail_note(text, text, bigint[], text) IS 'One row of 
 CREATE FUNCTION sespan.mail_check_ids(ids bigint[]) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
-    IF ids IS NULL OR pg_catalog.cardinality(ids) > 10000 OR pg_catalog.array_position(ids, NULL) IS NOT NULL OR pg_catalog.array_ndims(ids) > 1 THEN
+    IF ids IS NULL OR pg_catalog.cardinality(ids) > 10000 OR pg_catalog.array_ndims(ids) > 1
+       OR EXISTS (SELECT FROM pg_catalog.unnest(ids) i WHERE i IS NULL) THEN
         RAISE EXCEPTION 'ids: must be a plain list of at most 10000 message ids without NULL' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN ARRAY(SELECT DISTINCT i FROM pg_catalog.unnest(ids) i ORDER BY i);
@@ -211,10 +212,12 @@ DECLARE
     n record;
     day timestamptz;
     changed_ids bigint[] := '{}';
+    changed_before int;
     changed_rows int := 0;
 BEGIN
     FOREACH id IN ARRAY sespan.mail_check_ids(ids) LOOP
         looked := 0;
+        changed_before := changed_rows;
         SELECT 0 AS live, 0 AS dead, 0 AS revived INTO n;
         FOR q IN SELECT * FROM sespan.mail_queue x WHERE x.queue_id BETWEEN sespan.mail_slot(id) AND sespan.mail_slot(id) + 1023 ORDER BY x.queue_id LOOP
             r := sespan.mail_act_live(action, q, actor);
@@ -239,7 +242,7 @@ BEGIN
         ELSIF n.live + n.dead + n.revived > 0 THEN
             PERFORM sespan.mail_count(id, day, n.live, n.dead, n.revived);
         END IF;
-        changed_ids := CASE WHEN n.live + n.dead + n.revived > 0 OR r.changed THEN changed_ids || id ELSE changed_ids END;
+        changed_ids := CASE WHEN changed_rows > changed_before THEN changed_ids || id ELSE changed_ids END;
     END LOOP;
     PERFORM sespan.mail_note(action, actor, changed_ids, changed_rows || ' recipients');
     IF action = 'retry' AND changed_rows > 0 THEN

@@ -1,6 +1,35 @@
 -- mail_enqueue with files that are stored apart, and its batch form for many mails
 -- at once. The functions of 009 in their present form.
 
+-- A worker cannot reckon with moments without end, nor with years that no calendar
+-- of a client has: they are refused.
+CREATE OR REPLACE FUNCTION sespan.mail_check_rest(priority int, send_at timestamptz, expires_at timestamptz, category text, on_unknown text,
+                                       retain_body boolean, size bigint) RETURNS int LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF priority IS NULL OR priority NOT BETWEEN 0 AND 9 THEN
+        PERFORM sespan.mail_refuse('priority', 'must be 0 (first) to 9 (last)');
+    ELSIF send_at > pg_catalog.now() + interval '366 days' THEN
+        PERFORM sespan.mail_refuse('send_at', 'is more than a year away');
+    ELSIF send_at < '1970-01-01 00:00+00' THEN
+        PERFORM sespan.mail_refuse('send_at', 'lies before 1970');
+    ELSIF expires_at >= '9999-01-01 00:00+00' THEN
+        PERFORM sespan.mail_refuse('expires_at', 'never comes: leave it out');
+    ELSIF expires_at <= greatest(pg_catalog.now(), send_at) THEN
+        PERFORM sespan.mail_refuse('expires_at', 'must be later than now and than send_at');
+    ELSIF category !~ '^[A-Za-z0-9._:-]{1,64}$' THEN
+        PERFORM sespan.mail_refuse('category', 'must be 1 to 64 of A-Z a-z 0-9 . _ : -');
+    ELSIF on_unknown IS NULL OR on_unknown NOT IN ('retry', 'hold') THEN
+        PERFORM sespan.mail_refuse('on_unknown', 'must be retry or hold');
+    ELSIF retain_body IS NULL THEN
+        PERFORM sespan.mail_refuse('retain_body', 'must be true or false');
+    ELSIF size > 26214400 THEN
+        PERFORM sespan.mail_refuse('body_text', 'the parts together are larger than 25 MiB (attachments count in base64)');
+    END IF;
+    RETURN size;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION sespan.mail_enqueue(
     recipient text DEFAULT NULL, recipients text[] DEFAULT NULL, subject text DEFAULT '', body_text text DEFAULT NULL, body_html text DEFAULT NULL,
     sender text DEFAULT NULL, reply_to text DEFAULT NULL, cc text[] DEFAULT NULL, bcc text[] DEFAULT NULL, headers jsonb DEFAULT NULL,
@@ -224,6 +253,9 @@ BEGIN
     RETURN ids;
 EXCEPTION
     WHEN SQLSTATE 'SP003' THEN
+        IF n < 0 THEN
+            RAISE; -- of the list itself
+        END IF;
         RAISE EXCEPTION 'mails[%].%', n, SQLERRM USING ERRCODE = 'SP003', HINT = 'Nothing of the batch is enqueued.';
     WHEN data_exception THEN
         RAISE EXCEPTION 'mails[%]: %', n, SQLERRM USING ERRCODE = 'SP003', HINT = 'Nothing of the batch is enqueued.';
@@ -231,6 +263,29 @@ END
 $$;
 
 ---- create above / drop below ----
+
+CREATE OR REPLACE FUNCTION sespan.mail_check_rest(priority int, send_at timestamptz, expires_at timestamptz, category text, on_unknown text,
+                                       retain_body boolean, size bigint) RETURNS int LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF priority IS NULL OR priority NOT BETWEEN 0 AND 9 THEN
+        PERFORM sespan.mail_refuse('priority', 'must be 0 (first) to 9 (last)');
+    ELSIF send_at > pg_catalog.now() + interval '366 days' THEN
+        PERFORM sespan.mail_refuse('send_at', 'is more than a year away');
+    ELSIF expires_at <= greatest(pg_catalog.now(), send_at) THEN
+        PERFORM sespan.mail_refuse('expires_at', 'must be later than now and than send_at');
+    ELSIF category !~ '^[A-Za-z0-9._:-]{1,64}$' THEN
+        PERFORM sespan.mail_refuse('category', 'must be 1 to 64 of A-Z a-z 0-9 . _ : -');
+    ELSIF on_unknown IS NULL OR on_unknown NOT IN ('retry', 'hold') THEN
+        PERFORM sespan.mail_refuse('on_unknown', 'must be retry or hold');
+    ELSIF retain_body IS NULL THEN
+        PERFORM sespan.mail_refuse('retain_body', 'must be true or false');
+    ELSIF size > 26214400 THEN
+        PERFORM sespan.mail_refuse('body_text', 'the parts together are larger than 25 MiB (attachments count in base64)');
+    END IF;
+    RETURN size;
+END
+$$;
 
 CREATE FUNCTION sespan.mail_check_attachments(attachments jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
 AS $$
