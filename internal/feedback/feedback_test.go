@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // SignatureVersion 1
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -86,7 +86,7 @@ func (a *amazonSNS) sign(t *testing.T, m snsEnvelope) []byte {
 	var signature []byte
 	var err error
 	if m.SignatureVersion == "1" {
-		digest := sha1.Sum(m.signed()) //nolint:gosec // SignatureVersion 1
+		digest := sha1.Sum(m.signed())
 		signature, err = rsa.SignPKCS1v15(rand.Reader, a.key, crypto.SHA1, digest[:])
 	} else {
 		digest := sha256.Sum256(m.signed())
