@@ -52,7 +52,7 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
            SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || split_part(q.recipient, '@', 2)) LIMIT 1
        ) END, '')::text AS parked,
        coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(q.recipient,
-           m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), coalesce(m.headers ?| ARRAY['List-Unsubscribe', 'list-unsubscribe'], false)
+           m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), CASE WHEN m.headers IS NULL AND m.raw IS NULL THEN false ELSE sespan.mail_bulk(m.headers, m.raw) END
        ) END, '')::text AS suppressed,
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
        coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/net/idna"
+
 	"sespan/internal/problem"
 )
 
@@ -108,6 +110,22 @@ func (e *Event) check(i int, now time.Time) error {
 		return at("relay_id", "The relay's id has 6 to 200 characters.")
 	}
 	return nil
+}
+
+// Spellings gives the recipient with its domain in ASCII and, where that is
+// another one, in its own script: relays report what stood in the envelope, the
+// queue has what the site wrote.
+func (e *Event) Spellings() []string {
+	local, domain, _ := strings.Cut(e.Recipient, "@")
+	plain, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return []string{e.Recipient}
+	}
+	own, err := idna.Lookup.ToUnicode(plain)
+	if err != nil || own == plain {
+		return []string{local + "@" + plain}
+	}
+	return []string{local + "@" + plain, local + "@" + own}
 }
 
 func forbidden(r rune) bool {

@@ -20,6 +20,7 @@ type eventRow struct {
 	Kind       feedback.Kind `json:"kind"`
 	Permanent  bool          `json:"permanent"`
 	Recipient  string        `json:"recipient"`
+	Spellings  []string      `json:"spellings"`
 	MessageID  *int64        `json:"message_id"`
 	CreatedAt  *time.Time    `json:"created_at"`
 	RelayID    string        `json:"relay_id"`
@@ -34,7 +35,7 @@ func (s *Events) Apply(ctx context.Context, source string, events []feedback.Eve
 	rows := make([]eventRow, len(events))
 	for i, e := range events {
 		rows[i] = eventRow{
-			EventID: e.ID, Kind: e.Kind, Permanent: e.Permanent, Recipient: e.Recipient, RelayID: e.Mail.RelayID,
+			EventID: e.ID, Kind: e.Kind, Permanent: e.Permanent, Recipient: e.Recipient, Spellings: e.Spellings(), RelayID: e.Mail.RelayID,
 			CreatedAt: orNull(e.Mail.CreatedAt), SentAt: orNull(e.Mail.SentAt), OccurredAt: e.At, Detail: e.Detail,
 		}
 		if e.Mail.MessageID != 0 {

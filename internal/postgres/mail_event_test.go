@@ -109,6 +109,45 @@ func TestMailSuppressionScopes(t *testing.T) {
 	}
 }
 
+// A relay names a domain of another script as it stood in the envelope, in ASCII,
+// and the queue as the site wrote it.
+func TestMailSuppressionOfDomainsInBothAlphabets(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
+	for i, c := range [][2]string{{"Rika@bücher.example", "rika@xn--bcher-kva.example"}, {"jo@xn--mnchen-3ya.example", "Jo@MÜNCHEN.example"}} {
+		id, _ := sentMail(t, db, c[0], "ok")
+		if got := apply(t, s, bounceOf(fmt.Sprint(i), c[1], feedback.Reference{MessageID: id}))[fmt.Sprint(i)]; got != feedback.Suppressed {
+			t.Errorf("%s for %s: %s", c[1], c[0], got)
+		}
+		for _, address := range c {
+			if got := mailValue[string](t, db, "SELECT coalesce(sespan.mail_suppressed($1, false, false), '')", address); got != "bounce" {
+				t.Errorf("%s is written to", address)
+			}
+		}
+	}
+}
+
+// Who unsubscribed gets no mail that offers it, however it is written.
+func TestMailBulkIsSeen(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	mailExec(t, db, "SELECT sespan.mail_suppress('u@b.co', 'bulk')")
+	for arguments, want := range map[string]string{
+		`body_text => 'x', headers => '{"LIST-Unsubscribe": "<https://b.co/u>"}'`:                                   "suppressed",
+		`raw => convert_to(E'Subject: x\r\nlist-UNSUBSCRIBE: <https://b.co/u>\r\n\r\nx', 'UTF8')`:                   "suppressed",
+		`raw => convert_to(E'Subject: x\n\nList-Unsubscribe: <https://b.co/u> is what the body speaks of', 'UTF8')`: "sent",
+		`body_text => 'List-Unsubscribe: x', headers => '{"X-Not-List-Unsubscribe": "<https://b.co/u>"}'`:           "sent",
+	} {
+		enqueue(t, db, "recipient => 'u@b.co', category => '"+want+"', "+arguments)
+	}
+	startWorker(t, db, newMailbox(nil), nil)
+	eventually(t, db, "all are done", queueEmpty)
+	if wrong := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_outcome o JOIN sespan.mail_message m USING (message_id) WHERE o.state <> m.category"); wrong != 0 {
+		t.Errorf("%d of 4 did not end as they should", wrong)
+	}
+}
+
 // The same events at once, forwards and backwards: each counts once, nobody waits
 // for ever.
 func TestMailEventsAtOnce(t *testing.T) {

@@ -52,7 +52,7 @@ COMMENT ON COLUMN sespan.mail_event.detail IS 'Words of the mail server, shorten
 -- An event names its mail by our number and day, or by the id that the relay gave
 -- when it took the mail: that stands in the server's answer, which has no index,
 -- so the time of the event bounds the rows that are read.
-CREATE FUNCTION sespan.mail_event_find(recipient text, message_id bigint, created_at timestamptz, relay_id text, sent_at timestamptz) RETURNS bigint
+CREATE FUNCTION sespan.mail_event_find(spellings text[], message_id bigint, created_at timestamptz, relay_id text, sent_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found bigint;
@@ -60,12 +60,12 @@ DECLARE
 BEGIN
     IF mail_event_find.message_id BETWEEN 1 AND 9007199254740991 THEN
         SELECT r.message_id INTO found FROM sespan.mail_outcome r
-        WHERE r.queue_id BETWEEN first_id AND first_id + 1023 AND r.state = 'sent' AND lower(r.recipient) = lower(mail_event_find.recipient)
+        WHERE r.queue_id BETWEEN first_id AND first_id + 1023 AND r.state = 'sent' AND lower(r.recipient) = ANY (spellings)
           AND (mail_event_find.created_at IS NULL OR r.created_at = mail_event_find.created_at)
         LIMIT 1;
         IF found IS NULL THEN -- tried, and perhaps taken by a server whose answer got lost
             SELECT q.message_id INTO found FROM sespan.mail_queue q
-            WHERE q.queue_id BETWEEN first_id AND first_id + 1023 AND (q.attempts > 0 OR q.lapses > 0) AND lower(q.recipient) = lower(mail_event_find.recipient)
+            WHERE q.queue_id BETWEEN first_id AND first_id + 1023 AND (q.attempts > 0 OR q.lapses > 0) AND lower(q.recipient) = ANY (spellings)
             LIMIT 1;
         END IF;
     END IF;
@@ -73,14 +73,14 @@ BEGIN
         SELECT r.message_id INTO found FROM sespan.mail_outcome r
         WHERE r.created_at BETWEEN mail_event_find.sent_at - interval '8 days' AND mail_event_find.sent_at + interval '1 hour'
           AND r.finished_at BETWEEN mail_event_find.sent_at - interval '10 minutes' AND mail_event_find.sent_at + interval '10 minutes'
-          AND r.state = 'sent' AND strpos(r.reply, mail_event_find.relay_id) > 0 AND lower(r.recipient) = lower(mail_event_find.recipient)
+          AND r.state = 'sent' AND strpos(r.reply, mail_event_find.relay_id) > 0 AND lower(r.recipient) = ANY (spellings)
         LIMIT 1;
     END IF;
     RETURN found;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_event_find(text, bigint, timestamptz, text, timestamptz) IS
-    'The message of ours that an event speaks of, by our number (and day, where known) or by the id in the relay''s answer around sent_at; NULL for none: only what we sent to that recipient counts';
+COMMENT ON FUNCTION sespan.mail_event_find(text[], bigint, timestamptz, text, timestamptz) IS
+    'The message of ours that an event speaks of (spellings: its recipient in lower case, with the domain in either alphabet), by our number (and day, where known) or by the id in the relay''s answer around sent_at; NULL for none: only what we sent to that recipient counts';
 
 CREATE FUNCTION sespan.mail_event_apply(source text, events jsonb, bounce_days int) RETURNS TABLE (event_id text, result text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -90,13 +90,15 @@ DECLARE
     verdict text;
     scope_of CONSTANT jsonb := '{"bounce": "all", "complaint": "except_codes", "unsubscribe": "bulk"}';
 BEGIN
-    -- In the order of the addresses: two requests must not wait for each other.
+    -- In the order of the addresses: two requests must not wait for each other. The
+    -- first spelling has the domain in ASCII, whichever alphabet the event is in.
     FOR e IN
-        SELECT * FROM jsonb_to_recordset(events) AS x(event_id text, kind text, permanent boolean, recipient text, message_id bigint, created_at timestamptz,
+        SELECT * FROM jsonb_to_recordset(events) AS x(event_id text, kind text, permanent boolean, recipient text, spellings text[], message_id bigint, created_at timestamptz,
                                                       relay_id text, sent_at timestamptz, occurred_at timestamptz, detail text)
-        ORDER BY lower(x.recipient), x.event_id
+        ORDER BY lower(x.spellings[1]), x.event_id
     LOOP
-        ours := sespan.mail_event_find(e.recipient, e.message_id, e.created_at, e.relay_id, coalesce(e.sent_at, e.occurred_at));
+        e.spellings := ARRAY(SELECT lower(a) FROM unnest(e.spellings) WITH ORDINALITY u(a, n) ORDER BY n);
+        ours := sespan.mail_event_find(e.spellings, e.message_id, e.created_at, e.relay_id, coalesce(e.sent_at, e.occurred_at));
         verdict := CASE WHEN ours IS NULL THEN 'unmatched' WHEN e.kind = 'delivered' OR (e.kind = 'bounce' AND NOT e.permanent) THEN 'recorded' ELSE 'suppressed' END;
         INSERT INTO sespan.mail_event AS m (source, event_id, occurred_at, message_id, kind, permanent, result, recipient, detail)
         VALUES (mail_event_apply.source, e.event_id, e.occurred_at, ours, e.kind, coalesce(e.permanent, false), verdict, e.recipient, left(e.detail, 500))
@@ -105,8 +107,9 @@ BEGIN
             verdict := 'repeated';
         ELSIF verdict = 'suppressed' THEN
             INSERT INTO sespan.mail_suppression AS s (address, scope, reason, expires_at, message_id, source, detail)
-            VALUES (lower(e.recipient), scope_of ->> e.kind, e.kind, CASE e.kind WHEN 'bounce' THEN now() + make_interval(days => bounce_days) END,
-                    ours, mail_event_apply.source, left(e.detail, 500))
+            SELECT a, scope_of ->> e.kind, e.kind, CASE e.kind WHEN 'bounce' THEN now() + make_interval(days => bounce_days) END,
+                   ours, mail_event_apply.source, left(e.detail, 500)
+            FROM unnest(e.spellings) WITH ORDINALITY u(a, n) ORDER BY n
             ON CONFLICT ON CONSTRAINT mail_suppression_pkey DO UPDATE
             SET expires_at = greatest(coalesce(s.expires_at, 'infinity'), coalesce(excluded.expires_at, 'infinity'))
             WHERE s.expires_at < coalesce(excluded.expires_at, 'infinity');
@@ -129,6 +132,14 @@ RETURN (
     LIMIT 1);
 COMMENT ON FUNCTION sespan.mail_suppressed(text, boolean, boolean) IS
     'Why a recipient is not written to, NULL when it is; code: the mail holds a code, bulk: it has a List-Unsubscribe header';
+
+CREATE FUNCTION sespan.mail_bulk(headers jsonb, raw bytea) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT EXISTS (SELECT FROM pg_catalog.jsonb_object_keys(headers) h WHERE pg_catalog.lower(h) = 'list-unsubscribe')
+        OR coalesce(pg_catalog.split_part(pg_catalog.replace(pg_catalog.encode(pg_catalog.substr(raw, 1, 65536), 'escape'), E'\r', ''), E'\n\n', 1)
+                    ~* '(^|\n)list-unsubscribe:', false)
+$$;
+COMMENT ON FUNCTION sespan.mail_bulk(jsonb, bytea) IS 'Whether a mail offers to unsubscribe, in its headers or those of a raw message, in whatever case';
 
 CREATE FUNCTION sespan.mail_suppress(address text, scope text DEFAULT 'all', detail text DEFAULT NULL, expires_at timestamptz DEFAULT NULL, actor text DEFAULT NULL)
 RETURNS SETOF sespan.mail_suppression
@@ -193,6 +204,6 @@ COMMENT ON FUNCTION sespan.mail_event_tidy(interval, int) IS
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_unsuppress(text, text), sespan.mail_suppress(text, text, text, timestamptz, text), sespan.mail_event_tidy(interval, int), sespan.mail_suppressed(text, boolean, boolean), sespan.mail_event_apply(text, jsonb, int),
-    sespan.mail_event_find(text, bigint, timestamptz, text, timestamptz);
+DROP FUNCTION sespan.mail_unsuppress(text, text), sespan.mail_suppress(text, text, text, timestamptz, text), sespan.mail_event_tidy(interval, int), sespan.mail_bulk(jsonb, bytea), sespan.mail_suppressed(text, boolean, boolean), sespan.mail_event_apply(text, jsonb, int),
+    sespan.mail_event_find(text[], bigint, timestamptz, text, timestamptz);
 DROP TABLE sespan.mail_event, sespan.mail_suppression;
