@@ -78,7 +78,7 @@ func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
 		return nil, err
 	}
 	var out []Claimed
-	for id := int64(1024); len(out) < c.Limit && id <= int64(len(s.rows)+len(s.done))*1024; id += 1024 {
+	for id := int64(1024); len(out) < c.Limit && bytesOf(out) < c.Bytes && id <= int64(len(s.rows)+len(s.done))*1024; id += 1024 {
 		r := s.rows[id]
 		if r == nil || r.state == StateSending || r.state == StateUnknown || time.Now().Before(r.due) {
 			continue

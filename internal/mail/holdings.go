@@ -14,12 +14,14 @@ type holdings struct {
 	mu     sync.Mutex
 	leases map[Lease]*holding
 	open   int           // of these, without a result yet
+	bytes  int64         // of the content of the open ones
 	freed  chan struct{} // one signal when something was let go
 }
 
 type holding struct {
 	until time.Time
 	since time.Time
+	size  int64
 	done  bool
 }
 
@@ -34,7 +36,8 @@ func (h *holdings) add(rows []Claimed, until time.Time) {
 	defer h.mu.Unlock()
 	now := h.now()
 	for i := range rows {
-		h.leases[rows[i].Lease] = &holding{until: until, since: now}
+		h.leases[rows[i].Lease] = &holding{until: until, since: now, size: rows[i].Size}
+		h.bytes += rows[i].Size
 	}
 	h.open += len(rows)
 }
@@ -51,9 +54,8 @@ func (h *holdings) valid(l Lease, margin time.Duration) bool {
 func (h *holdings) finish(l Lease) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if one, ok := h.leases[l]; ok && !one.done {
-		one.done = true
-		h.open--
+	if one, ok := h.leases[l]; ok {
+		h.close(one)
 	}
 	return h.open
 }
@@ -64,9 +66,7 @@ func (h *holdings) release(list []Lease) {
 	defer h.mu.Unlock()
 	for _, l := range list {
 		if one, ok := h.leases[l]; ok {
-			if !one.done {
-				h.open--
-			}
+			h.close(one)
 			delete(h.leases, l)
 		}
 	}
@@ -76,10 +76,26 @@ func (h *holdings) release(list []Lease) {
 	}
 }
 
+// close wants the lock.
+func (h *holdings) close(one *holding) {
+	if !one.done {
+		one.done = true
+		h.open--
+		h.bytes -= one.size
+	}
+}
+
 func (h *holdings) count() (held, open int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.leases), h.open
+}
+
+// content is how much the open ones have, in bytes.
+func (h *holdings) content() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.bytes
 }
 
 // aging lists the leases that have at most left to live, but none that is held

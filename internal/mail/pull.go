@@ -12,6 +12,7 @@ const (
 	awakeAgain = time.Second
 	busyRows   = 8 // a claim of so many is a rush: stop the ringing
 	pace       = 5 * time.Millisecond
+	mostClaims = 4 // of Bytes each: so much content is held at most, and one claim
 	storeWait  = 10 * time.Second // for one call of the store
 )
 
@@ -112,7 +113,7 @@ func (w *Worker) room(ctx context.Context) (int, error) {
 	for {
 		target := w.tempo.target(w.Connections, w.Batch)
 		held, _ := w.held.count()
-		if want := 2*target - held; want >= target/2+1 {
+		if want := 2*target - held; want >= target/2+1 && w.held.content() < mostClaims*w.Bytes {
 			return min(want, w.Batch), nil
 		}
 		timer := time.NewTimer(awakeAgain)

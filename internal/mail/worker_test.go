@@ -31,6 +31,35 @@ func TestWorkerSleepsUntilTheBellOrThePoll(t *testing.T) {
 	})
 }
 
+// Large mails are not claimed ahead by the dozen: their content would fill the memory.
+func TestWorkerHoldsLittleContent(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	s.put(50, func(c *Claimed) { c.Size = 20 << 20 })
+	var begin chan struct{} // made in the bubble
+	sender := senderFunc(func(context.Context, Envelope) (Receipt, error) { <-begin; return Receipt{}, nil })
+	inBubble(t, s, sender, func(*WorkerConfig) { begin = make(chan struct{}) }, func(*Worker, func()) {
+		time.Sleep(time.Minute)
+		held := look(s, func() int {
+			n := 0
+			for _, r := range s.rows {
+				if r.state == StateSending {
+					n++
+				}
+			}
+			return n
+		})
+		if held < 1 || held > 4 {
+			t.Errorf("%d mails of 20 MiB are held", held)
+		}
+		close(begin)
+		time.Sleep(time.Minute)
+		if n := look(s, func() int { return len(s.done) }); n != 50 {
+			t.Errorf("%d of 50 are sent", n)
+		}
+	})
+}
+
 func TestWorkerRaisesTheFlagInARushAndLowersItAfterwards(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()

@@ -167,10 +167,19 @@ func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
 	return d, mapError(err)
 }
 
-// Tidy wipes bodies whose time has come and forgets old idempotency keys.
+// tidyFor is how long one round may take; the rest is the next one's.
+const tidyFor = 3 * time.Second
+
+// Tidy wipes bodies whose time has come and forgets old idempotency keys, in
+// portions, until few are left.
 func (s *Mail) Tidy(ctx context.Context) error {
-	_, err := s.pool.queries.MailTidy(ctx, s.db, 1000)
-	return mapError(err)
+	const portion = 1000
+	for begin := time.Now(); ; {
+		n, err := s.pool.queries.MailTidy(ctx, s.db, portion)
+		if err != nil || max(n.Wiped, n.Dropped) < portion || time.Since(begin) > tidyFor {
+			return mapError(err)
+		}
+	}
 }
 
 // Park sets rows aside until the pause of each ends.
