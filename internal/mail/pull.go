@@ -12,7 +12,7 @@ const (
 	awakeAgain = time.Second
 	busyRows   = 8 // a claim of so many is a rush: stop the ringing
 	pace       = 5 * time.Millisecond
-	mostClaims = 4 // of Bytes each: so much content is held at most, and one claim
+	mostClaims = 4                // of Bytes each: so much content is held at most, and one claim
 	storeWait  = 10 * time.Second // for one call of the store
 )
 

@@ -149,6 +149,17 @@ func TestMailEnqueueTakes(t *testing.T) {
 	}
 }
 
+// The content of a claim is bounded by what enqueue measured: a short mail to a
+// thousand people has a long To line in each of its rows.
+func TestMailSizeHasTheAddressees(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	enqueue(t, db, "recipients => (SELECT array_agg('A rather long name <r' || i || '@example.org>') FROM generate_series(1, 1000) i), body_text => 'x'")
+	if size := mailValue[int](t, db, "SELECT min(size_bytes) FROM sespan.mail_queue"); size < 35_000 {
+		t.Errorf("%d bytes for a thousand addressees", size)
+	}
+}
+
 func TestMailIdempotencyKeyGivesTheSameMessage(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)

@@ -47,7 +47,7 @@ DECLARE
     files record;
     kept jsonb;
     by_digest boolean := false;
-    file_bytes bigint := 0;
+    file_bytes bigint := 0; -- and those of long lists of addressees
     size int;
 BEGIN
     IF recipient IS NOT NULL AND recipients IS NULL AND cc IS NULL AND bcc IS NULL AND strpos(recipient, '<') = 0 THEN -- the short way
@@ -60,6 +60,8 @@ BEGIN
         envelope := lists.addresses;
         lists := sespan.mail_mailboxes(cc, 'cc');
         cc_list := lists.mailboxes;
+        -- Every recipient's row is read with them: they count when a worker bounds its memory.
+        file_bytes := CASE WHEN cardinality(to_list) + cardinality(cc_list) > 1 THEN octet_length(to_list::text) + octet_length(cc_list::text) ELSE 0 END;
         SELECT array_agg(u.address ORDER BY u.n) INTO envelope
         FROM (SELECT a.address, min(a.n) AS n
               FROM unnest(envelope || lists.addresses || (sespan.mail_mailboxes(bcc, 'bcc')).addresses) WITH ORDINALITY a(address, n)
@@ -96,7 +98,7 @@ BEGIN
         files := sespan.mail_attach(attachments);
         kept := files.kept;
         by_digest := files.digests <> '{}';
-        file_bytes := files.bytes;
+        file_bytes := file_bytes + files.bytes;
     END IF;
     size := sespan.mail_check_rest(priority, send_at, expires_at, category, on_unknown, retain_body,
                 octet_length(subject)::bigint + coalesce(octet_length(body_text), 0) + coalesce(octet_length(body_html), 0)
