@@ -234,7 +234,11 @@ func TestSNSNotificationsOfSES(t *testing.T) {
 		_, err := s.TakeSNS(t.Context(), a.sign(t, notification(sample(t, name))))
 		require.NoError(t, err, name)
 	}
-	require.Len(t, store.events, 2, "an opened mail says nothing of an address")
+	for _, kind := range []string{"not-spam", "auth-failure"} {
+		_, err := s.TakeSNS(t.Context(), a.sign(t, notification(strings.Replace(sample(t, "ses_complaint.json"), `"abuse"`, `"`+kind+`"`, 1))))
+		require.NoError(t, err, kind)
+	}
+	require.Len(t, store.events, 2, "an opened mail says nothing of an address, nor does a report that is no complaint")
 	assert.Equal(t, Complaint, store.events[0].Kind)
 	assert.Equal(t, Delivered, store.events[1].Kind)
 }

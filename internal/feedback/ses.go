@@ -71,6 +71,9 @@ func sesEvents(id, message string) ([]Event, error) {
 			add(base, r.EmailAddress, strings.TrimSpace(r.Status+" "+n.Bounce.BounceSubType+" "+r.DiagnosticCode))
 		}
 	case "Complaint":
+		if n.Complaint.FeedbackType == "not-spam" || n.Complaint.FeedbackType == "auth-failure" {
+			return nil, nil // takes an earlier complaint back; tells of a signature: nobody complains
+		}
 		base.Kind, base.At = Complaint, n.Complaint.Timestamp
 		for _, r := range n.Complaint.ComplainedRecipients {
 			add(base, r.EmailAddress, n.Complaint.FeedbackType)
