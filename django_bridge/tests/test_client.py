@@ -132,6 +132,16 @@ def test_half_a_character_is_garbage(client, sespan):
         client.otp_create(purpose="login", email="a@example.com")
 
 
+@pytest.mark.parametrize("amount", ["1E+999999999", "-1", "NaN", "x", ""])
+def test_an_amount_that_no_page_can_show(client, sespan, amount):
+    good = {"transaction_id": 1, "tier_id": None, "discounted": False}
+    amounts = {"transaction_amount": "1.00", "discounted_amount": amount}
+    time = {"transaction_time": "2026-01-01T00:00:00Z"}
+    sespan.fail = [httpx.Response(201, json=good | amounts | time)]
+    with pytest.raises(errors.SespanGarbled):
+        client.draw(customer_id=1, order_ref="A", amount=Decimal(1))
+
+
 BROKEN = [httpx.ConnectError("x"), httpx.ReadError("x"), httpx.RemoteProtocolError("x")]
 
 

@@ -115,6 +115,10 @@ def draw(status: int, data: Mapping[str, Any]) -> Draw:
     )
 
 
+LONGEST_AMOUNT = 30
+"""Digits before the point: more than any currency or PostgreSQL column of Sespan has."""
+
+
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str) or not value:
@@ -139,6 +143,7 @@ def _money(data: Mapping[str, Any], name: str) -> Decimal:
         value = Decimal(_text(data, name))
     except InvalidOperation:
         raise SespanGarbled(f"{name} is no amount") from None
-    if not value.is_finite() or value < 0:
+    # An exponent without bound is a short text that becomes a page of digits.
+    if not value.is_finite() or value < 0 or value.adjusted() > LONGEST_AMOUNT:
         raise SespanGarbled(f"{name} is no amount")
     return value

@@ -30,7 +30,7 @@ def log(logger: logging.Logger, what: str, error: errors.SespanError) -> None:
 
 def sent() -> str:
     """After a resend."""
-    return gettext("A new code is on its way. The earlier ones still work.")
+    return gettext("A new code is on its way.")
 
 
 def confirm_first() -> str:
