@@ -106,8 +106,8 @@ func (e *Event) check(i int, now time.Time) error {
 		return at("occurred_at", "The time must lie within the last year.")
 	case e.Mail.MessageID == 0 && e.Mail.RelayID == "":
 		return at("message_id", "The mail is named by message_id (its Message-ID or our number) or by relay_id.")
-	case len(e.Mail.RelayID) > longestID || e.Mail.RelayID != "" && len(e.Mail.RelayID) < 6:
-		return at("relay_id", "The relay's id has 6 to 200 characters.")
+	case len(e.Mail.RelayID) > longestID || e.Mail.RelayID != "" && len(e.Mail.RelayID) < 6 || strings.ContainsFunc(e.Mail.RelayID, unicode.IsControl):
+		return at("relay_id", "The relay's id has 6 to 200 characters, none of them a control character.")
 	}
 	return nil
 }

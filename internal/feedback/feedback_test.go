@@ -175,7 +175,7 @@ func TestSignedFormNamesTheField(t *testing.T) {
 		"recipient":   `{"event_id":"1","kind":"bounce","recipient":"a@b.co,c@d.co","message_id":"1","occurred_at":"2026-11-22T11:59:00Z"}`,
 		"occurred_at": `{"event_id":"1","kind":"bounce","recipient":"a@b.co","message_id":"1","occurred_at":"2036-11-22T11:59:00Z"}`,
 		"message_id":  `{"event_id":"1","kind":"bounce","recipient":"a@b.co","message_id":"<site-own@b.co>","occurred_at":"2026-11-22T11:59:00Z"}`,
-		"relay_id":    `{"event_id":"1","kind":"bounce","recipient":"a@b.co","relay_id":"abc","occurred_at":"2026-11-22T11:59:00Z"}`,
+		"relay_id":    `{"event_id":"1","kind":"bounce","recipient":"a@b.co","relay_id":"abcdef\u0000","occurred_at":"2026-11-22T11:59:00Z"}`,
 	} {
 		body := []byte(`{"events":[` + event + `]}`)
 		_, err := s.TakeSigned(t.Context(), s.Keys.Sign("relay-1", noon, body), body)

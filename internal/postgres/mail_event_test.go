@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,7 @@ func TestMailEventsSuppressOnlyWhatWeSent(t *testing.T) {
 		"another day":              {bounceOf("4", "sari@example.co", feedback.Reference{MessageID: id, CreatedAt: created.Add(time.Microsecond)}), feedback.Unmatched},
 		"another recipient":        {bounceOf("5", "owner@rival.example", feedback.Reference{MessageID: id}), feedback.Unmatched},
 		"no such mail":             {bounceOf("6", "sari@example.co", feedback.Reference{MessageID: id + 1000}), feedback.Unmatched},
+		"no id at all":             {bounceOf("12", "sari@example.co", feedback.Reference{MessageID: math.MaxInt64}), feedback.Unmatched},
 		"never tried":              {bounceOf("7", "budi@example.co", feedback.Reference{MessageID: waiting}), feedback.Unmatched},
 		"another relay's id":       {bounceOf("8", "sari@example.co", feedback.Reference{RelayID: "0102019b-ses-id-000000", SentAt: now}), feedback.Unmatched},
 		"the relay's id, long ago": {bounceOf("9", "sari@example.co", feedback.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now.Add(-time.Hour)}), feedback.Unmatched},

@@ -56,7 +56,7 @@ CREATE FUNCTION sespan.mail_event_find(spellings text[], message_id bigint, crea
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found bigint;
-    first_id CONSTANT bigint := mail_event_find.message_id * 1024;
+    first_id CONSTANT bigint := sespan.mail_slot(mail_event_find.message_id); -- of any number that a source makes up
 BEGIN
     IF mail_event_find.message_id BETWEEN 1 AND 9007199254740991 THEN
         SELECT r.message_id INTO found FROM sespan.mail_outcome r
