@@ -38,7 +38,9 @@ func (o *oldWorker) run(ctx context.Context, name string, args ...any) []map[str
 	o.tb.Helper()
 	rows, err := o.pool.Query(ctx, o.text(name), args...)
 	if err != nil {
-		o.tb.Errorf("%s: %v", name, err)
+		if ctx.Err() == nil {
+			o.tb.Errorf("%s: %v", name, err)
+		}
 		return nil
 	}
 	out, err := pgx.CollectRows(rows, pgx.RowToMap)
