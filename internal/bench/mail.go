@@ -28,6 +28,9 @@ var mailPlainSQL string
 //go:embed mail_left.sql
 var mailLeftSQL string
 
+//go:embed mail_last.sql
+var mailLastSQL string
+
 // mailBench has the mails of a code in every form that is measured.
 type mailBench struct {
 	*env
@@ -132,6 +135,10 @@ func (b *mailBench) drain(enqueue func(context.Context, int) (enqueued, error), 
 		if err := b.sink.expect(n); err != nil {
 			return spell{}, err
 		}
+		var last int64
+		if err := b.admin.QueryRow(ctx, mailLastSQL).Scan(&last); err != nil {
+			return spell{}, err
+		}
 		tx, err := enqueue(ctx, n)
 		if err != nil {
 			return spell{}, err
@@ -144,18 +151,18 @@ func (b *mailBench) drain(enqueue func(context.Context, int) (enqueued, error), 
 			if _, err := b.sink.wait(ctx); err != nil {
 				return 0, err
 			}
-			return float64(n), b.empty(ctx)
+			return float64(n), b.empty(ctx, last)
 		})
 	}
 }
 
-// empty waits until every result is written.
-func (b *mailBench) empty(ctx context.Context) error {
+// empty waits until every result of the mails after last is written.
+func (b *mailBench) empty(ctx context.Context, last int64) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		var left bool
-		if err := b.admin.QueryRow(ctx, mailLeftSQL).Scan(&left); err != nil || !left {
+		if err := b.admin.QueryRow(ctx, mailLeftSQL, last).Scan(&left); err != nil || !left {
 			return err
 		}
 		select {

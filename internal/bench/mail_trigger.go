@@ -73,7 +73,7 @@ func (b *mailBench) enqueueOnes(trigger string) func(context.Context) (spell, er
 		if _, err := b.admin.Exec(ctx, mailTriggerOnSQL); err != nil { // what is left is drained in either case
 			return s, err
 		}
-		return s, b.empty(ctx)
+		return s, b.empty(ctx, 0)
 	}
 }
 
