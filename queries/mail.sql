@@ -132,16 +132,19 @@ RETURNING q.queue_id, q.state;
 -- are touched (the fence), and their ids are answered. A final state moves to
 -- mail_outcome; the message counts it, and with the last recipient its body is
 -- wiped. Locks: these queue rows, then their messages in id order, because another
--- worker may settle other recipients of the same ones now.
+-- worker may settle other recipients of the same ones now. The series has one row,
+-- and its length hides from the planner: without it PostgreSQL takes the results
+-- for ten, and as soon as it has statistics compares each of 256 with each.
 WITH result AS MATERIALIZED (
     SELECT unnest(@queue_ids::bigint[]) AS queue_id, unnest(@lease_tokens::bigint[]) AS lease_token, unnest(@states::text[]) AS state,
            unnest(@tries::int[]) AS tries, unnest(@delays::float8[]) AS delay, unnest(@reasons::text[]) AS reason,
            unnest(@codes::int[]) AS code, unnest(@replies::text[]) AS reply, unnest(@relays::text[]) AS relay
+    FROM generate_series(1, (SELECT 1)) many
 ), gone AS (
     DELETE FROM sespan.mail_queue q
     USING result r
-    WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u)) AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
-      AND r.state NOT IN ('retry', 'unknown')
+    WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u WHERE u.state NOT IN ('retry', 'unknown')))
+      AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
     RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.attempts
 ), kept AS (
     UPDATE sespan.mail_queue q
@@ -149,8 +152,8 @@ WITH result AS MATERIALIZED (
         due_at = CASE r.state WHEN 'unknown' THEN 'infinity' ELSE clock_timestamp() + make_interval(secs => r.delay) END,
         last_reason = r.reason, last_code = nullif(r.code, 0), last_reply = nullif(r.reply, '')
     FROM result r
-    WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u)) AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
-      AND r.state IN ('retry', 'unknown')
+    WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u WHERE u.state IN ('retry', 'unknown')))
+      AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
     RETURNING q.queue_id
 ), outcome AS (
     INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply, relay)

@@ -5,7 +5,7 @@ import "time"
 const (
 	// slack is how long an enqueuing transaction may last and still be seen by
 	// claims that start at the moving bound; the sweep sees it in any case.
-	slack = time.Second
+	slack = 200 * time.Millisecond
 	// everything looks at all rows that are due.
 	everything = 20 * 365 * 24 * time.Hour
 	sweepShare = 20 // a sweep may take one twentieth of the time
@@ -14,7 +14,7 @@ const (
 // bounds moves the lower end of the claim scan on. A snapshot that some session
 // holds open keeps every dead index entry of the drained queue alive, and a scan
 // from the start would walk over all of them for each batch. So a claim starts
-// where claims of a second ago had come to; what commits later than that below
+// where claims of a moment ago had come to; what commits later than that below
 // the bound is found by the sweep, a claim without bounds, which runs as often
 // as its cost allows.
 type bounds struct {
