@@ -152,7 +152,7 @@ func TestALimitThatAppearsBetweenTheSteps(t *testing.T) {
 		_, err := s.tryDraw(s.batch(one(1, "a", "5", 0), one(1, "b", "15", 0)))
 		done <- err
 	}()
-	for s.text(t, `SELECT count(*) FROM pg_locks WHERE NOT granted`) == "0" {
+	for s.text(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == "0" {
 		if t.Context().Err() != nil {
 			t.Fatal("the flush did not wait for the tier")
 		}
