@@ -303,8 +303,9 @@ func TestStatusOfADecoyFollowsTheMails(t *testing.T) {
 	d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	decoy := d.issue(t, otp.Request{Email: "nobody@example.com", Purpose: otp.Login})
 	for _, c := range []struct{ change, delivery string }{
-		{`UPDATE sespan.mail_message SET pending = 0, sent = 1`, "queued"}, // the first seconds
-		{`UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '3 seconds'`, "sent"},
+		// The first seconds, which shall not pass before the question.
+		{`UPDATE sespan.mail_message SET pending = 0, sent = 1; UPDATE sespan.otp_challenge SET sent_at = sent_at + interval '1 minute'`, "queued"},
+		{`UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '63 seconds'`, "sent"},
 		{`UPDATE sespan.mail_message SET pending = 0, sent = 0, dead = 1`, "sent"}, // a failure is that mail's alone
 		{`UPDATE sespan.mail_message SET pending = 1, sent = 0, dead = 0`, "queued"},
 		{`UPDATE sespan.otp SET message_id = NULL`, "sent"},
