@@ -150,7 +150,7 @@ func TestMailLapsedLeaseIsTakenBack(t *testing.T) {
 	plain := enqueue(t, db, "recipient => 'plain@b.co', body_text => 'x'")
 	begun := enqueue(t, db, "recipient => 'begun@b.co', body_text => 'x', on_unknown => 'hold'")
 	waiting := enqueue(t, db, "recipient => 'waiting@b.co', body_text => 'x', on_unknown => 'hold'")
-	rows := claim(t, s, 1, 10, 800*time.Millisecond)
+	rows := claim(t, s, 1, 10, 3*time.Second)
 	if ids, err := s.Begin(t.Context(), leasesOf(rows, "begun@b.co")); err != nil || len(ids) != 1 {
 		t.Fatalf("begin: %v, %v", ids, err)
 	}

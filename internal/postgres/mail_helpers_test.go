@@ -59,7 +59,7 @@ func (f senderTo) Send(context.Context, mail.Envelope) (mail.Receipt, error) {
 func (b *mailbox) wait(tb testing.TB, n int) []mail.Envelope {
 	tb.Helper()
 	var list []mail.Envelope
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for len(list) < n {
 		select {
 		case e := <-b.came:

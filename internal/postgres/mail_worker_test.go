@@ -18,7 +18,7 @@ import (
 // eventually polls a condition of the database; it is for what no signal tells.
 func eventually(tb testing.TB, db *pgtest.DB, what, sql string, args ...any) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
 	for tick := time.NewTicker(5 * time.Millisecond); ; {
 		var ok bool
@@ -294,7 +294,7 @@ func TestMailHeartbeatKeepsALongSending(t *testing.T) {
 	letGo := sync.OnceFunc(func() { close(finish) })
 	defer letGo() // before the worker is stopped
 	box := newMailbox(func(int, mail.Envelope) error { begun <- struct{}{}; <-finish; return nil })
-	short := func(c *mail.WorkerConfig) { c.Lease = 1500 * time.Millisecond }
+	short := func(c *mail.WorkerConfig) { c.Lease = 5 * time.Second }
 	startWorker(t, db, box, short)
 	<-begun
 	startWorker(t, db, box, short) // would take it when the lease ran out
@@ -312,7 +312,8 @@ func TestMailWorkerOutlivesLostConnections(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	box := newMailbox(nil)
-	startWorker(t, db, box, nil)
+	// A claim whose answer is lost with its connection is found again when its lease ends.
+	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Lease = 5 * time.Second })
 	for round := 1; round <= 3; round++ {
 		enqueueMany(t, db, 5)
 		box.wait(t, 5)

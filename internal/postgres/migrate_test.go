@@ -292,7 +292,7 @@ func TestMigrateWaitsForTheOther(t *testing.T) {
 			})
 			select {
 			case <-waiting:
-			case <-time.After(30 * time.Second):
+			case <-time.After(time.Minute):
 				t.Error("the second did not wait")
 			}
 		})

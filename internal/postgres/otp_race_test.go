@@ -207,7 +207,7 @@ func (m *mixer) challenge(r *rand.Rand) uuid.UUID {
 }
 
 func (m *mixer) one(r *rand.Rand) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var err error
 	id := m.customers[r.IntN(len(m.customers))]

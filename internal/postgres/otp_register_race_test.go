@@ -23,7 +23,7 @@ const (
 // reregister is what a site does when a form comes for an address that it knows:
 // the data is replaced only where the right to activate is there.
 func reregister(site *pgtest.Login, customer int64, first ...string) (answer string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err = pgx.BeginFunc(ctx, site.Pool, func(tx pgx.Tx) error {
 		for _, statement := range first {
@@ -55,7 +55,7 @@ func (d *codeDesk) noDeadlock(t *testing.T) {
 // waiting returns when n sessions of the database wait for a lock.
 func (d *codeDesk) waiting(t *testing.T, n int) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for count(t, d.db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) < n {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody waits")
