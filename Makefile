@@ -12,12 +12,13 @@ VENV_NEXT  := $(CURDIR)/.venv-next
 GOLANGCI   := $(TOOLS)/golangci-lint-v2.15.0
 GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
 SQLC       := $(TOOLS)/sqlc-v1.31.1
+PROMTOOL   := $(TOOLS)/promtool
 GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # The second PostgreSQL of the test matrix; the first is the default of internal/devdb.
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e
+.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +26,7 @@ help: ## Show this list
 demo: bin/sespan ## Run the whole demonstration: database, inbox, service, shop
 	@exec bin/sespan demo $(DEMO_ARGS)
 
-test: test-go test-go-old test-django test-django-next test-e2e ## Set up and run every test
+test: test-alerts test-go test-go-old test-django test-django-next test-e2e ## Set up and run every test
 	@echo "All tests passed."
 
 lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
@@ -97,6 +98,19 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan
 
 test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
+
+test-alerts: $(PROMTOOL)
+	cd grafana/prometheus && $(PROMTOOL) check rules *.rules.yml && $(PROMTOOL) test rules *.rules_test.yml
+
+# Debian's package is unpacked, not installed: only promtool is wanted, not a server that starts.
+$(PROMTOOL):
+	@mkdir -p $(TOOLS); \
+	if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "The tests of the alerts need promtool, which comes with Prometheus; install it with your package manager"; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	work=$$(mktemp -d) && chmod 755 $$work && cd $$work && \
+	{ apt-get download -qq prometheus 2>/dev/null || { $$SUDO apt-get update -qq && apt-get download -qq prometheus; }; } && \
+	dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool $@ && rm -rf $$work
 
 /usr/sbin/pgbouncer:
 	@if command -v pgbouncer >/dev/null; then exit 0; fi; \
