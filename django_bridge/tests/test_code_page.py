@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import httpx
 import psycopg
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from django_sespan.flows import confirmed
 from django_sespan.flows.pending import SESSION_KEY
 from fake import CODE, problem
 
@@ -109,6 +111,35 @@ def test_a_second_submit(waiting, sespan):
     assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
     for browser in (first, waiting):
         assert browser.get("/home/").text == "hello budi"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("url", [CODE_URL, RESEND_URL])
+def test_a_second_submit_with_the_session_of_before(waiting, method, url):
+    """The first answer never reached the browser, which has the old cookie still."""
+    late = Client()
+    late.cookies["sessionid"] = waiting.cookies["sessionid"].value
+    assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+    page = getattr(late, method)(url, {"code": CODE})
+    assert page.status_code == 200
+    assert "Your address is confirmed" in page.text
+    assert 'href="/home/"' in page.text
+    # It is logged in by nothing, and does not take the newer cookie out of the browser.
+    assert "sessionid" not in page.cookies
+    assert late.get("/home/").text == "hello "
+    assert waiting.get("/home/").text == "hello budi"
+
+
+def test_a_cache_that_is_away_only_asks_who_it_is(waiting, monkeypatch, caplog):
+    def away(*args):
+        raise ConnectionError
+
+    monkeypatch.setattr(confirmed, "cache", SimpleNamespace(get=away, set=away))
+    late = Client()
+    late.cookies["sessionid"] = waiting.cookies["sessionid"].value
+    assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+    assert late.post(CODE_URL, {"code": CODE})["Location"] == "/account/code/resume/"
+    assert caplog.text.count("The cache does not answer") == 2
 
 
 def test_used_by_another_challenge_is_told(waiting, sespan):

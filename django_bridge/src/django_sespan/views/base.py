@@ -18,6 +18,7 @@ from django.views.generic import View
 
 from django_sespan.adapter import get_adapter
 from django_sespan.atomicity import non_atomic
+from django_sespan.flows import confirmed
 from django_sespan.flows.log_in import log_in
 from django_sespan.flows.pending import Pending
 
@@ -74,11 +75,14 @@ class SespanView(View):
 
     def enter(self, pending: Pending) -> HttpResponse:
         """Log a verified customer in and send them on; to the login page where that may not be."""
+        before = self.request.session.session_key
         user = log_in(self.request, pending)
         if user is None:
             return redirect(login_url())
         chosen = get_adapter().success_url(self.request, user)
-        return redirect(chosen or self.destination(pending.next_url))
+        url = resolve_url(chosen or self.destination(pending.next_url))
+        confirmed.remember(before, url)
+        return redirect(url)
 
 
 def login_url() -> str:

@@ -12,7 +12,7 @@ from django.views.generic import FormView
 
 from django_sespan import errors, messages
 from django_sespan.answers import Verified
-from django_sespan.flows import code_first
+from django_sespan.flows import code_first, confirmed
 from django_sespan.flows.pending import Pending
 from django_sespan.flows.resend import resend
 from django_sespan.flows.verify_code import verify_code
@@ -29,6 +29,7 @@ class PendingView(SespanView):
     """A page that needs a pending code in the session."""
 
     pending: Pending
+    verified_template_name = "django_sespan/verified.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Ask who it is where the session knows nothing; send a second tab on its way."""
@@ -36,9 +37,16 @@ class PendingView(SespanView):
         if pending is None and request.user.is_authenticated:
             return redirect(self.destination())
         if pending is None:
-            return redirect("django_sespan:resume")
+            return self._unknown(request)
         self.pending = pending
         return super().dispatch(request, *args, **kwargs)
+
+    def _unknown(self, request: HttpRequest) -> HttpResponse:
+        destination = confirmed.take(request)
+        if destination is None:
+            return redirect("django_sespan:resume")
+        context = {"destination": destination, "login_url": login_url()}
+        return render(request, self.verified_template_name, context)
 
 
 class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript at run time

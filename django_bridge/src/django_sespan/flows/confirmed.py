@@ -1,0 +1,50 @@
+"""What a session that is gone was for: its code was right, and the login gave it another key.
+
+A browser that sends the form twice may throw the first answer away, and with it the new
+session. What it sends then is the old key. That must not log anybody in, because whoever
+planted it would be logged in too; but it is enough to say that all is well.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+
+from django_sespan.cache_keys import cache_key
+
+logger = logging.getLogger(__name__)
+
+LIFE_SECONDS = 600
+
+
+def remember(session_key: str | None, destination: str) -> None:
+    """Let the old key of a session that was logged in lead to the page that says so."""
+    if not session_key:
+        return
+    try:
+        cache.set(cache_key("confirmed", session_key), destination, LIFE_SECONDS)
+    except Exception:
+        logger.exception("The cache does not answer; a second submit will be asked who it is")
+
+
+def take(request: HttpRequest) -> str | None:
+    """Give where the session of this old key went on, None when it was none.
+
+    The old cookie is left out of account from here on: Django would delete it, and with it
+    the newer one of the same name, which the browser may have got meanwhile.
+    """
+    old = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if not old:
+        return None
+    try:
+        found = cache.get(cache_key("confirmed", old))
+    except Exception:
+        logger.exception("The cache does not answer; nobody knows what a session was for")
+        return None
+    if not isinstance(found, str):
+        return None
+    del request.COOKIES[settings.SESSION_COOKIE_NAME]
+    return found
