@@ -233,8 +233,8 @@ func TestConnectionLimit(t *testing.T) {
 	all := make(chan struct{})
 	var once sync.Once
 	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		if n := now.Add(1); n > most.Load() {
-			most.Store(n)
+		n := now.Add(1)
+		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
 		}
 		defer now.Add(-1)
 		s.greet("PIPELINING")

@@ -17,9 +17,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const quick = 200 * time.Millisecond // a phase's time against a server that hangs
+const quick = 200 * time.Millisecond // a phase's time where the server hangs in it
 
-// relayAt is the configuration of a test relay, with no TLS and short timeouts.
+// relayAt is the configuration of a test relay, with no TLS and the same time for each
+// phase, which no test waits for.
 func relayAt(t *testing.T, address string) Config {
 	t.Helper()
 	host, port, err := net.SplitHostPort(address)
@@ -28,7 +29,7 @@ func relayAt(t *testing.T, address string) Config {
 	}
 	return Config{
 		Host: host, Port: port, TLS: None, Connections: 2,
-		Timeouts: Timeouts{Connect: 5 * time.Second, Command: 5 * time.Second, Data: 5 * time.Second, Final: 5 * time.Second},
+		Timeouts: Timeouts{Connect: time.Minute, Command: time.Minute, Data: time.Minute, Final: time.Minute},
 	}
 }
 
@@ -39,7 +40,7 @@ func newSender(t *testing.T, cfg Config) *Sender {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
