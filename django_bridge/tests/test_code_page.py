@@ -113,6 +113,22 @@ def test_a_second_submit(waiting, sespan):
         assert browser.get("/home/").text == "hello budi"
 
 
+def test_a_service_that_stays_away_costs_little_more_than_one_wait(waiting, sespan):
+    """What became of the code is asked for a second at most, after the time of one answer."""
+    waited = []
+
+    def away(request, body):
+        waited.append((request.method, request.extensions["timeout"]))
+        raise httpx.ReadTimeout("slow")
+
+    sespan.on_call = away
+    assert "could not check" in waiting.post(CODE_URL, {"code": CODE}).text
+    (post, whole), (get, second) = waited
+    assert (post, whole["read"], whole["connect"]) == ("POST", 2.0, 1.0)  # TIMEOUT of these tests
+    assert get == "GET"
+    assert max(second.values()) <= 1.0
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("url", [CODE_URL, RESEND_URL])
 def test_a_second_submit_with_the_session_of_before(waiting, method, url):

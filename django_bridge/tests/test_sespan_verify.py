@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from io import StringIO
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,32 +15,35 @@ from django.db import connection, transaction
 
 from django_sespan import errors
 from django_sespan.mail import EmailBackend
-from django_sespan.management.hops import Trouble, code, database, mail, service
+from django_sespan.management.hops import Trouble, code, database, mail, service, settings
 
 
-def answers(monkeypatch, status, slug="", *, apart=0, **headers):
+def answers(sespan, status, slug="", *, apart=0):
     """Let the service answer so, by a clock that far from ours."""
     there = format_datetime(datetime.now(UTC) + timedelta(seconds=apart), usegmt=True)
     body = {"type": f"urn:sespan:problem:{slug}"} if slug else {}
     kind = {"content-type": "application/problem+json" if slug else "text/html"}
-
-    def get(*args, **options):
-        return httpx.Response(status, json=body, headers={"date": there} | kind | headers)
-
-    monkeypatch.setattr(service.httpx, "get", get)
+    sespan.fail = [httpx.Response(status, json=body, headers={"date": there} | kind)]
 
 
-def test_a_right_key_and_the_same_time(monkeypatch):
-    answers(monkeypatch, 404, "unknown-challenge", apart=2)
+def test_a_right_key_and_the_same_time(sespan):
+    answers(sespan, 404, "unknown-challenge", apart=2)
     assert service.look().endswith("answers, the key is accepted, clocks agree")
 
 
 @pytest.mark.parametrize("apart", [-60, 60])
-def test_a_clock_off_by_a_minute(monkeypatch, apart):
-    answers(monkeypatch, 404, "unknown-challenge", apart=apart)
+def test_a_clock_off_by_a_minute(sespan, apart):
+    answers(sespan, 404, "unknown-challenge", apart=apart)
     with pytest.raises(Trouble, match=r"clock differs by (59|60|61) s") as told:
         service.look()
     assert "NTP" in told.value.mend
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Sun, 22 Nov 2026 10:00:00 -0000"])
+def test_a_service_that_does_not_say_its_time(sespan, date):
+    answers(sespan, 404, "unknown-challenge")
+    sespan.fail[0].headers["date"] = date
+    assert service.look().endswith("clocks agree")
 
 
 @pytest.mark.parametrize(
@@ -48,15 +52,39 @@ def test_a_clock_off_by_a_minute(monkeypatch, apart):
         (401, "unauthorized", "refuses SESPAN", "sespan keys"),
         (403, "forbidden", "refuses SESPAN", "sespan keys"),
         (503, "unavailable", "is up but cannot work", "sespan doctor"),
+        (429, "rate-limited", "is up but cannot work", "sespan doctor"),
         (404, "", "is not Sespan", "SESPAN_HTTP_ADDR"),
         (200, "", "is not Sespan", "SESPAN_HTTP_ADDR"),
     ],
 )
-def test_other_answers(monkeypatch, status, slug, wrong, mend):
-    answers(monkeypatch, status, slug)
+def test_other_answers(sespan, status, slug, wrong, mend):
+    answers(sespan, status, slug)
     with pytest.raises(Trouble, match=wrong) as told:
         service.look()
     assert mend in told.value.mend
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff{]", b"[]", b'{"type":null}', b'{"type":"urn:ses', b" " * 2**21]
+)
+@pytest.mark.parametrize("status", [200, 404])
+def test_garbage(sespan, status, body):
+    kind = "application/problem+json" if status != 200 else "application/json"
+    sespan.fail = [httpx.Response(status, content=body, headers={"content-type": kind})]
+    with pytest.raises(Trouble, match=r"is not Sespan \(.+\)") as told:
+        service.look()
+    assert "SESPAN_HTTP_ADDR" in told.value.mend
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(httpx.ConnectError("x"), "ConnectError"), (httpx.ReadTimeout("x"), "no answer in time")],
+)
+def test_no_answer(sespan, failure, reason):
+    sespan.fail = [failure, failure]
+    with pytest.raises(Trouble, match=f"does not answer .{reason}.") as told:
+        service.look()
+    assert "sespan serve" in told.value.mend
 
 
 @pytest.mark.parametrize("apart", [-60, 60])
@@ -142,6 +170,30 @@ def test_errors_of_the_client(error, wrong, mend):
     told = code.trouble(error)
     assert wrong in told.wrong
     assert mend in told.mend
+
+
+def test_a_service_that_is_gone_before_the_delivery(monkeypatch):
+    def gone(*args):
+        raise errors.SespanUnavailable("no answer in time")
+
+    def unseen(*args):
+        raise mail.Unseen
+
+    monkeypatch.setattr(code.Code, "_message_id", unseen)
+    monkeypatch.setattr(code, "get_client", lambda: SimpleNamespace(otp_status=gone))
+    with pytest.raises(Trouble, match="The service has no answer: no answer in time"):
+        code.Code("a@example.com", 1).deliver()
+
+
+def test_nobody_types_the_code(monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    for hops in (settings, database, service):
+        monkeypatch.setattr(hops, "look", lambda: "well")
+    monkeypatch.setattr(settings, "uses_mail", lambda: False)
+    monkeypatch.setattr(code.Code, "ask", lambda self: "asked")
+    monkeypatch.setattr(code.Code, "deliver", lambda self: "sent")
+    with pytest.raises(CommandError, match="waits for somebody who types"):
+        call_command("sespan_verify", "--to", "a@example.com", "--code", stdout=StringIO())
 
 
 def test_the_first_hop_that_fails_is_the_last(monkeypatch):

@@ -93,10 +93,13 @@ class Client:
         path = f"/v1/otp/{_uuid(challenge_id)}/resend"
         return answers.challenge(self._call("POST", path, client_ip=client_ip).data)
 
-    def otp_status(self, challenge_id: str) -> answers.ChallengeStatus:
-        """Look where a challenge stands."""
+    def otp_status(
+        self, challenge_id: str, *, patience: float | None = None
+    ) -> answers.ChallengeStatus:
+        """Look where a challenge stands; `patience` (seconds) bounds it closer than TIMEOUT."""
         path = f"/v1/otp/{_uuid(challenge_id)}"
-        return answers.challenge_status(self._call("GET", path, idempotent=True).data)
+        found = self._call("GET", path, idempotent=True, patience=patience)
+        return answers.challenge_status(found.data)
 
     def login(self, body: Mapping[str, Any]) -> None:
         """Report a login: customer_id?, username, outcome, ip, user_agent."""
@@ -130,10 +133,13 @@ class Client:
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
+        patience: float | None = None,
     ) -> Answer:
         if not self._enabled:
             raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
-        return self._transport.call(method, path, body, idempotent=idempotent, client_ip=client_ip)
+        return self._transport.call(
+            method, path, body, idempotent=idempotent, client_ip=client_ip, patience=patience
+        )
 
 
 def _uuid(challenge_id: str) -> str:

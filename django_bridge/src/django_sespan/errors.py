@@ -40,6 +40,8 @@ class SespanError(Exception):
         self.retry_after = retry_after
         """Seconds until a new try makes sense, None when unknown."""
         self.members: Mapping[str, Any] = members or {}
+        self.date = ""
+        """The answer's `Date`, as it was written: what time the service has."""
 
 
 class SespanUnavailable(SespanError):

@@ -45,7 +45,6 @@ class Transport:
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
-            timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
             # A short idle life: a connection that the server closed meanwhile costs a call.
             limits=httpx.Limits(
                 max_connections=32, max_keepalive_connections=8, keepalive_expiry=15
@@ -67,14 +66,17 @@ class Transport:
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
+        patience: float | None = None,
     ) -> Answer:
         """Make one call; an idempotent one is repeated once when the connection broke.
 
+        `patience` (seconds) is for a call that is worth less waiting than the others.
         Raises a SespanError: never an httpx one.
         """
         headers = {"Sespan-Client-Ip": client_ip} if client_ip else {}
+        seconds = self._timeout if patience is None else min(patience, self._timeout)
         try:
-            return self._once(method, path, body, headers)
+            return self._once(method, path, body, headers, seconds)
         except httpx.TimeoutException as exc:
             raise errors.SespanUnavailable(f"{method} {path}: no answer in time") from exc
         except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
@@ -83,16 +85,24 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
         try:
-            return self._once(method, path, body, headers)
+            return self._once(method, path, body, headers, seconds)
         except httpx.HTTPError as exc:
             raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
 
     def _once(
-        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        seconds: float,
     ) -> Answer:
         # httpx bounds each read, not their sum: an answer that trickles is cut here.
-        deadline = time.monotonic() + self._timeout
-        with self._http.stream(method, path, json=body, headers=headers) as response:
+        deadline = time.monotonic() + seconds
+        bounds = _bounds(seconds)
+        with self._http.stream(
+            method, path, json=body, headers=headers, timeout=bounds
+        ) as response:
             raw = bytearray()
             for chunk in response.iter_bytes():
                 raw += chunk
@@ -104,6 +114,10 @@ class Transport:
         if response.is_success and data is not None:
             return Answer(response.status_code, data)
         raise _error(response, data)
+
+
+def _bounds(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds))
 
 
 def _json_object(response: httpx.Response, raw: bytes) -> Mapping[str, Any] | None:
@@ -132,7 +146,7 @@ def _error(response: httpx.Response, data: Mapping[str, Any] | None) -> errors.S
         retry_after=_seconds(response.headers.get("retry-after")),
         members=data,
     )
-    error.slug = slug
+    error.slug, error.date = slug, response.headers.get("date", "")
     return error
 
 

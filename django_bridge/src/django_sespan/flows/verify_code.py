@@ -17,6 +17,9 @@ from django_sespan.flows.pending import Pending
 
 logger = logging.getLogger(__name__)
 
+SECOND_LOOK = 1.0
+"""Seconds for finding out what became of a code: the customer has waited once already."""
+
 
 def verify_code(request: HttpRequest | None, pending: Pending, code: str) -> Verified | None:
     """Return when the code is right and the customer active; raises SespanError otherwise.
@@ -77,6 +80,6 @@ def _status(challenge_id: str | None) -> str:
     if challenge_id is None:
         return ""
     try:
-        return get_client().otp_status(challenge_id).status
+        return get_client().otp_status(challenge_id, patience=SECOND_LOOK).status
     except errors.SespanError:
         return ""

@@ -28,9 +28,12 @@ class FakeClient(Client):
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
+        patience: float | None = None,
     ) -> Answer:
         self._enabled = get_settings().enabled  # a test may change it
-        return super()._call(method, path, body, idempotent=idempotent, client_ip=client_ip)
+        return super()._call(
+            method, path, body, idempotent=idempotent, client_ip=client_ip, patience=patience
+        )
 
 
 class _Memory(Transport):
@@ -50,6 +53,7 @@ class _Memory(Transport):
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
+        patience: float | None = None,
     ) -> Answer:
         """Ask the service in memory."""
         return self._sespan.answer(method, path, dict(body or {}), client_ip)

@@ -61,8 +61,14 @@ class Command(BaseCommand):
         if not unused:
             yield Hop("delivery", asked.deliver)
         if ask and not unused:
-            typed = input("The code that arrived: ")
+            typed = self._typed()
             yield Hop("typed", lambda: asked.verify(typed))
+
+    def _typed(self) -> str:
+        try:
+            return input("The code that arrived: ")
+        except EOFError:
+            raise CommandError("--code waits for somebody who types the code.") from None
 
     def _go(self, hop: Hop) -> None:
         started = time.monotonic()

@@ -52,7 +52,10 @@ class Code:
             return follow(self._message_id(), self.seconds)
         except Unseen:
             pass
-        delivery = get_client().otp_status(self._challenge_id).delivery
+        try:
+            delivery = get_client().otp_status(self._challenge_id).delivery
+        except errors.SespanError as exc:
+            raise trouble(exc) from exc
         if delivery == "failed":
             raise Trouble("The mail of the code failed.", DOCTOR)
         return f"{delivery}, as the service says; this login may not look at the queue"

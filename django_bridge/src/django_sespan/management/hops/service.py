@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from uuid import uuid4
 
-import httpx
-
 from django_sespan import errors
+from django_sespan.client import Client
 from django_sespan.conf import get_settings
 from django_sespan.management.hops import Trouble
 
@@ -20,17 +19,17 @@ TOLERANCE = 10.0
 def look() -> str:
     """Ask for a challenge that nobody has: only a right key gets as far as `unknown`."""
     found = get_settings()
-    address = f"{found.url}/v1/otp/{uuid4()}"
-    headers = {"Authorization": f"Bearer {found.key}", "Accept": "application/json"}
+    client = Client.from_settings(found)  # in a test run, too, the one that asks the network
     try:
-        answer = httpx.get(address, headers=headers, timeout=found.timeout, trust_env=False)
-    except httpx.HTTPError as exc:
-        raise Trouble(
-            f"{found.url} does not answer ({type(exc).__name__}).",
-            f"Start it: {SERVE}; or correct SESPAN['URL'].",
-        ) from exc
-    _problem(answer)
-    apart = _apart(answer)
+        client.otp_status(str(uuid4()))
+    except errors.UnknownChallenge as exc:
+        apart = _apart(exc.date)
+    except errors.SespanError as exc:
+        raise _trouble(found.url, exc) from exc
+    else:
+        raise _stranger(found.url, "it knows a challenge that nobody has")
+    finally:
+        client.close()
     if apart > TOLERANCE:
         raise Trouble(
             f"The service's clock differs by {apart:.0f} s from this machine's.",
@@ -39,31 +38,41 @@ def look() -> str:
     return f"{found.url} answers, the key is accepted, clocks agree"
 
 
-def _problem(answer: httpx.Response) -> None:
-    kind = answer.headers.get("content-type", "").split(";")[0]
-    slug = answer.json().get("type", "") if kind == "application/problem+json" else ""
-    if slug.endswith(f":{errors.UnknownChallenge.slug}"):
-        return
-    if answer.status_code in {401, 403}:
-        raise Trouble(
-            f"The service refuses SESPAN['KEY'] (HTTP {answer.status_code}).",
-            "sespan keys list shows those that are good; sespan keys create --role service --name …"
-            " makes one",
-        )
-    if slug:
-        raise Trouble(
-            f"The service is up but cannot work (HTTP {answer.status_code}, {slug}).",
-            "sespan doctor --env-file sespan.env",
-        )
-    raise Trouble(
-        f"What answers at {get_settings().url} is not Sespan (HTTP {answer.status_code}).",
+def _trouble(url: str, error: errors.SespanError) -> Trouble:
+    reason = error.detail.rpartition(": ")[2]
+    match error:
+        case errors.SespanMisconfigured():
+            return Trouble(
+                f"The service refuses SESPAN['KEY'] (HTTP {error.status}).",
+                "sespan keys list shows those that are good; "
+                "sespan keys create --role service --name … makes one",
+            )
+        case errors.SespanGarbled():
+            return _stranger(url, reason)
+        case errors.SespanUnavailable(status=None):
+            return Trouble(
+                f"{url} does not answer ({reason}).",
+                f"Start it: {SERVE}; or correct SESPAN['URL'].",
+            )
+        case _:
+            return Trouble(
+                f"The service is up but cannot work (HTTP {error.status}, {error.slug}).",
+                "sespan doctor --env-file sespan.env",
+            )
+
+
+def _stranger(url: str, reason: str) -> Trouble:
+    return Trouble(
+        f"What answers at {url} is not Sespan ({reason}).",
         "Correct SESPAN['URL']: the public port of sespan serve (SESPAN_HTTP_ADDR).",
     )
 
 
-def _apart(answer: httpx.Response) -> float:
+def _apart(date: str) -> float:
     try:
-        there = parsedate_to_datetime(answer.headers["date"])
-    except (KeyError, ValueError):
+        there = parsedate_to_datetime(date)
+    except ValueError:
+        return 0.0
+    if there.tzinfo is None:
         return 0.0
     return abs((datetime.now(UTC) - there).total_seconds())
