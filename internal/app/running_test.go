@@ -7,8 +7,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +18,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/config"
+	"sespan/internal/devdb"
 	"sespan/internal/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
@@ -61,7 +62,7 @@ func serve(t *testing.T, more ...string) *running {
 	s := &running{t: t, db: pgtest.NewDB(t), addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
 	args := append([]string{
 		"serve", "--run=api,maintenance", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
-		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=" + freeAddress(t),
+		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0",
 	}, more...)
 	cli, parsed, err := config.Parse(args, "test", io.Discard, io.Discard, func(int) { t.Error("kong wanted to exit") })
 	if err != nil {
@@ -89,12 +90,7 @@ func serve(t *testing.T, more ...string) *running {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", devdb.FreePort(0))
 }
 
 // jwks makes the site's signing key and writes its public half.

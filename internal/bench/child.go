@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sespan/internal/devdb"
 )
 
 // service is a running `sespan serve`.
@@ -34,14 +35,7 @@ func (e *env) serve(ctx context.Context, run string, more ...string) (err error)
 // the settings that a site would use, and waits until it is ready. env.close
 // stops it.
 func (e *env) spawn(ctx context.Context, run string, more ...string) (*service, error) {
-	addr, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	admin, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
+	addr, admin := freeAddress(), freeAddress()
 	s := &service{addr: addr, done: make(chan struct{})}
 	s.cmd = exec.Command(e.binary, "serve") //nolint:gosec,noctx // the binary under test; env.close stops it
 	s.cmd.Env = append(os.Environ(),
@@ -100,14 +94,7 @@ func (s *service) stop() {
 }
 
 // freeAddress gives an address of this machine that was free a moment ago.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close() //nolint:errcheck // another program takes it over
-	return l.Addr().String(), nil
-}
+func freeAddress() string { return fmt.Sprintf("127.0.0.1:%d", devdb.FreePort(0)) }
 
 // tail keeps the end of a program's output.
 type tail struct {

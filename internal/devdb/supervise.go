@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -135,7 +136,7 @@ func startOne(p plan, c candidate) (*embeddedpostgres.EmbeddedPostgres, int, err
 		return nil, 0, err
 	}
 	defer func() { _ = lock.Close() }()
-	port := freePort(p.Port)
+	port := FreePort(p.Port)
 	pg := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(embeddedpostgres.PostgresVersion(c.version)).BinariesPath(c.binaries).CachePath(p.Cache).
 		RuntimePath(run).DataPath(data).Port(uint32(port)).Password(p.Password).
@@ -185,14 +186,20 @@ func takeLock(path string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// freePort gives the wanted port if nobody listens there, else a free one.
-func freePort(wanted int) int {
-	for _, port := range []int{wanted, 0} {
+// FreePort gives the wanted port if nobody listens on it at 127.0.0.1, else (and for
+// 0) a free one. The kernel hands out ports from 32768 on (Linux) to everybody who asks
+// for any, so one of those may be gone before the server takes it: it gives one below.
+func FreePort(wanted int) int {
+	const lowest, tries = 1 << 14, 100
+	for n := range tries {
+		port := wanted
+		if n > 0 || wanted == 0 {
+			port = lowest + rand.IntN(lowest) //nolint:gosec // nothing to guess
+		}
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			continue
 		}
-		port = l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 		return port
 	}

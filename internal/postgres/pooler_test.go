@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"sespan/internal/devdb"
 	"sespan/internal/mail"
 	"sespan/internal/pgtest"
 	"sespan/internal/postgres"
@@ -36,7 +37,7 @@ func pooler(tb testing.TB, target string) string {
 		tb.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	port := freePort(tb)
+	port := devdb.FreePort(0)
 	dir, err := os.MkdirTemp("", "pgbouncer-") // tb.TempDir is below a folder that others may not enter
 	if err != nil {
 		tb.Fatal(err)
@@ -99,16 +100,6 @@ func nobody(tb testing.TB) *syscall.Credential {
 		tb.Fatal(err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: []uint32{}}
-}
-
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Behind PgBouncer in transaction mode, with LISTEN straight to the server, the
