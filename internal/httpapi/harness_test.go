@@ -36,14 +36,22 @@ type site struct {
 	skew atomic.Int64 // added to the key cache's clock, in nanoseconds
 }
 
-// newSite starts the API; change and operations may be nil.
+// newSite starts the API; change and operations may be nil. An answer waits for its
+// row as long as it takes, because the tests look for the row when they have the answer.
 func newSite(t *testing.T, change func(*Deps), operations func(huma.API)) *site {
+	t.Helper()
+	return newImpatientSite(t, time.Minute, change, operations)
+}
+
+// newImpatientSite is newSite with the time that an answer waits for its row; 0 is
+// that of the service.
+func newImpatientSite(t *testing.T, wait time.Duration, change func(*Deps), operations func(huma.API)) *site {
 	t.Helper()
 	s := &site{t: t, db: pgtest.NewDB(t), reg: prometheus.NewRegistry()}
 	store := postgres.NewKeys(s.pool("requests", 10))
 	s.keys = access.Keeper{Store: store, Clock: time.Now}
 	logger := slog.New(slog.DiscardHandler)
-	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg})
+	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg, Wait: wait})
 	t.Cleanup(s.log.Close)
 	s.deps = Deps{
 		Logger: logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
