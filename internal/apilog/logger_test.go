@@ -194,7 +194,7 @@ func TestALongAbsenceIsCountedAndSpooled(t *testing.T) {
 	e := entry("")
 	begun := time.Now()
 	b.Record(t.Context(), e)
-	assert.Less(t, time.Since(begun), time.Second, "the answer waited for a database that is away")
+	assert.Less(t, time.Since(begun), 4*time.Second, "the answer waited for a database that is away")
 	assert.InDelta(t, 1, b.events(t, "late"), 0)
 	require.Len(t, sp.kept, 1)
 	assert.Equal(t, e.ResponseID, sp.kept[0].ResponseID)

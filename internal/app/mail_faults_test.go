@@ -62,7 +62,7 @@ func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), rel
 	t.Cleanup(func() {
 		stop()
 		wg.Wait()
-		closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		closing, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		_ = sender.Close(closing)
 		pool.Close()
@@ -150,7 +150,7 @@ func TestSMTPFaultsDelayNoNeighbour(t *testing.T) {
 				enqueueTo(t, db, "retry", numbered("poison%d@b.co", 3)...)
 				enqueueTo(t, db, "retry", numbered("good%d@b.co", 60)...)
 				deliverTo(t, db, nil, r)
-				r.wait(t, 60, 15*time.Second)
+				r.wait(t, 60, time.Minute)
 				_, duplicates, lost, _ := r.sum()
 				_, taken, _ := r.seen()
 				for to, n := range taken {
@@ -292,7 +292,7 @@ func TestFailOverOfTheQueue(t *testing.T) {
 	for n := range 100 {
 		to := fmt.Sprintf("back%d@b.co", n)
 		enqueueTo(t, db, "retry", to)
-		settled(t, db, 201+n, 10*time.Second)
+		settled(t, db, 201+n, time.Minute)
 		if _, taken, _ := first.seen(); taken[to] > 0 {
 			return
 		}

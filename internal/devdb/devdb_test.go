@@ -18,7 +18,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const keeperEnv = "DEVDB_TEST_KEEPER" // set in a process that starts a server and waits
+const (
+	keeperEnv = "DEVDB_TEST_KEEPER" // set in a process that starts a server and waits
+	// patience: servers start one after the other on a machine, those of other packages' tests included.
+	patience = 8 * time.Minute
+)
 
 func TestMain(m *testing.M) {
 	if code, yes := Supervise(); yes {
@@ -42,7 +46,7 @@ func keep(dir string) int {
 
 func start(t *testing.T, o Options) *Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s, err := Start(ctx, o)
 	if err != nil {
@@ -172,7 +176,7 @@ func TestServerEndsWithItsParent(t *testing.T) {
 func TestOrphanOfAKilledSupervisor(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(folder(t), "kept")
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	first, err := Start(ctx, Options{Dir: dir})
 	if err != nil {
@@ -272,7 +276,7 @@ func TestStartErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			_, err := Start(ctx, c.o)
 			if err == nil || !strings.Contains(err.Error(), c.want) {

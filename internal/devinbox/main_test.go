@@ -57,7 +57,7 @@ type answer struct {
 // call makes a request; edit may change it.
 func call(t *testing.T, i *Inbox, method, path string, edit ...func(*http.Request)) answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(i.URL(), "/")+path, nil)
 	if err != nil {

@@ -210,6 +210,6 @@ func TestKeyFileIsReadAgainWhenItChanges(t *testing.T) {
 	sg.publish(map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": "number two", "x": b64(sg.key.Public().(ed25519.PublicKey))})
 	assert.Eventually(t, func() bool {
 		return s.call("GET", "/draw", "", "Authorization", "Bearer "+sg.token("number two", claims)).status == 200
-	}, 5*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	assert.Equal(t, 401, s.call("GET", "/draw", "", "Authorization", "Bearer "+sg.token("one", claims)).status)
 }

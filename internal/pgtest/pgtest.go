@@ -39,7 +39,7 @@ func Main(m *testing.M) int {
 	if os.Getenv(urlEnv) != "" {
 		return m.Run()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute) // others start first
 	defer cancel()
 	server, err := devdb.Start(ctx, devdb.Options{
 		Version: os.Getenv("PGTEST_VERSION"),
