@@ -30,12 +30,14 @@ func (db *DB) ServiceURL(tb testing.TB) string {
 // NewDB clones the migrated template.
 func NewDB(tb testing.TB) *DB {
 	tb.Helper()
+	sameDay(tb)
 	return create(tb, template(tb))
 }
 
 // EmptyDB gives a database without anything of ours.
 func EmptyDB(tb testing.TB) *DB {
 	tb.Helper()
+	sameDay(tb)
 	return create(tb, "template0")
 }
 

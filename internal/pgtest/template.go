@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io/fs"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,7 +24,8 @@ const templateLock = 7203104915
 
 // template gives the name of the migrated database, which the first test on
 // this server makes. The name follows the content, so that a server which
-// outlives a change of the migrations does not serve the old ones.
+// outlives a change of the migrations does not serve the old ones, nor yesterday's
+// partitions.
 func template(tb testing.TB) string {
 	tb.Helper()
 	name := "template_" + fingerprint(tb)
@@ -74,7 +76,7 @@ func exists(tb testing.TB, admin *pgx.Conn, name string) bool {
 func fingerprint(tb testing.TB) string {
 	tb.Helper()
 	sum := sha256.New()
-	sum.Write([]byte(authUser + sespansql.Roles))
+	sum.Write([]byte(authUser + sespansql.Roles + time.Now().UTC().Format(time.DateOnly)))
 	if err := addFiles(sum, sespansql.Migrations()); err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
