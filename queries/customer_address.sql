@@ -32,6 +32,6 @@ SELECT pg_catalog.set_config('statement_timeout', (@milliseconds::bigint)::text,
 -- name: CustomerAddressShared :one
 SELECT count(*) FILTER (WHERE s.address <> '')::int AS shared, coalesce(bool_or(s.address = ''), false)::boolean AS empty
 FROM (
-    SELECT pg_catalog.lower(c.email) AS address FROM sespan.customer_all() AS c
-    WHERE c.email IS NOT NULL GROUP BY pg_catalog.lower(c.email) HAVING count(*) > 1 LIMIT @most::int
+    SELECT pg_catalog.upper(c.email) AS address FROM sespan.customer_all() AS c
+    WHERE c.email IS NOT NULL GROUP BY pg_catalog.upper(c.email) HAVING count(*) > 1 LIMIT @most::int
 ) AS s;

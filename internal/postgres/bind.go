@@ -157,7 +157,7 @@ func (s *schemaSession) advise(ctx context.Context, t customerTable, r *BindResu
 			return err
 		}
 		if !indexed {
-			r.Advice = append(r.Advice, fmt.Sprintf("No index serves look-ups by e-mail (Django's iexact neither): CREATE INDEX CONCURRENTLY ON %s (upper(%s));",
+			r.Advice = append(r.Advice, fmt.Sprintf("No index serves look-ups by e-mail (Django's iexact neither): CREATE INDEX CONCURRENTLY ON %s (upper(%s)); sespan doctor tells whether it can be UNIQUE",
 				t.qualified, pgx.Identifier{email.Column}.Sanitize()))
 		}
 	}

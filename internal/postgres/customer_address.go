@@ -29,7 +29,7 @@ type Addresses struct {
 	// and serves no look-up.
 	Empty bool
 	// UniqueIndex is the statement that keeps addresses apart, LookUpIndex the one
-	// that serves look-ups alone.
+	// that serves look-ups alone. Both are on upper(): that serves Django's iexact, too.
 	UniqueIndex, LookUpIndex string
 }
 
@@ -45,8 +45,8 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 	}
 	a := Addresses{
 		Unique: at.IsUnique, Indexed: at.Indexed,
-		LookUpIndex: fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (upper(%s));", at.Qualified, at.Email),
-		UniqueIndex: fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (lower(%s));", at.Qualified, at.Email),
+		LookUpIndex: fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (upper(%s))", at.Qualified, at.Email),
+		UniqueIndex: fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (upper(%s))", at.Qualified, at.Email),
 	}
 	if a.Unique {
 		return a, nil
@@ -61,7 +61,7 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 		}
 		a.Counted, a.Shared, a.More = true, min(int(row.Shared), mostShared), row.Shared > mostShared
 		if a.Empty = row.Empty; a.Empty {
-			a.UniqueIndex = fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (lower(%s)) WHERE %s <> '';", at.Qualified, at.Email, at.Email)
+			a.UniqueIndex = fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (upper(%s)) WHERE %s <> ''", at.Qualified, at.Email, at.Email)
 		}
 		return nil
 	})

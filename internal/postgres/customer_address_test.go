@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,9 +29,9 @@ func TestSharedAddresses(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	const (
-		unique = `CREATE UNIQUE INDEX CONCURRENTLY ON public.auth_user (lower(email));`
-		lookUp = `CREATE INDEX CONCURRENTLY ON public.auth_user (upper(email));`
-		empty  = `CREATE UNIQUE INDEX CONCURRENTLY ON public.auth_user (lower(email)) WHERE email <> '';`
+		unique = `CREATE UNIQUE INDEX CONCURRENTLY ON public.auth_user (upper(email))`
+		lookUp = `CREATE INDEX CONCURRENTLY ON public.auth_user (upper(email))`
+		empty  = `CREATE UNIQUE INDEX CONCURRENTLY ON public.auth_user (upper(email)) WHERE email <> ''`
 	)
 	expect := func(what string, want postgres.Addresses) {
 		t.Helper()
@@ -51,10 +52,27 @@ func TestSharedAddresses(t *testing.T) {
 	expect("two without an address", postgres.Addresses{Counted: true, Indexed: true, Empty: true, UniqueIndex: empty})
 	db.Exec(t, empty)
 	expect("unique but for the empty ones", postgres.Addresses{Unique: true, Indexed: true, UniqueIndex: unique})
-	db.Exec(t, `DROP INDEX public.auth_user_upper_idx, public.auth_user_lower_idx`)
+	db.Exec(t, `DROP INDEX public.auth_user_upper_idx, public.auth_user_upper_idx1`)
 	db.Exec(t, `DELETE FROM public.auth_user WHERE email = ''`)
 	db.Exec(t, unique)
 	expect("unique", postgres.Addresses{Unique: true, Indexed: true, UniqueIndex: unique})
+}
+
+// One index is enough: for the service, for Django's iexact, and to keep addresses apart.
+func TestTheAdvisedIndexServesBothSides(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	db.Exec(t, `INSERT INTO public.auth_user (username, email) SELECT 'u' || n, 'u' || n || '@example.com' FROM generate_series(1, 5000) n`)
+	db.Exec(t, addresses(t, db, time.Minute).UniqueIndex)
+	db.Exec(t, `ANALYZE public.auth_user`)
+	for _, query := range []string{
+		"SELECT * FROM sespan.customer_by_email('U7@example.com')",
+		"SELECT * FROM public.auth_user WHERE UPPER(email::text) = UPPER('U7@example.com')",
+	} {
+		if plan := explain(t, db, query); !strings.Contains(plan, "auth_user_upper_idx") {
+			t.Errorf("%s:\n%s", query, plan)
+		}
+	}
 }
 
 func TestCountOfSharedAddressesEnds(t *testing.T) {
@@ -76,8 +94,8 @@ func TestAddressesInTheColumnsOwnNames(t *testing.T) {
 	bind(t, db, `shop."Member"`, `email="E-Mail"`, `is_active="select"`)
 	db.Exec(t, `INSERT INTO shop."Member" ("E-Mail") VALUES ('ann@example.com')`)
 	want := postgres.Addresses{
-		Counted: true, Shared: 1, LookUpIndex: `CREATE INDEX CONCURRENTLY ON shop."Member" (upper("E-Mail"));`,
-		UniqueIndex: `CREATE UNIQUE INDEX CONCURRENTLY ON shop."Member" (lower("E-Mail"));`,
+		Counted: true, Shared: 1, LookUpIndex: `CREATE INDEX CONCURRENTLY ON shop."Member" (upper("E-Mail"))`,
+		UniqueIndex: `CREATE UNIQUE INDEX CONCURRENTLY ON shop."Member" (upper("E-Mail"))`,
 	}
 	if got := addresses(t, db, time.Minute); got != want {
 		t.Errorf("%+v, want %+v", got, want)

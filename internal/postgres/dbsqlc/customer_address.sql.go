@@ -67,8 +67,8 @@ func (q *Queries) CustomerAddressIndexes(ctx context.Context, db DBTX) (Customer
 const customerAddressShared = `-- name: CustomerAddressShared :one
 SELECT count(*) FILTER (WHERE s.address <> '')::int AS shared, coalesce(bool_or(s.address = ''), false)::boolean AS empty
 FROM (
-    SELECT pg_catalog.lower(c.email) AS address FROM sespan.customer_all() AS c
-    WHERE c.email IS NOT NULL GROUP BY pg_catalog.lower(c.email) HAVING count(*) > 1 LIMIT $1::int
+    SELECT pg_catalog.upper(c.email) AS address FROM sespan.customer_all() AS c
+    WHERE c.email IS NOT NULL GROUP BY pg_catalog.upper(c.email) HAVING count(*) > 1 LIMIT $1::int
 ) AS s
 `
 
