@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-ARRIVES_WITHIN = 20.0
+ARRIVES_WITHIN = 60.0  # a relay that was away is tried again after up to 30
 
 
 @dataclass(frozen=True)

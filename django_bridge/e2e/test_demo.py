@@ -85,7 +85,7 @@ def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
         first.wait(FIRST_START)
         assert first.address("Shop") == f"http://127.0.0.1:{port}/"
         for name in ("Shop", "Mails", "Staff", "API"):
-            answer = httpx.get(first.address(name), follow_redirects=True, timeout=10)
+            answer = httpx.get(first.address(name), follow_redirects=True, timeout=60)
             assert answer.status_code == 200, name
         assert "What to click" in first.text()
         password = re.search(r"admin@example.com / (\S+)", first.text())
@@ -105,7 +105,7 @@ def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
             assert f"port {port} is busy" in second.text()
             assert second.address("Shop") != f"http://127.0.0.1:{port}/"
             assert f"admin@example.com / {password[1]}" in second.text()
-            assert httpx.get(second.address("Shop"), timeout=10).status_code == 200
+            assert httpx.get(second.address("Shop"), timeout=60).status_code == 200
         finally:
             code = second.stop()
     assert code == 0, second.text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import re
 import shutil
 import socket
@@ -69,11 +70,20 @@ def private_server() -> Iterator[str]:
             run(*control, "-m", "immediate", "stop")
 
 
+# From 32768 on the kernel gives ports to everybody who asks for any; each here is given once.
+_PORTS = iter(range(random.randrange(1 << 14, 1 << 15), 1 << 16))  # noqa: S311  (no secret)
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that was free a moment ago, and that nobody is given meanwhile."""
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")
 
 
 def schema_sql() -> list[str]:

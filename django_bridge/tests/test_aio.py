@@ -19,7 +19,7 @@ from django_sespan import aio, checkout, errors, signals
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 class Slow:

@@ -225,7 +225,7 @@ def test_a_trickling_answer_is_cut():
     try:
         with pytest.raises(errors.SespanUnavailable, match="in time"):
             wire.call("GET", "/v1/otp/x")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
     finally:
         stop.set()
         wire.close()

@@ -33,7 +33,7 @@ def user(db):
 def test_success_and_failure(user, sespan, app):
     assert login(**{"user-agent": "Browser/1 \x00x"}).status_code == 302
     assert login("wrong").status_code == 200
-    assert app.logins.drain(5)
+    assert app.logins.drain(30)
     success, failure = sespan.logins
     assert success == {
         "customer_id": str(user.pk),
@@ -75,7 +75,7 @@ def test_a_login_never_fails(user, sespan, app, what):
     app.logins = LoginQueue(lambda: app.client, pause=0.001)
     sespan.fail = [failure] * 20
     assert login().status_code == 302
-    assert app.logins.drain(5)
+    assert app.logins.drain(30)
     assert (app.logins.sent, app.logins.dropped) == (0, 1)
 
 
@@ -83,7 +83,7 @@ def test_a_short_outage_loses_nothing(user, sespan, app):
     app.logins = LoginQueue(lambda: app.client, pause=0.001)
     sespan.fail = [problem(503, "unavailable")] * 3
     login()
-    assert app.logins.drain(5)
+    assert app.logins.drain(30)
     assert (app.logins.sent, len(sespan.logins)) == (1, 1)
 
 
@@ -97,7 +97,7 @@ class Stuck:
 
     def login(self, report):
         self.taken.set()
-        self.release.wait(10)
+        self.release.wait(60)
         self.reports.append(report)
 
 
@@ -105,15 +105,15 @@ def test_a_full_queue_drops_and_counts(caplog):
     stuck = Stuck()
     reports = LoginQueue(lambda: stuck, capacity=3)
     reports.put({"n": 0})
-    assert stuck.taken.wait(5)
+    assert stuck.taken.wait(30)
     started = time.monotonic()
     for n in range(1, 10):
         reports.put({"n": n})
-    assert time.monotonic() - started < 1, "a login waited for the service"
+    assert time.monotonic() - started < 10, "a login waited for the service"
     assert reports.dropped == 6
     assert "6 dropped" in caplog.text
     stuck.release.set()
-    assert reports.drain(5)
+    assert reports.drain(30)
     assert [r["n"] for r in stuck.reports] == [0, 1, 2, 3]
 
 
@@ -121,24 +121,24 @@ def test_draining_is_bounded():
     stuck = Stuck()
     reports = LoginQueue(lambda: stuck)
     reports.put({})
-    assert stuck.taken.wait(5)
+    assert stuck.taken.wait(30)
     started = time.monotonic()
     assert not reports.drain(0.1)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert reports.dropped == 1
     stuck.release.set()
 
 
 def test_a_request_of_none(user, sespan, app):
     user_logged_in.send(sender=User, request=None, user=user)
-    assert app.logins.drain(5)
+    assert app.logins.drain(30)
     assert "ip" not in sespan.logins[0]
 
 
 def test_disabled(user, sespan, app, settings):
     settings.SESPAN = {**settings.SESPAN, "ENABLED": False}
     login()
-    assert app.logins.drain(5)
+    assert app.logins.drain(30)
     assert sespan.logins == []
 
 
@@ -158,7 +158,7 @@ app = apps.get_app_config("sespan")
 app.client = Reporter()
 os.environ["MAIN"] = str(os.getpid())
 on_login(None, None, User(pk=1, username="parent"))
-assert app.logins.drain(5)
+assert app.logins.drain(30)
 if sys.argv[1] == "fork":
     pid = os.fork()
     if pid == 0:

@@ -70,3 +70,17 @@ def test_faults_are_one_line(settings, tmp_path):
     (tmp_path / "j").write_text("[]")
     with pytest.raises(CommandError, match="not a JWKS"):
         run("--key", str(tmp_path / "k"), "--jwks", str(tmp_path / "j"))
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_settings_that_name_the_file_need_no_further_line(path, tmp_path, monkeypatch, quote):
+    monkeypatch.chdir(tmp_path)
+    env = tmp_path / "sespan.env"
+    env.write_text(f"A=b\nSESPAN_JWKS={quote}keys.json{quote}\n")
+    assert "sespan.env names them" in run("--jwks", "keys.json")
+    assert "Give it" not in run("--jwks", str(tmp_path / "keys.json"))
+    for other in ("A=b\n", "SESPAN_JWKS=elsewhere.json\n", "SESPAN_JWKS=\n"):
+        env.write_text(other)
+        assert f"SESPAN_JWKS={tmp_path / 'keys.json'}" in run("--jwks", "keys.json")
+    env.write_bytes(b"\xff")
+    assert "Give it" in run("--jwks", "keys.json")

@@ -44,7 +44,7 @@ class Sink(socketserver.ThreadingTCPServer):
     def to(self, recipient):
         return [m for m in self.mails if m.recipient == recipient]
 
-    def wait(self, recipient, count=1, seconds=20):
+    def wait(self, recipient, count=1, seconds=60):
         with self.arrived:
             if not self.arrived.wait_for(lambda: len(self.to(recipient)) >= count, seconds):
                 raise AssertionError(f"no mail to {recipient} within {seconds} s")

@@ -25,7 +25,7 @@ from psycopg import sql
 from database import free_port
 from live.smtp import Sink
 
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
 
 
 class Stack:
@@ -129,7 +129,7 @@ class Stack:
         end = time.monotonic() + READY_WITHIN
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                if httpx.get(f"http://{self.admin}/readyz", timeout=1).is_success:
+                if httpx.get(f"http://{self.admin}/readyz", timeout=5).is_success:
                     return
             except httpx.HTTPError:
                 pass

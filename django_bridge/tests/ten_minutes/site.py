@@ -17,7 +17,7 @@ from psycopg import sql
 
 from database import free_port
 
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
 
 
 class Site:

@@ -64,7 +64,7 @@ def wait_for_login(site, name):
         "SELECT l.outcome FROM sespan.api_log_full l JOIN auth_user u ON u.id = l.customer_id"
         " WHERE l.request_type = 'Login' AND u.username = %s"
     )
-    for _ in range(200):
+    for _ in range(600):
         if rows := site.rows(found, name):
             assert rows == [("success",)]
             return

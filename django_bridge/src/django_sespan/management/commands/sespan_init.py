@@ -13,6 +13,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django_sespan.conf import get_settings
 from django_sespan.tokens import SigningKey
 
+ENV_FILE = "sespan.env"
+"""What `sespan init --env-file` writes; both commands run in the site's folder."""
+NAME = "SESPAN_JWKS="
+
 
 class Command(BaseCommand):
     """`manage.py sespan_init [--key FILE] [--jwks FILE]`; a second run changes nothing."""
@@ -26,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--jwks", type=Path, help="default: <key>.jwks.json")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, and print the line to give to Sespan."""
+        """Do it, and print the line to give to Sespan where its settings have no such line."""
         path: Path | None = options["key"] or get_settings().signing_key_file
         if path is None:
             raise CommandError("Set SESPAN['SIGNING_KEY_FILE'] or give --key FILE.")
@@ -36,7 +40,10 @@ class Command(BaseCommand):
             self._write_jwks(jwks, key)
         except (OSError, ValueError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"Give it to Sespan: SESPAN_JWKS={jwks.resolve()}")
+        if _is_named(jwks):
+            self.stdout.write(f"{ENV_FILE} names them: sespan serve reads them from there")
+        else:
+            self.stdout.write(f"Give it to Sespan: SESPAN_JWKS={jwks.resolve()}")
 
     def _key(self, path: Path) -> SigningKey:
         try:
@@ -71,3 +78,12 @@ def _read(path: Path) -> list[dict[str, str]]:
     except (ValueError, KeyError, TypeError) as exc:
         raise ValueError(f"{path} is not a JWKS file; remove it or give another --jwks.") from exc
     return [k for k in keys if isinstance(k, dict)]
+
+
+def _is_named(jwks: Path) -> bool:
+    try:
+        lines = Path(ENV_FILE).read_text().splitlines()
+    except (OSError, ValueError):
+        return False
+    values = [line.partition("=")[2].strip("\"'") for line in lines if line.startswith(NAME)]
+    return bool(values) and Path(values[-1]).resolve() == jwks.resolve()
