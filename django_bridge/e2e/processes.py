@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,12 +18,20 @@ STARTS_WITHIN = 60.0
 STOPS_WITHIN = 15.0
 
 
+# From 32768 on the kernel gives ports to everybody who asks for any; each here is given once.
+_PORTS = iter(range(random.randrange(16_384, 28_000), 32_768))  # noqa: S311  (no secret)
+
+
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that was free a moment ago, and that nobody is given meanwhile."""
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")
 
 
 def run(
@@ -83,7 +92,10 @@ class Process:
             if self.popen.poll() is not None:
                 raise RuntimeError(f"{self.name} ended ({self.popen.returncode}):\n{self.tail()}")
             try:
-                if httpx.get(url, timeout=10, trust_env=False).status_code < httpx.codes.BAD_REQUEST:
+                if (
+                    httpx.get(url, timeout=9, trust_env=False).status_code
+                    < httpx.codes.BAD_REQUEST
+                ):
                     return
             except httpx.HTTPError:
                 pass
