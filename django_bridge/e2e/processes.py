@@ -92,10 +92,7 @@ class Process:
             if self.popen.poll() is not None:
                 raise RuntimeError(f"{self.name} ended ({self.popen.returncode}):\n{self.tail()}")
             try:
-                if (
-                    httpx.get(url, timeout=9, trust_env=False).status_code
-                    < httpx.codes.BAD_REQUEST
-                ):
+                if httpx.get(url, timeout=9, trust_env=False).status_code < httpx.codes.BAD_REQUEST:
                     return
             except httpx.HTTPError:
                 pass
