@@ -64,6 +64,28 @@ class TestPage:
         assert f"scheduled for {timezone.localtime(later):%Y-%m-%d %H:%M:%S}." in page.text
         assert "UTC" not in page.text
 
+    @pytest.mark.parametrize(
+        ("language", "buttons"),
+        [("en", ("Send again", "Cancel")), ("id", ("Kirim lagi", "Batalkan"))],
+    )
+    def test_sentences_name_the_buttons(self, staff, language, buttons):
+        """What SQL calls mail_retry and mail_cancel are buttons of this page."""
+        staff.cookies["django_language"] = language
+        again, cancel = buttons
+        dead, unsure = queue(), queue()
+        end(dead)
+        execute(
+            "UPDATE sespan.mail_queue SET state = 'unknown', attempts = 1, tried_at = now()"
+            " WHERE message_id = %s",
+            [unsure],
+        )
+        page = staff.get(f"{LIST}{dead}/change/").text
+        assert f"“{again}” sends it again." in page
+        for page in (staff.get(f"{LIST}{unsure}/change/").text, staff.get(QUEUE).text):
+            assert f"“{again}” or “{cancel}”" in page
+            assert "mail_retry" not in page
+            assert "mail_cancel" not in page
+
     def test_a_paused_one(self, staff):
         number = queue(category="order")
         execute(

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 Row = dict[str, Any]
 
@@ -24,6 +25,9 @@ DENIED = "42501"
 SENTENCES = frozenset({"why", "note"})
 """Columns with sentences, which may hold moments in UTC."""
 UTC_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+
+CALL = re.compile(r"\bmail_(?:retry|cancel)\b")
+"""The functions that a sentence names to whoever has SQL only."""
 
 
 class NotThere(Exception):
@@ -198,7 +202,7 @@ def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     for row in found:
         for name in SENTENCES & row.keys():
-            row[name] = row[name] and UTC_MOMENT.sub(_local, row[name])
+            row[name] = row[name] and CALL.sub(_button, UTC_MOMENT.sub(_local, row[name]))
     return found
 
 
@@ -206,3 +210,7 @@ def _local(found: re.Match[str]) -> str:
     # Django's connections speak UTC; the page around the sentence has the site's time zone.
     moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
+
+
+def _button(found: re.Match[str]) -> str:
+    return f"“{_('Send again')}”" if found[0] == "mail_retry" else f"“{_('Cancel')}”"
