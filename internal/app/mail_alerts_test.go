@@ -65,7 +65,7 @@ func scrape(t *testing.T) map[string][]string {
 	t.Helper()
 	admin, relay := freeAddress(t), startFaultRelay(t, nil)
 	serve(t, "--run=api,mail", "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.address+"?tls=none")
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for tick := time.NewTicker(10 * time.Millisecond); ; { // the first look at the queue is on its way
 		if exported := scrapeOnce(t, "http://"+admin+"/metrics"); len(exported["sespan_mail_queue"]) > 0 {
 			return exported
@@ -143,7 +143,7 @@ func TestDeadMailRaisesTheAlertsMetric(t *testing.T) {
 // becomesDead looks until sespan_mail_queue{state="dead"} is n.
 func becomesDead(t *testing.T, reg prometheus.Gatherer, n float64) {
 	t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for tick := time.NewTicker(10 * time.Millisecond); ; {
 		if v, known := deadGauge(t, reg); known && v == n {
 			return

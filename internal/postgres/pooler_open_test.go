@@ -52,7 +52,7 @@ func TestMailTransactionsOpenForAMinute(t *testing.T) {
 				t.Errorf("%s was committed, the mail to %s came", level, e.Recipient)
 			}
 		}
-		if waited := time.Since(committed); waited > 5*time.Second {
+		if waited := time.Since(committed); waited > 30*time.Second { // not the hour of the poll
 			t.Errorf("%s: the mails left %v after the commit", level, waited)
 		}
 	}
@@ -128,7 +128,7 @@ func drainBeside(tb testing.TB, db *pgtest.DB, through string, box *mailbox) (en
 			for range burst {
 				select {
 				case <-box.came:
-				case <-time.After(30 * time.Second):
+				case <-time.After(time.Minute):
 					tb.Error("a mail beside the open transactions did not come")
 					return
 				}
@@ -149,7 +149,7 @@ func drainBeside(tb testing.TB, db *pgtest.DB, through string, box *mailbox) (en
 // dozesOff waits until inserts would ring.
 func dozesOff(tb testing.TB, db *pgtest.DB) bool {
 	tb.Helper()
-	for range 2000 {
+	for range 12_000 {
 		var down bool
 		if err := db.Pool.QueryRow(tb.Context(), "SELECT last_value = 0 FROM sespan.mail_doorbell").Scan(&down); err != nil {
 			tb.Errorf("the flag: %v", err)
