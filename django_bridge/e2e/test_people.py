@@ -114,6 +114,21 @@ def test_back_button(visitor: Visitor, stack: Stack) -> None:
     assert stack.rows(count, visitor.email) == [(1,)]
 
 
+def test_reload_and_back_after_a_wrong_code(visitor: Visitor) -> None:
+    """Neither sends the code again, so neither costs a guess or asks to send a form again."""
+    mail = visitor.register()
+    page = visitor.page
+    visitor.enter_code("000000" if mail.code != "000000" else "111111")
+    expect(page.get_by_text("4 tries left")).to_be_visible()
+    for _ in range(2):
+        page.reload()
+        expect(page.get_by_text("You have 4 tries left")).to_be_visible()
+    visitor.enter_code(mail.code)
+    visitor.expect_logged_in()
+    page.go_back()
+    visitor.expect_logged_in()
+
+
 def test_without_javascript(stack: Stack, browser: Browser, watch: Watch) -> None:
     context = browser.new_context(
         base_url=stack.shop_url, locale="en-GB", java_script_enabled=False

@@ -1,6 +1,7 @@
 /**
  * The code form: takes the code out of the link's fragment, tolerates any paste, counts
- * down to the next resend, and keeps a form from being sent twice. Works without any of it.
+ * down to the next resend, and keeps a form from being sent twice, by a double click or by
+ * a reload. Works without any of it.
  *
  * A page that must first ask who it is (data-sespan-keep-code) leaves the code in the
  * tab's own storage for the code form that follows: never in a URL or a request. It is
@@ -99,8 +100,19 @@ function submitOnce(form) {
   window.addEventListener("pageshow", () => delete form.dataset.sent);
 }
 
+/**
+ * A refused form is the answer to a POST. Reloading it, or coming back to it, would send
+ * the same code again and cost a guess, after a question of the browser that nobody
+ * understands: from here on this entry of the history is a page like any other.
+ */
+function forgetPost() {
+  if (!document.querySelector("[data-sespan-code-form], [data-sespan-keep-code]")) return;
+  window.history.replaceState(null, "", window.location.href);
+}
+
 const field = document.querySelector("[data-sespan-code]");
 fill(field);
+forgetPost();
 window.addEventListener("hashchange", () => fill(field));
 if (field) takePaste(field);
 document.querySelectorAll("[data-sespan-resend]").forEach(countDown);
