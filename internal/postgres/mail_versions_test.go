@@ -167,7 +167,7 @@ func TestMailWorkerWhoseClockJumps(t *testing.T) {
 		return nil
 	})
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
-		c.Lease = 1500 * time.Millisecond
+		c.Lease = 4 * time.Second
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(step.Load())) }
 	})
 	for i := range 40 {
