@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
 
@@ -42,10 +44,17 @@ func (e *env) atMailDesk(do func(context.Context, *postgres.MailDesk) error) fun
 		}
 		pool, err := postgres.Open(ctx, postgres.Options{URL: e.cli.Mail.URL, MaxConns: 1, ApplicationName: "sespan desk", StatementTimeout: time.Minute, LockTimeout: 5 * time.Second})
 		if err != nil {
-			return err
+			return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}
 		}
 		defer pool.Close()
-		return do(ctx, postgres.NewMailDesk(pool))
+		if err := admitted(ctx, pool); err != nil {
+			return err
+		}
+		err = do(ctx, postgres.NewMailDesk(pool))
+		if err != nil && strings.Contains(err.Error(), "\n") { // an address that does not answer is tried again, a line each
+			err = errors.New(strings.Join(strings.Fields(err.Error()), " "))
+		}
+		return err
 	}
 }
 

@@ -29,21 +29,23 @@ func (e *env) mailCancel(ctx context.Context, desk *postgres.MailDesk) error {
 // mailChange does one thing to the chosen mails and tells what became of each. It
 // fails when a given id is not known, or when none of the given could be changed.
 func (e *env) mailChange(ctx context.Context, desk *postgres.MailDesk, c *config.MailChoice, do change, done string, states []string) error {
-	if err := c.Check(); err != nil {
+	state, category, err := c.Check()
+	if err != nil {
 		return err
 	}
 	var rows []postgres.MailChange
-	var err error
 	if len(c.IDs) > 0 {
 		rows, err = e.changeByID(ctx, c.IDs, do)
 	} else {
-		if c.State != "" {
-			states = []string{c.State}
+		if state != "" {
+			states = []string{state}
 		}
-		rows, err = e.changeByState(ctx, desk, c.Category, states, do)
+		rows, err = e.changeByState(ctx, desk, category, states, do)
 	}
-	if printed := e.printChanges(rows, done); err == nil {
-		err = printed
+	if err == nil || len(rows) > 0 { // what was done before a failure is told, too
+		if printed := e.printChanges(rows, done); err == nil {
+			err = printed
+		}
 	}
 	if err != nil || len(c.IDs) == 0 {
 		return err

@@ -123,6 +123,11 @@ func TestMailCommandsRefuse(t *testing.T) {
 		{[]string{"retry", id, "--dead"}, "give one of the two"},
 		{[]string{"retry", "--dead", "--state=unknown"}, "give one of the two"},
 		{[]string{"dead", "--limit=2000"}, "choose 1 to 1000"},
+		{[]string{"audit", "--limit=0"}, "choose 1 to 1000"},
+		{[]string{"cancel", "--state=queued", "--category="}, "--category is empty; name a category, or leave it out"}, // not: all that wait
+		{[]string{"cancel", "--state=any"}, "name mails, or choose them by --dead"},
+		{[]string{"suppress", "a@b.co", "--for=0s"}, "--for is no time to come"},
+		{[]string{"pause", "domain:*.b.co"}, "must be a member of sespan_admin"},
 		{[]string{"status", "--actor="}, ""},
 		{[]string{"status", "--actor=a\nb"}, "SESPAN_ACTOR"},
 	} {
@@ -142,5 +147,26 @@ func TestMailCommandsRefuse(t *testing.T) {
 	}
 	if _, _, err := staff.run("pause", "everything"); err == nil || !strings.Contains(err.Error(), "what: must be all") {
 		t.Errorf("pause: %v", err)
+	}
+}
+
+// A database that cannot be used is named, with what to do, in one line; nothing is
+// said of mails that nobody has looked at.
+func TestMailCommandsWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	for at, want := range map[string]string{
+		"no address":                                   "SESPAN_DATABASE_URL cannot be used: not a PostgreSQL URL",
+		"postgres://x@127.0.0.1:1/x":                   "The database cannot be reached.",
+		db.URLFor(t, "postgres", "wrong"):              "SESPAN_DATABASE_URL is refused by the server: password authentication failed",
+		strings.Replace(db.URL, db.Name, "nowhere", 1): "SESPAN_DATABASE_URL is refused by the server: database \"nowhere\" does not exist",
+	} {
+		out, messages, err := command(t, "mail", "--database-url="+at, "--actor=anna", "cancel", "1")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", at, err, want)
+		}
+		if out+messages != "" {
+			t.Errorf("%s: printed %q and said %q", at, out, messages)
+		}
 	}
 }

@@ -42,8 +42,8 @@ func (e *env) printPauses(rows []postgres.MailPaused) error {
 func (e *env) mailSuppress(ctx context.Context, desk *postgres.MailDesk) error {
 	c := e.cli.Mail.Suppress
 	var until *time.Time
-	if c.For != 0 {
-		t := time.Now().Add(c.For)
+	if c.For != nil {
+		t := time.Now().Add(*c.For)
 		until = &t
 	}
 	rows, err := desk.Suppress(ctx, c.Address, c.Scope, c.Detail, until, e.cli.Mail.Actor)

@@ -31,7 +31,7 @@ func (e *env) mailStatus(ctx context.Context, desk *postgres.MailDesk) error {
 
 func (e *env) mailList(ctx context.Context, desk *postgres.MailDesk) error {
 	c := e.cli.Mail.List
-	rows, err := desk.Find(ctx, postgres.MailSearch{State: c.State, Category: c.Category, Recipient: c.Recipient, Before: c.Before, Limit: c.Limit})
+	rows, err := desk.Find(ctx, postgres.MailSearch{State: c.Chosen(), Category: c.Category, Recipient: c.Recipient, Before: c.Before, Limit: c.Limit})
 	if err != nil {
 		return err
 	}

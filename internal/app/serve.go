@@ -71,7 +71,7 @@ func (s *server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.pool = pool
-	if err := s.admitted(ctx); err != nil {
+	if err := admitted(ctx, s.pool); err != nil {
 		return err
 	}
 	s.check("database", true, s.databaseReady)
@@ -89,12 +89,12 @@ func (s *server) assemble(ctx context.Context) error {
 	return s.startAdmin(ctx)
 }
 
-// admitted stops a start with a login that the server will never let in. A server
-// that does not answer is waited for: the database may start after its clients.
-func (s *server) admitted(ctx context.Context) error {
+// admitted refuses a login that the server will never let in. A server that does
+// not answer is none: the database may start after its clients.
+func admitted(ctx context.Context, pool *postgres.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := s.pool.Admitted(ctx); err != nil {
+	if err := pool.Admitted(ctx); err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "is refused by the server: " + err.Error(), Mend: "correct login, password and database in it"}
 	}
 	return nil

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -153,9 +154,21 @@ func Parse(args []string, version string, stdout, stderr io.Writer, exit func(in
 	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w (see sespan --help)", byVariable(parser.Model, err))
+		return nil, nil, fmt.Errorf("%w (see sespan --help)", inWords(byVariable(parser.Model, err)))
 	}
 	return cli, ctx, nil
+}
+
+// inWords says what kong says of types and tokens for people who know neither.
+func inWords(err error) error {
+	text := strings.NewReplacer(
+		`expected a valid 64 bit int but got `, `must be a whole number, not `, `expected int value but got "EOL" (<EOL>)`, `has no value`,
+		`expected string value but got "EOL" (<EOL>)`, `has no value`,
+	).Replace(err.Error())
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(strings.Replace(text, ": ", " ", 1))
 }
 
 // byVariable names the variable in kong's complaint about a flag, as the value may

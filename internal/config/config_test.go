@@ -177,3 +177,27 @@ func TestWrongCommandLines(t *testing.T) {
 		}
 	}
 }
+
+// What people give the desk of the mail queue wrongly is said in their words.
+func TestWrongMailCommandLines(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ args, want string }{
+		{"mail list --limit=few", `--limit must be a whole number, not "few"`},
+		{"mail list --limit", "--limit has no value"},
+		{"mail list --state", "--state has no value"},
+		{"mail list --state=", `--state must be one of "any","queued"`},
+		{"mail why first", `<id> must be a whole number, not "first"`},
+		{"mail why", `expected "<id>"`},
+		{"mail cancel 1 two", `must be a whole number, not "two"`},
+		{"mail cancel --state=", `--state must be one of "any","queued"`}, // not: all mails
+		{"mail cancel --state=sent", `--state must be one of "any","queued"`},
+		{"mail suppress a@b.co --for=5d", "--for: expected duration"},
+		{"mail suppress a@b.co --scope=some", `--scope must be one of "all"`},
+		{"mail nonsense", "unexpected argument nonsense"},
+	} {
+		_, err := parse(t, strings.Fields(c.args)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s gives %v, want %q", c.args, err, c.want)
+		}
+	}
+}

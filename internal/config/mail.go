@@ -25,10 +25,10 @@ type Mail struct {
 	Preview  MailOne   `cmd:"" help:"What a mail says; never a sealed or wiped body. The look is audited."`
 	Audit    MailLimit `cmd:"" help:"Who did what to the queue."`
 	Suppress struct {
-		Address string        `arg:"" help:"A bare e-mail address."`
-		Scope   string        `enum:"all,except_codes,bulk" default:"all" help:"all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk)."`
-		For     time.Duration `placeholder:"DURATION" help:"For how long, such as 720h; for ever without it."`
-		Detail  string        `help:"A remark for whoever looks at it later."`
+		Address string         `arg:"" help:"A bare e-mail address."`
+		Scope   string         `enum:"all,except_codes,bulk" default:"all" help:"all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk)."`
+		For     *time.Duration `placeholder:"DURATION" help:"For how long, such as 720h; for ever without it."`
+		Detail  string         `help:"A remark for whoever looks at it later."`
 	} `cmd:"" help:"Write to an address no more."`
 	Unsuppress struct {
 		Address string `arg:"" help:"A bare e-mail address."`
@@ -55,7 +55,7 @@ type MailLimit struct {
 
 // MailList chooses mails to look at.
 type MailList struct {
-	State     string `enum:",queued,scheduled,sending,retry,unknown,dead,expired,suppressed,cancelled,sent" default:"" help:"Only with a recipient in this state."`
+	State     string `enum:"any,queued,scheduled,sending,retry,unknown,dead,expired,suppressed,cancelled,sent" default:"any" help:"Only with a recipient in this state."`
 	Category  string `placeholder:"NAME" help:"Only of this category."`
 	Recipient string `placeholder:"TEXT" help:"Only with a recipient that begins so."`
 	Before    int64  `placeholder:"ID" help:"Only with an id below this: the next page."`
@@ -66,14 +66,17 @@ type MailList struct {
 type MailChoice struct {
 	IDs      []int64 `arg:"" optional:"" name:"id" help:"Ids of mails."`
 	Dead     bool    `help:"All dead mails; the same as --state dead."`
-	State    string  `enum:",queued,scheduled,retry,unknown,dead" default:"" help:"All mails with a recipient in this state."`
-	Category string  `placeholder:"NAME" help:"All mails of this category that wait or are dead, or those of the chosen state."`
+	State    string  `enum:"any,queued,scheduled,retry,unknown,dead" default:"any" help:"All mails with a recipient in this state."`
+	Category *string `placeholder:"NAME" help:"All mails of this category that wait or are dead, or those of the chosen state."`
 }
 
 // MailPause names what is paused.
 type MailPause struct {
 	What string `arg:"" help:"all, category:NAME or domain:NAME."`
 }
+
+// anyState is what --state says when it is not given. An empty one is refused.
+const anyState = "any"
 
 var actorPattern = regexp.MustCompile(`^[^[:cntrl:]]{1,200}$`)
 
@@ -92,27 +95,48 @@ func (m *Mail) Resolve() error {
 		return wrong("SESPAN_ACTOR", "is not one line of 1 to 200 characters", "give a name")
 	}
 	for _, limit := range []int{m.Stuck.Limit, m.Dead.Limit, m.Audit.Limit, m.Suppressed.Limit, m.List.Limit} {
-		if limit < 0 || limit > 1000 {
+		if limit < 1 || limit > 1000 {
 			return wrong("--limit", "is out of its bounds", "choose 1 to 1000")
 		}
+	}
+	if m.Suppress.For != nil && *m.Suppress.For <= 0 {
+		return wrong("--for", "is no time to come", "give a duration such as 720h, or leave it out for ever")
 	}
 	return nil
 }
 
-// Check tells whether mails are chosen, and in one way only.
-func (c *MailChoice) Check() error {
-	if c.Dead {
-		if c.State != "" && c.State != "dead" {
-			return wrong("--state", "contradicts --dead", "give one of the two")
-		}
-		c.State = "dead"
+// Chosen is the state to look for, "" for any.
+func (l *MailList) Chosen() string { return named(l.State) }
+
+func named(state string) string {
+	if state == anyState {
+		return ""
 	}
-	chosen := c.State != "" || c.Category != ""
+	return state
+}
+
+// Check tells whether mails are chosen, and in one way only, and which: "" is any
+// state, any category. An empty category is refused: it stands for a variable that
+// was not set, and must not choose the mails of all.
+func (c *MailChoice) Check() (state, category string, err error) {
+	state = named(c.State)
+	if c.Dead {
+		if state != "" && state != "dead" {
+			return "", "", wrong("--state", "contradicts --dead", "give one of the two")
+		}
+		state = "dead"
+	}
+	if c.Category != nil {
+		if category = *c.Category; category == "" {
+			return "", "", wrong("--category", "is empty", "name a category, or leave it out")
+		}
+	}
+	chosen := state != "" || category != ""
 	switch {
 	case len(c.IDs) > 0 && chosen:
-		return wrong("the ids", "came together with --dead, --state or --category", "give one of the two")
+		err = wrong("the ids", "came together with --dead, --state or --category", "give one of the two")
 	case len(c.IDs) == 0 && !chosen:
-		return wrong("the ids", "are missing", "name mails, or choose them by --dead, --state or --category")
+		err = wrong("the ids", "are missing", "name mails, or choose them by --dead, --state or --category")
 	}
-	return nil
+	return state, category, err
 }
