@@ -1,7 +1,6 @@
 package devdb
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -194,9 +193,9 @@ func FreePort(wanted int) int {
 	for n := range tries {
 		port := wanted
 		if n > 0 || wanted == 0 {
-			port = lowest + rand.IntN(lowest) //nolint:gosec // nothing to guess
+			port = lowest + rand.IntN(lowest)
 		}
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // a probe that is closed at once
 		if err != nil {
 			continue
 		}
