@@ -19,6 +19,9 @@ import (
 // init sets a database up. It may run again: what is there stays as it is.
 func (e *env) init(ctx context.Context) error {
 	c := e.cli.Init
+	if err := foresee(c); err != nil {
+		return err
+	}
 	m, err := postgres.Migrate(ctx, c.DSN, postgres.MigrateOptions{RolePrefix: c.RolePrefix, NoRoles: c.NoRoles, Progress: e.say})
 	if err != nil {
 		return err
@@ -33,46 +36,60 @@ func (e *env) init(ctx context.Context) error {
 	if err := e.initSiteLogin(ctx, c); err != nil {
 		return err
 	}
-	first, err := e.initKey(ctx, c)
-	if err != nil {
-		return err
-	}
-	return e.initSettings(ctx, c, first)
-}
-
-// initKey makes the site's service key once: into the key file, or printed. It
-// tells whether it made one, which is so in the first run on a database.
-func (e *env) initKey(ctx context.Context, c config.Init) (made bool, err error) {
-	if kept(c.KeyFile) {
-		e.say("service key: " + c.KeyFile + " is there already and stays")
-		return false, nil
-	}
 	keeper, closing, err := openKeeper(ctx, c.DSN)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer closing()
 	keys, err := keeper.List(ctx)
 	if err != nil {
-		return false, err
+		return err
+	}
+	// The key is the last: whatever stops before it, the next run is the first again.
+	if err := e.initSettings(ctx, c, len(keys) == 0); err != nil {
+		return err
+	}
+	return e.initKey(ctx, c, keeper, keys)
+}
+
+// initKey makes the site's service key once: into the key file, or printed.
+func (e *env) initKey(ctx context.Context, c config.Init, keeper access.Keeper, keys []access.Key) error {
+	if kept(c.KeyFile) {
+		return e.initKept(c.KeyFile, keys)
 	}
 	for _, k := range keys {
 		if c.KeyFile == "" && k.Name == c.KeyName && k.Role == access.RoleService && keyState(k) == "active" {
 			e.say(fmt.Sprintf("service key: %s named %q is there already; another one: sespan keys create --role service --name %s", k.ID, k.Name, k.Name))
-			return false, nil
+			return nil
 		}
 	}
 	key, whole, err := keeper.Create(ctx, access.RoleService, c.KeyName, 0)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if c.KeyFile == "" {
 		e.say(fmt.Sprintf("service key %s for the site (SESPAN[\"KEY\"]), shown this once, on standard output:", key.ID))
 		fmt.Fprintln(e.Out, whole)
-		return true, nil
+		return nil
 	}
 	e.say(fmt.Sprintf("service key: %s is in %s", key.ID, c.KeyFile))
-	return true, writeSecret(c.KeyFile, whole+"\n")
+	return writeSecret(c.KeyFile, whole+"\n")
+}
+
+// initKept leaves the key file as it is, and says when it is of another database.
+func (e *env) initKept(path string, keys []access.Key) error {
+	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.Role == access.RoleService && keyState(k) == "active" && strings.Contains(string(content), "_"+k.ID+"_") {
+			e.say("service key: " + path + " is there already and stays")
+			return nil
+		}
+	}
+	e.say("service key: " + path + " is there already and stays, but its key is no good in this database; for another one remove the file and run init again")
+	return nil
 }
 
 // initSettings makes the login and the key ring of serve and gives its settings;
@@ -95,6 +112,7 @@ func (e *env) initSettings(ctx context.Context, c config.Init, first bool) error
 	ring := secret.Generate("1")
 	if !first {
 		e.say("secret keys: take the keys over from the first run; others could not open what those have sealed")
+		e.say("  lost, and no serve has run yet: SESPAN_SECRET_KEYS=\"1:$(openssl rand -base64 32)\"")
 		ring = ""
 	}
 	text, adapt, err := settings(database, ring, c)
@@ -178,7 +196,7 @@ func kept(path string) bool {
 		return false
 	}
 	info, err := os.Stat(path)
-	return err == nil && info.Size() > 0
+	return err == nil && !info.IsDir() && info.Size() > 0
 }
 
 // writeSecret writes a file that only its owner may read, and never over another.

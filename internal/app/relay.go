@@ -10,11 +10,12 @@ import (
 	"sespan/internal/smtp"
 )
 
+const mendSMTPURL = "write smtp://USER:PASSWORD@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network), fail-overs after commas"
+
 // relays are those of SESPAN_SMTP_URL; serve and doctor make them alike.
 func relays(c *config.Settings, logger *slog.Logger, metrics prometheus.Registerer) (*smtp.Relays, error) {
-	const mend = "write smtp://USER:PASSWORD@host:587?tls=starttls (or tls=implicit; tls=none for a trusted network), fail-overs after commas"
 	wrong := func(problem string) error {
-		return &config.Error{Variable: "SESPAN_SMTP_URL", Problem: problem, Mend: mend}
+		return &config.Error{Variable: "SESPAN_SMTP_URL", Problem: problem, Mend: mendSMTPURL}
 	}
 	if c.SMTPURL == "" {
 		return nil, wrong("is not set")
