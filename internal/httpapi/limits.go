@@ -18,8 +18,9 @@ import (
 // limit bounds one request's size and time; reading past the size is a 413.
 func limit(timeout time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > maxBodyBytes {
-			writeProblem(w, r, problem.Newf(problem.TooLarge, "The body may have %d bytes.", maxBodyBytes))
+		most := bodyLimit(r.URL.Path)
+		if r.ContentLength > most {
+			writeProblem(w, r, problem.Newf(problem.TooLarge, "The body may have %d bytes.", most))
 			return
 		}
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // huma would overlook a broken pair
@@ -29,7 +30,7 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		r = r.WithContext(ctx)
-		body := &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBodyBytes+1), call: callOf(ctx)} // huma answers 413 at the limit itself
+		body := &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, most+1), call: callOf(ctx)} // huma answers 413 at the limit itself
 		r.Body = body
 		next.ServeHTTP(&blameWriter{w, body.call}, r)
 	})

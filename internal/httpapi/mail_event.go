@@ -52,7 +52,7 @@ type mailEventResult struct {
 }
 
 func registerMailEvent(api huma.API, s feedbackService) {
-	op := describe(public(operation(apilog.Admin, http.MethodPost, "/v1/mail/events", "post-mail-events", "Tell what became of mails", http.StatusOK)),
+	op := describe(public(operation(apilog.Admin, http.MethodPost, mailEventsPath, "post-mail-events", "Tell what became of mails", http.StatusOK)),
 		"Takes bounces, complaints, unsubscriptions and deliveries: in the form below, signed with a key of SESPAN_MAIL_EVENT_KEYS, or from Amazon SES "+
 			"through an SNS topic of SESPAN_SNS_TOPICS. Only mails that were sent to an address can suppress it. Needs no service key: the signature is the credential.")
 	op.RequestBody = &huma.RequestBody{

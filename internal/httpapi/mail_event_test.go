@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -57,7 +58,7 @@ func TestMailEventsOverHTTP(t *testing.T) {
 		"with a service key alone": {body, []string{"Authorization", "Bearer " + s.key(access.RoleAdmin)}, 401, "unauthorized"},
 		"another body":             {body + " ", []string{feedback.SignatureHeader, signed}, 401, "unauthorized"},
 		"no body":                  {"", []string{feedback.SignatureHeader, signed}, 400, "bad-request"},
-		"too large":                {strings.Repeat("x", maxBodyBytes+1), []string{feedback.SignatureHeader, signed}, 413, "too-large"},
+		"too large":                {strings.Repeat("x", maxEventBytes+1), []string{feedback.SignatureHeader, signed}, 413, "too-large"},
 		"not of Amazon":            {body, []string{"X-Amz-Sns-Message-Type", "Notification", "Content-Type", "text/plain; charset=UTF-8"}, 401, "unauthorized"},
 		"garbage of Amazon":        {"{", []string{"X-Amz-Sns-Message-Type", "Notification"}, 400, "bad-request"},
 	} {
@@ -65,4 +66,20 @@ func TestMailEventsOverHTTP(t *testing.T) {
 		assert.Equal(t, c.status, a.status, "%s: %s", name, a.body)
 		assert.Equal(t, c.problem, a.problem(t), name)
 	}
+}
+
+// As many events as the form allows, with an id and a server's words of the usual
+// length, fit into a request.
+func TestMailEventsFiveHundredAtOnce(t *testing.T) {
+	t.Parallel()
+	s, keys := eventSite(t)
+	events := make([]string, 500)
+	for i := range events {
+		events[i] = fmt.Sprintf(`{"event_id":"0d9f7c52-2a52-4c8e-9d3c-%012d","kind":"bounce","recipient":"customer-%d@mail.customers.example","message_id":"<%d.dtk0u8m5hc@shop.example>","occurred_at":"%s","detail":%q}`,
+			i, i, i+1, time.Now().UTC().Format(time.RFC3339), strings.Repeat("550 5.1.1 the address does not exist; ", 10))
+	}
+	body := `{"events":[` + strings.Join(events, ",") + `]}`
+	a := s.call(http.MethodPost, "/v1/mail/events", body, feedback.SignatureHeader, keys.Sign("relay-1", time.Now(), []byte(body)))
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	assert.Equal(t, 500, strings.Count(a.body, `"unmatched"`))
 }

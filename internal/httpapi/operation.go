@@ -22,8 +22,19 @@ const (
 
 const (
 	maxBodyBytes    = 64 << 10
+	maxEventBytes   = 512 << 10 // of delivery events: 500 with the servers' words, or a message of Amazon SNS
 	bodyReadTimeout = 5 * time.Second
 )
+
+const mailEventsPath = "/v1/mail/events"
+
+// bodyLimit is the largest body that a path takes.
+func bodyLimit(path string) int64 {
+	if path == mailEventsPath {
+		return maxEventBytes
+	}
+	return maxBodyBytes
+}
 
 // operation describes one call. Every call names who may make it: an operation
 // without roles is refused to everybody.
@@ -31,7 +42,7 @@ func operation(t apilog.RequestType, method, path, id, summary string, status in
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary,
 		DefaultStatus: status, Tags: []string{string(t)},
-		MaxBodyBytes: maxBodyBytes, BodyReadTimeout: bodyReadTimeout,
+		MaxBodyBytes: bodyLimit(path), BodyReadTimeout: bodyReadTimeout,
 		RejectUnknownQueryParameters: true,
 		Security:                     security(allow),
 		Metadata:                     map[string]any{metaRequestType: t, metaAllow: allow},
