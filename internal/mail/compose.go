@@ -81,7 +81,7 @@ func (c Content) head() (head, error) {
 	if to == "" && cc == "" {
 		to = "undisclosed-recipients:;"
 	}
-	subject, err := text("subject", c.Subject)
+	subject, err := subject(c.Subject)
 	if err != nil {
 		return head{}, err
 	}
@@ -178,6 +178,20 @@ func text(label, value string) (string, error) {
 	}
 	value = mime.QEncoding.Encode("utf-8", valid(value))
 	return value, checkToken(label, value)
+}
+
+// subject is a text like others, but a word that no line has room for is taken apart
+// into encoded words (RFC 2047), because nothing depends on how it is written.
+func subject(value string) (string, error) {
+	encoded, err := text("subject", value)
+	if err == nil || encoded == "" {
+		return encoded, err
+	}
+	var words []string
+	for chunk := range slices.Chunk([]byte(encoded), 45) { // ASCII here: else it would have been encoded
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString(chunk)+"?=")
+	}
+	return strings.Join(words, " "), nil
 }
 
 func checkToken(label, value string) error {

@@ -117,6 +117,9 @@ func asciiDomain(domain string) (string, error) {
 		}
 		return domain, nil
 	}
+	if plain := strings.ToLower(domain); plainAddress("x@" + plain) { // IDNA would refuse some that DNS has, such as ab--cd.co
+		return plain, nil
+	}
 	domain, err := idna.Lookup.ToASCII(domain)
 	if err != nil || !plainAddress("x@"+domain) {
 		return "", errDomain

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // part is a node of the MIME tree: either parts below a boundary or a body.
@@ -122,10 +123,28 @@ func (a Attachment) disposition(n int, html bool) (string, error) {
 	if a.Filename == "" {
 		return kind, nil
 	}
-	if len(a.Filename) > 255 || strings.ContainsFunc(a.Filename, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", fault(attachment(n), "the filename must be at most 255 bytes without control characters")
+	if strings.ContainsFunc(a.Filename, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", fault(attachment(n), "the filename must have no control characters")
 	}
-	return mime.FormatMediaType(kind, map[string]string{"filename": valid(a.Filename)}), nil
+	return mime.FormatMediaType(kind, map[string]string{"filename": shortName(valid(a.Filename))}), nil
+}
+
+// shortName is a file's name in at most 255 bytes, as file systems and lines of a
+// header have no room for more; a name that is too long keeps its extension.
+func shortName(name string) string {
+	const most, longestExtension = 255, 20
+	if len(name) <= most {
+		return name
+	}
+	extension := ""
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 && len(name)-dot <= longestExtension {
+		extension = name[dot:]
+	}
+	end := most - len(extension)
+	for !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end] + extension
 }
 
 func attachment(n int) string { return "attachments[" + strconv.Itoa(n) + "]" }

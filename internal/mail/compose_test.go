@@ -182,7 +182,7 @@ func TestComposeRefuses(t *testing.T) {
 		"reply-to":          {func(c *Content) { c.ReplyTo = "x\n@y.co" }, "reply_to"},
 		"subject injection": {func(c *Content) { c.Subject = "Hi\r\nBcc: x@y.co" }, "subject"},
 		"subject NUL":       {func(c *Content) { c.Subject = "a\x00b" }, "subject"},
-		"endless subject":   {func(c *Content) { c.Subject = strings.Repeat("x", 1200) }, "subject"},
+		"endless word":      {func(c *Content) { c.Headers = map[string]string{"X-A": strings.Repeat("x", 1200)} }, "headers.X-A"},
 		"header injection":  {func(c *Content) { c.Headers = map[string]string{"X-A": "1\nBcc: x@y.co"} }, "headers.X-A"},
 		"header name":       {func(c *Content) { c.Headers = map[string]string{"X-A: b\r\nBcc": "x@y.co"} }, "headers"},
 		"empty header name": {func(c *Content) { c.Headers = map[string]string{"": "x"} }, "headers"},

@@ -32,30 +32,30 @@ const replyBytes = 500
 
 // deliver tries one mail. It always gives a result, and a panic ends at this
 // mail. It stops waiting when ctx ends; what is being
-// sent has until sending ends.
-func (w *Worker) deliver(ctx, sending context.Context, c *Claimed) Result {
-	if r := w.holdBack(ctx, c); r != nil {
+// sent has until sending ends. Next is asked for the mail that follows.
+func (w *Worker) deliver(ctx, sending context.Context, t *turn, next func(Said) *Envelope) Result {
+	if r := w.admit(ctx, t); r != nil {
 		return *r
 	}
-	envelope, refused := w.prepare(c)
-	if refused != nil {
-		return *refused
+	if r := w.compose(t); r != nil {
+		return *r
 	}
 	if !w.gate.pass(ctx) {
-		return Result{Lease: c.Lease, State: released}
+		return Result{Lease: t.Lease, State: released}
 	}
-	if r := w.mayBegin(sending, c); r != nil {
+	if r := w.mayBegin(sending, t.Claimed); r != nil {
 		w.gate.leave()
 		return *r
 	}
-	receipt, err := w.send(sending, envelope)
+	t.envelope.Next = next
+	receipt, err := w.send(sending, *t.envelope)
 	if err == nil {
 		w.gate.report(false)
-		w.learn(sending, c, nil)
-		w.metrics.delivery.Observe((c.Waited + w.age(c)).Seconds())
-		return Result{Lease: c.Lease, State: StateSent, Tries: 1, Code: 250, Reply: clean(receipt.Reply), Relay: clean(receipt.Relay)}
+		w.learn(sending, t.Claimed, nil)
+		w.metrics.delivery.Observe((t.Waited + w.age(t.Claimed)).Seconds())
+		return Result{Lease: t.Lease, State: StateSent, Tries: 1, Code: 250, Reply: clean(receipt.Reply), Relay: clean(receipt.Relay)}
 	}
-	return w.failed(sending, c, err)
+	return w.failed(sending, t.Claimed, err)
 }
 
 // prepare composes the mail, or says why it will never be sent.

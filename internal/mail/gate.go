@@ -66,6 +66,13 @@ func (g *gate) try() (time.Duration, <-chan struct{}, bool) {
 	return wait, g.opened, false
 }
 
+// open reports whether mails pass without waiting.
+func (g *gate) open() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failed == 0
+}
+
 // leave ends a pass that led to no try.
 func (g *gate) leave() {
 	g.mu.Lock()

@@ -130,24 +130,21 @@ func (w *Worker) learn(ctx context.Context, c *Claimed, err error) {
 	}
 }
 
-// holdBack asks the limits; a mail that must wait for long goes back to the queue.
-// Nil: it may be sent.
-func (w *Worker) holdBack(ctx context.Context, c *Claimed) *Result {
+// holdBack asks the limits: a mail that must wait for long goes back to the queue,
+// with a result; for a short time it waits in place.
+func (w *Worker) holdBack(c *Claimed) (wait time.Duration, r *Result) {
 	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn || c.Suppressed != "" || c.Stored == nil || c.Lapses >= maxLapses {
-		return nil // it ends without being sent: see prepare and mayBegin
+		return 0, nil // it ends without being sent: see prepare and mayBegin
 	}
 	p := w.limits.ask(domainOf(c.Recipient), min(max(c.Priority, 0), Lanes-1), c.Fresh)
 	if !p.hold {
-		if p.wait > 0 {
-			w.pause(ctx, p.wait)
-		}
-		return nil
+		return p.wait, nil
 	}
 	w.limitMetrics.held.WithLabelValues(p.reason, p.by).Inc()
 	if c.ExpiresIn != Forever {
 		p.wait = min(p.wait, c.ExpiresIn-w.age(c))
 	}
-	return &Result{Lease: c.Lease, State: StateRetry, Delay: p.wait, Reason: p.reason}
+	return 0, &Result{Lease: c.Lease, State: StateRetry, Delay: p.wait, Reason: p.reason}
 }
 
 // heldBack reports whether a result is no try but a mail that must wait its turn.

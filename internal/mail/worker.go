@@ -148,7 +148,7 @@ func (w *Worker) Run(ctx context.Context) {
 
 	var senders, settling, upkeep sync.WaitGroup
 	for range w.Connections {
-		senders.Go(func() { w.sendAll(ctx, sending) })
+		senders.Go(func() { (&hand{worker: w}).sendAll(ctx, sending) })
 	}
 	settling.Go(func() { w.settleAll(late) })
 	upkeep.Go(func() { w.every(keep, w.Lease/6, 0, w.heartbeat) })
@@ -186,16 +186,5 @@ func (w *Worker) leave(ctx context.Context) {
 	}
 	if _, _, err := w.Store.Doze(ctx); err != nil {
 		w.log.WarnContext(ctx, "mail: the bell stays silent for a moment", "err", err)
-	}
-}
-
-// sendAll delivers what is pulled; after ctx has ended it gives the rest back.
-func (w *Worker) sendAll(ctx, sending context.Context) {
-	for job := range w.jobs {
-		if ctx.Err() != nil {
-			w.results <- Result{Lease: job.Lease, State: released}
-			continue
-		}
-		w.results <- w.deliver(ctx, sending, job)
 	}
 }

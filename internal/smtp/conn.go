@@ -31,11 +31,13 @@ type conn struct {
 	cold   bool // kept for so long that the relay may have closed it
 }
 
-// deliver does one SMTP transaction and returns the relay's text.
-func (c *conn) deliver(ctx context.Context, tx transaction) (string, error) {
+// deliver does one SMTP transaction and returns the relay's text. Next may give the
+// one that follows on this connection.
+func (c *conn) deliver(ctx context.Context, tx transaction, next func() *transaction) (string, error) {
 	w := c.wire
 	tx.chunk = tx.chunk && !c.cold
 	w.begin(tx)
+	w.next = next
 	stop := context.AfterFunc(ctx, w.abort)
 	// The wire says the message itself: the library copies it byte by byte.
 	err := simplemail.SendMessage(tx.from, []string{tx.recipient}, "", c.client)
@@ -53,16 +55,17 @@ func (c *conn) deliver(ctx context.Context, tx transaction) (string, error) {
 		_, text := w.last.text()
 		return text, nil
 	}
-	if w.broken == nil {
+	if w.broken == nil && !w.said { // after the dot a transaction is over in any case
 		c.dirty = true
 	}
 	return "", failure(ctx, w, err)
 }
 
 // stale reports whether the last delivery failed only because the relay had
-// closed the connection while it was kept, or does not know BDAT.
+// closed the connection while it was kept, does not know BDAT, or did not hear what
+// was said ahead.
 func (c *conn) stale() bool {
-	if errors.Is(c.wire.broken, errNoChunks) {
+	if errors.Is(c.wire.broken, errNoChunks) || errors.Is(c.wire.broken, errNotAhead) {
 		return true
 	}
 	if !c.kept || c.wire.phase != mailFrom || c.wire.broken == nil {
@@ -99,7 +102,7 @@ func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Durati
 
 // quit says goodbye and closes.
 func (c *conn) quit() {
-	if c.wire.broken == nil {
+	if c.wire.broken == nil && !c.wire.said { // a relay that waits for a message would not hear it
 		c.wire.begin(transaction{})
 		c.wire.timeouts.Command = quitTimeout
 		_ = c.client.Quit() // the connection is closed whatever the relay says
@@ -107,9 +110,9 @@ func (c *conn) quit() {
 	c.wire.abort()
 }
 
-// worn reports whether the connection has served its time.
-func (c *conn) worn(cfg Config, now time.Time) bool {
-	return c.sent >= cfg.MessagesPerConn || now.Sub(c.born) >= cfg.MaxAge || now.Sub(c.used) >= cfg.IdleTimeout
+// worn reports whether the connection will have served its time after more mails.
+func (c *conn) worn(cfg Config, now time.Time, more int) bool {
+	return c.sent+more >= cfg.MessagesPerConn || now.Sub(c.born) >= cfg.MaxAge || now.Sub(c.used) >= cfg.IdleTimeout
 }
 
 var _ mail.Sender = (*Sender)(nil)

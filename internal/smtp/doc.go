@@ -27,8 +27,15 @@
 // by one. What that is depends on the relay's EHLO reply:
 //
 //	PIPELINING and CHUNKING   MAIL RCPT BDAT message     one round trip    (RFC 3030)
-//	PIPELINING                MAIL RCPT DATA, message    two round trips   (RFC 2920)
+//	PIPELINING, a rush        message MAIL RCPT DATA     one round trip    (RFC 2920)
+//	PIPELINING                MAIL RCPT DATA, message    two round trips
 //	neither                   MAIL, RCPT, DATA, message  four
+//
+// In a rush the envelope of the next mail travels with the message of this one: the
+// caller names that mail (mail.Envelope.Next), and its connection is kept for it
+// until it is sent or forgotten. Whether the first mail was taken is known from its
+// own reply alone. A relay that loses what follows a final dot is noticed at the
+// first mail, which goes alone then.
 //
 // A large message, one on a connection that has idled and one of which a second
 // copy would be worse than none (Careful) wait for the relay's 354 all the same.

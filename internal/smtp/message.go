@@ -16,22 +16,12 @@ const chunkAtMost = flushAt
 // the message nor when SMTPUTF8 is needed, and adds what may travel with it: RCPT
 // and DATA (RFC 2920), or RCPT and the message itself as one chunk (RFC 3030).
 func (w *wire) envelope() {
-	w.out = append(append(append(w.out, "MAIL FROM:<"...), w.tx.from...), '>')
-	if w.caps.eightBit {
-		w.out = append(w.out, " BODY=8BITMIME"...)
-	}
-	if w.caps.size {
-		w.out = strconv.AppendInt(append(w.out, " SIZE="...), int64(len(w.tx.data)), 10)
-	}
-	if w.tx.utf8 && w.caps.utf8 {
-		w.out = append(w.out, " SMTPUTF8"...)
-	}
-	w.out = append(w.out, "\r\n"...)
+	w.mailFrom(&w.tx)
 	w.tx.chunk = w.tx.chunk && w.caps.chunking && w.caps.pipelining && len(w.tx.data) <= chunkAtMost
 	if !w.caps.pipelining {
 		return
 	}
-	w.out = append(append(append(w.out, "RCPT TO:<"...), w.tx.recipient...), ">\r\n"...)
+	w.rcptTo(&w.tx)
 	w.ahead = 2
 	if !w.tx.chunk {
 		w.out = append(w.out, "DATA\r\n"...)
@@ -41,8 +31,27 @@ func (w *wire) envelope() {
 	w.out = append(append(w.out, " LAST\r\n"...), w.tx.data...)
 }
 
+func (w *wire) mailFrom(tx *transaction) {
+	w.out = append(append(append(w.out, "MAIL FROM:<"...), tx.from...), '>')
+	if w.caps.eightBit {
+		w.out = append(w.out, " BODY=8BITMIME"...)
+	}
+	if w.caps.size {
+		w.out = strconv.AppendInt(append(w.out, " SIZE="...), int64(len(tx.data)), 10)
+	}
+	if tx.utf8 && w.caps.utf8 {
+		w.out = append(w.out, " SMTPUTF8"...)
+	}
+	w.out = append(w.out, "\r\n"...)
+}
+
+func (w *wire) rcptTo(tx *transaction) {
+	w.out = append(append(append(w.out, "RCPT TO:<"...), tx.recipient...), ">\r\n"...)
+}
+
 // message writes the message after DATA: dots doubled (RFC 5321 section 4.5.2),
-// and the final dot. A large one goes out in pieces.
+// the final dot, and the next envelope where one is ready. A large one goes out in
+// pieces.
 func (w *wire) message() error {
 	rest := w.tx.data
 	if bytes.HasPrefix(rest, dot) {
@@ -64,6 +73,8 @@ func (w *wire) message() error {
 		}
 	}
 	w.out = append(w.out, ".\r\n"...)
+	w.dotAt = len(w.out)
+	w.sayNext()
 	return w.flush()
 }
 

@@ -27,6 +27,7 @@ type Sender struct {
 	once    sync.Once
 
 	chunkless atomic.Bool // the relay offered CHUNKING and could not do it
+	unready   atomic.Bool // the relay offered PIPELINING and does not hear what follows a final dot
 
 	background sync.WaitGroup
 }
@@ -61,15 +62,12 @@ func New(cfg Config) (*Sender, error) {
 // Send delivers one mail to one recipient. The error is a *mail.SendError; when
 // ctx ends the connection is cut and the verdict says how far the mail had come.
 func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error) {
-	tx, err := newTransaction(e)
+	tx, c, err := s.begin(ctx, e)
 	if err != nil {
 		return mail.Receipt{}, err
 	}
-	c, err := s.ready(ctx, s.cfg.NoopAfter)
-	if err != nil {
-		return mail.Receipt{}, err
-	}
-	defer func() { s.release(c) }()
+	next, ahead := s.follow(e, c)
+	defer func() { s.release(c, *ahead) }()
 	if tx.mustUTF8 && !c.wire.caps.utf8 {
 		return mail.Receipt{}, &mail.SendError{
 			Verdict: mail.Dead, Reason: "composed", Enhanced: "5.6.7",
@@ -77,19 +75,33 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 		}
 	}
 	rest := s.cfg.Now().Sub(c.used)
-	text, err := c.deliver(ctx, tx)
+	text, err := c.deliver(ctx, tx, next)
 	if said := spent(err, c); said || err != nil && c.stale() {
 		s.learn(ctx, c, rest, said)
 		s.end(c)
 		if c, _, err = s.fresh(ctx); err != nil {
 			return mail.Receipt{}, err
 		}
-		text, err = c.deliver(ctx, tx)
+		text, err = c.deliver(ctx, tx, nil)
 	}
 	if err != nil {
 		return mail.Receipt{}, err
 	}
 	return mail.Receipt{Relay: s.cfg.Address(), Reply: text}, nil
+}
+
+// begin gives the transaction and a connection for it: the one on which its
+// envelope was said ahead, else any.
+func (s *Sender) begin(ctx context.Context, e mail.Envelope) (tx transaction, c *conn, err error) {
+	if a := s.heard(e); a != nil {
+		if c = a.end(); c != nil {
+			return a.tx, c, nil
+		}
+	}
+	if tx, err = newTransaction(e); err == nil {
+		c, err = s.ready(ctx, s.cfg.NoopAfter)
+	}
+	return tx, c, err
 }
 
 // learn notes what the relay has shown by ending a connection.
@@ -100,15 +112,21 @@ func (s *Sender) learn(ctx context.Context, c *conn, rest time.Duration, said bo
 		}
 		return
 	}
+	if errors.Is(c.wire.broken, errNotAhead) {
+		if !s.unready.Swap(true) {
+			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers PIPELINING and does not hear what follows a message, going on without", "relay", s.cfg.Address())
+		}
+		return
+	}
 	if limit := s.taught.ended(c.sent-1, rest, said, s.cfg.Now()); limit > 0 {
 		s.cfg.Logger.InfoContext(ctx, "smtp: the relay takes so many mails over one connection", "relay", s.cfg.Address(), "mails", limit)
 	}
 }
 
-// worn reports whether the connection has served its time.
-func (s *Sender) worn(c *conn, now time.Time) bool {
+// worn reports whether the connection will have served its time after more mails.
+func (s *Sender) worn(c *conn, now time.Time, more int) bool {
 	most := s.taught.most(now)
-	return most > 0 && c.sent >= most || c.worn(s.cfg, now)
+	return most > 0 && c.sent+more >= most || c.worn(s.cfg, now, more)
 }
 
 // Address is the relay's host:port.
@@ -121,7 +139,7 @@ func (s *Sender) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.release(c)
+	s.release(c, nil)
 	return nil
 }
 
@@ -134,7 +152,7 @@ func (s *Sender) ready(ctx context.Context, noopAfter time.Duration) (*conn, err
 		}
 		if c != nil {
 			now := s.cfg.Now()
-			if !s.worn(c, now) && c.freshen(ctx, now, noopAfter) == nil {
+			if !s.worn(c, now, 0) && c.freshen(ctx, now, noopAfter) == nil {
 				return c, nil
 			}
 			s.end(c)
@@ -178,16 +196,29 @@ func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
 	return nil, again, err
 }
 
-// release gives the place of a used connection back.
-func (s *Sender) release(c *conn) {
+// release gives the place of a used connection back, or keeps both for the mail
+// whose envelope was said ahead.
+func (s *Sender) release(c *conn, ahead *said) {
 	if c == nil {
 		return
 	}
 	c.used, c.kept = s.cfg.Now(), true
-	if c.wire.broken == nil && !s.worn(c, c.used) && s.pool.put(c) {
+	switch {
+	case c.wire.broken != nil:
+	case c.wire.said:
+		if ahead.keep(c) {
+			return
+		}
+	case !s.worn(c, c.used, 0) && s.pool.put(c):
 		return
 	}
-	s.background.Go(func() { // the mail is done: its caller need not wait for the goodbye
+	s.scrap(c)
+}
+
+// scrap ends a connection and gives its place back. The mail is done: its caller
+// need not wait for the goodbye.
+func (s *Sender) scrap(c *conn) {
+	s.background.Go(func() {
 		s.end(c)
 		s.pool.drop()
 	})
@@ -209,7 +240,7 @@ func (s *Sender) reap() {
 			return
 		case <-tick.C:
 		}
-		for _, c := range s.pool.rest(func(c *conn) bool { return s.worn(c, s.cfg.Now()) }) {
+		for _, c := range s.pool.rest(func(c *conn) bool { return s.worn(c, s.cfg.Now(), 0) }) {
 			s.end(c)
 			s.pool.drop()
 		}

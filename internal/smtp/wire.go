@@ -33,8 +33,12 @@ type wire struct {
 
 	phase   phase
 	caps    capabilities
-	tx      transaction // the mail under way
-	ahead   int         // commands sent before the library asked for them
+	tx      transaction         // the mail under way
+	ahead   int                 // commands sent before the library asked for them
+	next    func() *transaction // asked for the mail that follows, when the message is written; may be nil
+	said    bool                // the envelope of the mail that follows went out with the message
+	early   bool                // the envelope of the mail under way went out with the last message
+	dotAt   int                 // how much of out is the message with its final dot
 	last    reply
 	refusal reply // the last 4xx or 5xx of this mail
 	dotSent bool  // the whole message is in the kernel's hands
@@ -58,6 +62,10 @@ func (w *wire) abort() { _ = w.tcp.Close() }
 // begin makes the wire ready for the next mail.
 func (w *wire) begin(tx transaction) {
 	w.tx, w.phase, w.dotSent, w.taken, w.refusal = tx, idle, false, false, reply{}
+	w.early, w.said = w.said, false
+	if w.early {
+		w.ahead, w.tx.chunk = saidAhead, false
+	}
 }
 
 // Write takes a command. Of the message the library knows nothing but its end.
@@ -72,7 +80,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.phase = phaseOf(p, w.phase)
 	}
 	switch {
-	case w.ahead > 0 && (w.phase == rcptTo || w.phase == data): // went out with MAIL
+	case w.ahead > 0 && w.phase >= mailFrom && w.phase <= data: // went out with MAIL, or MAIL too with the last message
 		w.ahead--
 	case w.phase == mailFrom:
 		w.envelope()
@@ -108,6 +116,9 @@ func (w *wire) exchange() error {
 	}
 	r, err := readReply(w.in, w.last.lines)
 	if err != nil {
+		if w.early && w.phase == mailFrom && timedOut(err) {
+			err = errNotAhead
+		}
 		return w.fail(err)
 	}
 	return w.accept(r)
@@ -117,6 +128,9 @@ func (w *wire) exchange() error {
 func (w *wire) speak() error {
 	if w.phase != body {
 		w.arm(w.phase)
+		if w.early && w.phase == mailFrom {
+			w.hurry()
+		}
 		err := w.flush()
 		w.dotSent = w.dotSent || err == nil && w.phase == mailFrom && w.tx.chunk
 		return err
@@ -133,6 +147,9 @@ func (w *wire) speak() error {
 
 func (w *wire) accept(r reply) error {
 	w.last, w.feed = r, r.lines
+	if w.early && w.phase == mailFrom && outOfStep(r.code) {
+		return w.fail(errNotAhead)
+	}
 	w.taken = w.phase == finalDot && r.code/100 == 2
 	switch {
 	case r.code >= 400:
@@ -157,14 +174,15 @@ func (w *wire) arm(p phase) {
 	_ = w.SetDeadline(time.Now().Add(w.timeouts.of(p, len(w.tx.data)))) // a dead connection fails at the next call
 }
 
-// flush writes what is gathered. While it fails, the final dot is not complete at
-// the relay: Write reports an error exactly when it wrote less than all.
+// flush writes what is gathered. Write reports how much of it has gone, and so
+// whether the final dot has.
 func (w *wire) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	_, err := w.Conn.Write(w.out)
-	w.out = w.out[:0]
+	n, err := w.Conn.Write(w.out)
+	w.dotSent = w.dotSent || w.dotAt > 0 && n >= w.dotAt // what follows the dot may be lost alone
+	w.out, w.dotAt = w.out[:0], 0
 	if cap(w.out) > 2*flushAt {
 		w.out = nil
 	}
