@@ -59,4 +59,12 @@ func TestDoctorLooksAtAddresses(t *testing.T) {
 	if got := look(); got != "a unique index keeps each to one customer" {
 		t.Error(got)
 	}
+	db.Exec(t, `ALTER TABLE public.auth_user RENAME email TO mail`)
+	if got := look(); got != "note not looked at: first mend the customers" {
+		t.Error(got)
+	}
+	db.Exec(t, `SELECT sespan.customer_unbind()`)
+	if got := look(); got != "note not looked at: first mend the customers" {
+		t.Error(got)
+	}
 }
