@@ -40,10 +40,12 @@ func benchFaults(ctx context.Context, e *env) error {
 	}
 	phases := []phase{
 		{name: "SMTP server", relay: faults{Rate: 0.02, CloseAfter: 50}},
+		{name: "the same, no CHUNKING", relay: faults{Rate: 0.02, CloseAfter: 50, ChunkingOff: true}},
 		{name: "kill -9 of workers", trouble: killWorkers},
 		{name: "PostgreSQL crashes", trouble: crashDatabase},
 		{name: "PostgreSQL restarts", trouble: restartDatabase},
 		{name: "all at once", relay: faults{Rate: 0.01, CloseAfter: 50}, trouble: killAndCrash},
+		{name: "the same, no CHUNKING", relay: faults{Rate: 0.01, CloseAfter: 50, ChunkingOff: true}, trouble: killAndCrash},
 	}
 	if e.previous != "" {
 		phases = append(phases, phase{name: "two versions", relay: faults{Rate: 0.01}, trouble: swapVersions})

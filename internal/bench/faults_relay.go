@@ -15,8 +15,9 @@ import (
 
 // faults are the bad days of a relay.
 type faults struct {
-	Rate       float64 // share of tries that meet each kind of fault
-	CloseAfter int     // mails after which it closes a connection; 0 never
+	Rate        float64 // share of tries that meet each kind of fault
+	CloseAfter  int     // mails after which it closes a connection; 0 never
+	ChunkingOff bool    // does not offer CHUNKING, so that envelopes are said ahead
 }
 
 // take is one mail that the relay has as a whole.
@@ -47,8 +48,22 @@ func newFaultyRelay(ctx context.Context) (*faultyRelay, error) {
 	}))
 	r.server.Domain = "faulty.example"
 	r.server.ErrorLog = log.New(io.Discard, "", 0)
-	go r.server.Serve(l) //nolint:errcheck // ends with close
+	go r.server.Serve(shy{l, r}) //nolint:errcheck // ends with close
 	return r, nil
+}
+
+// shy is a listener whose connections say CHUNKING or not, as the day is.
+type shy struct {
+	net.Listener
+	relay *faultyRelay
+}
+
+func (s shy) Accept() (net.Conn, error) {
+	c, err := s.Listener.Accept()
+	if err == nil && s.relay.today().ChunkingOff {
+		c = withoutChunking{c}
+	}
+	return c, err
 }
 
 func (r *faultyRelay) close() { _ = r.server.Close() }
@@ -108,10 +123,10 @@ func (r *faultyRelay) note(recipient string, t take) {
 	r.taken[recipient] = append(r.taken[recipient], t)
 }
 
-func (r *faultyRelay) closeAfter() int {
+func (r *faultyRelay) today() faults {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.how.CloseAfter
+	return r.how
 }
 
 // faultySession is one connection.
@@ -127,7 +142,7 @@ func (*faultySession) Reset()        {}
 func (*faultySession) Logout() error { return nil }
 
 func (s *faultySession) Mail(string, *gosmtp.MailOptions) error {
-	if n := s.closeAfter(); n > 0 && s.mails >= n {
+	if n := s.today().CloseAfter; n > 0 && s.mails >= n {
 		defer s.conn.Close() //nolint:errcheck // gone without a word
 		return &gosmtp.SMTPError{Code: 421, EnhancedCode: gosmtp.EnhancedCode{4, 7, 0}, Message: "Enough mails on this connection"}
 	}

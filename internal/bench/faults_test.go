@@ -36,6 +36,7 @@ func TestMailFaultsShort(t *testing.T) {
 	e := testEnv(t, &out)
 	err := runCampaign(t.Context(), e, 600, 2500*time.Millisecond, []phase{
 		{name: "all at once", relay: faults{Rate: 0.02, CloseAfter: 20}, trouble: killAndCrash},
+		{name: "no CHUNKING", relay: faults{Rate: 0.02, CloseAfter: 20, ChunkingOff: true}, trouble: killAndCrash},
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
