@@ -1,6 +1,6 @@
 -- What SMTP has no room for is refused where it is enqueued, in place of a dead mail:
 -- 64 bytes (not characters) before the @ (RFC 5321, 4.5.3.1.1), and lines of 998
--- bytes, which a header's long word cannot be folded into. The functions of 005 and
+-- bytes, which a header's long word cannot be folded into. The functions of 011 and
 -- 015 in their present form.
 
 CREATE OR REPLACE FUNCTION sespan.mail_address(value text, parameter text) RETURNS text LANGUAGE plpgsql IMMUTABLE
@@ -10,7 +10,10 @@ DECLARE
 BEGIN
     IF value !~ '^[^][:cntrl:][:space:]"(),.:;<>@\\[]+(\.[^][:cntrl:][:space:]"(),.:;<>@\\[]+)*@[a-zA-Z0-9\u00A1-\uFFFF]+((-+|\.)[a-zA-Z0-9\u00A1-\uFFFF]+)*$'
        OR at > 65 OR pg_catalog.octet_length(pg_catalog.left(value, at)) > 65 OR pg_catalog.octet_length(value) > 254
-       OR (pg_catalog.length(value) - at > 63 AND pg_catalog.substr(value, at + 1) ~ '[^.]{64}') THEN
+       OR (pg_catalog.length(value) - at > 63 AND pg_catalog.substr(value, at + 1) ~ '[^.]{64}')
+       -- Other scripts bring spaces, line ends and marks of direction that nobody sees.
+       OR (pg_catalog.octet_length(value) > pg_catalog.length(value)
+           AND value ~ '[\u0080-\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF\uFFF9-\uFFFF]') THEN
         PERFORM sespan.mail_refuse(parameter, pg_catalog.format('%L is not an e-mail address', pg_catalog.left(value, 100)));
     END IF;
     RETURN pg_catalog.left(value, at) || pg_catalog.lower(pg_catalog.substr(value, at + 1));
@@ -69,7 +72,10 @@ DECLARE
 BEGIN
     IF value !~ '^[^][:cntrl:][:space:]"(),.:;<>@\\[]+(\.[^][:cntrl:][:space:]"(),.:;<>@\\[]+)*@[a-zA-Z0-9\u00A1-\uFFFF]+((-+|\.)[a-zA-Z0-9\u00A1-\uFFFF]+)*$'
        OR at > 65 OR pg_catalog.octet_length(value) > 254
-       OR (pg_catalog.length(value) - at > 63 AND pg_catalog.substr(value, at + 1) ~ '[^.]{64}') THEN
+       OR (pg_catalog.length(value) - at > 63 AND pg_catalog.substr(value, at + 1) ~ '[^.]{64}')
+       -- Other scripts bring spaces, line ends and marks of direction that nobody sees.
+       OR (pg_catalog.octet_length(value) > pg_catalog.length(value)
+           AND value ~ '[\u0080-\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF\uFFF9-\uFFFF]') THEN
         PERFORM sespan.mail_refuse(parameter, pg_catalog.format('%L is not an e-mail address', pg_catalog.left(value, 100)));
     END IF;
     RETURN pg_catalog.left(value, at) || pg_catalog.lower(pg_catalog.substr(value, at + 1));
