@@ -247,7 +247,9 @@ func TestRelayThatIsNotReadyForWhatFollows(t *testing.T) {
 					}
 				}
 			}))
-			cfg.Timeouts.Command = quick
+			if name == "silent" {
+				cfg.Timeouts.Command = 2 * time.Second // of which what is answered needs little
+			}
 			if err := errors.Join(chain(t, newSender(t, cfg), 5, every)...); err != nil {
 				t.Fatal(err)
 			}
