@@ -148,7 +148,7 @@ func (w *Worker) Run(ctx context.Context) {
 
 	var senders, settling, upkeep sync.WaitGroup
 	for range w.Connections {
-		senders.Go(func() { (&hand{worker: w}).sendAll(ctx, sending) })
+		senders.Go(func() { (&courier{worker: w}).sendAll(ctx, sending) })
 	}
 	settling.Go(func() { w.settleAll(late) })
 	upkeep.Go(func() { w.every(keep, w.Lease/6, 0, w.heartbeat) })

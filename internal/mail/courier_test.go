@@ -89,7 +89,7 @@ func (s *aheadSender) promises() int {
 	return len(s.promised)
 }
 
-func TestHandSaysTheNextMailAhead(t *testing.T) {
+func TestCourierSaysTheNextMailAhead(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	sender := newAheadSender(func(int) { time.Sleep(time.Millisecond) })
@@ -104,7 +104,7 @@ func TestHandSaysTheNextMailAhead(t *testing.T) {
 }
 
 // While there are fewer mails than senders, none waits behind another.
-func TestHandLeavesFewMailsToTheOthers(t *testing.T) {
+func TestCourierLeavesFewMailsToTheOthers(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	sender := newAheadSender(func(n int) {
@@ -123,7 +123,7 @@ func TestHandLeavesFewMailsToTheOthers(t *testing.T) {
 }
 
 // A mail that expires behind another is not sent, and what was said is taken back.
-func TestHandTakesBackWhatExpires(t *testing.T) {
+func TestCourierTakesBackWhatExpires(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	sender := newAheadSender(func(n int) {
@@ -147,7 +147,7 @@ func TestHandTakesBackWhatExpires(t *testing.T) {
 }
 
 // A relay that stalls keeps the mail it has, not the one that was to follow it.
-func TestHandLetsGoWhileARelayStalls(t *testing.T) {
+func TestCourierLetsGoWhileARelayStalls(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	sender := newAheadSender(func(n int) {
@@ -167,7 +167,7 @@ func TestHandLetsGoWhileARelayStalls(t *testing.T) {
 }
 
 // The end of the worker: what was said ahead is taken back, and its mail given back.
-func TestHandGivesBackAtTheEnd(t *testing.T) {
+func TestCourierGivesBackAtTheEnd(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	sender := newAheadSender(func(int) { time.Sleep(500 * time.Millisecond) })
@@ -189,7 +189,7 @@ func TestHandGivesBackAtTheEnd(t *testing.T) {
 
 // A mail that may not be sent twice, one that vanished with a worker, one that must
 // wait and one that is never sent are not said ahead, and lose nothing by it.
-func TestHandSaysNothingAheadOfSpecialMails(t *testing.T) {
+func TestCourierSaysNothingAheadOfSpecialMails(t *testing.T) {
 	t.Parallel()
 	for name, special := range map[string]func(*Claimed){
 		"hold":       func(c *Claimed) { c.Hold = true },

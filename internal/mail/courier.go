@@ -19,10 +19,10 @@ type turn struct {
 	envelope *Envelope     // nil: not composed
 }
 
-// hand is one sender: it delivers what is pulled, one mail at a time. While the
+// courier is one sender: it delivers what is pulled, one mail at a time. While the
 // message of one mail is written it takes the next one in hand, so that the relay
 // can have that one's envelope by the same write.
-type hand struct {
+type courier struct {
 	worker *Worker
 
 	mu        sync.Mutex
@@ -32,40 +32,40 @@ type hand struct {
 
 // sendAll delivers until there are no more jobs; after ctx has ended it gives the
 // rest back.
-func (h *hand) sendAll(ctx, sending context.Context) {
+func (c *courier) sendAll(ctx, sending context.Context) {
 	for {
-		t := h.take()
+		t := c.take()
 		if t == nil {
-			job, ok := <-h.worker.jobs
+			job, ok := <-c.worker.jobs
 			if !ok {
 				return
 			}
 			t = &turn{Claimed: job}
 		}
 		if ctx.Err() != nil {
-			h.giveBack(t)
+			c.giveBack(t)
 			continue
 		}
-		h.worker.results <- h.deliver(ctx, sending, t)
+		c.worker.results <- c.deliver(ctx, sending, t)
 	}
 }
 
 // deliver tries one mail. What was said ahead for it and not used is taken back.
-func (h *hand) deliver(ctx, sending context.Context, t *turn) Result {
+func (c *courier) deliver(ctx, sending context.Context, t *turn) Result {
 	defer t.forget()
 	if t.Hold {
-		return h.worker.deliver(ctx, sending, t, nil)
+		return c.worker.deliver(ctx, sending, t, nil)
 	}
-	return h.worker.deliver(ctx, sending, t, func(s Said) *Envelope { return h.lookAhead(ctx, s) })
+	return c.worker.deliver(ctx, sending, t, func(s Said) *Envelope { return c.lookAhead(ctx, s) })
 }
 
 // lookAhead takes the next mail in hand and gives its envelope to be said. While
 // there are fewer mails than senders it leaves them to the others.
-func (h *hand) lookAhead(ctx context.Context, s Said) *Envelope {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	w := h.worker
-	if h.next != nil || ctx.Err() != nil || len(w.jobs) < w.Connections || !w.gate.open() {
+func (c *courier) lookAhead(ctx context.Context, s Said) *Envelope {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.worker
+	if c.next != nil || ctx.Err() != nil || len(w.jobs) < w.Connections || !w.gate.open() {
 		return nil
 	}
 	t := pick(w.jobs)
@@ -80,7 +80,7 @@ func (h *hand) lookAhead(ctx context.Context, s Said) *Envelope {
 		w.results <- *r
 		return nil
 	}
-	h.next, h.impatient = t, time.AfterFunc(patience, h.letGo)
+	c.next, c.impatient = t, time.AfterFunc(patience, c.letGo)
 	if t.envelope != nil {
 		t.envelope.Said = s
 	}
@@ -100,30 +100,30 @@ func pick(jobs <-chan *Claimed) *turn {
 }
 
 // take gives the mail that was taken in hand ahead, nil for none.
-func (h *hand) take() *turn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	t := h.next
+func (c *courier) take() *turn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.next
 	if t != nil {
-		h.impatient.Stop()
-		h.next = nil
+		c.impatient.Stop()
+		c.next = nil
 	}
 	return t
 }
 
 // letGo gives the next mail back because the present one takes too long.
-func (h *hand) letGo() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.next != nil {
-		h.giveBack(h.next)
-		h.next = nil
+func (c *courier) letGo() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next != nil {
+		c.giveBack(c.next)
+		c.next = nil
 	}
 }
 
-func (h *hand) giveBack(t *turn) {
+func (c *courier) giveBack(t *turn) {
 	t.forget()
-	h.worker.results <- Result{Lease: t.Lease, State: released}
+	c.worker.results <- Result{Lease: t.Lease, State: released}
 }
 
 // forget takes back what was said ahead of the mail; after it was sent there is
