@@ -287,22 +287,11 @@ func TestNoEnvelopeAhead(t *testing.T) {
 func TestEnvelopeAheadAtARelayThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	var dials [2]atomic.Int32
-	var configs []Config
+	var relays [2]Config
 	for i := range dials {
-		cfg, _ := relayAhead(t, &dials[i], func(string) string { return "250 ok" })
-		configs = append(configs, cfg)
+		relays[i], _ = relayAhead(t, &dials[i], func(string) string { return "250 ok" })
 	}
-	r, err := NewRelays(configs, RelaysOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if err := r.Close(ctx); err != nil {
-			t.Errorf("close waits for a place that nobody has: %v", err)
-		}
-	})
+	r, _ := twoRelays(t, relays[0].Address(), relays[1].Address()) // its Close waits for every place
 	errs := chain(t, openAfter{r}, 2, every)
 	if err := errors.Join(errs...); err != nil || dials[0].Load() != 1 || dials[1].Load() != 1 {
 		t.Errorf("%v over %d and %d connections", err, dials[0].Load(), dials[1].Load())
