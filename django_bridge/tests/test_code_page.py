@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import httpx
 import psycopg
 import pytest
+from django.contrib.auth import user_logged_in
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -146,6 +147,23 @@ def test_a_second_submit_with_the_session_of_before(waiting, method, url):
     assert waiting.get("/home/").text == "hello budi"
 
 
+def test_a_second_submit_while_the_first_one_logs_in(waiting, sespan):
+    """The session of before is gone at that moment, and the first answer not yet on its way."""
+    late, pages = Client(), []
+    late.cookies["sessionid"] = waiting.cookies["sessionid"].value
+
+    def meanwhile(**kwargs):
+        pages.append(late.post(CODE_URL, {"code": CODE}))
+
+    user_logged_in.connect(meanwhile)
+    try:
+        assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+    finally:
+        user_logged_in.disconnect(meanwhile)
+    (page,) = pages
+    assert "Your address is confirmed" in page.text
+
+
 def test_a_cache_that_is_away_only_asks_who_it_is(waiting, monkeypatch, caplog):
     def away(*args):
         raise ConnectionError
@@ -279,6 +297,7 @@ def test_verified_but_still_inactive_is_not_logged_in(waiting, sespan):
     sespan.on_verified = None
     assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/login/"
     assert not waiting.session.get("_auth_user_id")
+    assert waiting.get(CODE_URL)["Location"] == RESUME_URL, "nothing was confirmed"
 
 
 def test_disabled(client, sespan, settings, app):

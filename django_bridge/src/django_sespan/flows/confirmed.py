@@ -30,6 +30,14 @@ def remember(session_key: str | None, destination: str) -> None:
         logger.exception("The cache does not answer; a second submit will be asked who it is")
 
 
+def forget(session_key: str | None) -> None:
+    """Take that back: nobody was logged in."""
+    try:
+        cache.delete(cache_key("confirmed", session_key or ""))
+    except Exception:
+        logger.exception("The cache does not answer; it was not told either")
+
+
 def take(request: HttpRequest) -> str | None:
     """Give where the session of this old key went on, None when it was none.
 

@@ -75,13 +75,16 @@ class SespanView(View):
 
     def enter(self, pending: Pending) -> HttpResponse:
         """Log a verified customer in and send them on; to the login page where that may not be."""
-        before = self.request.session.session_key
+        before, url = self.request.session.session_key, self.destination(pending.next_url)
+        confirmed.remember(before, url)  # first: the login ends the session of this key
         user = log_in(self.request, pending)
         if user is None:
+            confirmed.forget(before)
             return redirect(login_url())
         chosen = get_adapter().success_url(self.request, user)
-        url = resolve_url(chosen or self.destination(pending.next_url))
-        confirmed.remember(before, url)
+        if chosen:
+            url = resolve_url(chosen)
+            confirmed.remember(before, url)
         return redirect(url)
 
 
