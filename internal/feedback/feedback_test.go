@@ -183,6 +183,16 @@ func TestSignedFormNamesTheField(t *testing.T) {
 		require.ErrorAs(t, err, &p, field)
 		assert.Equal(t, "body.events[0]."+field, p.Field)
 	}
+	for field, body := range map[string]string{
+		"body.events[0].occurred_at": `{"events":[{"event_id":"1","kind":"bounce","recipient":"a@b.co","message_id":"1","occurred_at":"yesterday"}]}`,
+		"body.events.recipient":      `{"events":[{"event_id":"1","kind":"bounce","recipient":["a@b.co"],"message_id":"1"}]}`,
+		"body.events":                `{"events":{}}`,
+	} {
+		_, err := s.TakeSigned(t.Context(), s.Keys.Sign("relay-1", noon, []byte(body)), []byte(body))
+		var p *problem.Problem
+		require.ErrorAs(t, err, &p, field)
+		assert.Equal(t, field, p.Field)
+	}
 	assert.Empty(t, store.events)
 }
 

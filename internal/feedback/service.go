@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,14 +67,14 @@ func New(o Options) *Service {
 // form is the body of the signed form.
 type form struct {
 	Events []struct {
-		EventID    string    `json:"event_id"`
-		Kind       Kind      `json:"kind"`
-		Permanent  *bool     `json:"permanent"`
-		Recipient  string    `json:"recipient"`
-		MessageID  string    `json:"message_id"`
-		RelayID    string    `json:"relay_id"`
-		OccurredAt time.Time `json:"occurred_at"`
-		Detail     string    `json:"detail"`
+		EventID    string `json:"event_id"`
+		Kind       Kind   `json:"kind"`
+		Permanent  *bool  `json:"permanent"`
+		Recipient  string `json:"recipient"`
+		MessageID  string `json:"message_id"`
+		RelayID    string `json:"relay_id"`
+		OccurredAt string `json:"occurred_at"`
+		Detail     string `json:"detail"`
 	} `json:"events"`
 }
 
@@ -103,7 +104,11 @@ func read(body []byte) ([]Event, error) {
 		err = errors.New("more than one value")
 	}
 	if err != nil {
-		return nil, problem.New(problem.BadRequest, "The body is not JSON of the form that /openapi.json shows.").At("body").Because(err)
+		at := "body"
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			at += "." + wrong.Field
+		}
+		return nil, problem.New(problem.BadRequest, "The body is not JSON of the form that /openapi.json shows.").At(at).Because(err)
 	}
 	if len(f.Events) == 0 || len(f.Events) > mostEvents {
 		return nil, problem.Newf(problem.Invalid, "A request has 1 to %d events.", mostEvents).At("body.events")
@@ -116,9 +121,13 @@ func read(body []byte) ([]Event, error) {
 			mail = Reference{}
 		}
 		mail.RelayID = e.RelayID
+		at, err := time.Parse(time.RFC3339, e.OccurredAt)
+		if err != nil {
+			return nil, problem.New(problem.Invalid, "The time must be of the form 2026-12-24T18:00:00Z.").At("body.events[" + strconv.Itoa(i) + "].occurred_at")
+		}
 		events[i] = Event{
 			ID: e.EventID, Kind: e.Kind, Permanent: e.Permanent == nil || *e.Permanent, Recipient: e.Recipient,
-			Mail: mail, At: e.OccurredAt, Detail: e.Detail,
+			Mail: mail, At: at, Detail: e.Detail,
 		}
 	}
 	return events, nil
