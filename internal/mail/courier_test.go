@@ -83,6 +83,12 @@ func (s *aheadSender) once(t *testing.T, n int) {
 	}
 }
 
+func (s *aheadSender) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sent)
+}
+
 func (s *aheadSender) promises() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -40,7 +40,7 @@ func (w *Worker) deliver(ctx, sending context.Context, t *turn, next func(Said) 
 	if r := w.compose(t); r != nil {
 		return *r
 	}
-	if !w.gate.pass(ctx) {
+	if !w.books.pass(ctx) || !w.gate.pass(ctx) {
 		return Result{Lease: t.Lease, State: released}
 	}
 	if r := w.mayBegin(sending, t.Claimed); r != nil {

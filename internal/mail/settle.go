@@ -76,6 +76,10 @@ func (w *Worker) settle(late context.Context, batch []Result) {
 			w.bisect(late, back, write, err)
 			return
 		}
+		if failures == 0 {
+			w.books.shut()
+			defer w.books.open()
+		}
 		w.log.WarnContext(late, "mail: results cannot be written, waiting", "err", err, "results", len(batch))
 		w.pause(late, spread(min(time.Second<<min(failures, 3), 5*time.Second), w.Jitter()))
 	}

@@ -57,6 +57,7 @@ type Worker struct {
 	log     *slog.Logger
 	metrics *metrics
 	gate    *gate
+	books   *books
 	limits  *limiter
 	held    *holdings
 	jobs    chan *Claimed
@@ -114,11 +115,12 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		log:          c.Logger.With("component", "mail"),
 		metrics:      newMetrics(c.Metrics),
 		gate:         newGate(c.Now, c.Jitter),
+		books:        newBooks(),
 		limits:       limits,
 		limitMetrics: newLimitMetrics(c.Metrics, limits),
 		held:         newHoldings(c.Now),
 		jobs:         make(chan *Claimed, 3*c.Batch),
-		results:      make(chan Result, 3*c.Batch),
+		results:      make(chan Result, settleBatch),
 		bounds:       bounds{pause: c.Sweep},
 		tempo:        tempo{now: c.Now},
 		due:          due{sooner: make(chan struct{}, 1)},
