@@ -97,26 +97,37 @@ func (s *Sender) heard(e mail.Envelope) *said {
 	return a
 }
 
-// follow asks for the mail after e, to say its envelope on c ahead.
-func (s *Sender) follow(e mail.Envelope, c *conn) (next func() *transaction, ahead **said) {
-	ahead = new(*said)
-	if e.Next == nil || e.Careful || !c.wire.caps.pipelining || c.wire.caps.chunking || s.unready.Load() {
-		return nil, ahead
+// follower asks for the mail after one that goes over conn.
+type follower struct {
+	sender *Sender
+	conn   *conn
+	ask    func(mail.Said) *mail.Envelope
+	said   *said // what it asked for and may say; nil for nothing
+}
+
+// follow gives the follower of a mail; where nothing may be said ahead it asks nobody.
+func (s *Sender) follow(e mail.Envelope, c *conn) *follower {
+	f := &follower{sender: s, conn: c, ask: e.Next}
+	if e.Careful || !c.wire.caps.pipelining || c.wire.caps.chunking || s.unready.Load() {
+		f.ask = nil
 	}
-	return func() *transaction {
-		if s.worn(c, s.cfg.Now(), 1) {
-			return nil
-		}
-		a := &said{sender: s}
-		e := e.Next(a)
-		if e == nil {
-			return nil
-		}
-		tx, err := newTransaction(*e)
-		if err != nil || tx.mustUTF8 && !c.wire.caps.utf8 { // Send will say so
-			return nil
-		}
-		a.tx, *ahead = tx, a
-		return &a.tx
-	}, ahead
+	return f
+}
+
+// next gives the transaction whose envelope is to be said ahead, nil for none.
+func (f *follower) next() *transaction {
+	if f.ask == nil || f.sender.worn(f.conn, f.sender.cfg.Now(), 1) {
+		return nil
+	}
+	a := &said{sender: f.sender}
+	e := f.ask(a)
+	if e == nil {
+		return nil
+	}
+	tx, err := newTransaction(*e)
+	if err != nil || tx.mustUTF8 && !f.conn.wire.caps.utf8 { // Send will say so
+		return nil
+	}
+	a.tx, f.said = tx, a
+	return &a.tx
 }

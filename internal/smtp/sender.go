@@ -66,8 +66,8 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 	if err != nil {
 		return mail.Receipt{}, err
 	}
-	next, ahead := s.follow(e, c)
-	defer func() { s.release(c, *ahead) }()
+	f := s.follow(e, c)
+	defer func() { s.release(c, f.said) }()
 	if tx.mustUTF8 && !c.wire.caps.utf8 {
 		return mail.Receipt{}, &mail.SendError{
 			Verdict: mail.Dead, Reason: "composed", Enhanced: "5.6.7",
@@ -75,7 +75,7 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 		}
 	}
 	rest := s.cfg.Now().Sub(c.used)
-	text, err := c.deliver(ctx, tx, next)
+	text, err := c.deliver(ctx, tx, f.next)
 	if said := spent(err, c); said || err != nil && c.stale() {
 		s.learn(ctx, c, rest, said)
 		s.end(c)
