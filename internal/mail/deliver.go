@@ -30,9 +30,9 @@ const (
 
 const replyBytes = 500
 
-// deliver tries one mail. It always gives a result, and a panic ends at this
-// mail. It stops waiting when ctx ends; what is being
-// sent has until sending ends. Next is asked for the mail that follows.
+// deliver tries one mail. It always gives a result, and a panic ends at this mail.
+// It stops waiting when ctx ends; what is being sent has until sending ends. Next
+// is asked for the mail that follows.
 func (w *Worker) deliver(ctx, sending context.Context, t *turn, next func(Said) *Envelope) Result {
 	if r := w.admit(ctx, t); r != nil {
 		return *r

@@ -26,7 +26,7 @@ func outOfStep(code int) bool { return code >= 500 && code <= 504 || code == 554
 
 // sayNext adds the envelope of the mail that follows to what is about to be written.
 func (w *wire) sayNext() {
-	if w.next == nil || !w.caps.pipelining {
+	if w.next == nil {
 		return
 	}
 	next := w.next()

@@ -115,6 +115,24 @@ func TestEnvelopeSaidAheadIsForgotten(t *testing.T) {
 	}
 }
 
+// A relay that waited for the message for long may have given up: the mail goes over
+// another connection.
+func TestEnvelopeSaidAheadGrowsOld(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	cfg, got := relayAhead(t, &dials, func(string) string { return "250 ok" })
+	var late atomic.Int64
+	begin := time.Now()
+	cfg.Now = func() time.Time { return begin.Add(time.Duration(late.Load())) }
+	wait := func(i int) bool { late.Add(int64(i) * int64(coldAfter)); return true }
+	if err := errors.Join(chain(t, newSender(t, cfg), 2, wait)...); err != nil {
+		t.Fatal(err)
+	}
+	if recipients, _ := got(); !slices.Equal(recipients, []string{"a", "b"}) || dials.Load() != 2 {
+		t.Errorf("%v arrived over %d connections", recipients, dials.Load())
+	}
+}
+
 // Forgotten while the mail before it is still under way.
 func TestEnvelopeIsForgottenBeforeItsTurn(t *testing.T) {
 	t.Parallel()
@@ -317,7 +335,7 @@ func TestDotIsCountedApartFromWhatFollows(t *testing.T) {
 		sent bool
 	}{"envelope": {5, true}, "dot": {60, false}} {
 		w := newWire(&torn{lost: c.lost}, Timeouts{})
-		w.phase, w.caps.pipelining = body, true
+		w.phase = body
 		w.tx = transaction{data: []byte(strings.Repeat("x", 200) + "\r\n")}
 		w.next = func() *transaction { return &transaction{from: "a@b.co", recipient: "c@d.co"} }
 		if err := w.message(); err == nil || w.dotSent != c.sent {

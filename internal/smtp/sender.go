@@ -94,8 +94,11 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 // envelope was said ahead, else any.
 func (s *Sender) begin(ctx context.Context, e mail.Envelope) (tx transaction, c *conn, err error) {
 	if a := s.heard(e); a != nil {
-		if c = a.end(); c != nil {
+		if c = a.end(); c != nil && s.cfg.Now().Sub(c.used) < coldAfter {
 			return a.tx, c, nil
+		}
+		if c != nil { // the relay may have given up waiting for the message
+			s.scrap(c)
 		}
 	}
 	if tx, err = newTransaction(e); err == nil {
