@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -251,9 +252,9 @@ func TestMailBatchIsTheSameAsSingleCalls(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	apart(t, db)
-	const mails = `[
+	mails := `[
 		{"recipient": "Anna <A@B.co>", "subject": "s", "body_text": "x", "body_html": "<p>", "sender": "Shop <s@b.co>", "reply_to": "r@b.co", "headers": {"X-A": "1"}, "category": "news", "priority": 3},
-		{"recipient": "b@b.co", "body_html": "y", "send_at": "2026-12-24T18:00:00Z", "expires_at": "2026-12-25T18:00:00Z", "on_unknown": "hold", "retain_body": true},
+		{"recipient": "b@b.co", "body_html": "y", "send_at": "` + after(24*time.Hour) + `", "expires_at": "` + after(48*time.Hour) + `", "on_unknown": "hold", "retain_body": true},
 		{"recipient": "c@b.co", "body_text": "z", "attachments": [{"content": "aGk="}]},
 		{"recipient": "d@b.co", "body_text": "z", "idempotency_key": "k"},
 		{"recipient": "e@b.co", "body_text": "z", "headers": null, "priority": null},
@@ -281,3 +282,6 @@ func TestMailBatchIsTheSameAsSingleCalls(t *testing.T) {
 		t.Errorf("rows %s", got)
 	}
 }
+
+// after is a moment of JSON, so long from now.
+func after(d time.Duration) string { return time.Now().UTC().Add(d).Format(time.RFC3339) }

@@ -149,13 +149,14 @@ func TestMailRetrySaysWhyNot(t *testing.T) {
 	db.Exec(t, "UPDATE sespan.mail_message SET wiped_at = '2026-01-02Z', body_text = NULL, wipe_at = NULL WHERE message_id = $1", ids["wiped"])
 	db.Exec(t, "UPDATE sespan.mail_message SET expires_at = '2026-01-02Z' WHERE message_id = $1", ids["expired"])
 	db.Exec(t, "DELETE FROM sespan.mail_message WHERE message_id = $1", ids["gone"])
-	ids["scheduled"] = enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', send_at => '2026-12-24Z'")
+	soon := time.Now().UTC().Add(30 * 24 * time.Hour).Format(time.DateTime) + " UTC"
+	ids["scheduled"] = enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', send_at => '"+soon+"'")
 	ids["sending"] = enqueue(t, db, "recipient => 'b@b.co', body_text => 'x'")
 	claim(t, s, -2, 10, time.Minute)
 	ids["unknown id"] = 4711
 	for name, want := range map[string]string{
 		"wiped": "its body was wiped at 2026-01-02 00:00:00 UTC: enqueue it anew", "expired": "its expires_at has passed at 2026-01-02 00:00:00 UTC",
-		"gone": "its content is gone: older than the retention", "scheduled": "is scheduled for 2026-12-24 00:00:00 UTC",
+		"gone": "its content is gone: older than the retention", "scheduled": "is scheduled for " + soon,
 		"sending": "is being sent now", "unknown id": "no mail with this id is known",
 	} {
 		if got := changeOf(t, desk.Retry, ids[name]); got.Changed || *got.Note != want {
