@@ -18,7 +18,7 @@ GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
+.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail try-relays build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and t
 
 bench-mail: bin/sespan ## Measure the mail queue alone (BENCH_ARGS=-quick to try it)
 	go run ./internal/bench $(BENCH_ARGS) mail
+
+try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and compare (as root; BENCH_ARGS="-only exim" for one, -quick to try it)
+	go run ./internal/bench $(BENCH_ARGS) relays
 
 build: ## Build the static binary bin/sespan
 	$(GO_BUILD) -o bin/sespan ./cmd/sespan

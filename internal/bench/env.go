@@ -27,6 +27,8 @@ type options struct {
 	length   time.Duration
 	quick    bool
 	previous string // sespan of the previous version, "" for none
+	debian   string // releases whose mail servers are tried
+	only     string // part of the names of those, "" for all
 	verdict  *verdicts
 }
 

@@ -1,7 +1,7 @@
 // Command bench measures Sespan on a PostgreSQL of its own and prints shares of
 // what the database or the peer library does alone.
 //
-//	go run ./internal/bench [flags] [draw codes mail mail-drain mail-far … faults]
+//	go run ./internal/bench [flags] [draw codes mail mail-drain mail-far … faults relays]
 //
 // The sides of a comparison alternate in one run, and medians are quoted: on a
 // shared machine absolute figures swing far more than their ratio. PostgreSQL
@@ -28,8 +28,9 @@ import (
 
 // suite is one comparison, on a database of its own.
 type suite struct {
-	name string
-	run  func(ctx context.Context, e *env) error
+	name  string
+	run   func(ctx context.Context, e *env) error
+	asked bool // runs only where it is named: it measures nothing
 }
 
 // is says whether the name means this suite: its own, or that of its group.
@@ -37,17 +38,18 @@ func (s suite) is(name string) bool { return s.name == name || strings.HasPrefix
 
 func suites() []suite {
 	return []suite{
-		{"draw", benchDraw},
-		{"codes", benchCodes},
-		{"mail-drain", benchMailDrain},
-		{"mail-far", benchMailFar},
-		{"mail-latency", benchMailLatency},
-		{"mail-trigger", benchMailTrigger},
-		{"mail-batch", benchMailBatch},
-		{"mail-workers", benchMailWorkers},
-		{"mail-held", benchMailHeld},
-		{"mail-memory", benchMailMemory},
-		{"faults", benchFaults},
+		{name: "draw", run: benchDraw},
+		{name: "codes", run: benchCodes},
+		{name: "mail-drain", run: benchMailDrain},
+		{name: "mail-far", run: benchMailFar},
+		{name: "mail-latency", run: benchMailLatency},
+		{name: "mail-trigger", run: benchMailTrigger},
+		{name: "mail-batch", run: benchMailBatch},
+		{name: "mail-workers", run: benchMailWorkers},
+		{name: "mail-held", run: benchMailHeld},
+		{name: "mail-memory", run: benchMailMemory},
+		{name: "faults", run: benchFaults, asked: true},
+		{name: "relays", run: benchRelays, asked: true},
 	}
 }
 
@@ -81,7 +83,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	described := false
 	for _, s := range suites() {
-		if len(wanted) > 0 && !slices.ContainsFunc(wanted, s.is) || len(wanted) == 0 && s.name == "faults" { // which measures nothing
+		if len(wanted) > 0 && !slices.ContainsFunc(wanted, s.is) || len(wanted) == 0 && s.asked {
 			continue
 		}
 		if err := one(ctx, s, o, !described); err != nil {
@@ -103,6 +105,8 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
 	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
 	flags.StringVar(&o.previous, "previous", "", "a sespan of the previous version, for the faults")
+	flags.StringVar(&o.debian, "debian", "trixie", "releases of Debian whose mail servers are tried, such as bookworm,trixie")
+	flags.StringVar(&o.only, "only", "", "of these, those that have this in their package and setting")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
 	if err := flags.Parse(args); err != nil {

@@ -35,6 +35,9 @@ func (v *verdicts) exactly(what string, count int) {
 func (v *verdicts) tell(what string, value float64, unit string) { v.least(what, value, 0, unit) }
 
 func (v *verdicts) print(printf func(string, ...any)) {
+	if len(v.list) == 0 {
+		return
+	}
 	printf("\n%-68s %14s  %s\n", "Figure", "measured", "aim")
 	for _, one := range v.list {
 		printf("%-68s %14s  %s\n", one.what, figure(one.value, one.unit), one.judge())

@@ -1,0 +1,1 @@
+SELECT count(*) FROM sespan.mail_outcome WHERE state = 'sent' AND recipient LIKE $1 || '-%'
