@@ -149,7 +149,7 @@ func TestMailRetrySaysWhyNot(t *testing.T) {
 	db.Exec(t, "UPDATE sespan.mail_message SET wiped_at = '2026-01-02Z', body_text = NULL, wipe_at = NULL WHERE message_id = $1", ids["wiped"])
 	db.Exec(t, "UPDATE sespan.mail_message SET expires_at = '2026-01-02Z' WHERE message_id = $1", ids["expired"])
 	db.Exec(t, "DELETE FROM sespan.mail_message WHERE message_id = $1", ids["gone"])
-	soon := time.Now().UTC().Add(30 * 24 * time.Hour).Format(time.DateTime) + " UTC"
+	soon := time.Now().UTC().Add(30*24*time.Hour).Format(time.DateTime) + " UTC"
 	ids["scheduled"] = enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', send_at => '"+soon+"'")
 	ids["sending"] = enqueue(t, db, "recipient => 'b@b.co', body_text => 'x'")
 	claim(t, s, -2, 10, time.Minute)
