@@ -59,8 +59,10 @@ bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and t
 bench-mail: bin/sespan ## Measure the mail queue alone (BENCH_ARGS=-quick to try it)
 	go run ./internal/bench $(BENCH_ARGS) mail
 
-try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and compare (as root; BENCH_ARGS="-only exim" for one, -quick to try it)
-	go run ./internal/bench $(BENCH_ARGS) relays
+try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and compare (BENCH_ARGS="-only exim" for one, -quick to try it)
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./internal/bench; \
+	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	$$SUDO $(TOOLS)/bench $(BENCH_ARGS) relays
 
 build: ## Build the static binary bin/sespan
 	$(GO_BUILD) -o bin/sespan ./cmd/sespan
