@@ -45,7 +45,7 @@ func relayCases(release string) []relayCase {
 		return map[string]string{"smtpd_forbid_bare_newline": bare, "smtpd_delay_reject": late}
 	}
 	slow := postfixSet("normalize", "yes")
-	slow["smtpd_client_message_rate_limit"], slow["anvil_rate_time_unit"] = "400", "10s"
+	slow["smtpd_client_message_rate_limit"], slow["anvil_rate_time_unit"] = "200", "10s"
 	screen := postfixSet("normalize", "yes")
 	for name, value := range map[string]string{
 		"access_list": "", "greet_wait": "2s", "greet_action": "enforce", "cache_map": "btree:$data_directory/postscreen_cache",
@@ -58,7 +58,7 @@ func relayCases(release string) []relayCase {
 		{"no CHUNKING", postfix(), relaySetting{options: postfixSet("reject", "no")}},
 		{"no CHUNKING, STARTTLS", postfix(), relaySetting{tls: true, options: postfixSet("normalize", "no")}},
 		{"CHUNKING, STARTTLS", postfix(), relaySetting{tls: true, chunking: true, options: postfixSet("reject", "yes")}},
-		{"no CHUNKING, rate limit", postfix(), relaySetting{options: slow}},
+		{"no CHUNKING, rate limit", postfix(), relaySetting{few: true, options: slow}},
 		{"no CHUNKING, postscreen", postfix(), relaySetting{more: "postscreen", options: screen}},
 		{"CHUNKING", exim(), relaySetting{chunking: true}},
 		{"no CHUNKING", exim(), relaySetting{}},
@@ -195,10 +195,14 @@ func (t *relayTry) run(ctx context.Context) error {
 
 // rush is the number of ordinary mails of each half.
 func (t *relayTry) rush() int {
-	if t.quick {
+	switch {
+	case t.quick:
 		return relayRush / 10
+	case t.setting.few:
+		return relayRush / 4
+	default:
+		return relayRush
 	}
-	return relayRush
 }
 
 // work starts the service that sends to the mail server.

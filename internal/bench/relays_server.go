@@ -33,6 +33,7 @@ type relaySetting struct {
 	chunking bool
 	tls      bool
 	auth     bool
+	few      bool // a quarter of the mails: it is slow
 	second   bool // after the restart: who was to come later is taken
 	more     string
 	options  map[string]string // further lines that differ
