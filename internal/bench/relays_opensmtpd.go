@@ -31,7 +31,7 @@ func opensmtpd() *relayKind {
 		pkg: "opensmtpd", prepare: prepareSmtpd,
 		command: []string{"/usr/sbin/smtpd", "-d"}, flush: []string{"/usr/sbin/smtpctl", "schedule", "all"},
 		queueID: regexp.MustCompile(`([0-9a-f]{8}) Message accepted`),
-		greeted: regexp.MustCompile(`smtp connected`), utf8: false, large: "data",
+		greeted: regexp.MustCompile(`smtp connected`), waiting: "var/spool/smtpd/queue/*/", utf8: false, large: "data",
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -18,8 +19,8 @@ type relayResult struct {
 	hangUps     []string // in it: connections that ended without QUIT
 	calmLog     string
 
-	mails, delivered, calmCopies, roughCopies, lost, dead, unknown int
-	wrong, altered, complaints                                     []string
+	mails, delivered, calmCopies, roughCopies, lost, dead, unknown, waiting int
+	wrong, altered, complaints                                              []string
 }
 
 // balance compares what was enqueued with what was delivered and what the queue says.
@@ -102,7 +103,11 @@ func (t *relayTry) judge(who string, w want, f fate, copies []copied) {
 		res.wrong = append(res.wrong, who+": "+told)
 	}
 	if len(copies) == 0 {
-		if e.state == "sent" && f.state != "unknown" {
+		switch {
+		case e.state != "sent" || f.state == "unknown":
+		case t.waits(f):
+			res.waiting++
+		default:
 			res.lost++
 		}
 		return
@@ -122,6 +127,17 @@ func (t *relayTry) judge(who string, w want, f fate, copies []copied) {
 	if !found {
 		res.wrong = append(res.wrong, fmt.Sprintf("%s: the reply %q names no copy", who, f.reply))
 	}
+}
+
+// waits says whether the server has the mail in its own queue still: OpenSMTPD puts a
+// delivery off for minutes that its stop has cut short.
+func (t *relayTry) waits(f fate) bool {
+	id := t.kind.queueID.FindStringSubmatch(f.reply)
+	if t.kind.waiting == "" || id == nil {
+		return false
+	}
+	found, _ := filepath.Glob(t.server.root.at(t.kind.waiting + id[1])) // the pattern is right
+	return len(found) == 1
 }
 
 // expected is what the queue shall say; more than a state where the server decides.
@@ -182,6 +198,9 @@ func (t *relayTry) print() int {
 	r := t.result
 	t.printf("  %-31s %-26s %6d %9d %5d %9d %5d %5d %7d %6d %8d %6d %9d %11d\n", short(t.kind.pkg, r.version), t.name, r.mails, r.delivered,
 		r.calmCopies, r.roughCopies, r.lost, r.dead, r.unknown, len(r.wrong), len(r.altered), r.connections, len(r.hangUps), len(r.complaints))
+	if r.waiting > 0 {
+		t.printf("      %d are in the server's own queue since its restart\n", r.waiting)
+	}
 	for _, list := range [][]string{r.wrong, r.altered, r.hangUps, r.complaints} {
 		for _, line := range list[:min(5, len(list))] {
 			t.printf("      %s\n", line)

@@ -23,6 +23,7 @@ type relayKind struct {
 	queueID *regexp.Regexp                      // in its reply to a message
 	greeted *regexp.Regexp                      // what its log says once for each connection
 	log     string                              // its file, "" where it writes to its standard error
+	waiting string                              // where it keeps what it has taken, by queue id; "" where nothing stays
 	utf8    bool                                // offers SMTPUTF8
 	large   string                              // reason for a message beyond its bound
 }
