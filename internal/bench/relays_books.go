@@ -69,6 +69,9 @@ func (t *relayTry) copies() (map[string][]copied, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(data) == 0 { // OpenSMTPD leaves such where its stop has cut a delivery off, and delivers again
+			continue
+		}
 		who, c := t.open(data)
 		out[who] = append(out[who], c)
 	}
