@@ -158,7 +158,8 @@ func (t *relayTry) expected(w want, finally bool) fate {
 // differs says how another fate is not this one.
 func (f fate) differs(is fate, kind *relayKind) string {
 	switch {
-	case f.state == "retry" && is.state == "retry" && is.reason == "breaker": // its domain has a pause after the others
+	case f.state == "retry" && is.state == "retry" && is.reason == "breaker", // its domain has a pause after the others
+		f.state == "retry" && is.state == "sending" && is.code == f.code: // the next try is under way
 		return ""
 	case is.state != f.state || is.reason != f.reason || f.code != 0 && is.code != f.code || f.relay != "" && is.relay != f.relay:
 	case f.state != "sent" && f.reason != "composed" && is.reply == "":
