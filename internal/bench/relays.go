@@ -132,9 +132,10 @@ func tryRelay(ctx context.Context, o options, d *debian, c relayCase, keys relay
 	if err != nil {
 		return nil, err
 	}
+	defer r.Close() //nolint:errcheck // a folder
 	err = keys.install(r)
 	t := &relayTry{env: e, relayCase: c, relayKeys: keys, calm: letters{wants: map[string]want{}}, rough: letters{wants: map[string]want{}}}
-	t.result.version = r.version()
+	t.result.version = versionIn(r.dir)
 	t.setting.addr = freeAddress()
 	t.server = &relayServer{kind: c.kind, root: r, setting: t.setting}
 	defer t.server.stop()

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 )
@@ -96,7 +95,7 @@ func prepareExim(r *root, s relaySetting) error {
 	text := strings.NewReplacer("{port}", portOf(s.addr), "{chunking}", star(s.chunking), "{tls}", star(s.tls), "{more}", s.more,
 		"{later}", later, "{auth}", auth, "{offer}", yes(s.auth)).Replace(eximMain)
 	return errors.Join(
-		os.Chown(r.at("etc/relay.key"), ownerID, ownerID), // it reads the key as its own user
+		r.Chown("etc/relay.key", ownerID, ownerID), // it reads the key as its own user
 		r.mkdir("var/spool/exim4", ownerID, 0o750), r.mkdir("var/log/exim4", ownerID, 0o750),
 		r.write("etc/exim4/exim4.conf", 0o644, text), r.write("etc/mailname", 0o644, fmt.Sprintln("exim.example")))
 }

@@ -51,5 +51,5 @@ func prepareSmtpd(r *root, s relaySetting) error {
 		"{more}", s.more, "{password}", smtpdPassword).Replace(smtpdMain)
 	err := errors.Join(r.mkdir("var/spool/smtpd", 0, 0o711), r.mkdir("var/lib/opensmtpd/empty", 0, 0o755), r.mkdir("var/empty", 0, 0o755))
 	const control = "usr/sbin/smtpctl" // as the package's installation has it
-	return errors.Join(err, os.Chown(r.at(control), 0, queueID), os.Chmod(r.at(control), 0o755|os.ModeSetgid), r.write("etc/smtpd.conf", 0o644, text))
+	return errors.Join(err, r.Chown(control, 0, queueID), r.Chmod(control, 0o755|os.ModeSetgid), r.write("etc/smtpd.conf", 0o644, text))
 }

@@ -55,7 +55,7 @@ func (s *relayServer) start(ctx context.Context) error {
 	if err := s.kind.prepare(s.root, s.setting); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(s.root.at("output"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := s.root.OpenFile("output", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (s *relayServer) journal() string {
 		if name == "" {
 			continue
 		}
-		one, err := os.ReadFile(s.root.at(name))
+		one, err := s.root.ReadFile(name)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err.Error()
 		}
