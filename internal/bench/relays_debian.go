@@ -85,7 +85,7 @@ func (d *debian) newRoot(ctx context.Context, pkg, dir string) (*root, error) {
 
 // unpack keeps a package and all that it needs.
 func (d *debian) unpack(ctx context.Context, pkg, dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(dir); err != nil { //nolint:gosec // our own folder
 		return err
 	}
 	archives := filepath.Join(d.dir, "archives-"+pkg)

@@ -134,7 +134,7 @@ func (r *root) take(name string, h *tar.Header, content io.Reader) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, content) //nolint:gosec // packages that apt has checked
+		_, err = io.Copy(f, content)
 		return errors.Join(err, f.Close(), r.Chmod(name, mode))
 	default:
 		return fmt.Errorf("a file of type %c", h.Typeflag)
