@@ -58,27 +58,25 @@ func (e *env) spawn(ctx context.Context, run string, more ...string) (*service, 
 func (s *service) ready(ctx context.Context, page string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.done:
-			return fmt.Errorf("sespan serve ended (%w):\n%s", errors.Join(s.err, errEnded), s.log.String())
-		case <-ctx.Done():
-			return fmt.Errorf("sespan serve is not ready: %w\n%s", ctx.Err(), s.log.String())
-		case <-tick.C:
+	err := until(ctx, 20*time.Millisecond, func() (bool, error) {
+		if err := running(s.done); err != nil {
+			return false, errors.Join(s.err, err)
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false, nil //nolint:nilerr // it does not listen yet
 		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK, nil
+	})
+	if err != nil {
+		return fmt.Errorf("sespan serve is not ready: %w\n%s", err, s.log.String())
 	}
+	return nil
 }
 
 var errEnded = errors.New("before it was ready")

@@ -102,22 +102,17 @@ func (c *campaign) enqueueFew(ctx context.Context, b *books, recipients []string
 
 // rest waits until nothing is to be sent any more.
 func (c *campaign) rest(ctx context.Context) error {
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the queue does not come to rest: %w", ctx.Err())
-		case <-tick.C:
+	err := until(ctx, 500*time.Millisecond, func() (rest bool, _ error) {
+		_, err := c.admin.Exec(ctx, faultsHurrySQL)
+		if err == nil {
+			err = c.admin.QueryRow(ctx, faultsRestSQL).Scan(&rest)
 		}
-		var rest bool
-		if _, err := c.admin.Exec(ctx, faultsHurrySQL); err != nil {
-			continue // the database is coming back
-		}
-		if err := c.admin.QueryRow(ctx, faultsRestSQL).Scan(&rest); err == nil && rest {
-			return nil
-		}
+		return rest && err == nil, nil // with an error the database is coming back
+	})
+	if err != nil {
+		return fmt.Errorf("the queue does not come to rest: %w", err)
 	}
+	return nil
 }
 
 // tally is the result of a phase.

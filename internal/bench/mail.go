@@ -158,17 +158,9 @@ func (b *mailBench) drain(enqueue func(context.Context, int) (enqueued, error), 
 
 // empty waits until every result of the mails after last is written.
 func (b *mailBench) empty(ctx context.Context, last int64) error {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	return until(ctx, 2*time.Millisecond, func() (bool, error) {
 		var left bool
-		if err := b.admin.QueryRow(ctx, mailLeftSQL, last).Scan(&left); err != nil || !left {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
+		err := b.admin.QueryRow(ctx, mailLeftSQL, last).Scan(&left)
+		return !left, err
+	})
 }

@@ -80,7 +80,7 @@ func benchRelays(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	off := 0
+	off, tried := 0, 0
 	for _, release := range strings.Split(e.debian, ",") {
 		d, err := newDebian(ctx, release)
 		if err != nil {
@@ -91,6 +91,7 @@ func benchRelays(ctx context.Context, e *env) error {
 			if !strings.Contains(c.kind.pkg+" "+c.name, e.only) {
 				continue
 			}
+			tried++
 			t, err := tryRelay(ctx, e.options, d, c, keys)
 			switch {
 			case ctx.Err() != nil:
@@ -103,7 +104,10 @@ func benchRelays(ctx context.Context, e *env) error {
 			}
 		}
 	}
-	if off > 0 {
+	switch {
+	case tried == 0:
+		return fmt.Errorf("-only %s: no mail server with its setting, as in the table, has this in its name", e.only)
+	case off > 0:
 		return errRelays
 	}
 	return nil
@@ -238,7 +242,7 @@ func (t *relayTry) enqueue(ctx context.Context, mails []relayMail) error {
 // only because the world is slow is hurried.
 func (t *relayTry) rest(ctx context.Context, waiting bool) error {
 	var rest bool
-	return t.until(ctx, 250*time.Millisecond, func() (bool, error) {
+	return until(ctx, 250*time.Millisecond, func() (bool, error) {
 		_, err := t.admin.Exec(ctx, relaysHurrySQL, !waiting)
 		if err != nil {
 			return false, err
@@ -255,7 +259,7 @@ func (t *relayTry) restart(ctx context.Context) error {
 	if err := t.enqueue(ctx, t.rough.mails); err != nil {
 		return err
 	}
-	err := t.until(ctx, 10*time.Millisecond, func() (bool, error) {
+	err := until(ctx, 10*time.Millisecond, func() (bool, error) {
 		var sent int
 		err := t.admin.QueryRow(ctx, relaysSentSQL, "rough").Scan(&sent)
 		return sent >= t.rush()/10, err
@@ -267,20 +271,4 @@ func (t *relayTry) restart(ctx context.Context) error {
 	t.server.stop()
 	t.server.setting.second = true
 	return t.server.start(ctx)
-}
-
-// until asks again and again whether something is so.
-func (t *relayTry) until(ctx context.Context, every time.Duration, so func() (bool, error)) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if yes, err := so(); yes || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
 }

@@ -73,6 +73,9 @@ func (t *relayTry) copies() (map[string][]copied, error) {
 			continue
 		}
 		who, c := t.open(data)
+		if who == "" {
+			c.flaw = fmt.Sprintf("%s: %d bytes that begin %.60q", c.flaw, len(data), data)
+		}
 		out[who] = append(out[who], c)
 	}
 	return out, nil

@@ -32,8 +32,7 @@ type attachment struct {
 // want is what shall become of one recipient's mail.
 type want struct {
 	sort  string
-	text  string // its plain text, or the raw body
-	raw   bool
+	text  string   // its plain text, or the raw body
 	files []string // SHA-256 of each attachment
 }
 
@@ -45,8 +44,8 @@ type letters struct {
 
 // add notes a mail whose recipients are its own.
 func (l *letters) add(sort string, m relayMail) {
-	w := want{sort: sort, text: m.Text, raw: m.Raw != nil}
-	if w.raw {
+	w := want{sort: sort, text: m.Text}
+	if m.Raw != nil {
 		_, body, _ := bytes.Cut(m.Raw, []byte("\r\n\r\n"))
 		w.text = string(body)
 	}

@@ -35,20 +35,20 @@ func (t *relayTry) balance(ctx context.Context) error {
 	}
 	res := &t.result
 	for who, w := range t.calm.wants {
-		if told := t.expected(w, false).differs(t.find(res.first, who), t.kind); told != "" {
+		if told := t.expected(w, false).differs(res.first[who], t.kind); told != "" {
 			res.wrong = append(res.wrong, "at first, "+who+": "+told)
 		}
-		n := distinct(find(copies, who))
+		n := distinct(copies[who])
 		res.calmCopies += max(0, n-1)
-		t.judge(who, w, t.find(fates, who), find(copies, who))
+		t.judge(who, w, fates[who], copies[who])
 	}
 	for who, w := range t.rough.wants {
-		n := distinct(find(copies, who))
+		n := distinct(copies[who])
 		res.roughCopies += max(0, n-1)
 		if w.sort == "hold" && n > 1 {
 			res.wrong = append(res.wrong, who+": arrived twice")
 		}
-		t.judge(who, w, t.find(fates, who), find(copies, who))
+		t.judge(who, w, fates[who], copies[who])
 	}
 	for who := range copies {
 		if !t.known(who) {
@@ -79,7 +79,7 @@ func (t *relayTry) delivered(ctx context.Context, fates map[string]fate) (copies
 	}
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
-	_ = t.until(ctx, time.Second, func() (bool, error) { // what is missing in the end is lost, and counted
+	_ = until(ctx, time.Second, func() (bool, error) { // what is missing in the end is lost, and counted
 		if err = t.server.flush(); err == nil {
 			copies, err = t.copies()
 		}
@@ -174,10 +174,6 @@ func (f fate) differs(is fate, kind *relayKind) string {
 func alike(address string) string {
 	return strings.ToLower(strings.Replace(address, "@xn--bcher-kva.", "@bücher.", 1))
 }
-
-func (t *relayTry) find(fates map[string]fate, who string) fate { return fates[alike(who)] }
-
-func find(copies map[string][]copied, who string) []copied { return copies[alike(who)] }
 
 func (t *relayTry) known(who string) bool {
 	for _, l := range []letters{t.calm, t.rough} {

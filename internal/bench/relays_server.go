@@ -77,30 +77,24 @@ func (s *relayServer) start(ctx context.Context) error {
 func (s *relayServer) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s does not greet: %w", s.kind.pkg, ctx.Err())
-		case <-s.done:
-			return fmt.Errorf("%s: %w", s.kind.pkg, errEnded)
-		case <-tick.C:
-		}
-		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.setting.addr)
-		if err != nil {
-			continue
-		}
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-		line, err := bufio.NewReader(c).ReadString('\n')
-		if err == nil {
-			_, err = c.Write([]byte("QUIT\r\n"))
-		}
-		_ = c.Close()
-		if err == nil && strings.HasPrefix(line, "220") {
-			return nil
-		}
+	if err := until(ctx, 100*time.Millisecond, func() (bool, error) { return s.greets(ctx), running(s.done) }); err != nil {
+		return fmt.Errorf("%s does not greet: %w", s.kind.pkg, err)
 	}
+	return nil
+}
+
+func (s *relayServer) greets(ctx context.Context) bool {
+	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", s.setting.addr)
+	if err != nil {
+		return false
+	}
+	defer c.Close() //nolint:errcheck // nothing was written but QUIT
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil {
+		_, err = c.Write([]byte("QUIT\r\n"))
+	}
+	return err == nil && strings.HasPrefix(line, "220")
 }
 
 // stop ends the server as a service manager would.
