@@ -14,7 +14,7 @@ GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
 SQLC       := $(TOOLS)/sqlc-v1.31.1
 PROMTOOL   := $(TOOLS)/promtool
 GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
-# The second PostgreSQL of the test matrix; the first is the default of internal/devdb.
+# The second PostgreSQL of the test matrix; the first is the default of internal/devtools/devdb.
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
@@ -48,19 +48,19 @@ verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
 	go mod verify
 
 bench: bin/sespan ## Measure draws, codes and mails against their bounds (BENCH_ARGS=-quick to try it)
-	go run ./internal/bench $(BENCH_ARGS)
+	go run ./internal/devtools/bench $(BENCH_ARGS)
 
 fault-mail: bin/sespan ## Put the mail queue through faults and count (PREVIOUS=path/to/an/older/sespan adds two versions side by side)
-	go run ./internal/bench $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS) faults
+	go run ./internal/devtools/bench $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS) faults
 
 bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and the site's own enqueuing
-	go run ./internal/devdb/exec -- $(VENV)/bin/pytest -s -q django_bridge/tests/bench_admin.py django_bridge/tests/bench_mail.py -c django_bridge/pyproject.toml
+	go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest -s -q django_bridge/tests/bench_admin.py django_bridge/tests/bench_mail.py -c django_bridge/pyproject.toml
 
 bench-mail: bin/sespan ## Measure the mail queue alone (BENCH_ARGS=-quick to try it)
-	go run ./internal/bench $(BENCH_ARGS) mail
+	go run ./internal/devtools/bench $(BENCH_ARGS) mail
 
 try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and compare (BENCH_ARGS="-only exim" for one, -quick to try it)
-	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./internal/bench; \
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./internal/devtools/bench; \
 	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 	$$SUDO $(TOOLS)/bench $(BENCH_ARGS) relays
 
@@ -87,8 +87,8 @@ test-go-old: /usr/sbin/pgbouncer
 	PGTEST_VERSION=$(OLD_POSTGRES) go test -timeout 30m ./internal/postgres/... ./internal/httpapi/...
 
 test-django: $(VENV)/.ready bin/sespan
-	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
-	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
 
 # The newer half of the matrix. What does not depend on Django's version runs once.
 test-django-next:
@@ -96,13 +96,13 @@ test-django-next:
 	elif [ -n "$(CI)" ]; then echo "Django 6.1 needs Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
 	else echo "Django 6.1 stays untested: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
 
-NEXT_PYTEST = SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV_NEXT)/bin/pytest
+NEXT_PYTEST = SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV_NEXT)/bin/pytest
 test-django-newer: $(VENV_NEXT)/.ready bin/sespan
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
 test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
-	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
 test-alerts: $(PROMTOOL)
 	cd grafana/prometheus && $(PROMTOOL) check rules *.rules.yml && $(PROMTOOL) test rules *.rules_test.yml

@@ -12,7 +12,7 @@ import (
 
 	"sespan/internal/app"
 	"sespan/internal/config"
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 var version = "dev" // set by the linker

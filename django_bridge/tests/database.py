@@ -28,7 +28,7 @@ def binaries() -> Path:
     if not versions:
         raise RuntimeError(
             "No PostgreSQL: set SESPAN_TEST_DATABASE_URL (a superuser's URL), run the tests "
-            "through `go run ./internal/devdb/exec -- pytest …`, or install postgresql."
+            "through `go run ./internal/devtools/devdb/exec -- pytest …`, or install postgresql."
         )
     return versions[-1].parent
 

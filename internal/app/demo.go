@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 
-	"sespan/internal/demo"
+	"sespan/internal/devtools/demo"
 )
 
 func (e *env) demo(ctx context.Context) error {

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 
 	"sespan/internal/access"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // attack is what one connection sends. Every answer has to be a refusal.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // A password and keys are shown once: nothing is made by a run that cannot end.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"sespan/internal/config"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // With everything given, the file that init writes is one that serve reads as it is.

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"sespan/internal/config"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // command runs one command line and gives its standard output, its standard error

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // desk is `sespan mail` as a person of the staff runs it.

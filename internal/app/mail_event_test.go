@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sespan/internal/feedback"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // sent is a whole service with a relay, and what it takes to sign events for it.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"sespan/internal/mail"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // BenchmarkHeldMails puts 100,000 mails to a domain of 5 a second before 500 to

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"sespan/internal/config"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 func keyFile(t *testing.T) string {

@@ -18,8 +18,8 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/config"
-	"sespan/internal/devdb"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/devdb"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 )

@@ -16,7 +16,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/otp"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 )

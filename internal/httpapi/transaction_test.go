@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sespan/internal/access"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 	"sespan/internal/secret"

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/apilog"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 )

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sespan/internal/mail"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"sespan/internal/mail"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

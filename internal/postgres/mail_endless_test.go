@@ -3,7 +3,7 @@ package postgres_test
 import (
 	"testing"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // A worker cannot reckon with a moment without end, and PostgreSQL before 17 not

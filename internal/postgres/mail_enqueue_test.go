@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // refusedMail gives the parameter that an SP003 names, "" for none.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"sespan/internal/feedback"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

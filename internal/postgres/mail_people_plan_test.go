@@ -5,7 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // seqRead is how many rows of the mail tables were read in sequence so far.

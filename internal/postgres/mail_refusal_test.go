@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // refusedWith runs a statement that must fail, and gives the server's words.

@@ -3,7 +3,7 @@ package postgres_test
 import (
 	"testing"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"sespan/internal/mail"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // A mail that is sent but cannot be marked as sent is not sent for ever: after a

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 // TestMailUnsubscribeIsChecked in the caller's own transaction: what a mailbox provider

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"sespan/internal/otp"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/problem"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"sespan/internal/otp"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/problem"
 )
 

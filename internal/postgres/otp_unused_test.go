@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 )
 
 func TestUnusedRights(t *testing.T) {

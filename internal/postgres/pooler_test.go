@@ -15,9 +15,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 	"sespan/internal/mail"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"sespan/internal/apilog"
-	"sespan/internal/pgtest"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 	"sespan/internal/transaction"

@@ -1,6 +1,6 @@
 // Package pgtest gives each test its own PostgreSQL database.
 //
-// A test binary starts one server (see internal/devdb) and each test clones a
+// A test binary starts one server (see internal/devtools/devdb) and each test clones a
 // template that is migrated, has the roles, and a Django-like public.auth_user
 // bound as the customer table:
 //
@@ -24,7 +24,7 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 // urlEnv also carries the address from Main to the tests.

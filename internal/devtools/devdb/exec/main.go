@@ -1,7 +1,7 @@
 // Command exec runs a command with a private PostgreSQL at hand, whose superuser
 // URL stands in SESPAN_TEST_DATABASE_URL, and gives the command's exit code:
 //
-//	go run ./internal/devdb/exec [-version 15] -- pytest django_bridge/tests
+//	go run ./internal/devtools/devdb/exec [-version 15] -- pytest django_bridge/tests
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 const urlEnv = "SESPAN_TEST_DATABASE_URL"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 //go:embed sql/login.sql

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 // Options of a demonstration.

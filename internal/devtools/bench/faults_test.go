@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 func TestMain(m *testing.M) {
@@ -59,7 +59,7 @@ func TestMailFaultsShort(t *testing.T) {
 func testEnv(t *testing.T, out *bytes.Buffer) *env {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "sespan")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/sespan")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/sespan")
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 // service is a running `sespan serve`.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 //go:embed faults_backend.sql

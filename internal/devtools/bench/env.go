@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sespan/internal/access"
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 )

@@ -1,7 +1,7 @@
 // Command bench measures Sespan on a PostgreSQL of its own and prints shares of
 // what the database or the peer library does alone.
 //
-//	go run ./internal/bench [flags] [draw codes mail mail-drain mail-far … faults relays]
+//	go run ./internal/devtools/bench [flags] [draw codes mail mail-drain mail-far … faults relays]
 //
 // The sides of a comparison alternate in one run, and medians are quoted: on a
 // shared machine absolute figures swing far more than their ratio. PostgreSQL
@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	"sespan/internal/devdb"
+	"sespan/internal/devtools/devdb"
 )
 
 // suite is one comparison, on a database of its own.
