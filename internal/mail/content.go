@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"sespan/internal/mail/mime"
 )
 
 var (
@@ -18,27 +20,27 @@ var (
 // {"text", "html"}.
 type Opener func(recipient string, sealed []byte) ([]byte, error)
 
-// content makes what Compose needs of a claimed row; from is the service's own
+// content makes what mime.Compose needs of a claimed row; from is the service's own
 // sender.
-func content(c *Claimed, from string, opener Opener) (Content, error) {
+func content(c *Claimed, from string, opener Opener) (mime.Content, error) {
 	s := c.Stored
 	if s == nil {
-		return Content{}, errContentGone
+		return mime.Content{}, errContentGone
 	}
-	out := Content{
+	out := mime.Content{
 		Date: s.Date, From: orElse(s.Sender, from), ReplyTo: s.ReplyTo, To: s.To, CC: s.CC,
 		Subject: s.Subject, Text: s.Text, HTML: s.HTML, Raw: s.Raw,
 	}
 	var err error
 	if out.Headers, err = headersOf(s.Headers); err != nil {
-		return Content{}, err
+		return mime.Content{}, err
 	}
 	if out.Attachments, err = attachmentsOf(s.Attachments, s.Files); err != nil {
-		return Content{}, err
+		return mime.Content{}, err
 	}
 	if s.Sealed != nil {
 		if err := unseal(&out, c.Recipient, s.Sealed, opener); err != nil {
-			return Content{}, err
+			return mime.Content{}, err
 		}
 	}
 	out.MessageID = messageID(c, out.From) // a site's own stands in Headers and wins
@@ -65,7 +67,7 @@ func headersOf(stored []byte) (map[string]string, error) {
 	return h, nil
 }
 
-func attachmentsOf(stored []byte, files map[string][]byte) ([]Attachment, error) {
+func attachmentsOf(stored []byte, files map[string][]byte) ([]mime.Attachment, error) {
 	if stored == nil {
 		return nil, nil
 	}
@@ -79,7 +81,7 @@ func attachmentsOf(stored []byte, files map[string][]byte) ([]Attachment, error)
 	if err := json.Unmarshal(stored, &list); err != nil {
 		return nil, fmt.Errorf("attachments: %w", err)
 	}
-	out := make([]Attachment, len(list))
+	out := make([]mime.Attachment, len(list))
 	for i, a := range list {
 		data, found := files[a.SHA256]
 		if a.SHA256 == "" {
@@ -90,12 +92,12 @@ func attachmentsOf(stored []byte, files map[string][]byte) ([]Attachment, error)
 		} else if !found {
 			return nil, fmt.Errorf("attachment %d: its file is gone", i+1)
 		}
-		out[i] = Attachment{Filename: a.Filename, ContentType: a.ContentType, ContentID: strings.Trim(a.ContentID, "<>"), Data: data}
+		out[i] = mime.Attachment{Filename: a.Filename, ContentType: a.ContentType, ContentID: strings.Trim(a.ContentID, "<>"), Data: data}
 	}
 	return out, nil
 }
 
-func unseal(out *Content, recipient string, sealed []byte, opener Opener) error {
+func unseal(out *mime.Content, recipient string, sealed []byte, opener Opener) error {
 	if opener == nil {
 		return fmt.Errorf("%w: no secret keys are configured", errSealed)
 	}
@@ -108,7 +110,7 @@ func unseal(out *Content, recipient string, sealed []byte, opener Opener) error 
 	}
 	// RFC 3834: no vacation note shall answer a code.
 	out.Headers["Auto-Submitted"] = "auto-generated"
-	withoutUnsubscribe(out.Headers)
+	dropUnsubscribe(out.Headers)
 	return nil
 }
 
@@ -135,4 +137,14 @@ func orElse(s, other string) string {
 		return other
 	}
 	return s
+}
+
+// dropUnsubscribe removes the offer from a mail that nobody can unsubscribe from: a
+// mailbox provider's button must not stop somebody's codes.
+func dropUnsubscribe(headers map[string]string) {
+	for name := range headers {
+		if key := strings.ToLower(name); key == "list-unsubscribe" || key == "list-unsubscribe-post" {
+			delete(headers, name)
+		}
+	}
 }

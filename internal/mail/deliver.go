@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"sespan/internal/mail/mime"
 )
 
 // Two states of a result that are no states of a row.
@@ -81,7 +83,7 @@ func (w *Worker) prepare(c *Claimed) (e Envelope, r *Result) {
 	if err != nil {
 		return e, w.dead(c, 0, reasonContent, err.Error())
 	}
-	data, err := Compose(what)
+	data, err := mime.Compose(what)
 	if err != nil {
 		return e, w.dead(c, 0, "composed", err.Error())
 	}

@@ -6,30 +6,6 @@ import (
 	"time"
 )
 
-// Content is what a message says, before it becomes MIME.
-type Content struct {
-	MessageID   string // with angle brackets; stable over every try
-	Date        time.Time
-	From        string // RFC 5322 mailbox, may carry a display name
-	ReplyTo     string
-	To          []string // header addresses; the envelope is chosen per queue row
-	CC          []string
-	Subject     string
-	Text        string
-	HTML        string
-	Headers     map[string]string // extra headers, already validated by mail_enqueue
-	Attachments []Attachment
-	Raw         []byte // a whole MIME message instead of the parts above
-}
-
-// Attachment is a file or, with a ContentID, an inline image.
-type Attachment struct {
-	Filename    string
-	ContentType string
-	ContentID   string
-	Data        []byte
-}
-
 // Envelope is one SMTP transaction: one sender, one recipient, one message.
 type Envelope struct {
 	From      string // bare address of the reverse path

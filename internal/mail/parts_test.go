@@ -2,8 +2,6 @@ package mail
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -173,40 +171,6 @@ func TestTempoFollowsTheRate(t *testing.T) {
 	}
 }
 
-func TestContentOfASealedMailNeedsItsKey(t *testing.T) {
-	t.Parallel()
-	c := &Claimed{MessageID: 7, Recipient: "a@b.co", Stored: &Stored{Sealed: []byte{1}}}
-	if _, err := content(c, "s@b.co", nil); !errors.Is(err, errSealed) {
-		t.Errorf("without keys: %v", err)
-	}
-	_, err := content(c, "s@b.co", func(string, []byte) ([]byte, error) { return []byte("code 123456"), nil })
-	if err == nil || strings.Contains(err.Error(), "123456") {
-		t.Errorf("a body that is no JSON: %v", err)
-	}
-}
-
-func TestContentKeepsItsMessageID(t *testing.T) {
-	t.Parallel()
-	c := &Claimed{MessageID: 7, CreatedAt: time.Unix(1, 0), Stored: &Stored{Text: "x"}}
-	first, err := content(c, "Shop <shop@b.co>", nil)
-	if err != nil || first.MessageID != "<7.lfls@b.co>" {
-		t.Errorf("%q, %v", first.MessageID, err)
-	}
-	c.Stored.Sender = "Büro <x@bücher.example>"
-	if other, _ := content(c, "", nil); other.MessageID != "<7.lfls@sespan.invalid>" {
-		t.Errorf("%q", other.MessageID)
-	}
-}
-
-func TestContentDecodesAttachments(t *testing.T) {
-	t.Parallel()
-	c := &Claimed{Stored: &Stored{Attachments: []byte(`[{"filename":"a","content":"aGFs\nbG8 =","content_id":"<x>"}]`)}}
-	got, err := content(c, "s@b.co", nil)
-	if err != nil || len(got.Attachments) != 1 || string(got.Attachments[0].Data) != "hallo" || got.Attachments[0].ContentID != "x" {
-		t.Errorf("%+v, %v", got.Attachments, err)
-	}
-}
-
 func TestRepliesAreCleaned(t *testing.T) {
 	t.Parallel()
 	if got := clean("a\x00b\xffc"); got != "ab\uFFFDc" {
@@ -232,25 +196,5 @@ func TestHoldingsForgetAHangingSender(t *testing.T) {
 	}
 	if list := h.aging(20*time.Second, 10*time.Second); len(list) != 0 {
 		t.Error("a lease is renewed for ever")
-	}
-}
-
-func TestSealedBodyReadsWhatJSONReads(t *testing.T) {
-	t.Parallel()
-	plain := []string{
-		`{"text":"a","html":"b"}`, `{"text":"a\n\"q\" \\ \/ \t","html":"<b>ü</b>"}` + "\n", `{"html":"b","text":"a"}`, `{ "text": "a" }`,
-		`{"text":"\u003cb\u003e \ud83d\ude00","html":""}`, `{"text":"a","html":"b"} x`, `{"text":"a","html":"b`, `{"text":"a\`, `{"text":"a\x","html":"b"}`,
-		`{"text":"","html":""}`, ``, `{}`, `"text"`,
-	}
-	for _, p := range plain {
-		var want struct{ Text, HTML string }
-		wantErr := json.Unmarshal([]byte(p), &want)
-		text, html, err := openBody([]byte(p))
-		if (err != nil) != (wantErr != nil) || err == nil && (text != want.Text || html != want.HTML) {
-			t.Errorf("%q: %q %q %v, want %+v %v", p, text, html, err, want, wantErr)
-		}
-	}
-	if _, _, ok := quickBody([]byte(plain[1])); !ok {
-		t.Error("the service's own form is not read directly")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sespan/internal/mail"
+	"sespan/internal/mail/mime"
 )
 
 // transaction is one mail ready for the wire.
@@ -18,18 +19,18 @@ type transaction struct {
 }
 
 func newTransaction(e mail.Envelope) (transaction, error) {
-	from, err := mail.EnvelopeAddress(e.From)
+	from, err := mime.EnvelopeAddress(e.From)
 	if err != nil {
 		return transaction{}, refused("sender address", err)
 	}
-	recipient, err := mail.EnvelopeAddress(e.Recipient)
+	recipient, err := mime.EnvelopeAddress(e.Recipient)
 	if err != nil {
 		return transaction{}, refused("recipient address", err)
 	}
 	if len(e.Data) == 0 {
 		return transaction{}, refused("message", errors.New("is empty"))
 	}
-	tx := transaction{from: from, recipient: recipient, data: mail.CRLF(e.Data), chunk: !e.Careful}
+	tx := transaction{from: from, recipient: recipient, data: mime.CRLF(e.Data), chunk: !e.Careful}
 	if !bytes.HasSuffix(tx.data, lineEnd) {
 		tx.data = slices.Concat(tx.data, lineEnd)
 	}

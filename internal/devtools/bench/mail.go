@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"sespan/internal/mail"
+	"sespan/internal/mail/mime"
 	"sespan/internal/otp"
 	"sespan/internal/secret"
 )
@@ -70,7 +70,7 @@ func (b *mailBench) add(i int, msg otp.Message) error {
 	}{msg.Text, msg.HTML}); err != nil {
 		return err
 	}
-	mime, err := mail.Compose(mail.Content{
+	message, err := mime.Compose(mime.Content{
 		MessageID: fmt.Sprintf("<%d.5f5e100000000@shop.example>", i), Date: time.Now(), From: mailFrom,
 		To: []string{recipient(i)}, Subject: msg.Subject, Text: msg.Text, HTML: msg.HTML,
 		Headers: map[string]string{"Auto-Submitted": "auto-generated"},
@@ -81,7 +81,7 @@ func (b *mailBench) add(i int, msg otp.Message) error {
 	b.subject = msg.Subject
 	b.sealed = append(b.sealed, b.ring.Seal(secret.LabelMail, "", body.Bytes()))
 	b.text, b.html = append(b.text, msg.Text), append(b.html, msg.HTML)
-	b.mime = append(b.mime, string(mime))
+	b.mime = append(b.mime, string(message))
 	return nil
 }
 

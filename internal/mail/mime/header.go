@@ -1,10 +1,9 @@
-package mail
+package mime
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"mime"
 	"slices"
@@ -12,125 +11,87 @@ import (
 	"time"
 )
 
-// ComposeError says which part of a Content cannot be sent. It never quotes the
-// value: bodies and headers may hold secrets.
-type ComposeError struct {
-	Field   string // from, reply_to, to, cc, subject, date, message_id, headers.<Name>, attachments[n], raw
-	Problem string
-}
-
-func (e *ComposeError) Error() string { return e.Field + ": " + e.Problem }
-
-func fault(field, format string, args ...any) error {
-	return &ComposeError{Field: field, Problem: fmt.Sprintf(format, args...)}
-}
-
 // maxToken is the longest run without a space in a header field: with the field's
 // name it must stay under the 998 bytes of a line (RFC 5322 section 2.1.1).
 const maxToken = 900
 
-// Compose makes the RFC 5322 message: CRLF line ends, lines of at most 998 bytes,
-// no Bcc. Equal content gives equal bytes, so that every try sends the same
-// message: boundaries come from the Message-ID, and a missing Message-ID is made
-// from the content. A name or value that would break out of its header field is
-// refused. The error is a *ComposeError. With Raw set, that message is sent with
-// its line ends corrected, Bcc removed, and From, Date and Message-ID added where
-// they are missing.
-func Compose(c Content) ([]byte, error) {
-	if c.Raw != nil {
-		return composeRaw(c)
-	}
-	head, err := c.head()
-	if err != nil {
-		return nil, err
-	}
-	root, err := c.tree(head.boundarySeed)
-	if err != nil {
-		return nil, err
-	}
-	out := bytes.NewBuffer(make([]byte, 0, c.sizeHint()))
-	writeHeader(out, append(head.fields, root.fields...))
-	root.writeBody(out)
-	return out.Bytes(), nil
-}
-
 type field struct{ name, value string }
 
-type head struct {
+type header struct {
 	fields       []field
 	boundarySeed string
 }
 
-func (c Content) head() (head, error) {
+func (c Content) header() (header, error) {
 	from, err := mailboxList("from", []string{c.From}, false)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	replyTo, err := mailboxList("reply_to", []string{c.ReplyTo}, true)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	to, err := mailboxList("to", c.To, true)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	cc, err := mailboxList("cc", c.CC, true)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	if to == "" && cc == "" {
 		to = "undisclosed-recipients:;"
 	}
-	subject, err := subject(c.Subject)
+	subject, err := encodeSubject(c.Subject)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
-	extra, err := c.extra()
+	extra, err := c.customFields()
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	id, err := c.messageID(from)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	if c.Date.IsZero() {
-		return head{}, fault("date", "is missing")
+		return header{}, invalid("date", "is missing")
 	}
 	fields := make([]field, 0, 10+len(extra))
 	for _, f := range []field{
-		{"Date", date(c.Date)}, {"From", from}, {"Reply-To", replyTo}, {"To", to}, {"Cc", cc}, {"Subject", subject}, {"Message-ID", id},
+		{"Date", formatDate(c.Date)}, {"From", from}, {"Reply-To", replyTo}, {"To", to}, {"Cc", cc}, {"Subject", subject}, {"Message-ID", id},
 	} {
 		if f.value != "" || f.name == "Subject" {
 			fields = append(fields, f)
 		}
 	}
 	fields = append(append(fields, extra...), field{"MIME-Version", "1.0"})
-	return head{fields: fields, boundarySeed: id}, nil
+	return header{fields: fields, boundarySeed: id}, nil
 }
 
-func date(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700") }
+func formatDate(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700") }
 
 // reserved are the fields that Compose or a relay writes itself.
 var reserved = []string{
 	"from", "to", "cc", "subject", "date", "reply-to", "mime-version", "return-path", "received", "dkim-signature",
 }
 
-// extra are the caller's own fields in a stable order. Bcc never becomes a field;
+// customFields are the caller's own fields in a stable order. Bcc never becomes a field;
 // Message-ID is read by messageID.
-func (c Content) extra() ([]field, error) {
+func (c Content) customFields() ([]field, error) {
 	fields := make([]field, 0, len(c.Headers))
 	for name, value := range c.Headers {
 		key := strings.ToLower(name)
 		label := "headers." + name
 		switch {
-		case !fieldName(name):
-			return nil, fault("headers", "a name must be 1 to 76 printable ASCII characters without space or colon")
+		case !validFieldName(name):
+			return nil, invalid("headers", "a name must be 1 to 76 printable ASCII characters without space or colon")
 		case slices.Contains(reserved, key) || strings.HasPrefix(key, "content-"):
-			return nil, fault(label, "is made from the other parts of the mail")
+			return nil, invalid(label, "is made from the other parts of the mail")
 		case key == "message-id", key == "bcc", key == "resent-bcc":
 			continue
 		}
-		encoded, err := text(label, value)
+		encoded, err := unstructured(label, value)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +111,7 @@ func (c Content) messageID(from string) (string, error) {
 	}
 	if id == "" {
 		sum := sha256.New()
-		for _, s := range [...]string{date(c.Date), from, strings.Join(c.To, ","), c.Subject, c.Text, c.HTML, string(c.Raw)} {
+		for _, s := range [...]string{formatDate(c.Date), from, strings.Join(c.To, ","), c.Subject, c.Text, c.HTML, string(c.Raw)} {
 			sum.Write(fmt.Appendf(nil, "%d:%s", len(s), s))
 		}
 		domain := strings.TrimRight(from[strings.LastIndexByte(from, '@')+1:], ">")
@@ -159,31 +120,31 @@ func (c Content) messageID(from string) (string, error) {
 	left, right, found := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(id, "<"), ">"), "@")
 	if !found || left == "" || right == "" || len(id) > 500 || id[0] != '<' || id[len(id)-1] != '>' ||
 		strings.ContainsFunc(left+right, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' }) {
-		return "", fault("message_id", "must be of the form <left@right>")
+		return "", invalid("message_id", "must be of the form <left@right>")
 	}
 	return id, nil
 }
 
-func fieldName(s string) bool {
+func validFieldName(s string) bool {
 	return s != "" && len(s) <= 76 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' })
 }
 
-// text makes an unstructured field's value: one line, RFC 2047 where it is not ASCII.
-func text(label, value string) (string, error) {
+// unstructured makes an unstructured field's value: one line, RFC 2047 where it is not ASCII.
+func unstructured(label, value string) (string, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-		return "", fault(label, "must be one line without control characters")
+		return "", invalid(label, "must be one line without control characters")
 	}
 	if len(value) > 60 { // it may be folded: a folded line of nothing but blanks would look like the end of the header
 		value = strings.Join(strings.Fields(value), " ")
 	}
-	value = mime.QEncoding.Encode("utf-8", valid(value))
-	return value, checkToken(label, value)
+	value = mime.QEncoding.Encode("utf-8", validUTF8(value))
+	return value, checkTokens(label, value)
 }
 
-// subject is a text like others, but a word that no line has room for is taken apart
+// encodeSubject is unstructured text like others, but a word that no line has room for is split
 // into encoded words (RFC 2047), because nothing depends on how it is written.
-func subject(value string) (string, error) {
-	encoded, err := text("subject", value)
+func encodeSubject(value string) (string, error) {
+	encoded, err := unstructured("subject", value)
 	if err == nil || encoded == "" {
 		return encoded, err
 	}
@@ -194,11 +155,11 @@ func subject(value string) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
-func checkToken(label, value string) error {
+func checkTokens(label, value string) error {
 	for len(value) > maxToken {
 		space := strings.LastIndexAny(value[:maxToken], " \t")
 		if space < 0 {
-			return fault(label, "has more than %d characters without a space", maxToken)
+			return invalid(label, "has more than %d characters without a space", maxToken)
 		}
 		value = value[space+1:]
 	}
@@ -227,19 +188,4 @@ func writeHeader(out *bytes.Buffer, fields []field) {
 		out.WriteString("\r\n")
 	}
 	out.WriteString("\r\n")
-}
-
-// boundary is the same for the same mail, and can stand in no encoded part: "=_"
-// occurs in neither quoted-printable nor base64 (RFC 2045 section 6.7).
-func boundary(kind, seed string) string {
-	sum := sha256.Sum256([]byte(seed))
-	return "=_" + kind + hex.EncodeToString(sum[:12])
-}
-
-func (c Content) sizeHint() int {
-	n := 2048 + len(c.Text)*5/4 + len(c.HTML)*5/4
-	for _, a := range c.Attachments {
-		n += 512 + len(a.Data)*11/8
-	}
-	return n
 }

@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import "strings"
 
@@ -23,13 +23,13 @@ func checkUnsubscribe(fields []field) error {
 	https, ok := unsubscribeAddresses(offer)
 	switch {
 	case !offered:
-		return fault("headers.List-Unsubscribe-Post", "needs a List-Unsubscribe beside it")
+		return invalid("headers.List-Unsubscribe-Post", "needs a List-Unsubscribe beside it")
 	case !ok:
-		return fault("headers.List-Unsubscribe", "must be addresses in angle brackets, such as <https://shop.example/u/1>, <mailto:u@shop.example>")
+		return invalid("headers.List-Unsubscribe", "must be addresses in angle brackets, such as <https://shop.example/u/1>, <mailto:u@shop.example>")
 	case posted && strings.TrimSpace(post) != "List-Unsubscribe=One-Click":
-		return fault("headers.List-Unsubscribe-Post", "must be List-Unsubscribe=One-Click")
+		return invalid("headers.List-Unsubscribe-Post", "must be List-Unsubscribe=One-Click")
 	case posted && !https:
-		return fault("headers.List-Unsubscribe", "needs an https address for one-click")
+		return invalid("headers.List-Unsubscribe", "needs an https address for one-click")
 	}
 	return nil
 }
@@ -64,15 +64,5 @@ func unsubscribeAddresses(value string) (https, ok bool) {
 			return false, false
 		}
 		rest = strings.TrimSpace(rest)
-	}
-}
-
-// withoutUnsubscribe takes the offer out of a mail that nobody can unsubscribe from: a
-// mailbox provider's button must not stop somebody's codes.
-func withoutUnsubscribe(headers map[string]string) {
-	for name := range headers {
-		if key := strings.ToLower(name); key == "list-unsubscribe" || key == "list-unsubscribe-post" {
-			delete(headers, name)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import (
 	"bytes"
@@ -202,7 +202,7 @@ func TestComposeRefuses(t *testing.T) {
 			content := codeContent()
 			c.change(&content)
 			_, err := Compose(content)
-			var wrong *ComposeError
+			var wrong *Error
 			if !errors.As(err, &wrong) || wrong.Field != c.field {
 				t.Fatalf("got %v, want a fault in %s", err, c.field)
 			}
@@ -252,7 +252,7 @@ func FuzzCompose(f *testing.F) {
 		c.Attachments = []Attachment{{Filename: filename, Data: data}}
 		b, err := Compose(c)
 		if err != nil {
-			var wrong *ComposeError
+			var wrong *Error
 			if !errors.As(err, &wrong) {
 				t.Fatalf("%T: %v", err, err)
 			}

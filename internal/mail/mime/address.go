@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import (
 	"errors"
@@ -34,17 +34,17 @@ func mailboxList(label string, list []string, optional bool) (string, error) {
 		}
 		parsed, err := parseMailboxes(s)
 		if err != nil {
-			return "", fault(label, "%s", err.Error())
+			return "", invalid(label, "%s", err.Error())
 		}
 		for _, m := range parsed {
 			out = append(out, formatMailbox(m))
 		}
 	}
 	if len(out) == 0 && !optional {
-		return "", fault(label, "is missing")
+		return "", invalid(label, "is missing")
 	}
 	value := strings.Join(out, ", ")
-	return value, checkToken(label, value)
+	return value, checkTokens(label, value)
 }
 
 func formatMailbox(m *mail.Address) string {

@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import (
 	"errors"
@@ -65,7 +65,7 @@ func TestComposeRawRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Compose(rawContent(c.raw))
-			var wrong *ComposeError
+			var wrong *Error
 			if !errors.As(err, &wrong) || wrong.Field != c.field {
 				t.Fatalf("got %v, want a fault in %s", err, c.field)
 			}

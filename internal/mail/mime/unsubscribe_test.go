@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import (
 	"strings"
@@ -45,17 +45,5 @@ func TestUnsubscribe(t *testing.T) {
 		case c.field == "" && c.headers[post] != "" && !strings.Contains(string(out), "\r\n"+post+": "+click+"\r\n"):
 			t.Errorf("%s: the header is not there", name)
 		}
-	}
-}
-
-// TestCodesOfferNoUnsubscribing: a button of the mailbox provider must not end them.
-func TestCodesOfferNoUnsubscribing(t *testing.T) {
-	t.Parallel()
-	c := &Claimed{MessageID: 7, Recipient: "a@b.co", Stored: &Stored{
-		Sealed: []byte{1}, Headers: []byte(`{"list-unsubscribe":"<https://x.example>","List-Unsubscribe-Post":"List-Unsubscribe=One-Click","X-A":"b"}`),
-	}}
-	got, err := content(c, "s@b.co", func(string, []byte) ([]byte, error) { return []byte(`{"text":"123456"}`), nil })
-	if err != nil || len(got.Headers) != 2 || got.Headers["X-A"] != "b" || got.Headers["Auto-Submitted"] != "auto-generated" {
-		t.Errorf("%v %v", got.Headers, err)
 	}
 }

@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import (
 	"bytes"
@@ -15,14 +15,14 @@ func composeRaw(c Content) ([]byte, error) {
 	b := CRLF(c.Raw)
 	for line := range bytes.Lines(b) {
 		if len(line) > maxLine+2 {
-			return nil, fault("raw", "a line is longer than %d bytes: encode the part as quoted-printable or base64", maxLine)
+			return nil, invalid("raw", "a line is longer than %d bytes: encode the part as quoted-printable or base64", maxLine)
 		}
 	}
 	fields, body, err := splitRaw(b)
 	if err != nil {
 		return nil, err
 	}
-	missing, err := c.missing(fields)
+	missing, err := c.requiredFields(fields)
 	if err != nil {
 		return nil, err
 	}
@@ -46,28 +46,28 @@ func splitRaw(b []byte) (fields []field, body []byte, err error) {
 	for len(b) > 0 && !bytes.HasPrefix(b, []byte("\r\n")) {
 		line, rest, _ := bytes.Cut(b, []byte("\r\n"))
 		if bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return nil, nil, fault("raw", "the header holds control characters")
+			return nil, nil, invalid("raw", "the header holds control characters")
 		}
 		whole := string(line) + "\r\n"
 		if len(fields) > 0 && (line[0] == ' ' || line[0] == '\t') {
 			fields[len(fields)-1].value += whole
 		} else {
 			name, _, found := strings.Cut(whole, ":")
-			if name = strings.TrimRight(name, " \t"); !found || !fieldName(name) {
-				return nil, nil, fault("raw", "must begin with header fields, then an empty line")
+			if name = strings.TrimRight(name, " \t"); !found || !validFieldName(name) {
+				return nil, nil, invalid("raw", "must begin with header fields, then an empty line")
 			}
 			fields = append(fields, field{strings.ToLower(name), whole})
 		}
 		b = rest
 	}
 	if len(fields) == 0 {
-		return nil, nil, fault("raw", "has no header")
+		return nil, nil, invalid("raw", "has no header")
 	}
 	return fields, bytes.TrimPrefix(b, []byte("\r\n")), nil
 }
 
-// missing are the fields that every message must have and this one has not.
-func (c Content) missing(have []field) ([]field, error) {
+// requiredFields are the fields that every message must have and this one lacks.
+func (c Content) requiredFields(have []field) ([]field, error) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(have, func(f field) bool { return f.name == name })
 	}
@@ -75,15 +75,15 @@ func (c Content) missing(have []field) ([]field, error) {
 	from, err := mailboxList("from", []string{c.From}, true)
 	if !has("from") {
 		if err != nil || from == "" {
-			return nil, fault("from", "is missing in the raw message")
+			return nil, invalid("from", "is missing in the raw message")
 		}
 		out = append(out, field{"From", from})
 	}
 	if !has("date") {
 		if c.Date.IsZero() {
-			return nil, fault("date", "is missing in the raw message")
+			return nil, invalid("date", "is missing in the raw message")
 		}
-		out = append(out, field{"Date", date(c.Date)})
+		out = append(out, field{"Date", formatDate(c.Date)})
 	}
 	if !has("message-id") {
 		if from == "" {

@@ -1,4 +1,4 @@
-package mail
+package mime
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// valid replaces what is not UTF-8.
-func valid(s string) string {
+// validUTF8 replaces what is not UTF-8.
+func validUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
@@ -19,7 +19,7 @@ func valid(s string) string {
 // argument is returned as it is when nothing is to be done.
 func CRLF(b []byte) []byte {
 	feeds, returns := bytes.Count(b, []byte{'\n'}), bytes.Count(b, []byte{'\r'}) // single bytes are counted fastest
-	if feeds == returns && paired(b) {
+	if feeds == returns && allCRLF(b) {
 		return b
 	}
 	out := make([]byte, 0, len(b)+feeds+returns)
@@ -39,8 +39,8 @@ func CRLF(b []byte) []byte {
 	}
 }
 
-// paired says whether each LF follows a CR.
-func paired(b []byte) bool {
+// allCRLF reports whether each LF follows a CR.
+func allCRLF(b []byte) bool {
 	for {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 {
@@ -92,12 +92,12 @@ func writeQuotedPrintable(out *bytes.Buffer, b []byte) {
 		text := bytes.TrimSuffix(line, []byte("\r\n"))
 		width := 0
 		for i := 0; i < len(text); {
-			run := literal(text, i, 75-width)
+			run := literalRun(text, i, 75-width)
 			out.Write(text[i : i+run])
 			i, width = i+run, width+run
 			switch {
 			case i == len(text):
-			case width > 72 || literal(text, i, 1) == 1:
+			case width > 72 || literalRun(text, i, 1) == 1:
 				out.WriteString("=\r\n")
 				width = 0
 			default:
@@ -113,8 +113,8 @@ func writeQuotedPrintable(out *bytes.Buffer, b []byte) {
 
 const upperHex = "0123456789ABCDEF"
 
-// literal is how many bytes of text from i on, at most n, stand for themselves.
-func literal(text []byte, i, n int) int {
+// literalRun is how many bytes of text from i on, at most n, stand for themselves.
+func literalRun(text []byte, i, n int) int {
 	end := min(len(text), i+n)
 	for j := i; j < end; j++ {
 		c := text[j]
