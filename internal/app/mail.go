@@ -17,32 +17,33 @@ import (
 // mailCommands are those of `sespan mail`.
 func (e *env) mailCommands() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"mail status":     e.atMailDesk(e.mailStatus),
-		"mail list":       e.atMailDesk(e.mailList),
-		"mail why":        e.atMailDesk(e.mailWhy),
-		"mail retry":      e.atMailDesk(e.mailRetry),
-		"mail cancel":     e.atMailDesk(e.mailCancel),
-		"mail pause":      e.atMailDesk(e.mailPause),
-		"mail resume":     e.atMailDesk(e.mailResume),
-		"mail stuck":      e.atMailDesk(e.mailStuck),
-		"mail throughput": e.atMailDesk(e.mailThroughput),
-		"mail dead":       e.atMailDesk(e.mailDead),
-		"mail preview":    e.atMailDesk(e.mailPreview),
-		"mail audit":      e.atMailDesk(e.mailAudit),
-		"mail suppress":   e.atMailDesk(e.mailSuppress),
-		"mail unsuppress": e.atMailDesk(e.mailUnsuppress),
-		"mail suppressed": e.atMailDesk(e.mailSuppressed),
+		"mail status":     e.asMailAdmin(e.mailStatus),
+		"mail list":       e.asMailAdmin(e.mailList),
+		"mail why":        e.asMailAdmin(e.mailWhy),
+		"mail retry":      e.asMailAdmin(e.mailRetry),
+		"mail cancel":     e.asMailAdmin(e.mailCancel),
+		"mail pause":      e.asMailAdmin(e.mailPause),
+		"mail resume":     e.asMailAdmin(e.mailResume),
+		"mail stuck":      e.asMailAdmin(e.mailStuck),
+		"mail throughput": e.asMailAdmin(e.mailThroughput),
+		"mail dead":       e.asMailAdmin(e.mailDead),
+		"mail preview":    e.asMailAdmin(e.mailPreview),
+		"mail audit":      e.asMailAdmin(e.mailAudit),
+		"mail suppress":   e.asMailAdmin(e.mailSuppress),
+		"mail unsuppress": e.asMailAdmin(e.mailUnsuppress),
+		"mail suppressed": e.asMailAdmin(e.mailSuppressed),
 	}
 }
 
-// atMailDesk opens the database with the person's own login. What a person asks
-// may take longer than a request of the service.
-func (e *env) atMailDesk(do func(context.Context, *postgres.MailDesk) error) func(context.Context) error {
+// asMailAdmin opens the database with the person's own login. What a person asks
+// may take longer than a request of the service. The name of the connection must not
+// begin with "sespan mail": that is how the database knows a worker.
+func (e *env) asMailAdmin(do func(context.Context, *postgres.MailAdmin) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := e.cli.Mail.Resolve(); err != nil {
 			return err
 		}
-		pool, err := postgres.Open(ctx, postgres.Options{URL: e.cli.Mail.URL, MaxConns: 1, ApplicationName: "sespan desk", StatementTimeout: time.Minute, LockTimeout: 5 * time.Second})
+		pool, err := postgres.Open(ctx, postgres.Options{URL: e.cli.Mail.URL, MaxConns: 1, ApplicationName: "sespan admin", StatementTimeout: time.Minute, LockTimeout: 5 * time.Second})
 		if err != nil {
 			return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Mend: mendDatabaseURL}
 		}
@@ -50,7 +51,7 @@ func (e *env) atMailDesk(do func(context.Context, *postgres.MailDesk) error) fun
 		if err := admitted(ctx, pool); err != nil {
 			return err
 		}
-		err = do(ctx, postgres.NewMailDesk(pool))
+		err = do(ctx, postgres.NewMailAdmin(pool))
 		if err != nil && strings.Contains(err.Error(), "\n") { // an address that does not answer is tried again, a line each
 			err = errors.New(strings.Join(strings.Fields(err.Error()), " "))
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sespan/internal/config"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
@@ -16,31 +17,31 @@ const (
 	changeLines   = 50   // more are only counted
 )
 
-type change func(ctx context.Context, ids []int64, actor string) ([]postgres.MailChange, error)
+type change func(ctx context.Context, ids []int64, actor string) ([]mail.Change, error)
 
-func (e *env) mailRetry(ctx context.Context, desk *postgres.MailDesk) error {
-	return e.mailChange(ctx, desk, &e.cli.Mail.Retry, desk.Retry, "sent again", []string{"dead", "unknown", "retry"})
+func (e *env) mailRetry(ctx context.Context, admin *postgres.MailAdmin) error {
+	return e.mailChange(ctx, admin, &e.cli.Mail.Retry, admin.Retry, "sent again", []string{"dead", "unknown", "retry"})
 }
 
-func (e *env) mailCancel(ctx context.Context, desk *postgres.MailDesk) error {
-	return e.mailChange(ctx, desk, &e.cli.Mail.Cancel, desk.Cancel, "cancelled", []string{"queued", "scheduled", "retry", "unknown", "dead"})
+func (e *env) mailCancel(ctx context.Context, admin *postgres.MailAdmin) error {
+	return e.mailChange(ctx, admin, &e.cli.Mail.Cancel, admin.Cancel, "cancelled", []string{"queued", "scheduled", "retry", "unknown", "dead"})
 }
 
 // mailChange does one thing to the chosen mails and tells what became of each. It
 // fails when a given id is not known, or when none of the given could be changed.
-func (e *env) mailChange(ctx context.Context, desk *postgres.MailDesk, c *config.MailChoice, do change, done string, states []string) error {
+func (e *env) mailChange(ctx context.Context, admin *postgres.MailAdmin, c *config.MailChoice, do change, done string, states []string) error {
 	state, category, err := c.Check()
 	if err != nil {
 		return err
 	}
-	var rows []postgres.MailChange
+	var rows []mail.Change
 	if len(c.IDs) > 0 {
 		rows, err = e.changeByID(ctx, c.IDs, do)
 	} else {
 		if state != "" {
 			states = []string{state}
 		}
-		rows, err = e.changeByState(ctx, desk, category, states, do)
+		rows, err = e.changeByState(ctx, admin, category, states, do)
 	}
 	if err == nil || len(rows) > 0 { // what was done before a failure is told, too
 		if printed := e.printChanges(rows, done); err == nil {
@@ -53,7 +54,7 @@ func (e *env) mailChange(ctx context.Context, desk *postgres.MailDesk, c *config
 	return refusedAll(rows, done)
 }
 
-func refusedAll(rows []postgres.MailChange, done string) error {
+func refusedAll(rows []mail.Change, done string) error {
 	var unknown []string
 	for _, r := range rows {
 		if r.QueueID == nil {
@@ -63,14 +64,14 @@ func refusedAll(rows []postgres.MailChange, done string) error {
 	if len(unknown) > 0 {
 		return errors.New("no mail with this id is known: " + strings.Join(unknown, ", "))
 	}
-	if !slices.ContainsFunc(rows, func(r postgres.MailChange) bool { return r.Changed }) {
+	if !slices.ContainsFunc(rows, func(r mail.Change) bool { return r.Changed }) {
 		return errors.New("nothing was " + done)
 	}
 	return nil
 }
 
-func (e *env) changeByID(ctx context.Context, ids []int64, do change) ([]postgres.MailChange, error) {
-	var all []postgres.MailChange
+func (e *env) changeByID(ctx context.Context, ids []int64, do change) ([]mail.Change, error) {
+	var all []mail.Change
 	for part := range slices.Chunk(ids, changePortion) {
 		rows, err := do(ctx, part, e.cli.Mail.Actor)
 		all = append(all, rows...)
@@ -83,12 +84,12 @@ func (e *env) changeByID(ctx context.Context, ids []int64, do change) ([]postgre
 
 // changeByState goes from the newest mail down, a portion in each transaction, so
 // that no worker waits for long.
-func (e *env) changeByState(ctx context.Context, desk *postgres.MailDesk, category string, states []string, do change) ([]postgres.MailChange, error) {
-	var all []postgres.MailChange
+func (e *env) changeByState(ctx context.Context, admin *postgres.MailAdmin, category string, states []string, do change) ([]mail.Change, error) {
+	var all []mail.Change
 	for _, state := range states {
-		search := postgres.MailSearch{State: state, Category: category, Limit: changePortion}
+		search := mail.Filter{State: state, Category: category, Limit: changePortion}
 		for {
-			found, err := desk.Find(ctx, search)
+			found, err := admin.Find(ctx, search)
 			if err != nil || len(found) == 0 {
 				if err != nil {
 					return all, err
@@ -110,7 +111,7 @@ func (e *env) changeByState(ctx context.Context, desk *postgres.MailDesk, catego
 	return all, nil
 }
 
-func (e *env) printChanges(rows []postgres.MailChange, done string) error {
+func (e *env) printChanges(rows []mail.Change, done string) error {
 	changed := 0
 	notes := map[string]int{}
 	for _, r := range rows {
@@ -121,7 +122,7 @@ func (e *env) printChanges(rows []postgres.MailChange, done string) error {
 		}
 	}
 	if len(rows) <= changeLines || e.cli.Mail.JSON {
-		err := table(e, rows, "no mail was chosen", []string{"MAIL", "RECIPIENT", "WAS", "IS", "NOTE"}, func(r postgres.MailChange) []string {
+		err := table(e, rows, "no mail was chosen", []string{"MAIL", "RECIPIENT", "WAS", "IS", "NOTE"}, func(r mail.Change) []string {
 			return []string{fmt.Sprint(r.MessageID), text(r.Recipient), text(r.Was), text(r.State), text(r.Note)}
 		})
 		if err != nil {

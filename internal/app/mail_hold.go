@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"time"
 
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
-func (e *env) mailPause(ctx context.Context, desk *postgres.MailDesk) error {
-	rows, err := desk.Pause(ctx, e.cli.Mail.Pause.What, e.cli.Mail.Actor)
+func (e *env) mailPause(ctx context.Context, admin *postgres.MailAdmin) error {
+	rows, err := admin.Pause(ctx, e.cli.Mail.Pause.What, e.cli.Mail.Actor)
 	if err != nil {
 		return err
 	}
 	return e.printPauses(rows)
 }
 
-func (e *env) mailResume(ctx context.Context, desk *postgres.MailDesk) error {
-	rows, err := desk.Resume(ctx, e.cli.Mail.Resume.What, e.cli.Mail.Actor)
+func (e *env) mailResume(ctx context.Context, admin *postgres.MailAdmin) error {
+	rows, err := admin.Resume(ctx, e.cli.Mail.Resume.What, e.cli.Mail.Actor)
 	if err != nil {
 		return err
 	}
@@ -33,29 +34,29 @@ func (e *env) mailResume(ctx context.Context, desk *postgres.MailDesk) error {
 	return nil
 }
 
-func (e *env) printPauses(rows []postgres.MailPaused) error {
-	return table(e, rows, "nothing is paused", []string{"WHAT", "SINCE", "BY", "LET GO"}, func(r postgres.MailPaused) []string {
+func (e *env) printPauses(rows []mail.Pause) error {
+	return table(e, rows, "nothing is paused", []string{"WHAT", "SINCE", "BY", "LET GO"}, func(r mail.Pause) []string {
 		return []string{r.What, moment(r.Since), text(r.Actor), fmt.Sprint(r.Mails)}
 	})
 }
 
-func (e *env) mailSuppress(ctx context.Context, desk *postgres.MailDesk) error {
+func (e *env) mailSuppress(ctx context.Context, admin *postgres.MailAdmin) error {
 	c := e.cli.Mail.Suppress
 	var until *time.Time
 	if c.For != nil {
 		t := time.Now().Add(*c.For)
 		until = &t
 	}
-	rows, err := desk.Suppress(ctx, c.Address, c.Scope, c.Detail, until, e.cli.Mail.Actor)
+	rows, err := admin.Suppress(ctx, c.Address, c.Scope, c.Detail, until, e.cli.Mail.Actor)
 	if err != nil {
 		return err
 	}
 	return e.printSuppressions(rows)
 }
 
-func (e *env) mailUnsuppress(ctx context.Context, desk *postgres.MailDesk) error {
+func (e *env) mailUnsuppress(ctx context.Context, admin *postgres.MailAdmin) error {
 	address := e.cli.Mail.Unsuppress.Address
-	rows, err := desk.Unsuppress(ctx, address, e.cli.Mail.Actor)
+	rows, err := admin.Unsuppress(ctx, address, e.cli.Mail.Actor)
 	if err != nil {
 		return err
 	}
@@ -65,17 +66,17 @@ func (e *env) mailUnsuppress(ctx context.Context, desk *postgres.MailDesk) error
 	return e.printSuppressions(rows)
 }
 
-func (e *env) mailSuppressed(ctx context.Context, desk *postgres.MailDesk) error {
+func (e *env) mailSuppressed(ctx context.Context, admin *postgres.MailAdmin) error {
 	c := e.cli.Mail.Suppressed
-	rows, err := desk.Suppressed(ctx, c.Address, c.Limit)
+	rows, err := admin.Suppressed(ctx, c.Address, c.Limit)
 	if err != nil {
 		return err
 	}
 	return e.printSuppressions(rows)
 }
 
-func (e *env) printSuppressions(rows []postgres.MailSuppression) error {
-	return table(e, rows, "no address is suppressed", []string{"ADDRESS", "SCOPE", "REASON", "SINCE", "UNTIL", "BY", "DETAIL"}, func(r postgres.MailSuppression) []string {
+func (e *env) printSuppressions(rows []mail.Suppression) error {
+	return table(e, rows, "no address is suppressed", []string{"ADDRESS", "SCOPE", "REASON", "SINCE", "UNTIL", "BY", "DETAIL"}, func(r mail.Suppression) []string {
 		until := moment(r.ExpiresAt)
 		if until == "" {
 			until = "for ever"

@@ -110,7 +110,7 @@ func TestMailSuppressionEndsInThisEra(t *testing.T) {
 		}
 	}
 	db.Exec(t, "SELECT sespan.mail_suppress('a@b.co')")
-	if rows, err := openDesk(t, db).Suppressed(t.Context(), "", 10); err != nil || len(rows) != 1 || rows[0].ExpiresAt != nil {
+	if rows, err := openMailAdmin(t, db).Suppressed(t.Context(), "", 10); err != nil || len(rows) != 1 || rows[0].ExpiresAt != nil {
 		t.Errorf("%+v, %v", rows, err)
 	}
 }

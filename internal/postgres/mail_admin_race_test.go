@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
@@ -33,7 +33,7 @@ const messagesInOrder = `
 // People retry, cancel, pause and resume what two workers send at that moment.
 // Nobody waits in a circle, no call fails, nothing is lost or sent twice, and what
 // was cancelled was not sent.
-func TestMailPeopleBesideWorkers(t *testing.T) {
+func TestMailAdminBesideWorkers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	box := newMailbox(func(_ int, e mail.Envelope) error {
@@ -51,10 +51,10 @@ func TestMailPeopleBesideWorkers(t *testing.T) {
 	const calls = 20
 	var people sync.WaitGroup
 	for person := range 4 {
-		desk, random := openDesk(t, db), rand.New(rand.NewPCG(1, uint64(person)))
+		admin, random := openMailAdmin(t, db), rand.New(rand.NewPCG(1, uint64(person)))
 		people.Go(func() {
 			for range calls {
-				if err := meddle(t.Context(), desk, random); err != nil {
+				if err := meddle(t.Context(), admin, random); err != nil {
 					t.Error(err)
 				}
 			}
@@ -91,8 +91,8 @@ func TestMailPeopleBesideWorkers(t *testing.T) {
 func pauses() []string { return []string{"all", "category:news", "domain:b.co"} }
 
 // meddle does one thing to a few mails around the newest.
-func meddle(ctx context.Context, desk *postgres.MailDesk, random *rand.Rand) error {
-	found, err := desk.Find(ctx, postgres.MailSearch{Limit: 60})
+func meddle(ctx context.Context, admin *postgres.MailAdmin, random *rand.Rand) error {
+	found, err := admin.Find(ctx, mail.Filter{Limit: 60})
 	if err != nil {
 		return err
 	}
@@ -104,13 +104,13 @@ func meddle(ctx context.Context, desk *postgres.MailDesk, random *rand.Rand) err
 	ids = slices.Clip(ids[:min(len(ids), 25)])
 	switch random.IntN(5) {
 	case 0:
-		_, err = desk.Cancel(ctx, ids[:len(ids)/4], "anna")
+		_, err = admin.Cancel(ctx, ids[:len(ids)/4], "anna")
 	case 1:
-		_, err = desk.Pause(ctx, pauses()[random.IntN(len(pauses()))], "anna")
+		_, err = admin.Pause(ctx, pauses()[random.IntN(len(pauses()))], "anna")
 	case 2:
-		_, err = desk.Resume(ctx, pauses()[random.IntN(len(pauses()))], "anna")
+		_, err = admin.Resume(ctx, pauses()[random.IntN(len(pauses()))], "anna")
 	default:
-		_, err = desk.Retry(ctx, ids, "anna")
+		_, err = admin.Retry(ctx, ids, "anna")
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func summarize(tb testing.TB, db *pgtest.DB) {
 // django-post_office: an admin page dead at 200,000 rows. What people call reads
 // by indexes only, whatever the size. mail_status and mail_stuck read the hot
 // table, once, because they speak of all of it.
-func TestMailDeskReadsByIndexes(t *testing.T) {
+func TestMailAdminReadsByIndexes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	crowd(t, db)

@@ -7,25 +7,25 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
-// openDesk is a person's login: staff, and nothing else.
-func openDesk(tb testing.TB, db *pgtest.DB) *postgres.MailDesk {
+// openMailAdmin is a person's login: staff, and nothing else.
+func openMailAdmin(tb testing.TB, db *pgtest.DB) *postgres.MailAdmin {
 	tb.Helper()
 	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: db.Login(tb, "", "sespan_admin", "sespan_reader_detail").URL, MaxConns: 1})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(pool.Close)
-	return postgres.NewMailDesk(pool)
+	return postgres.NewMailAdmin(pool)
 }
 
-func whyOf(tb testing.TB, desk *postgres.MailDesk, id int64) postgres.MailReason {
+func whyOf(tb testing.TB, admin *postgres.MailAdmin, id int64) mail.Explanation {
 	tb.Helper()
-	rows, err := desk.Why(tb.Context(), id)
+	rows, err := admin.Why(tb.Context(), id)
 	if err != nil || len(rows) != 1 {
 		tb.Fatalf("why %d: %v, %v", id, rows, err)
 	}
@@ -33,7 +33,7 @@ func whyOf(tb testing.TB, desk *postgres.MailDesk, id int64) postgres.MailReason
 }
 
 // changeOf is what became of the one recipient of a mail.
-func changeOf(tb testing.TB, do func(context.Context, []int64, string) ([]postgres.MailChange, error), id int64) postgres.MailChange {
+func changeOf(tb testing.TB, do func(context.Context, []int64, string) ([]mail.Change, error), id int64) mail.Change {
 	tb.Helper()
 	rows, err := do(tb.Context(), []int64{id}, "anna")
 	if err != nil || len(rows) != 1 {
@@ -46,7 +46,7 @@ func changeOf(tb testing.TB, do func(context.Context, []int64, string) ([]postgr
 func TestMailWhy(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	first := enqueue(t, db, "recipient => 'first@b.co', body_text => 'x'")
 	second := enqueue(t, db, "recipient => 'second@b.co', body_text => 'x'")
 	for name, c := range map[string]struct{ change, want string }{
@@ -68,22 +68,22 @@ func TestMailWhy(t *testing.T) {
 		if c.change != "" {
 			db.Exec(t, "UPDATE sespan.mail_queue SET "+c.change+" WHERE message_id = $1", id)
 		}
-		if got := whyOf(t, desk, id); !strings.HasPrefix(got.Why, c.want) {
+		if got := whyOf(t, admin, id); !strings.HasPrefix(got.Why, c.want) {
 			t.Errorf("%s: %q, want %q", name, got.Why, c.want)
 		}
 		db.Exec(t, "DELETE FROM sespan.mail_queue WHERE message_id = $1", id)
 	}
-	if got := whyOf(t, desk, first).Why; !strings.HasPrefix(got, "It is the next to be sent.") {
+	if got := whyOf(t, admin, first).Why; !strings.HasPrefix(got, "It is the next to be sent.") {
 		t.Errorf("first: %q", got)
 	}
-	if _, err := desk.Pause(t.Context(), "all", "anna"); err != nil {
+	if _, err := admin.Pause(t.Context(), "all", "anna"); err != nil {
 		t.Fatal(err)
 	}
-	if got := whyOf(t, desk, second).Why; !strings.HasPrefix(got, "It is held by the pause of all mails, which anna set at ") {
+	if got := whyOf(t, admin, second).Why; !strings.HasPrefix(got, "It is held by the pause of all mails, which anna set at ") {
 		t.Errorf("all paused: %q", got)
 	}
 	for _, id := range []int64{99, -1, 1 << 62} {
-		if rows, err := desk.Why(t.Context(), id); err != nil || len(rows) != 0 {
+		if rows, err := admin.Why(t.Context(), id); err != nil || len(rows) != 0 {
 			t.Errorf("unknown id %d: %v, %v", id, rows, err)
 		}
 	}
@@ -92,7 +92,7 @@ func TestMailWhy(t *testing.T) {
 func TestMailWhyOfFinalStates(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	for state, want := range map[string]string{
 		"sent":       "It was sent at 2026-01-02 00:00:00 UTC to relay:25, which answered: 2.0.0 ok.",
 		"dead":       "It is dead since 2026-01-02 00:00:00 UTC after 3 tries: test (550 2.0.0 ok). mail_retry sends it again.",
@@ -104,7 +104,7 @@ func TestMailWhyOfFinalStates(t *testing.T) {
 		db.Exec(t, `WITH q AS (DELETE FROM sespan.mail_queue WHERE message_id = $1 RETURNING *)
 			INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply, relay)
 			SELECT queue_id, message_id, created_at, '2026-01-02Z', $2, 3, 550, recipient, 'test', '2.0.0 ok', 'relay:25' FROM q`, id, state)
-		if got := whyOf(t, desk, id); !strings.HasPrefix(got.Why, want) || got.State != state {
+		if got := whyOf(t, admin, id); !strings.HasPrefix(got.Why, want) || got.State != state {
 			t.Errorf("%s: %q, want %q", state, got.Why, want)
 		}
 	}
@@ -115,13 +115,13 @@ func TestMailWhyOfFinalStates(t *testing.T) {
 func TestMailRetryOfADeadMail(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk, s := openDesk(t, db), postgres.NewMail(openMailPool(t, db.URL))
+	admin, s := openMailAdmin(t, db), postgres.NewMail(openMailPool(t, db.URL))
 	id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'kept'")
 	settle(t, s, mail.StateDead, claim(t, s, -1, 10, time.Minute)...)
-	if got := changeOf(t, desk.Retry, id); !got.Changed || *got.Was != "dead" || *got.State != "retry" {
+	if got := changeOf(t, admin.Retry, id); !got.Changed || *got.Was != "dead" || *got.State != "retry" {
 		t.Fatalf("retry: %+v", got)
 	}
-	if got := changeOf(t, desk.Retry, id); got.Changed || *got.Note != "waits for a worker already" {
+	if got := changeOf(t, admin.Retry, id); got.Changed || *got.Note != "waits for a worker already" {
 		t.Errorf("again: %+v", got)
 	}
 	if got := mailValue[string](t, db, "SELECT concat_ws(' ', pending, dead, finished_at, wipe_at) FROM sespan.mail_message WHERE message_id = $1", id); got != "1 0" {
@@ -132,7 +132,7 @@ func TestMailRetryOfADeadMail(t *testing.T) {
 		t.Fatalf("claimed %+v", rows)
 	}
 	settle(t, s, mail.StateSent, rows...)
-	if got := changeOf(t, desk.Retry, id); got.Changed || !strings.HasPrefix(*got.Note, "was sent at ") {
+	if got := changeOf(t, admin.Retry, id); got.Changed || !strings.HasPrefix(*got.Note, "was sent at ") {
 		t.Errorf("after sending: %+v", got)
 	}
 }
@@ -140,7 +140,7 @@ func TestMailRetryOfADeadMail(t *testing.T) {
 func TestMailRetrySaysWhyNot(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk, s := openDesk(t, db), postgres.NewMail(openMailPool(t, db.URL))
+	admin, s := openMailAdmin(t, db), postgres.NewMail(openMailPool(t, db.URL))
 	ids := map[string]int64{}
 	for _, name := range []string{"wiped", "expired", "gone"} {
 		ids[name] = enqueue(t, db, "recipient => '"+name+"@b.co', body_text => 'x', expires_at => now() + interval '1 hour'")
@@ -159,7 +159,7 @@ func TestMailRetrySaysWhyNot(t *testing.T) {
 		"gone": "its content is gone: older than the retention", "scheduled": "is scheduled for " + soon,
 		"sending": "is being sent now", "unknown id": "no mail with this id is known",
 	} {
-		if got := changeOf(t, desk.Retry, ids[name]); got.Changed || *got.Note != want {
+		if got := changeOf(t, admin.Retry, ids[name]); got.Changed || *got.Note != want {
 			t.Errorf("%s: %+v, want %q", name, got, want)
 		}
 	}
@@ -168,14 +168,14 @@ func TestMailRetrySaysWhyNot(t *testing.T) {
 func TestMailRetryOfWaitingMails(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	for name, change := range map[string]string{
 		"unknown": "state = 'unknown', due_at = 'infinity'", "retry": "state = 'retry', attempts = 3, due_at = now() + interval '1 hour'",
 		"limited": "state = 'scheduled', last_reason = 'limited', due_at = now() + interval '1 hour'",
 	} {
 		id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
 		db.Exec(t, "UPDATE sespan.mail_queue SET "+change+" WHERE message_id = $1", id)
-		if got := changeOf(t, desk.Retry, id); !got.Changed || *got.State != "retry" {
+		if got := changeOf(t, admin.Retry, id); !got.Changed || *got.State != "retry" {
 			t.Errorf("%s: %+v", name, got)
 		}
 		if !mailValue[bool](t, db, "SELECT state = 'retry' AND due_at <= clock_timestamp() FROM sespan.mail_queue WHERE message_id = $1", id) {
@@ -188,24 +188,24 @@ func TestMailRetryOfWaitingMails(t *testing.T) {
 func TestMailCancel(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk, s := openDesk(t, db), postgres.NewMail(openMailPool(t, db.URL))
+	admin, s := openMailAdmin(t, db), postgres.NewMail(openMailPool(t, db.URL))
 	waiting := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
 	dead := enqueue(t, db, "recipient => 'b@b.co', body_text => 'x', priority => 1")
 	settle(t, s, mail.StateDead, claim(t, s, -1, 1, time.Minute)...)
 	for _, id := range []int64{waiting, dead} {
-		if got := changeOf(t, desk.Cancel, id); !got.Changed || *got.State != "cancelled" {
+		if got := changeOf(t, admin.Cancel, id); !got.Changed || *got.State != "cancelled" {
 			t.Errorf("cancel %d: %+v", id, got)
 		}
 		if got := mailValue[string](t, db, "SELECT concat_ws(' ', pending, dead, body_text, wiped_at IS NOT NULL) FROM sespan.mail_message WHERE message_id = $1", id); got != "0 0 t" {
 			t.Errorf("message %d says %q", id, got)
 		}
-		if got := changeOf(t, desk.Cancel, id); got.Changed || *got.Note != "is cancelled already" {
+		if got := changeOf(t, admin.Cancel, id); got.Changed || *got.Note != "is cancelled already" {
 			t.Errorf("again: %+v", got)
 		}
 	}
 	many := enqueue(t, db, "recipients => ARRAY['c@b.co', 'd@b.co', 'e@b.co'], body_text => 'x'")
 	held := claim(t, s, -2, 1, time.Minute)
-	rows, err := desk.Cancel(t.Context(), []int64{many}, "anna")
+	rows, err := admin.Cancel(t.Context(), []int64{many}, "anna")
 	if err != nil || len(rows) != 3 || rows[0].Changed || *rows[0].Note != "is being sent now" || !rows[1].Changed || !rows[2].Changed {
 		t.Fatalf("cancel of three: %+v, %v", rows, err)
 	}
@@ -222,7 +222,7 @@ func TestMailCancel(t *testing.T) {
 func TestMailChangesSkipLockedRows(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
 	tx, err := db.Pool.Begin(t.Context())
 	if err != nil {
@@ -232,7 +232,7 @@ func TestMailChangesSkipLockedRows(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), "SELECT FROM sespan.mail_queue FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
-	for name, do := range map[string]func(context.Context, []int64, string) ([]postgres.MailChange, error){"retry": desk.Retry, "cancel": desk.Cancel} {
+	for name, do := range map[string]func(context.Context, []int64, string) ([]mail.Change, error){"retry": admin.Retry, "cancel": admin.Cancel} {
 		if got := changeOf(t, do, id); got.Changed || *got.Note != "is changed by somebody else at this moment" {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -242,26 +242,26 @@ func TestMailChangesSkipLockedRows(t *testing.T) {
 func TestMailAuditNamesWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', headers => '{\"X-A\": \"1\"}', attachments => '[{\"filename\": \"a.txt\", \"content\": \"aGk=\"}]'")
-	content, err := desk.Preview(t.Context(), id, "anna")
+	content, err := admin.Preview(t.Context(), id, "anna")
 	if err != nil || len(content) != 1 || *content[0].Text != "x" || content[0].Headers["X-A"] != "1" || content[0].Attachments[0].Size != 2 || content[0].Note != nil {
 		t.Fatalf("preview: %+v, %v", content, err)
 	}
-	changeOf(t, desk.Cancel, id)
-	if content, err = desk.Preview(t.Context(), id, "anna"); err != nil || content[0].Text != nil || !strings.HasPrefix(*content[0].Note, "The body was wiped at ") {
+	changeOf(t, admin.Cancel, id)
+	if content, err = admin.Preview(t.Context(), id, "anna"); err != nil || content[0].Text != nil || !strings.HasPrefix(*content[0].Note, "The body was wiped at ") {
 		t.Errorf("preview of a wiped mail: %+v, %v", content, err)
 	}
 	sealed := mailValue[int64](t, db, `SELECT sespan.mail_enqueue_sealed('a@b.co', 'Your code', '\x01', 'otp', 1, NULL)`)
-	if content, err = desk.Preview(t.Context(), sealed, "anna"); err != nil || content[0].Text != nil || !strings.HasPrefix(*content[0].Note, "The body is sealed") {
+	if content, err = admin.Preview(t.Context(), sealed, "anna"); err != nil || content[0].Text != nil || !strings.HasPrefix(*content[0].Note, "The body is sealed") {
 		t.Errorf("preview of a code: %+v, %v", content, err)
 	}
-	for _, do := range []func(context.Context, string, string) ([]postgres.MailPaused, error){desk.Pause, desk.Resume} {
+	for _, do := range []func(context.Context, string, string) ([]mail.Pause, error){admin.Pause, admin.Resume} {
 		if rows, err := do(t.Context(), "domain:B.Co", "anna"); err != nil || len(rows) != 1 || rows[0].What != "domain:b.co" {
 			t.Errorf("%+v, %v", rows, err)
 		}
 	}
-	rows, err := desk.Audit(t.Context(), 10)
+	rows, err := admin.Audit(t.Context(), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,11 +281,11 @@ func TestMailAuditNamesWhoDidWhat(t *testing.T) {
 func TestMailAuditNamesChangedMails(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	id := enqueue(t, db, "recipients => ARRAY['a@b.co', 'c@b.co'], body_text => 'x'")
 	db.Exec(t, `UPDATE sespan.mail_queue SET state = 'retry', due_at = now() + interval '1 hour' WHERE queue_id = $1`, id*1024)
 	left := enqueue(t, db, "recipient => 'd@b.co', body_text => 'x'")
-	if _, err := desk.Retry(t.Context(), []int64{id, left, left + 1}, "anna"); err != nil {
+	if _, err := admin.Retry(t.Context(), []int64{id, left, left + 1}, "anna"); err != nil {
 		t.Fatal(err)
 	}
 	if got := mailValue[string](t, db, "SELECT ids::text FROM sespan.mail_audit"); got != fmt.Sprintf("{%d}", id) {
@@ -296,12 +296,12 @@ func TestMailAuditNamesChangedMails(t *testing.T) {
 func TestMailDeskRefusals(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	for what, call := range map[string]func() error{
-		"what":        func() error { _, err := desk.Pause(t.Context(), "everything", "anna"); return err },
-		"actor":       func() error { _, err := desk.Pause(t.Context(), "all", "an\nna"); return err },
-		"ids":         func() error { _, err := desk.Retry(t.Context(), make([]int64, 10001), "anna"); return err },
-		"not a scope": func() error { _, err := desk.Suppress(t.Context(), "a@b.co", "some", "", nil, "anna"); return err },
+		"what":        func() error { _, err := admin.Pause(t.Context(), "everything", "anna"); return err },
+		"actor":       func() error { _, err := admin.Pause(t.Context(), "all", "an\nna"); return err },
+		"ids":         func() error { _, err := admin.Retry(t.Context(), make([]int64, 10001), "anna"); return err },
+		"not a scope": func() error { _, err := admin.Suppress(t.Context(), "a@b.co", "some", "", nil, "anna"); return err },
 	} {
 		if err := call(); err == nil || !strings.Contains(what+" scope", strings.SplitN(err.Error(), ":", 2)[0]) {
 			t.Errorf("%s: %v", what, err)
@@ -312,7 +312,7 @@ func TestMailDeskRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	reader := postgres.NewMailDesk(pool)
+	reader := postgres.NewMailAdmin(pool)
 	if _, err := reader.Status(t.Context()); err != nil {
 		t.Errorf("a reader may not see the state: %v", err)
 	}

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
@@ -13,19 +13,19 @@ import (
 func TestMailResumeLetsParkedMailsGo(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	for _, what := range []string{"domain:a.co", "category:news"} {
-		if _, err := desk.Pause(t.Context(), what, "anna"); err != nil {
+		if _, err := admin.Pause(t.Context(), what, "anna"); err != nil {
 			t.Fatal(err)
 		}
 		enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
 		db.Exec(t, "UPDATE sespan.mail_queue SET state = 'scheduled', due_at = 'infinity', parked = $1 WHERE parked IS NULL", what)
 	}
-	rows, err := desk.Resume(t.Context(), "domain:a.co", "anna")
+	rows, err := admin.Resume(t.Context(), "domain:a.co", "anna")
 	if err != nil || len(rows) != 1 || rows[0].Mails != 1 || rows[0].LeftParked != 0 {
 		t.Fatalf("resume: %+v, %v", rows, err)
 	}
-	if rows, err = desk.Resume(t.Context(), "domain:a.co", "anna"); err != nil || len(rows) != 0 {
+	if rows, err = admin.Resume(t.Context(), "domain:a.co", "anna"); err != nil || len(rows) != 0 {
 		t.Errorf("again: %+v, %v", rows, err)
 	}
 	if got := mailValue[string](t, db, "SELECT string_agg(concat_ws(' ', parked, due_at <= clock_timestamp()), ', ' ORDER BY queue_id) FROM sespan.mail_queue"); got != "t, category:news f" {
@@ -41,7 +41,7 @@ func TestMailResumeLetsParkedMailsGo(t *testing.T) {
 func TestMailStuckAndThroughput(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk := openDesk(t, db)
+	admin := openMailAdmin(t, db)
 	for kind, change := range map[string]string{
 		"undecided": "state = 'unknown', due_at = 'infinity'", "abandoned": "state = 'sending', lease_token = -1, leased_until = now() - interval '2 minutes'",
 		"overdue": "due_at = now() - interval '6 minutes'", "parked": "state = 'scheduled', due_at = 'infinity', parked = 'all', created_at = now() - interval '2 days'",
@@ -50,7 +50,7 @@ func TestMailStuckAndThroughput(t *testing.T) {
 		db.Exec(t, "UPDATE sespan.mail_queue SET "+change+" WHERE message_id = $1", id)
 	}
 	enqueue(t, db, "recipient => 'fine@b.co', body_text => 'x'")
-	rows, err := desk.Stuck(t.Context(), 100)
+	rows, err := admin.Stuck(t.Context(), 100)
 	if err != nil || len(rows) != 4 {
 		t.Errorf("stuck: %+v, %v", rows, err)
 	}
@@ -61,11 +61,11 @@ func TestMailStuckAndThroughput(t *testing.T) {
 	}
 	s := postgres.NewMail(openMailPool(t, db.URL))
 	settle(t, s, mail.StateSent, claim(t, s, -1, 1, time.Minute)...)
-	minutes, err := desk.Throughput(t.Context())
+	minutes, err := admin.Throughput(t.Context())
 	if err != nil || len(minutes) != 1 || minutes[0].Sent != 1 || minutes[0].Failed != 0 {
 		t.Errorf("throughput: %+v, %v", minutes, err)
 	}
-	status, err := desk.Status(t.Context())
+	status, err := admin.Status(t.Context())
 	if err != nil || len(status) != 6 {
 		t.Fatalf("status: %+v, %v", status, err)
 	}
@@ -81,7 +81,7 @@ func TestMailStuckAndThroughput(t *testing.T) {
 func TestMailDeadIsCounted(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	desk, s := openDesk(t, db), postgres.NewMail(openMailPool(t, db.URL))
+	admin, s := openMailAdmin(t, db), postgres.NewMail(openMailPool(t, db.URL))
 	id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
 	settle(t, s, mail.StateDead, claim(t, s, -1, 10, time.Minute)...)
 	for _, want := range []int64{1, 0} {
@@ -90,7 +90,7 @@ func TestMailDeadIsCounted(t *testing.T) {
 			t.Errorf("%d dead mails, %v, want %d", d.Rows[mail.StateDead], err, want)
 		}
 		if want == 1 {
-			changeOf(t, desk.Cancel, id)
+			changeOf(t, admin.Cancel, id)
 		}
 	}
 }
