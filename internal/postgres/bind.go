@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"sespan/internal/postgres/dbsqlc"
 )
@@ -92,7 +90,7 @@ func (s *schemaSession) grantCustomers(ctx context.Context, b Binding, t custome
 		return err
 	}
 	for _, statement := range missing {
-		if _, err := s.conn.Exec(ctx, statement); err != nil && !isState(err, "42501") {
+		if _, err := s.conn.Exec(ctx, statement); err != nil && !isState(err, stateInsufficientPrivilege) {
 			return err
 		}
 	}
@@ -121,7 +119,7 @@ func (s *schemaSession) reference(ctx context.Context, t customerTable, r *BindR
 		r.Reference, err = s.q.CustomerReference(ctx, s.conn, t.relation, t.key())
 		return err
 	})
-	if isState(err, "42501") {
+	if isState(err, stateInsufficientPrivilege) {
 		r.Reference = "pending"
 		r.Advice = append(r.Advice, "Codes have no foreign keys to the customers yet: run bind-customers again when the grants are there.")
 		return false, s.actAsLogin(ctx)
@@ -165,9 +163,4 @@ func (s *schemaSession) advise(ctx context.Context, t customerTable, r *BindResu
 		r.Advice = append(r.Advice, "No is_active column: registrations are verified, but nothing is activated.")
 	}
 	return nil
-}
-
-func isState(err error, code string) bool {
-	pe, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pe.Code == code
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // mostShared is as far as shared addresses are counted.
@@ -65,7 +64,7 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 		}
 		return nil
 	})
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == "57014" {
+	if isState(err, stateQueryCanceled) {
 		return a, nil
 	}
 	return a, mapError(err)

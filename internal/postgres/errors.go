@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"sespan/internal/problem"
 )
 
-// SQLSTATEs of our own functions.
+// SQLSTATEs of the schema's own functions.
 const (
 	stateUnbound    = "SP001" // no customer table is bound
 	stateStaleEpoch = "SP002" // a draw came with an epoch that is not today's
@@ -20,18 +21,51 @@ const (
 	stateBadTier    = "SP004" // tier_save refused a value
 )
 
+// PostgreSQL's SQLSTATEs, by its own names for them (its documentation, appendix A).
+const (
+	stateConnectionException      = "08" // a class
+	stateCharacterNotInRepertoire = "22021"
+	stateInvalidParameterValue    = "22023"
+	stateUntranslatableCharacter  = "22P05"
+	stateForeignKeyViolation      = "23503"
+	stateExclusionViolation       = "23P01"
+	stateReadOnlyTransaction      = "25006"
+	stateInvalidAuthorization     = "28000"
+	stateInvalidPassword          = "28P01"
+	stateInvalidCatalogName       = "3D000" // no such database
+	stateInvalidSchemaName        = "3F000"
+	stateSerializationFailure     = "40001"
+	stateDeadlockDetected         = "40P01"
+	stateInsufficientPrivilege    = "42501"
+	stateUndefinedColumn          = "42703"
+	stateUndefinedObject          = "42704"
+	stateUndefinedFunction        = "42883"
+	stateUndefinedTable           = "42P01"
+	stateInsufficientResources    = "53" // a class
+	stateTooManyConnections       = "53300"
+	stateLockNotAvailable         = "55P03"
+	stateQueryCanceled            = "57014"
+	stateOperatorIntervention     = "57P" // shut down, being started, being recovered
+)
+
+// isState tells whether the server answered with one of the states.
+func isState(err error, states ...string) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains(states, pe.Code)
+}
+
 // transient are the SQLSTATEs (and classes) after which the same call may
 // succeed: the caller is told to come back.
 var transient = map[string]string{
-	"55P03": "Another transaction holds a lock that this call needs.",
-	"57014": "The database took too long.",
-	"40001": "The database is busy with the same rows.",
-	"40P01": "The database is busy with the same rows.",
-	"53300": "The database has no free connection.",
-	"25006": "The database is read-only at the moment.",
-	"08":    "The database cannot be reached.",
-	"53":    "The database is out of resources.",
-	"57P":   "The database is restarting.",
+	stateLockNotAvailable:      "Another transaction holds a lock that this call needs.",
+	stateQueryCanceled:         "The database took too long.",
+	stateSerializationFailure:  "The database is busy with the same rows.",
+	stateDeadlockDetected:      "The database is busy with the same rows.",
+	stateTooManyConnections:    "The database has no free connection.",
+	stateReadOnlyTransaction:   "The database is read-only at the moment.",
+	stateConnectionException:   "The database cannot be reached.",
+	stateInsufficientResources: "The database is out of resources.",
+	stateOperatorIntervention:  "The database is restarting.",
 }
 
 // mapError is the one place where SQLSTATEs and connection failures become
@@ -61,22 +95,17 @@ func mapState(pe *pgconn.PgError, err error) error {
 	switch pe.Code {
 	case stateUnbound:
 		return unavailable("The customer table is not bound; run sespan bind-customers.", err)
-	case "22021", "22P05": // NUL or invalid UTF-8
+	case stateCharacterNotInRepertoire, stateUntranslatableCharacter: // NUL or invalid UTF-8
 		return problem.New(problem.Invalid, "Text must be valid UTF-8 without NUL.").Because(err)
-	case "42501", "42P01", "42883", "42703", "3F000":
+	case stateInsufficientPrivilege, stateUndefinedTable, stateUndefinedFunction, stateUndefinedColumn, stateInvalidSchemaName:
 		return unavailable("The database is not set up for this version; run sespan migrate up and sespan doctor.", err)
 	}
 	return err
 }
 
-// refusal tells why the server lets this login in never, as opposed to not now.
+// refusal tells why the server will never admit this login, as opposed to not now.
 func refusal(err error) (reason string, ok bool) {
-	pe, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return "", false
-	}
-	switch pe.Code {
-	case "28000", "28P01", "3D000": // no such login, wrong password, no such database
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && isState(pe, stateInvalidAuthorization, stateInvalidPassword, stateInvalidCatalogName) {
 		return pe.Message, true
 	}
 	return "", false

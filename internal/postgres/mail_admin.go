@@ -124,9 +124,9 @@ func mailRefusal(err error) error {
 		return mapError(err)
 	}
 	switch pe.Code {
-	case "42501":
+	case stateInsufficientPrivilege:
 		return fmt.Errorf("this login has no right to that (%s): it must be a member of sespan_admin and sespan_reader_detail", pe.Message)
-	case "22023", stateBadMail:
+	case stateInvalidParameterValue, stateBadMail:
 		return errors.New(pe.Message)
 	}
 	return mapError(err)

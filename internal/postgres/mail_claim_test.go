@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 

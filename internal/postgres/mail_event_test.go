@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/feedback"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/feedback"
 	"sespan/internal/postgres"
 )
 

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 )
 
 // A mail that is sent but cannot be marked as sent is not sent for ever: after a

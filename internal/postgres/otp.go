@@ -120,15 +120,10 @@ func (s *OTPStore) verify(
 			return err
 		}
 		done, err = s.take(ctx, tx, state.Challenge, step)
-		again = step.Action == otp.Consume && lockHeld(err)
+		again = step.Action == otp.Consume && isState(err, stateLockNotAvailable)
 		return err
 	})
 	return done, again, err
-}
-
-func lockHeld(err error) bool {
-	pe, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pe.Code == "55P03"
 }
 
 func (s *OTPStore) take(ctx context.Context, tx *lazyTx, c *otp.Challenge, step otp.Step) (otp.Consumed, error) {
@@ -214,7 +209,7 @@ func (s *OTPStore) Sweep(ctx context.Context, keepSeconds float64, portion int32
 func otpError(err error) error {
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
-		case pe.Code == "23503" && pe.SchemaName == "sespan":
+		case pe.Code == stateForeignKeyViolation && pe.SchemaName == "sespan":
 			return problem.New(problem.UnknownCustomer, "The customer has just been deleted.").Because(err)
 		case pe.Code == stateBadMail:
 			return problem.New(problem.Invalid, "No mail can be sent to this e-mail address.").At("body.email").Because(err)

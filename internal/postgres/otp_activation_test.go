@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 )

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 	"sespan/internal/secret"

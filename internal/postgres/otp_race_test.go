@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/problem"
 )
 

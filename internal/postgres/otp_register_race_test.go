@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/problem"
 )
 

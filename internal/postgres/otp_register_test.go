@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 )

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/problem"
 	"sespan/internal/secret"
 )

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/problem"
 )
 

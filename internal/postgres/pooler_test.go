@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sespan/internal/devtools/devdb"
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 

@@ -38,7 +38,7 @@ func (s *schemaSession) applyRoles(ctx context.Context, script, prefix string) e
 		}
 		return err
 	})
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == "42501" {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == stateInsufficientPrivilege {
 		return fmt.Errorf("login %s may not manage the roles %s… (%s): give it CREATEROLE, choose another role prefix, "+
 			"or use --no-roles and have a DBA run the printed SQL", s.login, prefix, pe.Message)
 	}

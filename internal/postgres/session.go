@@ -157,7 +157,7 @@ func (s *schemaSession) retry(ctx context.Context, what string, fn func() error)
 // PostgreSQL reports as an internal error: roles are shared by all databases).
 func worthRetry(err error) bool {
 	pe, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pe.Code == "55P03" || pe.Code == "40P01" || pe.Message == "tuple concurrently updated")
+	return ok && (isState(pe, stateLockNotAvailable, stateDeadlockDetected) || pe.Message == "tuple concurrently updated")
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -33,7 +33,7 @@ func GrantSite(ctx context.Context, dsn, rolePrefix, login string) (granted, pen
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done or its error is on its way
 	missing, err := dbsqlc.New().LoginGroupGrants(ctx, conn, login, SiteGroups(rolePrefix))
-	if isState(err, "42704") {
+	if isState(err, stateUndefinedObject) {
 		return nil, nil, fmt.Errorf("site login: the database has no login %q; give the USER of DATABASES in the site's settings", login)
 	}
 	if err != nil {
@@ -41,7 +41,7 @@ func GrantSite(ctx context.Context, dsn, rolePrefix, login string) (granted, pen
 	}
 	for _, statement := range missing {
 		switch _, err := conn.Exec(ctx, statement); {
-		case isState(err, "42501"):
+		case isState(err, stateInsufficientPrivilege):
 			pending = append(pending, statement)
 		case err != nil:
 			return granted, pending, fmt.Errorf("site login: %w", err)

@@ -129,7 +129,7 @@ func tierError(err error) error {
 		return problem.New(problem.UnknownTier, pe.Message)
 	case ok && pe.Code == stateBadTier:
 		return problem.New(problem.Invalid, pe.Message).At(pe.ColumnName)
-	case ok && pe.Code == "23P01":
+	case ok && pe.Code == stateExclusionViolation:
 		p := problem.New(problem.TierOverlap, "The amounts and moments overlap those of another active tier.")
 		var other int64
 		if _, err := fmt.Sscanf(pe.Detail, "tier_id %d", &other); err == nil {

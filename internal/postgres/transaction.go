@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"sespan/internal/apilog"
@@ -114,13 +112,11 @@ func (f *flight) rollback(ctx context.Context) {
 }
 
 func drawError(err error) error {
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch pe.Code {
-		case stateStaleEpoch:
-			return transaction.ErrStaleEpoch
-		case "40001", "40P01":
-			return fmt.Errorf("%w: %w", transaction.ErrTryAgain, err)
-		}
+	switch {
+	case isState(err, stateStaleEpoch):
+		return transaction.ErrStaleEpoch
+	case isState(err, stateSerializationFailure, stateDeadlockDetected):
+		return fmt.Errorf("%w: %w", transaction.ErrTryAgain, err)
 	}
 	return mapError(err)
 }
