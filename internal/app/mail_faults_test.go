@@ -40,7 +40,7 @@ func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), rel
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := postgres.Open(t.Context(), postgres.Options{URL: db.URL, SteadyPlans: true})
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: db.URL, GenericPlans: true})
 	if err != nil {
 		t.Fatal(err)
 	}

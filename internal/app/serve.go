@@ -94,7 +94,7 @@ func (s *server) assemble(ctx context.Context) error {
 func admitted(ctx context.Context, pool *postgres.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := pool.Admitted(ctx); err != nil {
+	if err := pool.CheckLogin(ctx); err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "is refused by the server: " + err.Error(), Mend: "correct login, password and database in it"}
 	}
 	return nil

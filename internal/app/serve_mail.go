@@ -29,7 +29,7 @@ func (s *server) startMail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, SteadyPlans: true})
+	pool, err := s.openPool(ctx, postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, GenericPlans: true})
 	if err != nil {
 		return err
 	}

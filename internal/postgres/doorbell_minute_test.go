@@ -95,7 +95,7 @@ func leaveOpen(tb testing.TB, urls ...string) map[pgx.TxIsoLevel][]pgx.Tx {
 // startPooledWorker starts one that works through the pooler and listens straight.
 func startPooledWorker(tb testing.TB, db *pgtest.DB, through string, box *mailbox) {
 	tb.Helper()
-	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: through, Pooled: true, SteadyPlans: true})
+	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: through, Pooled: true, GenericPlans: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-const listenAgain = 1500 * time.Millisecond
+const reconnectDelay = 1500 * time.Millisecond
 
 // ListenerOptions of a Listener. Logger and Metrics are required; zero values mean
 // the defaults in brackets.
@@ -25,9 +25,9 @@ type ListenerOptions struct {
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer
 
-	Pool     *Pool         // through which a canary is sent; nil: none, a connection that stands is believed to hear
-	Canary   time.Duration // between two canaries [3 s]
-	Patience time.Duration // for a canary to arrive [2 s]
+	Pool           *Pool         // through which a canary is sent; nil: none, a connection that stands is believed to work
+	CanaryInterval time.Duration // between two canaries [3 s]
+	CanaryTimeout  time.Duration // for a canary to arrive [2 s]
 }
 
 // Listener turns notifications into signals. A signal is only a hint: whoever
@@ -51,7 +51,7 @@ func NewListener(o ListenerOptions) (*Listener, error) {
 	}
 	c.ConnectTimeout = 3 * time.Second
 	c.RuntimeParams["application_name"] = "sespan listener"
-	// A peer that is gone without a word is noticed within a minute.
+	// A peer that is gone without closing is noticed within a minute.
 	c.DialFunc = (&net.Dialer{Timeout: c.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 3,
 	}}).DialContext
@@ -78,17 +78,17 @@ func (l *Listener) Signal(channel string) <-chan struct{} { return l.signals[cha
 // Connected says whether notifications arrive now.
 func (l *Listener) Connected() bool { return l.connected.Load() }
 
-// Run listens, connecting anew every 1.5 s while the server is away, until ctx ends.
+// Run listens, reconnecting every 1.5 s while the server is away, until ctx ends.
 func (l *Listener) Run(ctx context.Context) {
-	p := pgxlisten.Listener{ReconnectDelay: listenAgain, Connect: l.connect, LogError: l.logError}
+	p := pgxlisten.Listener{ReconnectDelay: reconnectDelay, Connect: l.connect, LogError: l.logError}
 	for name, signal := range l.signals {
-		p.Handle(name, bell{l, signal})
+		p.Handle(name, signalHandler{l, signal})
 	}
 	if l.canary != nil {
 		p.Handle(l.canary.channel, l.canary)
-		var singing sync.WaitGroup
-		defer singing.Wait()
-		singing.Go(func() { l.canary.run(ctx) })
+		var canaries sync.WaitGroup
+		defer canaries.Wait()
+		canaries.Go(func() { l.canary.run(ctx) })
 	}
 	if err := p.Listen(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		l.log.ErrorContext(ctx, "listener: ended", "err", err)
@@ -103,32 +103,32 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, l.url.Copy())
 }
 
-// hears is told that notifications arrive.
-func (l *Listener) hears(ctx context.Context) {
+// canaryArrived is told that notifications arrive.
+func (l *Listener) canaryArrived(ctx context.Context) {
 	if l.set(true) {
 		l.log.InfoContext(ctx, "listener: notifications arrive")
-		l.ringAll() // whoever waits shall look how long it may wait now
+		l.signalAll() // whoever waits may wait longer from now on
 	}
 }
 
-// deaf is told that they do not, though the connection stands.
-func (l *Listener) deaf(ctx context.Context, patience time.Duration) {
-	level := slog.LevelDebug // once is enough to know
+// canaryLost is told that they do not, though the connection stands.
+func (l *Listener) canaryLost(ctx context.Context, timeout time.Duration) {
+	level := slog.LevelDebug // one warning is enough
 	if l.set(false) || l.link.failures() == 1 {
 		level = slog.LevelWarn
-		l.ringAll()
+		l.signalAll()
 	}
 	l.log.Log(ctx, level, "listener: a notification did not arrive: the connection is dead, or goes through a pooler that swallows LISTEN "+
-		"(SESPAN_DATABASE_DIRECT_URL names the server itself); polling, and connecting anew", "patience", patience)
+		"(SESPAN_DATABASE_DIRECT_URL names the server itself); polling, and reconnecting", "timeout", timeout)
 }
 
-func (l *Listener) ringAll() {
+func (l *Listener) signalAll() {
 	for _, signal := range l.signals {
-		ring(signal)
+		signalOnce(signal)
 	}
 }
 
-// set answers whether that is news.
+// set tells whether that is a change.
 func (l *Listener) set(up bool) bool {
 	l.gauge.Set(0)
 	if up {
@@ -138,8 +138,8 @@ func (l *Listener) set(up bool) bool {
 }
 
 func (l *Listener) logError(ctx context.Context, err error) {
-	l.link.lost()
-	level := slog.LevelDebug // it tries every 1.5 s, and once is enough to know
+	l.link.markDown()
+	level := slog.LevelDebug // it tries every 1.5 s, and one warning is enough
 	if l.set(false) {
 		level = slog.LevelWarn
 	}
@@ -148,28 +148,28 @@ func (l *Listener) logError(ctx context.Context, err error) {
 	}
 }
 
-// bell runs on the listening goroutine, so it only leaves a signal.
-type bell struct {
+// signalHandler runs on the listening goroutine, so it only leaves a signal.
+type signalHandler struct {
 	listener *Listener
 	signal   chan<- struct{}
 }
 
 // HandleNotification implements pgxlisten.Handler.
-func (b bell) HandleNotification(context.Context, *pgconn.Notification, *pgx.Conn) error {
-	ring(b.signal)
+func (h signalHandler) HandleNotification(context.Context, *pgconn.Notification, *pgx.Conn) error {
+	signalOnce(h.signal)
 	return nil
 }
 
 // HandleBacklog implements pgxlisten.BacklogHandler: it runs after each LISTEN.
-func (b bell) HandleBacklog(ctx context.Context, _ string, _ *pgx.Conn) error {
-	if b.listener.canary == nil && b.listener.set(true) {
-		b.listener.log.InfoContext(ctx, "listener: connected")
+func (h signalHandler) HandleBacklog(ctx context.Context, _ string, _ *pgx.Conn) error {
+	if h.listener.canary == nil && h.listener.set(true) {
+		h.listener.log.InfoContext(ctx, "listener: connected")
 	}
-	ring(b.signal)
+	signalOnce(h.signal)
 	return nil
 }
 
-func ring(signal chan<- struct{}) {
+func signalOnce(signal chan<- struct{}) {
 	select {
 	case signal <- struct{}{}:
 	default: // one is waiting already

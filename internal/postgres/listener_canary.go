@@ -12,33 +12,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-const longestDeaf = 30 * time.Second
+const maxReconnectDelay = 30 * time.Second
 
-// canary is a notification that the listener sends to itself through the pool, now
-// and then and after each LISTEN. Only its arrival proves that notifications do
-// arrive: a transaction pooler takes LISTEN and says nothing, and a half-open
-// connection says nothing for ever.
+// canary is a notification that the listener sends to itself through the pool, every
+// few seconds and after each LISTEN. Only its arrival proves that notifications do
+// arrive: a transaction pooler accepts LISTEN and forwards nothing, and a half-open
+// connection delivers nothing for ever.
 //
 //	pool ──NOTIFY sespan_canary_x, '7'──▶ server ──'7'──▶ LISTEN connection
 //	  │                                                        │
 //	  └── waits for 7 ◀────────────────────────────────────────┘
-//	      there: its latency is known · not there in time: poll, cut, connect anew
+//	      arrived: its latency is known · not in time: poll, reset, reconnect
 type canary struct {
 	listener *Listener
 	pool     *Pool
 	channel  string // its own: the canaries of other processes wake nobody here
-	every    time.Duration
-	patience time.Duration
-	fresh    chan struct{} // a LISTEN has just been made
-	heard    chan string
+	interval time.Duration
+	timeout  time.Duration
+	listened chan struct{} // a LISTEN has just been made
+	received chan string
 	latency  prometheus.Histogram
 }
 
 func newCanary(l *Listener, o ListenerOptions) *canary {
 	c := &canary{
 		listener: l, pool: o.Pool, channel: "sespan_canary_" + strconv.FormatUint(rand.Uint64(), 36), //nolint:gosec // a name, no secret
-		every: orDefault(o.Canary, 3*time.Second), patience: orDefault(o.Patience, 2*time.Second),
-		fresh: make(chan struct{}, 1), heard: make(chan string, 16),
+		interval: orDefault(o.CanaryInterval, 3*time.Second), timeout: orDefault(o.CanaryTimeout, 2*time.Second),
+		listened: make(chan struct{}, 1), received: make(chan string, 16),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sespan_listener_latency_seconds", Help: "From NOTIFY to its arrival at the listener, measured by a canary.",
 			Buckets:                     []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2},
@@ -49,50 +49,50 @@ func newCanary(l *Listener, o ListenerOptions) *canary {
 	return c
 }
 
-// run sends canaries until ctx ends, about so often.
+// run sends canaries until ctx ends, at about the interval.
 func (c *canary) run(ctx context.Context) {
 	for n := 1; ; n++ {
-		timer := time.NewTimer(c.every*3/4 + rand.N(c.every/2)) //nolint:gosec // spreads the load
+		timer := time.NewTimer(c.interval*3/4 + rand.N(c.interval/2)) //nolint:gosec // spreads the load
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-c.fresh:
+		case <-c.listened:
 		case <-timer.C:
 		}
 		timer.Stop()
-		if conn := c.listener.link.now(); conn != nil {
-			c.sing(ctx, conn, strconv.Itoa(n))
+		if conn := c.listener.link.current(); conn != nil {
+			c.send(ctx, conn, strconv.Itoa(n))
 		}
 	}
 }
 
-// sing sends one canary and waits for it.
-func (c *canary) sing(ctx context.Context, conn *pgx.Conn, payload string) {
+// send sends one canary and waits for it.
+func (c *canary) send(ctx context.Context, conn *pgx.Conn, payload string) {
 	begin := time.Now()
-	bounded, cancel := context.WithTimeout(ctx, c.patience)
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	err := c.pool.queries.MailCanary(bounded, c.pool, c.channel, payload)
 	cancel()
 	if err != nil {
 		return // the database does not answer, which says nothing about the listener
 	}
-	late := time.NewTimer(c.patience)
+	late := time.NewTimer(c.timeout)
 	defer late.Stop()
 	for {
 		select {
-		case got := <-c.heard:
+		case got := <-c.received:
 			if got != payload {
-				continue // of a try that was given up
+				continue // a canary that was given up
 			}
 			c.latency.Observe(time.Since(begin).Seconds())
-			c.listener.link.good()
-			c.listener.hears(ctx)
+			c.listener.link.markUp()
+			c.listener.canaryArrived(ctx)
 			return
 		case <-ctx.Done():
 			return
 		case <-late.C:
-			if c.listener.link.cut(conn) {
-				c.listener.deaf(ctx, c.patience)
+			if c.listener.link.reset(conn) {
+				c.listener.canaryLost(ctx, c.timeout)
 			}
 			return
 		}
@@ -102,16 +102,16 @@ func (c *canary) sing(ctx context.Context, conn *pgx.Conn, payload string) {
 // HandleNotification implements pgxlisten.Handler.
 func (c *canary) HandleNotification(_ context.Context, n *pgconn.Notification, _ *pgx.Conn) error {
 	select {
-	case c.heard <- n.Payload:
-	default: // nobody has waited for many
+	case c.received <- n.Payload:
+	default: // nobody waits, and has not for a while
 	}
 	return nil
 }
 
 // HandleBacklog implements pgxlisten.BacklogHandler.
 func (c *canary) HandleBacklog(_ context.Context, _ string, conn *pgx.Conn) error {
-	c.listener.link.made(conn)
-	ring(c.fresh)
+	c.listener.link.markListening(conn)
+	signalOnce(c.listened)
 	return nil
 }
 
@@ -119,22 +119,22 @@ func (c *canary) HandleBacklog(_ context.Context, _ string, conn *pgx.Conn) erro
 type link struct {
 	mu   sync.Mutex
 	conn *pgx.Conn // nil while there is none that has said LISTEN
-	deaf int       // connections in a row on which no canary arrived
+	lost int       // connections in a row on which no canary arrived
 }
 
-func (l *link) made(conn *pgx.Conn) {
+func (l *link) markListening(conn *pgx.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conn = conn
 }
 
-func (l *link) lost() {
+func (l *link) markDown() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conn = nil
 }
 
-func (l *link) now() *pgx.Conn {
+func (l *link) current() *pgx.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.conn
@@ -143,25 +143,25 @@ func (l *link) now() *pgx.Conn {
 func (l *link) failures() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.deaf
+	return l.lost
 }
 
-func (l *link) good() {
+func (l *link) markUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.deaf = 0
+	l.lost = 0
 }
 
-// cut closes the socket under the connection, so that who waits on it hears of it;
-// false when there is another one already.
-func (l *link) cut(conn *pgx.Conn) bool {
+// reset closes the socket under the connection, so that the read that waits on it
+// fails; false when there is another one already.
+func (l *link) reset(conn *pgx.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn != conn {
 		return false
 	}
 	l.conn = nil
-	l.deaf++
+	l.lost++
 	_ = conn.PgConn().Conn().Close() // it is of no use
 	return true
 }
@@ -171,8 +171,8 @@ func (l *link) cut(conn *pgx.Conn) bool {
 func (l *link) wait() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.deaf < 2 {
+	if l.lost < 2 {
 		return 0
 	}
-	return min(time.Second<<min(l.deaf, 10), longestDeaf)
+	return min(time.Second<<min(l.lost, 10), maxReconnectDelay)
 }

@@ -20,13 +20,13 @@ import (
 	"sespan/internal/postgres"
 )
 
-// quickListener runs a listener whose canary sings often.
+// quickListener runs a listener that sends canaries often.
 func quickListener(tb testing.TB, listen, pool string) (*postgres.Listener, *prometheus.Registry, *record) {
 	tb.Helper()
 	reg, log := prometheus.NewRegistry(), &record{}
 	l, err := postgres.NewListener(postgres.ListenerOptions{
 		URL: listen, Channels: []string{postgres.MailChannel}, Logger: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg,
-		Pool: openMailPool(tb, pool), Canary: 100 * time.Millisecond, Patience: time.Second,
+		Pool: openMailPool(tb, pool), CanaryInterval: 100 * time.Millisecond, CanaryTimeout: time.Second,
 	})
 	if err != nil {
 		tb.Fatal(err)

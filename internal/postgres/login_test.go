@@ -55,7 +55,7 @@ func TestEnsureLoginWantsAURL(t *testing.T) {
 	}
 }
 
-func TestAdmitted(t *testing.T) {
+func TestCheckLogin(t *testing.T) {
 	t.Parallel()
 	db := pgtest.EmptyDB(t)
 	login := db.Login(t, "")
@@ -71,7 +71,7 @@ func TestAdmitted(t *testing.T) {
 		"no database":    {elsewhere.String(), `database "nowhere" does not exist`},
 		"no server":      {"postgres://u:p@127.0.0.1:1/shop", ""},
 	} {
-		err := openPool(t, c.url, 1).Admitted(t.Context())
+		err := openPool(t, c.url, 1).CheckLogin(t.Context())
 		if (err != nil) != (c.want != "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}

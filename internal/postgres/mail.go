@@ -7,9 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"sespan/internal/mail"
 	"sespan/internal/postgres/dbsqlc"
 )
@@ -18,7 +15,7 @@ import (
 const MailChannel = "sespan_mail"
 
 // Mail is the store of the mail worker. Give it a pool of its own with five
-// connections (claims, two for results, beginnings, upkeep) and SteadyPlans.
+// connections (claims, two for results, beginnings, upkeep) and GenericPlans.
 type Mail struct {
 	pool *Pool
 	db   dbsqlc.DBTX
@@ -28,10 +25,10 @@ var _ mail.Store = (*Mail)(nil)
 
 // NewMail makes the store.
 func NewMail(pool *Pool) *Mail {
-	if pool.Config().ConnConfig.RuntimeParams["plan_cache_mode"] != "" {
+	if pool.genericPlans() {
 		return &Mail{pool, pool}
 	}
-	return &Mail{pool, plannedAnew{pool}}
+	return &Mail{pool, customPlans{pool}}
 }
 
 // Claim leases ready rows and reads their content, in one statement; files that are
@@ -213,24 +210,6 @@ func (s *Mail) Beat(ctx context.Context, b mail.Beat) error {
 func (s *Mail) Leave(ctx context.Context, worker int64) error {
 	return mapError(s.pool.queries.MailLeave(ctx, s.pool, worker))
 }
-
-// plannedAnew runs statements without a cached plan, where a pooler keeps us from
-// steady ones: a plan made for an empty queue is ruinous for a full one.
-type plannedAnew struct{ pool *Pool }
-
-func (p plannedAnew) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return p.pool.Exec(ctx, sql, anew(args)...)
-}
-
-func (p plannedAnew) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return p.pool.Query(ctx, sql, anew(args)...)
-}
-
-func (p plannedAnew) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return p.pool.QueryRow(ctx, sql, anew(args)...)
-}
-
-func anew(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) }
 
 func split(leases []mail.Lease) (ids, tokens []int64) {
 	ids, tokens = make([]int64, len(leases)), make([]int64, len(leases))

@@ -73,7 +73,7 @@ func (b *mailbox) wait(tb testing.TB, n int) []mail.Envelope {
 
 func openMailPool(tb testing.TB, url string) *postgres.Pool {
 	tb.Helper()
-	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: url, SteadyPlans: true})
+	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: url, GenericPlans: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

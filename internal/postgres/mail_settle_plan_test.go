@@ -35,7 +35,7 @@ func TestMailSettleComparesByHash(t *testing.T) {
 // settlePlan is the plan that a worker's session has for writing results.
 func settlePlan(tb testing.TB, db *pgtest.DB) string {
 	tb.Helper()
-	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: db.URL, SteadyPlans: true, MaxConns: 1})
+	pool, err := postgres.Open(tb.Context(), postgres.Options{URL: db.URL, GenericPlans: true, MaxConns: 1})
 	if err != nil {
 		tb.Fatal(err)
 	}

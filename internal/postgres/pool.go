@@ -23,10 +23,10 @@ type Options struct {
 	StatementTimeout time.Duration // [5 s]
 	ApplicationName  string        // [sespan]
 	Pooled           bool          // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
-	SteadyPlans      bool          // one plan per statement for ever, by indexes: for tables that are empty now and huge in a minute
+	GenericPlans     bool          // one generic plan per statement, by indexes: for tables that are empty now and huge in a minute
 }
 
-// Pool is a bounded set of connections. Its methods are the stores' ground.
+// Pool is a bounded set of connections, shared by the stores on it.
 type Pool struct {
 	*pgxpool.Pool
 	queries *dbsqlc.Queries
@@ -59,9 +59,8 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 			settings[name] = fmt.Sprint(d.Milliseconds())
 		}
 	}
-	if o.SteadyPlans && !o.Pooled {
-		settings["plan_cache_mode"], settings["enable_seqscan"] = "force_generic_plan", "off"
-		settings["jit"] = "off" // what must be read as a whole looks dear to the planner then
+	if o.GenericPlans && !o.Pooled {
+		setGenericPlans(settings)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
@@ -90,9 +89,9 @@ func orDefault[T comparable](v, d T) T {
 // Ping answers nil when the server answers within the context.
 func (p *Pool) Ping(ctx context.Context) error { return mapError(p.Pool.Ping(ctx)) }
 
-// Admitted tells whether the server takes login, password and database of the
-// URL; a server that does not answer is no reason against them.
-func (p *Pool) Admitted(ctx context.Context) error {
+// CheckLogin fails when the server refuses the URL's login, password or database. A
+// server that does not answer has refused nothing.
+func (p *Pool) CheckLogin(ctx context.Context) error {
 	if reason, refused := refusal(p.Pool.Ping(ctx)); refused {
 		return errors.New(reason)
 	}

@@ -108,7 +108,7 @@ func TestMailThroughPooler(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	through := pooler(t, db.URL)
-	pool, err := postgres.Open(t.Context(), postgres.Options{URL: through, Pooled: true, SteadyPlans: true})
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: through, Pooled: true, GenericPlans: true})
 	if err != nil {
 		t.Fatal(err)
 	}
