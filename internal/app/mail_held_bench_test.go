@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
+	"sespan/internal/mail/ratelimit"
 )
 
 // BenchmarkHeldMails puts 100,000 mails to a domain of 5 a second before 500 to
@@ -29,7 +30,9 @@ func BenchmarkHeldMails(b *testing.B) {
 	}
 	b.ResetTimer()
 	begin := time.Now()
-	deliverTo(b, db, func(c *mail.WorkerConfig) { c.Limits = mail.Limits{Domains: map[string]float64{"slow.example": 5}} }, r)
+	deliverTo(b, db, func(c *mail.WorkerConfig) {
+		c.Limits = ratelimit.Limits{Domains: map[string]float64{"slow.example": 5}}
+	}, r)
 	for came := 0; came < others; {
 		if to := <-r.done; to[0] == 'n' {
 			came++

@@ -7,6 +7,7 @@ import (
 
 	"sespan/internal/config"
 	"sespan/internal/mail"
+	"sespan/internal/mail/ratelimit"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 )
@@ -41,7 +42,7 @@ func (s *server) startMail(ctx context.Context) error {
 	}
 	worker, err := mail.NewWorker(mail.WorkerConfig{
 		Store: postgres.NewMail(pool), Sender: sender, Open: s.unseal, From: s.cfg.MailFrom, Sign: sign,
-		Limits: mail.Limits{Rate: s.cfg.Rates.All, DomainRate: s.cfg.Rates.Default, Domains: s.cfg.Rates.Domains},
+		Limits: ratelimit.Limits{Rate: s.cfg.Rates.All, DomainRate: s.cfg.Rates.Default, Domains: s.cfg.Rates.Domains},
 		Logger: s.logger, Metrics: s.registry, Connections: sender.Connections(),
 		Bell: listener.Signal(postgres.MailChannel), Hears: listener.Connected,
 	})

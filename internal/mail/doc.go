@@ -22,8 +22,8 @@
 // A failure of the relay itself (no connection, no TLS, login refused) costs the
 // mail no try: the gate paces the tries instead. See backoff.go for the waits.
 //
-// A mail that a rate holds back (limit.go), configured or taught by a domain that
-// throttles, returns as retry with its slot as due_at and no try counted, so that the
+// A mail that a rate limit postpones (package ratelimit), configured or found out
+// because a domain throttles, returns as retry with its slot as due_at and no try counted, so that the
 // mails behind it pass.
 //
 // # Leases

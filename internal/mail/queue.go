@@ -3,6 +3,8 @@ package mail
 import (
 	"context"
 	"time"
+
+	"sespan/internal/mail/ratelimit"
 )
 
 // State of an envelope recipient. See the drawing in doc.go.
@@ -26,7 +28,7 @@ const (
 const Forever = time.Duration(1<<63 - 1)
 
 // Lanes is the number of priorities; 0 goes first.
-const Lanes = 10
+const Lanes = ratelimit.Priorities
 
 // Lease is the right to send one queue row until it lapses. Token is the fence:
 // a result without the row's present token is not written.

@@ -145,7 +145,7 @@ func (w *Worker) count(ctx context.Context, results []Result, ids []int64) {
 			w.log.WarnContext(ctx, "mail: result after the lease was lost", "queue_id", r.QueueID, "state", r.State)
 			continue
 		}
-		if !r.heldBack() { // that has its own metric
+		if !r.postponed() { // that has its own metric
 			w.metrics.events.WithLabelValues(string(r.State)).Inc()
 		}
 		if r.State == StateRetry {

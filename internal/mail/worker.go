@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/groupcommit"
+	"sespan/internal/mail/ratelimit"
 )
 
 // WorkerConfig of a Worker; zero values mean the defaults in brackets.
@@ -23,7 +24,7 @@ type WorkerConfig struct {
 	Open    Opener                               // nil: sealed mails are dead
 	From    string                               // the service's own From mailbox (SESPAN_MAIL_FROM)
 	Sign    func(message []byte) ([]byte, error) // DKIM; nil: not signed
-	Limits  Limits                               // mails a second
+	Limits  ratelimit.Limits                     // mails a second
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 
@@ -58,7 +59,7 @@ type Worker struct {
 	metrics *metrics
 	gate    *gate
 	books   *books
-	limits  *limiter
+	limits  *ratelimit.Limiter
 	held    *holdings
 	jobs    chan *Claimed
 	results chan Result
@@ -108,7 +109,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Hears == nil {
 		c.Hears = func() bool { return false }
 	}
-	limits := newLimiter(c.Limits, c.Now, c.Jitter)
+	limits := ratelimit.New(c.Limits, c.Now, c.Jitter)
 	return &Worker{
 		WorkerConfig: c,
 		id:           rand.Int64(), //nolint:gosec // as the tokens

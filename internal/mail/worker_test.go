@@ -3,6 +3,8 @@ package mail
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -232,4 +234,35 @@ func TestWorkerWantsItsParts(t *testing.T) {
 	if _, err := NewWorker(WorkerConfig{}); err == nil {
 		t.Error("nothing at all is enough")
 	}
+}
+
+// TestWorkerSigns what it has composed; what cannot be signed is dead, not unsigned.
+func TestWorkerSigns(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	var got []string
+	sender := senderFunc(func(_ context.Context, e Envelope) (Receipt, error) {
+		got = append(got, string(e.Data))
+		return Receipt{}, nil
+	})
+	sign := func(m []byte) ([]byte, error) {
+		if strings.Contains(string(m), "Subject: bad") {
+			return nil, errors.New("no")
+		}
+		return append([]byte("DKIM-Signature: d=b.co\r\n"), m...), nil
+	}
+	s.put(1, nil)
+	s.put(1, func(c *Claimed) {
+		c.Stored = &Stored{Date: time.Unix(1, 0), To: []string{"a@b.co"}, Subject: "bad", Text: "t"}
+	})
+	inBubble(t, s, sender, func(c *WorkerConfig) { c.Sign, c.Connections = sign, 1 }, func(_ *Worker, stop func()) {
+		time.Sleep(time.Second)
+		stop()
+		if len(got) != 1 || !strings.HasPrefix(got[0], "DKIM-Signature: d=b.co\r\nDate:") {
+			t.Errorf("sent: %.80q", got)
+		}
+		if r := s.done[2*1024]; r.State != StateDead || r.Reason != reasonSigning {
+			t.Errorf("%s", fmt.Sprintf("%+v", r))
+		}
+	})
 }

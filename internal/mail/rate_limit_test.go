@@ -2,16 +2,15 @@ package mail
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sespan/internal/mail/ratelimit"
 )
 
 func to(domain string) func(*Claimed) {
@@ -44,14 +43,14 @@ func (a *arrivals) at(domain string) []time.Time {
 	return slices.Clone(a.times[domain])
 }
 
-// TestWorkerKeepsARateAndServesNeighbours through the whole queue: held mails come
+// TestWorkerKeepsARateAndServesNeighbours through the whole queue: postponed mails come
 // back with their slots, cost no try, and nobody behind them waits.
 func TestWorkerKeepsARateAndServesNeighbours(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	a := &arrivals{times: map[string][]time.Time{}}
 	const slow, rate = 600, 10
-	limits := func(c *WorkerConfig) { c.Limits = Limits{Domains: map[string]float64{"slow.example": rate}} }
+	limits := func(c *WorkerConfig) { c.Limits = ratelimit.Limits{Domains: map[string]float64{"slow.example": rate}} }
 	inBubble(t, s, a, limits, func(w *Worker, stop func()) {
 		begin := time.Now()
 		s.put(slow, to("Slow.Example"))
@@ -76,9 +75,9 @@ func TestWorkerKeepsARateAndServesNeighbours(t *testing.T) {
 				t.Fatalf("mail %d: %s after %d tries", id, r.State, r.Tries)
 			}
 		}
-		held := testutil.ToFloat64(w.limitMetrics.held.WithLabelValues(reasonLimited, "domain"))
-		if held < slow/2 || held > slow*5/4 {
-			t.Errorf("%v holds of %d mails", held, slow)
+		postponed := testutil.ToFloat64(w.limitMetrics.postponed.WithLabelValues(string(ratelimit.Configured), "domain"))
+		if postponed < slow/2 || postponed > slow*5/4 {
+			t.Errorf("%v of %d mails postponed", postponed, slow)
 		}
 		if n := testutil.ToFloat64(w.metrics.events.WithLabelValues(eventRetry)); n != 0 {
 			t.Errorf("%v retries counted", n)
@@ -96,7 +95,7 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 	a.reply = func(domain string, _ int) *SendError {
 		if domain == "bad.example" && ill {
 			refused++
-			return throttled(nil)
+			return throttled()
 		}
 		return nil
 	}
@@ -126,12 +125,12 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 	})
 }
 
-// TestHeldMailExpires when its time is over before its slot comes.
-func TestHeldMailExpires(t *testing.T) {
+// TestPostponedMailExpires when its time is over before its slot comes.
+func TestPostponedMailExpires(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	a := &arrivals{times: map[string][]time.Time{}}
-	limits := func(c *WorkerConfig) { c.Limits = Limits{DomainRate: 0.001} }
+	limits := func(c *WorkerConfig) { c.Limits = ratelimit.Limits{DomainRate: 0.001} }
 	inBubble(t, s, a, limits, func(_ *Worker, stop func()) {
 		s.put(1, func(c *Claimed) { c.Priority = 9 })
 		synctest.Wait()
@@ -163,33 +162,27 @@ func TestHeldMailExpires(t *testing.T) {
 	})
 }
 
-// TestWorkerSigns what it has composed; what cannot be signed is dead, not unsigned.
-func TestWorkerSigns(t *testing.T) {
+func throttled() *SendError {
+	return &SendError{Verdict: Retry, Reason: "rcpt_to", Code: 421, Enhanced: "4.7.28", Reply: "too many messages from your network"}
+}
+
+// TestWhatSaysNothingAboutRates is kept from the limiter.
+func TestWhatSaysNothingAboutRates(t *testing.T) {
 	t.Parallel()
-	s := newFakeStore()
-	var got []string
-	sender := senderFunc(func(_ context.Context, e Envelope) (Receipt, error) {
-		got = append(got, string(e.Data))
-		return Receipt{}, nil
-	})
-	sign := func(m []byte) ([]byte, error) {
-		if strings.Contains(string(m), "Subject: bad") {
-			return nil, errors.New("no")
+	for name, c := range map[string]struct {
+		err  *SendError
+		says bool
+	}{
+		"accepted":        {nil, true},
+		"for good":        {&SendError{Verdict: Dead, Reason: "rcpt_to", Code: 550}, true},
+		"throttled":       {throttled(), true},
+		"not composed":    {&SendError{Verdict: Dead, Reason: "composed"}, false},
+		"unknown":         {&SendError{Verdict: Unknown, Reason: "closed"}, false},
+		"relay away":      {&SendError{Verdict: Retry, Reason: "connect"}, false},
+		"not temporarily": {&SendError{Verdict: Retry, Reason: "data", Code: 503}, false},
+	} {
+		if _, says := replyOf(c.err); says != c.says {
+			t.Errorf("%s: %v", name, says)
 		}
-		return append([]byte("DKIM-Signature: d=b.co\r\n"), m...), nil
 	}
-	s.put(1, nil)
-	s.put(1, func(c *Claimed) {
-		c.Stored = &Stored{Date: time.Unix(1, 0), To: []string{"a@b.co"}, Subject: "bad", Text: "t"}
-	})
-	inBubble(t, s, sender, func(c *WorkerConfig) { c.Sign, c.Connections = sign, 1 }, func(_ *Worker, stop func()) {
-		time.Sleep(time.Second)
-		stop()
-		if len(got) != 1 || !strings.HasPrefix(got[0], "DKIM-Signature: d=b.co\r\nDate:") {
-			t.Errorf("sent: %.80q", got)
-		}
-		if r := s.done[2*1024]; r.State != StateDead || r.Reason != reasonSigning {
-			t.Errorf("%s", fmt.Sprintf("%+v", r))
-		}
-	})
 }

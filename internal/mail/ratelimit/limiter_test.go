@@ -1,4 +1,4 @@
-package mail
+package ratelimit
 
 import (
 	"container/heap"
@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// limitedQueue plays the queue and its workers on a clock of its own: fresh mails by
-// priority, held ones when they are due, each seen a little late.
-type limitedQueue struct {
+// queueModel models the queue and its workers on a clock of its own: fresh mails by
+// priority, postponed ones when they are due, each seen a little late.
+type queueModel struct {
 	t       *testing.T
-	l       *limiter
+	l       *Limiter
 	now     time.Time
 	lag     time.Duration
-	fresh   [Lanes][]*limitedMail
+	fresh   [Priorities][]*modelMail
 	due     dueHeap
-	sent    []*limitedMail
+	sent    []*modelMail
 	moves   int
-	respond func(m *limitedMail) *SendError // nil: taken
+	respond func(m *modelMail) *Reply // nil: accepted
 }
 
-type limitedMail struct {
+type modelMail struct {
 	domain   string
 	priority int
 	moves    int
 	due, out time.Time
 }
 
-type dueHeap []*limitedMail
+type dueHeap []*modelMail
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
 func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*limitedMail)) }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*modelMail)) }
 func (h *dueHeap) Pop() any {
 	last := len(*h) - 1
 	m := (*h)[last]
@@ -41,21 +41,21 @@ func (h *dueHeap) Pop() any {
 	return m
 }
 
-func newLimitedQueue(t *testing.T, l Limits) *limitedQueue {
+func newQueueModel(t *testing.T, l Limits) *queueModel {
 	t.Helper()
-	q := &limitedQueue{t: t, now: time.Unix(1_700_000_000, 0), lag: 20 * time.Millisecond, respond: func(*limitedMail) *SendError { return nil }}
-	q.l = newLimiter(l, func() time.Time { return q.now }, func() float64 { return 0.5 })
+	q := &queueModel{t: t, now: time.Unix(1_700_000_000, 0), lag: 20 * time.Millisecond, respond: func(*modelMail) *Reply { return nil }}
+	q.l = New(l, func() time.Time { return q.now }, func() float64 { return 0.5 })
 	return q
 }
 
-func (q *limitedQueue) put(n int, domain string, priority int) {
+func (q *queueModel) put(n int, domain string, priority int) {
 	for range n {
-		q.fresh[priority] = append(q.fresh[priority], &limitedMail{domain: domain, priority: priority})
+		q.fresh[priority] = append(q.fresh[priority], &modelMail{domain: domain, priority: priority})
 	}
 }
 
 // run goes on for so long, or until nothing is left.
-func (q *limitedQueue) run(long time.Duration) {
+func (q *queueModel) run(long time.Duration) {
 	end := q.now.Add(long)
 	for q.now.Before(end) {
 		m, fresh := q.next()
@@ -67,30 +67,30 @@ func (q *limitedQueue) run(long time.Duration) {
 			continue
 		}
 		q.now = q.now.Add(100 * time.Microsecond) // a mail's work
-		p := q.l.ask(m.domain, m.priority, fresh)
-		if p.hold {
+		p := q.l.Admit(m.domain, m.priority, fresh)
+		if p.Postpone {
 			m.moves++
 			q.moves++
-			m.due = q.now.Add(p.wait)
+			m.due = q.now.Add(p.Wait)
 			heap.Push(&q.due, m)
 			continue
 		}
-		q.now = q.now.Add(p.wait)
+		q.now = q.now.Add(p.Wait)
 		if e := q.respond(m); e != nil {
-			q.l.learn(m.domain, e)
+			q.l.Observe(m.domain, *e)
 			m.due = q.now.Add(5 * time.Second)
 			heap.Push(&q.due, m)
 			continue
 		}
-		q.l.learn(m.domain, nil)
+		q.l.Observe(m.domain, Reply{Code: 250})
 		m.out = q.now
 		q.sent = append(q.sent, m)
 	}
 }
 
-func (q *limitedQueue) next() (m *limitedMail, fresh bool) {
+func (q *queueModel) next() (m *modelMail, fresh bool) {
 	if len(q.due) > 0 && !q.due[0].due.Add(q.lag).After(q.now) {
-		return heap.Pop(&q.due).(*limitedMail), false
+		return heap.Pop(&q.due).(*modelMail), false
 	}
 	for p := range q.fresh {
 		if len(q.fresh[p]) > 0 {
@@ -102,7 +102,7 @@ func (q *limitedQueue) next() (m *limitedMail, fresh bool) {
 }
 
 // most is the largest number of mails to a domain within any such span.
-func (q *limitedQueue) most(domain string, span time.Duration) int {
+func (q *queueModel) most(domain string, span time.Duration) int {
 	var times []time.Time
 	for _, m := range q.sent {
 		if domain == "" || m.domain == domain {
@@ -124,7 +124,7 @@ func (q *limitedQueue) most(domain string, span time.Duration) int {
 func TestSlowDomainIsMovedOnce(t *testing.T) {
 	t.Parallel()
 	const mails, rate = 100_000, 50
-	q := newLimitedQueue(t, Limits{Domains: map[string]float64{"slow.example": rate}})
+	q := newQueueModel(t, Limits{Domains: map[string]float64{"slow.example": rate}})
 	begin := q.now
 	q.put(mails, "slow.example", 5)
 	q.put(100, "other.example", 5)
@@ -158,7 +158,7 @@ func TestUrgentMailsOvertake(t *testing.T) {
 	for _, limits := range []Limits{{DomainRate: 2}, {Rate: 2}} {
 		t.Run(fmt.Sprint(limits), func(t *testing.T) {
 			t.Parallel()
-			q := newLimitedQueue(t, limits)
+			q := newQueueModel(t, limits)
 			q.put(20_000, "big.example", 9)
 			q.run(10 * time.Minute)
 			for range 100 { // codes and orders come by, one of each in four seconds
@@ -194,10 +194,10 @@ func TestUrgentMailsOvertake(t *testing.T) {
 func TestRateAfterARestart(t *testing.T) {
 	t.Parallel()
 	const mails, rate = 20_000, 20
-	q := newLimitedQueue(t, Limits{DomainRate: rate})
+	q := newQueueModel(t, Limits{DomainRate: rate})
 	q.put(mails, "a.example", 5)
 	q.run(time.Minute)
-	q.l = newLimiter(q.l.limits, q.l.now, q.l.jitter)
+	q.l = New(q.l.limits, q.l.now, q.l.jitter)
 	q.put(mails, "a.example", 5)
 	q.now = q.now.Add(time.Minute) // it was away, a minute of slots has passed
 	q.run(time.Hour)
@@ -215,7 +215,7 @@ func TestRateAfterARestart(t *testing.T) {
 // TestSlotsNobodyComesFor: the mails that hold them were cancelled.
 func TestSlotsNobodyComesFor(t *testing.T) {
 	t.Parallel()
-	q := newLimitedQueue(t, Limits{DomainRate: 1})
+	q := newQueueModel(t, Limits{DomainRate: 1})
 	q.put(5000, "a.example", 5)
 	q.run(30 * time.Second)
 	q.due = nil
@@ -231,7 +231,7 @@ func TestSlotsNobodyComesFor(t *testing.T) {
 // TestRateOfAllIsWaitedForInPlace: a quick rate moves no mail at all.
 func TestRateOfAllIsWaitedForInPlace(t *testing.T) {
 	t.Parallel()
-	q := newLimitedQueue(t, Limits{Rate: 100})
+	q := newQueueModel(t, Limits{Rate: 100})
 	begin := q.now
 	q.put(5000, "a.example", 5)
 	q.run(time.Hour)
@@ -242,7 +242,7 @@ func TestRateOfAllIsWaitedForInPlace(t *testing.T) {
 
 func TestUnlimited(t *testing.T) {
 	t.Parallel()
-	q := newLimitedQueue(t, Limits{})
+	q := newQueueModel(t, Limits{})
 	q.put(10_000, "a.example", 5)
 	q.run(time.Hour)
 	if q.moves != 0 || len(q.l.domains) != 0 {
@@ -253,13 +253,13 @@ func TestUnlimited(t *testing.T) {
 // TestManyDomainsAreForgotten: the table of domains is bounded.
 func TestManyDomainsAreForgotten(t *testing.T) {
 	t.Parallel()
-	q := newLimitedQueue(t, Limits{DomainRate: 5})
-	for i := range 5 * maxFlows {
+	q := newQueueModel(t, Limits{DomainRate: 5})
+	for i := range 5 * maxDomains {
 		q.put(1, fmt.Sprintf("d%d.example", i), 5)
 		q.run(time.Hour)
 		q.now = q.now.Add(10 * time.Millisecond)
 	}
-	if n := len(q.l.domains); n > 2*maxFlows {
+	if n := len(q.l.domains); n > 2*maxDomains {
 		t.Errorf("%d domains are kept", n)
 	}
 }

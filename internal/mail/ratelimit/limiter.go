@@ -1,0 +1,141 @@
+package ratelimit
+
+import (
+	"sync"
+	"time"
+)
+
+// Priorities is the number of a mail's priorities; 0 goes first.
+const Priorities = 10
+
+// Limits are mails a second that a process sends at most; 0 is no limit.
+type Limits struct {
+	Rate       float64            // to all
+	DomainRate float64            // to each domain that Domains does not name
+	Domains    map[string]float64 // by domain, lower case
+}
+
+// Reason of a mail that is postponed; a value of mail_queue.last_reason.
+type Reason string
+
+// The closed list of reasons.
+const (
+	Configured Reason = "limited" // a configured rate
+	Adaptive   Reason = "breaker" // a rate that was found out
+)
+
+// Scope says whose rate it is.
+type Scope string
+
+// The closed list of scopes.
+const (
+	ScopeDomain Scope = "domain"
+	ScopeAll    Scope = "all"
+)
+
+const (
+	// inPlace is the longest that a sender waits for the rate of all mails. Longer
+	// waits go to the database, where urgent mails can overtake.
+	inPlace = 250 * time.Millisecond
+	// maxDomains is when the domains that nothing is known of any more are forgotten.
+	maxDomains = 4096
+)
+
+// Limiter decides whether a mail may go now. See doc.go.
+type Limiter struct {
+	limits Limits
+	now    func() time.Time
+	jitter func() float64 // in [0, 1)
+
+	mu            sync.Mutex
+	all           bucket
+	domains       map[string]*bucket
+	lastThrottled string // the domain of the last throttled mail
+	swept         time.Time
+}
+
+// New makes a Limiter.
+func New(l Limits, now func() time.Time, jitter func() float64) *Limiter {
+	return &Limiter{limits: l, now: now, jitter: jitter, all: newBucket(l.Rate, now()), domains: map[string]*bucket{}}
+}
+
+// Decision is the answer to one mail.
+type Decision struct {
+	Wait     time.Duration // 0: send it now
+	Postpone bool          // give it back for so long; else wait in place
+	Reason   Reason        // of a postponed mail, and
+	Scope    Scope         // whose rate it is
+}
+
+// Admit asks for one mail. Fresh: it was not postponed before.
+func (l *Limiter) Admit(domain string, priority int, fresh bool) Decision {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	one := l.bucket(domain, now)
+	if one != nil {
+		if wait, reason := one.check(now, priority, fresh); wait > 0 {
+			return Decision{wait, true, reason, ScopeDomain}
+		}
+	}
+	wait, soon := l.all.checkSoon(now, priority)
+	if !soon {
+		if wait, reason := l.all.check(now, priority, fresh); wait > 0 {
+			return Decision{wait, true, reason, ScopeAll}
+		}
+	}
+	if one != nil {
+		one.take(now)
+	}
+	l.all.take(now)
+	return Decision{Wait: wait}
+}
+
+// bucket gives what is known of a domain; nil when it has no limit.
+func (l *Limiter) bucket(domain string, now time.Time) *bucket {
+	if b := l.domains[domain]; b != nil {
+		return b
+	}
+	if rate := l.rate(domain); rate > 0 {
+		return l.add(domain, rate, now)
+	}
+	return nil
+}
+
+func (l *Limiter) rate(domain string) float64 {
+	if rate, ok := l.limits.Domains[domain]; ok {
+		return rate
+	}
+	return l.limits.DomainRate
+}
+
+func (l *Limiter) add(domain string, rate float64, now time.Time) *bucket {
+	if len(l.domains) >= maxDomains && now.Sub(l.swept) > 10*time.Second {
+		l.swept = now
+		for name, b := range l.domains {
+			if b.idle(now) {
+				delete(l.domains, name)
+			}
+		}
+	}
+	b := newBucket(rate, now)
+	l.domains[domain] = &b
+	return &b
+}
+
+// Slowed gives the number of domains with an adaptive limit, and that of all mails in
+// mails a second, 0 for none.
+func (l *Limiter) Slowed() (domains int, all float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	for _, b := range l.domains {
+		if b.adaptive.active(now) {
+			domains++
+		}
+	}
+	if l.all.adaptive.active(now) {
+		all = float64(l.all.adaptive.limiter.Limit())
+	}
+	return domains, all
+}
