@@ -1,7 +1,7 @@
 """`pytest tests/bench_admin.py -s`: the staff pages of mails at a million mails, in milliseconds.
 
 The whole request as the site serves it: view, SQL, template. Not collected by `pytest tests`;
-there, test_admin_many.py guards the rows that the same pages read.
+there, test_admin_scale.py guards the rows that the same pages read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from many_mails import fill
+from bulk_mails import fill
 
 MAILS = int(os.environ.get("SESPAN_BENCH_MAILS", "1000000"))
 LIVE = MAILS // 100

@@ -9,7 +9,7 @@ from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from django_sespan.mail import EmailBackend
-from staff_mails import LIST, QUEUE, audit, end, log_in, queue, said, state
+from queued_mails import LIST, QUEUE, audit, end, log_in, queue, said, state
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,10 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 
-from django_sespan.admin.mail import content
+from django_sespan.admin.mail import preview
 from django_sespan.mail import EmailBackend
 from django_sespan.models import MailMessage, MailQueue
-from staff_mails import LIST, QUEUE, audit, end, execute, log_in, queue, said
+from queued_mails import LIST, QUEUE, audit, end, execute, log_in, queue, said
 
 pytestmark = pytest.mark.django_db
 
@@ -168,7 +168,7 @@ class TestPreview:
     )
     def test_broken_mime_is_shown_all_the_same(self, raw):
         row = {"raw": raw, "note": None}
-        assert content.shown(row).fields
+        assert preview.mail_content(row).fields
 
 
 class TestQueue:

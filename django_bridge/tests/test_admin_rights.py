@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 
 from django_sespan.mail import EmailBackend
-from staff_mails import LIST, QUEUE, execute, log_in, queue, said
+from queued_mails import LIST, QUEUE, execute, log_in, queue, said
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from django_sespan import errors
 from django_sespan.mail import EmailBackend, enqueue
-from django_sespan.mail.attachments import SMALL, Attachments
-from django_sespan.mail.blobs import PIECE, of_base64, of_bytes, of_text
+from django_sespan.mail.attachments import INLINE_LIMIT, Attachments
+from django_sespan.mail.blobs import PIECE_SIZE, from_base64, from_bytes, from_text
 from mail_rows import count, row, send
 
 pytestmark = [
@@ -77,16 +77,16 @@ def test_a_small_one_travels_with_the_mail(pieces):
 
 
 def test_a_large_one_goes_in_pieces(pieces):
-    content = os.urandom(2 * PIECE + 17)
+    content = os.urandom(2 * PIECE_SIZE + 17)
     (item,) = send(message(content))["attachments"]
-    assert pieces == [PIECE, PIECE, 17]
+    assert pieces == [PIECE_SIZE, PIECE_SIZE, 17]
     assert item["sha256"] == hashlib.sha256(content).hexdigest()
     assert (item["filename"], item["content_type"]) == ("big.pdf", "application/pdf")
     assert stored(item) == content
 
 
 def test_the_same_content_travels_once(pieces):
-    content = os.urandom(SMALL + 1)
+    content = os.urandom(INLINE_LIMIT + 1)
     first, second = message(content), message(bytes(bytearray(content)), n=1)
     EmailBackend().send_messages([first])
     EmailBackend().send_messages([second])
@@ -96,7 +96,7 @@ def test_the_same_content_travels_once(pieces):
 
 
 def test_many_mails_with_one_attachment_are_one_statement(pieces):
-    content = os.urandom(SMALL + 1)
+    content = os.urandom(INLINE_LIMIT + 1)
     mails = [message(content, n=n) for n in range(20)]
     with CaptureQueriesContext(connection) as queries:
         assert EmailBackend().send_messages(mails) == 20
@@ -114,7 +114,7 @@ def test_text_goes_as_utf_8(pieces):
 
 
 def test_a_mime_part_goes_in_pieces_as_well(pieces):
-    content = os.urandom(PIECE + 1000)
+    content = os.urandom(PIECE_SIZE + 1000)
     part = MIMEApplication(content, "pdf")
     part.add_header("Content-Disposition", "attachment", filename="big.pdf")
     made = message()
@@ -125,7 +125,7 @@ def test_a_mime_part_goes_in_pieces_as_well(pieces):
 
 
 def test_an_idempotency_key_counts_for_a_mail_with_a_large_attachment():
-    content = os.urandom(SMALL + 1)
+    content = os.urandom(INLINE_LIMIT + 1)
     mails = [message(content) for _ in range(2)]
     for made in mails:
         made.sespan = {"idempotency_key": "big"}
@@ -134,7 +134,7 @@ def test_an_idempotency_key_counts_for_a_mail_with_a_large_attachment():
 
 
 def test_rolled_back_with_its_mail():
-    content = os.urandom(SMALL + 1)
+    content = os.urandom(INLINE_LIMIT + 1)
     bad = message(content)
     bad.to = ["nobody"]
     assert EmailBackend(fail_silently=True).send_messages([bad]) == 0
@@ -150,15 +150,15 @@ def test_before_such_a_worker_was_there():
         cursor.execute(
             "UPDATE sespan.mail_setting SET value = 'inline' WHERE name = 'mail_attachments'"
         )
-    content = os.urandom(2 * PIECE)
+    content = os.urandom(2 * PIECE_SIZE)
     (item,) = send(message(content))["attachments"]
     assert "content" in item
     assert stored(item) == content
 
 
 def test_a_schema_without_pieces_gets_base64(monkeypatch, pieces):
-    monkeypatch.setattr(enqueue, "PUT", "sespan.mail_attachment_put_later(bytea)")
-    content = os.urandom(SMALL + 1)
+    monkeypatch.setattr(enqueue, "PUT_SIGNATURE", "sespan.mail_attachment_put_later(bytea)")
+    content = os.urandom(INLINE_LIMIT + 1)
     (item,) = send(message(content))["attachments"]
     assert stored(item) == content
     assert not pieces
@@ -205,31 +205,33 @@ def test_eighteen_mebibytes_of_a_mime_part_cost_one_copy():
 
 
 class TestBlobs:
-    @pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+    @pytest.mark.parametrize(
+        "size", [0, 1, PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1, 3 * PIECE_SIZE]
+    )
     def test_bytes(self, size):
         content = os.urandom(size)
-        blob = of_bytes(content)
-        numbered = list(blob.numbered())
+        blob = from_bytes(content)
+        numbered = list(blob.numbered_pieces())
         assert b"".join(piece for _, piece, _ in numbered) == content
         assert [n for n, _, _ in numbered] == list(range(len(numbered)))
         assert [last for _, _, last in numbered] == [False] * (len(numbered) - 1) + [True]
-        assert max(len(piece) for _, piece, _ in numbered) <= PIECE
+        assert max(len(piece) for _, piece, _ in numbered) <= PIECE_SIZE
         assert (blob.size, blob.sha256) == (size, hashlib.sha256(content).digest())
 
-    @pytest.mark.parametrize("size", [0, 1, 2, 3, 100, PIECE + 5])
+    @pytest.mark.parametrize("size", [0, 1, 2, 3, 100, PIECE_SIZE + 5])
     @pytest.mark.parametrize("line", ["\n", "\r\n", ""])
     def test_base64(self, size, line):
         content = os.urandom(size)
         text = line.join(base64.encodebytes(content).decode().splitlines())
-        assert b"".join(of_base64(text)) == content
+        assert b"".join(from_base64(text)) == content
 
     def test_text(self):
-        text = "☕" * (PIECE // 3)
-        assert b"".join(of_text(text)).decode() == text
-        assert max(map(len, of_text(text))) <= PIECE
+        text = "☕" * (PIECE_SIZE // 3)
+        assert b"".join(from_text(text)).decode() == text
+        assert max(map(len, from_text(text))) <= PIECE_SIZE
 
     def test_shared_content_is_read_once(self):
-        content = bytes(SMALL + 1)
+        content = bytes(INLINE_LIMIT + 1)
         items = Attachments()
         found = [items.items(message(content), has_html=False)[0]["blob"] for _ in range(3)]
         assert found[0] is found[1] is found[2]
@@ -239,5 +241,5 @@ def test_a_refused_piece_leaves_the_transaction_usable(monkeypatch):
     monkeypatch.setattr("django_sespan.mail.blobs.Blob.sha256", property(lambda _: bytes(32)))
     with transaction.atomic():
         with pytest.raises(errors.MailNotQueued):
-            EmailBackend().send_messages([message(os.urandom(SMALL + 1))])
+            EmailBackend().send_messages([message(os.urandom(INLINE_LIMIT + 1))])
         count()

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections, tr
 from django.test.utils import CaptureQueriesContext
 
 from django_sespan import errors, signals
-from django_sespan.mail import EmailBackend, backend, enqueue, groups
+from django_sespan.mail import EmailBackend, backend, batches, enqueue
 from mail_rows import count, row
 
 pytestmark = pytest.mark.django_db
@@ -152,14 +152,14 @@ def test_a_broken_transaction_is_said_once(failed):
 
 
 def test_large_batches_are_split(monkeypatch):
-    monkeypatch.setattr(groups, "MOST", 4)
+    monkeypatch.setattr(batches, "MAX_MAILS", 4)
     with CaptureQueriesContext(connection) as queries:
         assert EmailBackend().send_messages([message(n) for n in range(10)]) == 10
     assert len([q for q in queries if "mail_enqueue" in q["sql"]]) == 3
 
 
 def test_heavy_mails_go_alone(monkeypatch):
-    monkeypatch.setattr(groups, "HEAVY", 1000)
+    monkeypatch.setattr(batches, "MAX_CHARACTERS", 1000)
     mails = [message(0), message(1, body="b" * 2000), message(2), message(3)]
     with CaptureQueriesContext(connection) as queries:
         assert EmailBackend().send_messages(mails) == 4

@@ -11,7 +11,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import connection, transaction
 from django.utils import timezone
 
-from django_sespan.mail import EmailBackend, people
+from django_sespan.mail import EmailBackend, queue_admin
 
 pytestmark = pytest.mark.filterwarnings("ignore:MIMEBase attachments are deprecated")
 
@@ -68,9 +68,9 @@ def test_a_mail_for_later_is_cancelled_and_an_urgent_one_goes(sink):
     now.sespan = {"priority": 0, "idempotency_key": "now-1"}
     assert EmailBackend().send_messages([later, now, now]) == 3
     sink.wait("now@example.com")
-    (row,) = people.why("default", later.sespan_id)
+    (row,) = queue_admin.why("default", later.sespan_id)
     assert row["state"] == "scheduled"
-    (row,) = people.cancel("default", [later.sespan_id], "anna")
+    (row,) = queue_admin.cancel("default", [later.sespan_id], "anna")
     assert (row["state"], row["changed"]) == ("cancelled", True)
     assert len(sink.to("now@example.com")) == 1
     assert sink.to("later@example.com") == []

@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 
 from django_sespan.admin.base import ReadOnlyAdmin
 from django_sespan.conf import get_settings
-from django_sespan.mail import people
+from django_sespan.mail import queue_admin
 from django_sespan.models import Otp
 
 REVOKE = "sespan.revoke_activation"
@@ -37,8 +37,8 @@ def revoke_activation(
     customers = {c for c in queryset.order_by().values_list(key, flat=True) if c is not None}
     try:
         for customer_id in sorted(customers):
-            people.revoke_activation(get_settings().database, customer_id)
-    except (people.NotThere, people.NotAllowed) as exc:
+            queue_admin.revoke_activation(get_settings().database, customer_id)
+    except (queue_admin.SchemaMissing, queue_admin.RoleMissing) as exc:
         messages.error(request, str(exc))
         return
     done = ngettext(

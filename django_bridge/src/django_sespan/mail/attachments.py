@@ -14,13 +14,13 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.utils.encoding import force_str
 
-from django_sespan.mail.blobs import Blob, of_base64, of_bytes, of_text
+from django_sespan.mail.blobs import Blob, from_base64, from_bytes, from_text
 
-OCTETS = "application/octet-stream"
-SMALL = 64 << 10
+OCTET_STREAM = "application/octet-stream"
+INLINE_LIMIT = 64 << 10
 """Up to so many bytes travel inside the mail."""
 
-PLAIN_HEADERS = frozenset(
+ITEM_HEADERS = frozenset(
     {
         "content-type",
         "content-transfer-encoding",
@@ -30,34 +30,34 @@ PLAIN_HEADERS = frozenset(
         "x-attachment-id",
     }
 )
-"""Headers of a MIME part that an item can say."""
+"""Headers of a MIME part that an item can express."""
 
 
-class Unsayable(Exception):
-    """This message needs `raw`."""
+class NeedsRawMessage(Exception):
+    """The parameters cannot express this message: it goes as `raw`."""
 
 
 class Attachments:
     """Makes the items of one call; content that several mails share is read once."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, tuple[Any, Blob]] = {}
+        self._cache: dict[int, tuple[Any, Blob]] = {}
 
     def items(self, message: EmailMessage, *, has_html: bool) -> list[dict[str, Any]]:
-        """Give one item for each attachment, or raise Unsayable."""
+        """Give one item for each attachment, or raise NeedsRawMessage."""
         return [
-            self._part(item, has_html=has_html)
+            self._from_mime_part(item, has_html=has_html)
             if isinstance(item, Message)
-            else self._triple(*item)
+            else self._from_tuple(*item)
             for item in message.attachments
         ]
 
-    def _triple(self, filename: Any, content: Any, mimetype: Any = None) -> dict[str, Any]:
-        kind = str(mimetype or mimetypes.guess_type(filename or "")[0] or OCTETS)
+    def _from_tuple(self, filename: Any, content: Any, mimetype: Any = None) -> dict[str, Any]:
+        kind = str(mimetype or mimetypes.guess_type(filename or "")[0] or OCTET_STREAM)
         if isinstance(content, Message | EmailMessage) or kind.startswith(
             ("message/", "multipart/")
         ):
-            raise Unsayable
+            raise NeedsRawMessage
         if not isinstance(content, bytes | bytearray | memoryview):
             content = force_str(content)
             if kind.startswith("text/") and ";" not in kind:
@@ -65,39 +65,39 @@ class Attachments:
         found = self._content(content) | {"content_type": kind}
         return found | {"filename": force_str(filename)} if filename else found
 
-    def _part(self, part: Message[Any, Any], *, has_html: bool) -> dict[str, Any]:
+    def _from_mime_part(self, part: Message[Any, Any], *, has_html: bool) -> dict[str, Any]:
         if part.is_multipart() or part.get_content_maintype() == "message":
-            raise Unsayable
-        if {name.lower() for name in part} - PLAIN_HEADERS:
-            raise Unsayable
+            raise NeedsRawMessage
+        if {name.lower() for name in part} - ITEM_HEADERS:
+            raise NeedsRawMessage
         found = {"content_type": _content_type(part)}
         disposition, content_id = part.get_content_disposition(), part.get("Content-ID")
         if content_id and has_html and disposition != "attachment":
             found["content_id"] = str(content_id).strip()
         elif content_id or disposition != "attachment":
-            raise Unsayable  # shown in its place between the other parts
+            raise NeedsRawMessage  # shown in its place between the other parts
         filename = part.get_filename()
-        return found | self._part_content(part) | ({"filename": filename} if filename else {})
+        return found | self._mime_part_content(part) | ({"filename": filename} if filename else {})
 
-    def _part_content(self, part: Message[Any, Any]) -> dict[str, Any]:
+    def _mime_part_content(self, part: Message[Any, Any]) -> dict[str, Any]:
         payload = part.get_payload()
         if str(part.get("Content-Transfer-Encoding", "")).strip().lower() == "base64":
             try:
-                return self._content(payload, of_base64)
+                return self._content(payload, from_base64)
             except NotBase64 as exc:
-                raise Unsayable from exc
+                raise NeedsRawMessage from exc
         decoded = part.get_payload(decode=True)
         if not isinstance(decoded, bytes):
-            raise Unsayable
+            raise NeedsRawMessage
         return self._content(decoded)
 
     def _content(self, content: Any, read: Any = None) -> dict[str, Any]:
-        held = self._seen.get(id(content))
-        if held is None:  # holding the content keeps its id from being given again
-            reader = read or (of_text if isinstance(content, str) else of_bytes)
-            held = self._seen[id(content)] = (content, reader(content))
-        blob = held[1]
-        if len(content) <= SMALL and blob.size <= SMALL:
+        cached = self._cache.get(id(content))
+        if cached is None:  # holding the content keeps its id from being given again
+            reader = read or (from_text if isinstance(content, str) else from_bytes)
+            cached = self._cache[id(content)] = (content, reader(content))
+        blob = cached[1]
+        if len(content) <= INLINE_LIMIT and blob.size <= INLINE_LIMIT:
             return {"content": blob.base64()}
         return {"blob": blob}
 
@@ -106,8 +106,8 @@ def _content_type(part: Message[Any, Any]) -> str:
     kind = part.get_content_type()
     for name, value in part.get_params(failobj=[], header="content-type")[1:]:
         if name.lower() == "name":
-            continue  # said by filename
+            continue  # `filename` has it
         if not isinstance(value, str) or not value.isascii() or set(value) & set('"\\\r\n'):
-            raise Unsayable
+            raise NeedsRawMessage
         kind += f'; {name}="{value}"'
     return kind

@@ -20,17 +20,17 @@ from django.db import Error as AnyDatabaseError
 from django_sespan import errors, signals
 from django_sespan.conf import get_settings
 from django_sespan.mail.attachments import Attachments
+from django_sespan.mail.batches import Mail, in_batches
 from django_sespan.mail.enqueue import enqueue, refused_position
-from django_sespan.mail.groups import Mail, grouped
 from django_sespan.mail.options import checked, options
 from django_sespan.mail.parameters import parameters
 from django_sespan.models import MailMessage
 
-FOR_ALL = ("category", "priority", "on_unknown", "retain_body")
-"""Options of the backend for the mails that do not say their own."""
+BACKEND_OPTIONS = ("category", "priority", "on_unknown", "retain_body")
+"""Options of the backend, for the mails without their own."""
 
 logger = logging.getLogger(__name__)
-_reporting: ContextVar[bool] = ContextVar("sespan_mail_reporting", default=False)
+_logging_refusal: ContextVar[bool] = ContextVar("sespan_mail_logging_refusal", default=False)
 
 
 class OutsideTransaction(RuntimeWarning):
@@ -55,7 +55,7 @@ class EmailBackend(BaseEmailBackend):
         database: str | None = None,
         **kwargs: Any,
     ) -> None:
-        given = {name: kwargs.pop(name) for name in FOR_ALL if name in kwargs}
+        given = {name: kwargs.pop(name) for name in BACKEND_OPTIONS if name in kwargs}
         if alias is None:
             # EMAIL_BACKEND: Django hands over what senders pass for SMTP, such as auth_user.
             super().__init__()
@@ -78,7 +78,7 @@ class EmailBackend(BaseEmailBackend):
         the call with an error, those before it are queued; with `fail_silently` it is
         logged and the others go on. `mail_failed` tells of it either way.
         """
-        return sum(self._queue(group) for group in grouped(self._prepared(email_messages or ())))
+        return sum(self._queue(batch) for batch in in_batches(self._prepared(email_messages or ())))
 
     def _prepared(self, messages: Iterable[EmailMessage]) -> Iterator[Mail]:
         attachments = Attachments()
@@ -111,7 +111,7 @@ class EmailBackend(BaseEmailBackend):
                 raise first.refused
             numbers = enqueue(first.using, [mail.parameters for mail in mails])
         except (AnyDatabaseError, ValueError) as exc:
-            if len(mails) == 1 or _hopeless(first.using, exc):
+            if len(mails) == 1 or _connection_unusable(first.using, exc):
                 return self._refuse(mails, exc)
             cut = refused_position(exc) if isinstance(exc, DatabaseError) else None
             if cut is None or cut >= len(mails):
@@ -127,25 +127,25 @@ class EmailBackend(BaseEmailBackend):
         refused = errors.MailNotQueued(_first_line(error))
         for mail in mails:
             signals.mail_failed.send_robust(sender=type(self), message=mail.message, error=refused)
-        if not self.fail_silently and not _reporting.get():
+        if not self.fail_silently and not _logging_refusal.get():
             if isinstance(error, AnyDatabaseError):
                 raise refused from error
             raise error
-        _report(len(mails), refused)
+        _log_refusal(len(mails), refused)
         return 0
 
 
-def _report(count: int, refused: Exception) -> None:
-    if _reporting.get():
+def _log_refusal(count: int, refused: Exception) -> None:
+    if _logging_refusal.get():
         return  # the site mails its log, and that mail was refused: no log of a log for ever
-    token = _reporting.set(True)
+    token = _logging_refusal.set(True)
     try:
         logger.warning("%d mail(s) not queued: %s", count, refused)
     finally:
-        _reporting.reset(token)
+        _logging_refusal.reset(token)
 
 
-def _hopeless(using: str, error: Exception) -> bool:
+def _connection_unusable(using: str, error: Exception) -> bool:
     """Whether the next mails would fail alike: a lost connection, a broken transaction."""
     connection = connections[using]
     if connection.needs_rollback or connection.closed_in_transaction:

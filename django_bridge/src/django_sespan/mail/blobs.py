@@ -13,14 +13,14 @@ from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-PIECE = 1 << 20
+PIECE_SIZE = 1 << 20
 """Bytes that `sespan.mail_attachment_put` takes at most."""
 
 Pieces = Callable[[], Iterator[bytes | memoryview]]
 
 
 class Blob:
-    """Content that can be read again and again, in pieces of at most PIECE bytes."""
+    """Content that can be read again and again, in pieces of at most PIECE_SIZE bytes."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
@@ -29,7 +29,7 @@ class Blob:
         return self._pieces()
 
     @cached_property
-    def _measured(self) -> tuple[bytes, int]:
+    def _digest_and_size(self) -> tuple[bytes, int]:
         digest, size = hashlib.sha256(), 0
         for piece in self:
             digest.update(piece)
@@ -39,49 +39,49 @@ class Blob:
     @property
     def sha256(self) -> bytes:
         """The digest, 32 bytes."""
-        return self._measured[0]
+        return self._digest_and_size[0]
 
     @property
     def size(self) -> int:
         """Length in bytes."""
-        return self._measured[1]
+        return self._digest_and_size[1]
 
-    def numbered(self) -> Iterator[tuple[int, bytes, bool]]:
+    def numbered_pieces(self) -> Iterator[tuple[int, bytes, bool]]:
         """Give (number, piece, whether it is the last)."""
-        held: bytes | memoryview = b""
+        previous: bytes | memoryview = b""
         number = -1
         for piece in self:
             if number >= 0:
-                yield number, bytes(held), False
-            held, number = piece, number + 1
-        yield max(number, 0), bytes(held), True
+                yield number, bytes(previous), False
+            previous, number = piece, number + 1
+        yield max(number, 0), bytes(previous), True
 
     def base64(self) -> str:
         """Give the whole in base64, for content that is small."""
         return base64.b64encode(b"".join(self)).decode()
 
 
-def of_bytes(content: bytes | bytearray | memoryview) -> Blob:
+def from_bytes(content: bytes | bytearray | memoryview) -> Blob:
     """Read bytes."""
     view = memoryview(content).cast("B")
-    return Blob(lambda: (view[n : n + PIECE] for n in range(0, len(view), PIECE)))
+    return Blob(lambda: (view[n : n + PIECE_SIZE] for n in range(0, len(view), PIECE_SIZE)))
 
 
-def of_text(content: str) -> Blob:
+def from_text(content: str) -> Blob:
     """Read text as UTF-8."""
-    step = PIECE // 4  # a character has up to four bytes
+    step = PIECE_SIZE // 4  # a character has up to four bytes
     return Blob(
         lambda: (content[n : n + step].encode() for n in range(0, len(content), step)),
     )
 
 
-def of_base64(payload: str) -> Blob:
+def from_base64(payload: str) -> Blob:
     """Read what a base64 payload, in lines, stands for; raises binascii.Error for none."""
 
     def pieces() -> Iterator[bytes]:
         rest = ""
-        for n in range(0, len(payload), PIECE):
-            text = rest + "".join(payload[n : n + PIECE].split())
+        for n in range(0, len(payload), PIECE_SIZE):
+            text = rest + "".join(payload[n : n + PIECE_SIZE].split())
             whole = len(text) & ~3
             rest = text[whole:]
             if whole:

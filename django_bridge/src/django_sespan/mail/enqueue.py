@@ -27,9 +27,9 @@ CASTS = {
     "expires_at": "timestamptz",
     "retain_body": "boolean",
 }
-PUT = "sespan.mail_attachment_put(bytea,integer,bytea,boolean)"
-MAXIMUM = 25 << 20
-"""No mail is larger, attachments counted in base64; said here before its pieces travel."""
+PUT_SIGNATURE = "sespan.mail_attachment_put(bytea,integer,bytea,boolean)"
+MAX_BYTES = 25 << 20
+"""No mail is larger, attachments counted in base64; checked before its pieces travel."""
 
 
 def enqueue(using: str, mails: Sequence[Parameters]) -> list[int]:
@@ -42,8 +42,8 @@ def enqueue(using: str, mails: Sequence[Parameters]) -> list[int]:
     if not (blobs or connection.in_atomic_block) and connection.get_autocommit():
         return _call(connection, mails)
     with transaction.atomic(using=using):
-        known = _send_pieces(connection, blobs.values()) if blobs else False
-        return _call(connection, [_written(mail, by_digest=known) for mail in mails])
+        known = _store_pieces(connection, blobs.values()) if blobs else False
+        return _call(connection, [_with_content(mail, by_digest=known) for mail in mails])
 
 
 def _call(connection: BaseDatabaseWrapper, mails: Sequence[Parameters]) -> list[int]:
@@ -81,12 +81,12 @@ def refused_position(error: DatabaseError) -> int | None:
 
 def _blobs(mail: Parameters) -> Iterator[Blob]:
     found = [item["blob"] for item in mail.get("attachments", ()) if "blob" in item]
-    if sum(blob.size for blob in found) * 4 // 3 > MAXIMUM:
+    if sum(blob.size for blob in found) * 4 // 3 > MAX_BYTES:
         raise ValueError("attachments: they are together larger than 25 MiB (in base64)")
     yield from found
 
 
-def _written(mail: Parameters, *, by_digest: bool) -> Parameters:
+def _with_content(mail: Parameters, *, by_digest: bool) -> Parameters:
     if not any("blob" in item for item in mail.get("attachments", ())):
         return mail
     return {**mail, "attachments": [_item(item, by_digest) for item in mail["attachments"]]}
@@ -100,10 +100,10 @@ def _item(item: dict[str, Any], by_digest: bool) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name != "blob"} | said
 
 
-def _send_pieces(connection: BaseDatabaseWrapper, blobs: Iterable[Blob]) -> bool:
+def _store_pieces(connection: BaseDatabaseWrapper, blobs: Iterable[Blob]) -> bool:
     """Store what the database does not have; False where its schema is too old for that."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [PUT])
+        cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [PUT_SIGNATURE])
         if not cursor.fetchone()[0]:
             return False
     # Not connection.cursor(): while DEBUG is on that one keeps every statement, and with
@@ -118,7 +118,7 @@ def _put(cursor: CursorWrapper, blob: Blob) -> None:
     cursor.execute("SELECT sespan.mail_attachment_known(%s::bytea)", [blob.sha256])
     if cursor.fetchone()[0]:
         return
-    for number, piece, last in blob.numbered():
+    for number, piece, last in blob.numbered_pieces():
         cursor.execute(
             "SELECT sespan.mail_attachment_put(%s::bytea, %s::int, %s::bytea, %s::boolean)",
             [blob.sha256, number, piece, last],

@@ -1,4 +1,4 @@
-"""What a site says about one mail beyond Django's arguments.
+"""Options of one mail beyond Django's arguments.
 
     message.sespan = {"priority": 1, "send_at": monday, "idempotency_key": "invoice-17"}
 
@@ -54,10 +54,10 @@ def checked(given: Mapping[Any, Any], place: str) -> dict[str, Any]:
         if value is None:
             continue
         check, expected = CHECKS[name]
-        said = check(value)
-        if said is None:
+        accepted = check(value)
+        if accepted is None:
             raise ValueError(f"{place.format(name)} must be {expected}, not {value!r}")
-        found[name] = said
+        found[name] = accepted
     return found
 
 

@@ -1,6 +1,6 @@
 """A Django message as the named parameters of `sespan.mail_enqueue`.
 
-What the parameters cannot say (a message that makes its own MIME, a nested message, a
+What the parameters cannot express (a message that makes its own MIME, a nested message, a
 calendar alternative, a header that Sespan writes itself) goes as one raw MIME message,
 built by Django, with the envelope beside it.
 """
@@ -14,7 +14,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.utils.encoding import force_str
 
 from django_sespan.mail import raw
-from django_sespan.mail.attachments import Attachments, Unsayable
+from django_sespan.mail.attachments import Attachments, NeedsRawMessage
 
 OWN_HEADERS = frozenset(
     {
@@ -57,7 +57,7 @@ def parameters(message: EmailMessage, attachments: Attachments | None = None) ->
     check_lines(message)
     try:
         found = _parts(message, attachments or Attachments())
-    except Unsayable:
+    except NeedsRawMessage:
         found = raw.parameters(message, built_by_django=not _overridden(message))
     check_text(found)
     return found
@@ -112,14 +112,14 @@ def _overridden(message: EmailMessage) -> bool:
 
 def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
     if _overridden(message):
-        raise Unsayable
+        raise NeedsRawMessage
     found: Parameters = {"sender": _mailbox(message.from_email)}
     for field, addresses in (("recipients", message.to), ("cc", message.cc), ("bcc", message.bcc)):
         found[field] = [_mailbox(a) for a in addresses if a]
     found["subject"] = force_str(message.subject)
     found |= _bodies(message)
     if len(message.reply_to) > 1:
-        raise Unsayable
+        raise NeedsRawMessage
     if message.reply_to:
         found["reply_to"] = _mailbox(message.reply_to[0])
     found["headers"] = _headers(message)
@@ -128,11 +128,11 @@ def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
 
 
 def _mailbox(address: Any) -> str:
-    """Give the address, unless it has a form that only a MIME header can say."""
+    """Give the address, unless it has a form that only a MIME header can express."""
     text = force_str(address)
     name, angle, _ = text.rpartition("<")
     if set(name) & set("<>") if angle else "(" in text:
-        raise Unsayable
+        raise NeedsRawMessage
     return text
 
 
@@ -140,9 +140,9 @@ def _headers(message: EmailMessage) -> dict[str, str]:
     found = {str(name): force_str(value) for name, value in message.extra_headers.items()}
     names = {name.lower() for name in found}
     if OWN_HEADERS & names or len(names) < len(found):
-        raise Unsayable
+        raise NeedsRawMessage
     if any(name.startswith("content-") for name in names):
-        raise Unsayable
+        raise NeedsRawMessage
     return found
 
 
@@ -152,11 +152,11 @@ def _bodies(message: EmailMessage) -> Parameters:
     if message.content_subtype == "html" and not alternatives:
         return {"body_html": body}
     if message.content_subtype != "plain" or len(alternatives) > 1:
-        raise Unsayable
+        raise NeedsRawMessage
     if not alternatives:
         return {"body_text": body}
     content, mimetype = alternatives[0]
     if mimetype != "text/html":
-        raise Unsayable
+        raise NeedsRawMessage
     html = force_str(content)
     return {"body_text": body, "body_html": html} if body else {"body_html": html}

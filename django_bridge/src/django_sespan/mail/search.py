@@ -16,18 +16,18 @@ from datetime import time as clock
 
 from django.utils import timezone
 
-from django_sespan.mail import people
-from django_sespan.mail.people import Row
+from django_sespan.mail import queue_admin
+from django_sespan.mail.queue_admin import Row
 
 PAGE = 50
 WINDOW = 20_000
 """Mails that are looked through at a time."""
-PATIENCE = 0.05
+TIME_BUDGET = 0.05
 """Seconds after which no further window is begun."""
 
 
 @dataclass(frozen=True)
-class Search:
+class Criteria:
     """What is looked for; None is anything."""
 
     state: str | None = None
@@ -43,36 +43,36 @@ class Page:
 
     rows: list[Row]
     older: int | None = None
-    looked_through: bool = True
+    complete: bool = True
     """Whether `older` follows from the rows; else it is where the time was up."""
 
 
-def search(using: str, wanted: Search, now: Callable[[], float] = time.monotonic) -> Page:
+def search(using: str, criteria: Criteria, now: Callable[[], float] = time.monotonic) -> Page:
     """Give one page."""
-    after, top = -1, wanted.before
-    if wanted.day is not None:
-        found = people.bounds(using, *_span(wanted.day))
+    after, top = -1, criteria.before
+    if criteria.day is not None:
+        found = queue_admin.bounds(using, *_day_range(criteria.day))
         if found is None:
             return Page([])
         after, top = found[0] - 1, min(found[1] + 1, top or found[1] + 1)
-    if wanted.category or wanted.recipient:
-        return _by_windows(using, wanted, after, top, now)
-    return _page(_find(using, wanted, after, top))
+    if criteria.category or criteria.recipient:
+        return _by_windows(using, criteria, after, top, now)
+    return _page(_find(using, criteria, after, top))
 
 
-def _span(day: date) -> tuple[datetime, datetime]:
+def _day_range(day: date) -> tuple[datetime, datetime]:
     first = timezone.make_aware(datetime.combine(day, clock.min))
     after = timezone.make_aware(datetime.combine(day + timedelta(days=1), clock.min))
     return first, after
 
 
-def _find(using: str, wanted: Search, after: int, top: int | None) -> list[Row]:
+def _find(using: str, criteria: Criteria, after: int, top: int | None) -> list[Row]:
     filters = {
-        "state": wanted.state,
-        "category": wanted.category,
-        "recipient": wanted.recipient,
+        "state": criteria.state,
+        "category": criteria.category,
+        "recipient": criteria.recipient,
     }
-    return people.find(using, filters, (after, top), PAGE + 1)
+    return queue_admin.find(using, filters, (after, top), PAGE + 1)
 
 
 def _page(rows: list[Row]) -> Page:
@@ -82,18 +82,18 @@ def _page(rows: list[Row]) -> Page:
 
 
 def _by_windows(
-    using: str, wanted: Search, after: int, top: int | None, now: Callable[[], float]
+    using: str, criteria: Criteria, after: int, top: int | None, now: Callable[[], float]
 ) -> Page:
-    end = now() + PATIENCE
-    top = top or people.newest(using) + 1
-    bottom = max(after, people.oldest(using) - 1)
+    end = now() + TIME_BUDGET
+    top = top or queue_admin.newest(using) + 1
+    bottom = max(after, queue_admin.oldest(using) - 1)
     rows: list[Row] = []
     while top - 1 > bottom and len(rows) <= PAGE:
         floor = max(bottom, top - 1 - WINDOW)
-        rows += _find(using, wanted, floor, top)
+        rows += _find(using, criteria, floor, top)
         top = floor + 1
         if now() > end:
             break
     if len(rows) > PAGE or top - 1 <= bottom:
         return _page(rows)
-    return Page(rows, top, looked_through=False)
+    return Page(rows, top, complete=False)

@@ -1,4 +1,4 @@
-"""What the pages about mails share: rights, the alias, and what to say when Sespan is not there."""
+"""What the mail pages share: rights, the alias, and an error page for a missing schema or role."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
 from django_sespan.conf import get_settings
-from django_sespan.mail import people
+from django_sespan.mail import queue_admin
 
 MANAGE = "sespan.manage_mail"
 PREVIEW = "sespan.preview_mail"
@@ -25,7 +25,7 @@ View = Callable[Concatenate[Admin, HttpRequest, Rest], HttpResponse]
 
 
 class MailAdmin(ReadOnlyAdmin):
-    """Pages of their own in the looks of the admin."""
+    """Pages of their own in the admin's style."""
 
     @property
     def using(self) -> str:
@@ -43,8 +43,8 @@ class MailAdmin(ReadOnlyAdmin):
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "may_manage": may(request, MANAGE),
-                "may_preview": may(request, PREVIEW),
+                "may_manage": has_rights(request, MANAGE),
+                "may_preview": has_rights(request, PREVIEW),
                 **context,
             },
             status=status,
@@ -52,11 +52,11 @@ class MailAdmin(ReadOnlyAdmin):
 
     def allow(self, request: HttpRequest, *rights: str) -> None:
         """Raise PermissionDenied (403) unless this person may see mails and has the rights."""
-        if not self.has_view_permission(request) or not may(request, *rights):
+        if not self.has_view_permission(request) or not has_rights(request, *rights):
             raise PermissionDenied
 
 
-def may(request: HttpRequest, *rights: str) -> bool:
+def has_rights(request: HttpRequest, *rights: str) -> bool:
     """Whether the visitor has all the rights."""
     return all(request.user.has_perm(right) for right in rights)
 
@@ -66,8 +66,8 @@ def actor(request: HttpRequest) -> str:
     return str(request.user.get_username())[:200]
 
 
-def told(view: View[Admin, Rest]) -> View[Admin, Rest]:
-    """Say in words that Sespan's schema is not there or the login lacks a role."""
+def explain_database_errors(view: View[Admin, Rest]) -> View[Admin, Rest]:
+    """Answer 503 with an explanation when Sespan's schema or a role of the login is missing."""
 
     @wraps(view)
     def wrapped(
@@ -75,13 +75,15 @@ def told(view: View[Admin, Rest]) -> View[Admin, Rest]:
     ) -> HttpResponse:
         try:
             # A savepoint: what is refused must not break the site's transaction.
-            with transaction.atomic(using=admin.using), people.refusals():
+            with transaction.atomic(using=admin.using), queue_admin.translated_errors():
                 return view(admin, request, *args, **kwargs)
-        except people.NotThere as exc:
-            reason, mend = str(exc), _("Run “sespan migrate up” on the database of the site.")
-        except people.NotAllowed as exc:
+        except queue_admin.SchemaMissing as exc:
+            reason, remedy = str(exc), _("Run “sespan migrate up” on the database of the site.")
+        except queue_admin.RoleMissing as exc:
             reason = str(exc)
-            mend = _("Grant sespan_reader_detail and sespan_admin to the site’s database login.")
-        return admin.page(request, "mail_absent.html", {"reason": reason, "mend": mend}, 503)
+            remedy = _("Grant sespan_reader_detail and sespan_admin to the site’s database login.")
+        return admin.page(
+            request, "mail_unavailable.html", {"reason": reason, "remedy": remedy}, 503
+        )
 
     return wrapped

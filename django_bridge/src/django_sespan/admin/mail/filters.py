@@ -9,16 +9,16 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.mail.options import CATEGORY
-from django_sespan.mail.search import Search
+from django_sespan.mail.search import Criteria
 from django_sespan.models.mail import STATES
 
-LARGEST = 2**53 // 1024
+MAX_NUMBER = 2**53 // 1024
 
 
 def mail_number(text: str) -> int | None:
     """Read the number of a mail, None for anything that cannot be one."""
-    short = text.isdecimal() and len(text) <= len(str(LARGEST))
-    return int(text) if short and 0 < int(text) <= LARGEST else None
+    short = text.isdecimal() and len(text) <= len(str(MAX_NUMBER))
+    return int(text) if short and 0 < int(text) <= MAX_NUMBER else None
 
 
 class Filters(forms.Form):
@@ -43,11 +43,11 @@ class Filters(forms.Form):
         input_formats=["%Y-%m-%d"],
     )
     before = forms.IntegerField(
-        required=False, min_value=1, max_value=LARGEST, widget=forms.HiddenInput
+        required=False, min_value=1, max_value=MAX_NUMBER, widget=forms.HiddenInput
     )
 
     @property
-    def said(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """The filters that are set, and right."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
@@ -55,25 +55,25 @@ class Filters(forms.Form):
     @property
     def number(self) -> int | None:
         """The number of a mail, where one is given."""
-        return mail_number(str(self.said.get("q", "")))
+        return mail_number(str(self.values.get("q", "")))
 
     @property
     def active(self) -> bool:
         """Whether anything is filtered."""
-        return bool(self.said.keys() - {"before"})
+        return bool(self.values.keys() - {"before"})
 
-    def wanted(self) -> Search:
+    def criteria(self) -> Criteria:
         """Give what to look for."""
-        said = self.said
-        return Search(
-            state=said.get("state"),
-            category=said.get("category"),
-            recipient=said.get("q"),
-            day=said.get("day"),
-            before=said.get("before"),
+        values = self.values
+        return Criteria(
+            state=values.get("state"),
+            category=values.get("category"),
+            recipient=values.get("q"),
+            day=values.get("day"),
+            before=values.get("before"),
         )
 
     def link(self, **changes: Any) -> str:
         """Give the query of the same filters on another page."""
-        kept = {name: value for name, value in self.said.items() if name != "before"}
+        kept = {name: value for name, value in self.values.items() if name != "before"}
         return f"?{urlencode(kept | changes)}"

@@ -12,12 +12,12 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from django_sespan.admin.mail import changes
-from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, told
-from django_sespan.admin.mail.content import policy_around, shown
+from django_sespan.admin.mail import actions
+from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, explain_database_errors
 from django_sespan.admin.mail.filters import Filters, mail_number
+from django_sespan.admin.mail.preview import mail_content, page_policy
 from django_sespan.admin.mail.timeline import timeline
-from django_sespan.mail import people
+from django_sespan.mail import queue_admin
 from django_sespan.mail.search import Page, search
 from django_sespan.models import MailMessage
 
@@ -38,7 +38,7 @@ class MailMessageAdmin(MailAdmin):
             for name, view in own
         ] + super().get_urls()
 
-    @told
+    @explain_database_errors
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -49,22 +49,22 @@ class MailMessageAdmin(MailAdmin):
             ids = [number for number in map(mail_number, ticked) if number]
             return self._act(request, ids, request.get_full_path())
         form = Filters(request.GET)
-        wanted = form.wanted()
+        criteria = form.criteria()
         if form.number is not None:
             return HttpResponseRedirect(self._url(form.number))
-        page = search(self.using, wanted) if form.is_valid() else Page([])
+        page = search(self.using, criteria) if form.is_valid() else Page([])
         context = {
             "title": _("Mails"),
             "form": form,
             "page": page,
-            "total": people.estimate(self.using),
-            "pauses": people.pauses(self.using),
+            "total": queue_admin.estimate(self.using),
+            "pauses": queue_admin.pauses(self.using),
             "older": form.link(before=page.older) if page.older else None,
-            "newest": form.link() if wanted.before else None,
+            "newest": form.link() if criteria.before else None,
         }
         return self.page(request, "mail_list.html", context)
 
-    @told
+    @explain_database_errors
     def change_view(
         self,
         request: HttpRequest,
@@ -77,52 +77,52 @@ class MailMessageAdmin(MailAdmin):
         if request.method == "POST":
             raise PermissionDenied  # read only
         mail = self._mail(mail_number(object_id))
-        recipients = people.why(self.using, mail.pk)
+        recipients = queue_admin.why(self.using, mail.pk)
         context = {
             "title": _("Mail %(number)s") % {"number": mail.pk},
             "subtitle": mail.subject,
             "mail": mail,
             "recipients": recipients,
-            "timeline": timeline(mail, recipients, people.audits(self.using, mail.pk)),
-            "can_retry": any(r["state"] in changes.RETRIED for r in recipients),
-            "can_cancel": any(r["state"] in changes.CANCELLED for r in recipients),
+            "timeline": timeline(mail, recipients, queue_admin.audits(self.using, mail.pk)),
+            "can_retry": any(r["state"] in actions.RETRYABLE for r in recipients),
+            "can_cancel": any(r["state"] in actions.CANCELLABLE for r in recipients),
         }
         return self.page(request, "mail_page.html", context)
 
     @method_decorator(require_POST)
-    @told
+    @explain_database_errors
     def act_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
         """Retry or cancel one mail."""
         return self._act(request, [message_id], self._url(message_id))
 
     @method_decorator(require_POST)  # what leaves a trace is asked for, not prefetched
-    @told
+    @explain_database_errors
     def preview_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
         """Show what a mail says; the database writes down who read it."""
         self.allow(request, PREVIEW)
-        found = people.preview(self.using, message_id, actor(request))
+        found = queue_admin.preview(self.using, message_id, actor(request))
         if found is None:
             raise Http404
         context = {
             "title": _("Content of mail %(number)s") % {"number": message_id},
             "subtitle": found["subject"],
-            "content": shown(found),
+            "content": mail_content(found),
         }
         page = self.page(request, "mail_preview.html", context)
-        page.headers["Content-Security-Policy"] = policy_around()
+        page.headers["Content-Security-Policy"] = page_policy()
         page.headers["X-DNS-Prefetch-Control"] = "off"
         return page
 
     def _act(self, request: HttpRequest, ids: list[int], back: str) -> HttpResponse:
         self.allow(request, MANAGE)
-        action = changes.ACTIONS.get(request.POST.get("action", ""))
+        action = actions.ACTIONS.get(request.POST.get("action", ""))
         if action is None or not ids:
             messages.warning(request, _("Choose mails and what to do with them."))
             return HttpResponseRedirect(back)
-        if action.asks and "sure" not in request.POST:
+        if action.needs_confirmation and "sure" not in request.POST:
             context = {"title": action.question, "action": action, "ids": ids, "back": back}
             return self.page(request, "mail_confirm.html", context)
-        changes.tell(request, action, action.call(self.using, ids, actor(request)))
+        actions.report(request, action, action.call(self.using, ids, actor(request)))
         return HttpResponseRedirect(back)
 
     def _mail(self, number: int | None) -> MailMessage:

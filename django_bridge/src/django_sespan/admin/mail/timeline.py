@@ -9,10 +9,10 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_sespan.mail.people import Row
+from django_sespan.mail.queue_admin import Row
 from django_sespan.models import MailMessage
 
-TONES = {
+STATE_TONES = {
     "sent": "good",
     "dead": "bad",
     "unknown": "warn",
@@ -21,7 +21,7 @@ TONES = {
     "suppressed": "quiet",
     "cancelled": "quiet",
 }
-SHOWN = 200
+MAX_EVENTS = 200
 """Events at most: a mail has up to a thousand recipients."""
 
 
@@ -42,11 +42,11 @@ class Event:
 
 def timeline(mail: MailMessage, recipients: Sequence[Row], audits: Sequence[Row]) -> list[Event]:
     """Give the events, earliest first."""
-    found = [*_own(mail), *_tried(mail), *_recipients(recipients), *_people(audits)]
-    return sorted(found, key=lambda event: event.at)[:SHOWN]
+    found = [*_created(mail), *_last_tries(mail), *_recipients(recipients), *_audits(audits)]
+    return sorted(found, key=lambda event: event.at)[:MAX_EVENTS]
 
 
-def _own(mail: MailMessage) -> Iterator[Event]:
+def _created(mail: MailMessage) -> Iterator[Event]:
     said = _("priority %(priority)s") % {"priority": mail.priority}
     yield Event(
         mail.created_at, _("Enqueued"), f"{mail.category}, {said}" if mail.category else said
@@ -57,7 +57,7 @@ def _own(mail: MailMessage) -> Iterator[Event]:
         yield Event(mail.expires_at, _("Not to be sent after this"))
 
 
-def _tried(mail: MailMessage) -> Iterator[Event]:
+def _last_tries(mail: MailMessage) -> Iterator[Event]:
     """Give the last try of those that wait for another."""
     for row in mail.waiting_rows():
         if row.tried_at is not None and row.attempts:
@@ -71,7 +71,7 @@ def _tried(mail: MailMessage) -> Iterator[Event]:
 
 def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
     for row in recipients:
-        tone = TONES.get(row["state"], "")
+        tone = STATE_TONES.get(row["state"], "")
         if row["finished_at"] is not None:
             yield Event(row["finished_at"], f"{row['recipient']}: {row['state']}", row["why"], tone)
         elif row["next_try"] is not None and row["next_try"] > timezone.now():
@@ -79,7 +79,7 @@ def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
             yield Event(row["next_try"], text, "", tone)
 
 
-def _people(audits: Sequence[Row]) -> Iterator[Event]:
+def _audits(audits: Sequence[Row]) -> Iterator[Event]:
     names = {
         "retry": _("%(actor)s sent it again"),
         "cancel": _("%(actor)s cancelled it"),

@@ -1,4 +1,4 @@
-"""The calls that the database has for people: look into the queue, retry, cancel, pause.
+"""The database functions for staff: inspect the queue, retry, cancel, pause.
 
 Each gives rows as dicts with the columns of `sespan.mail_…` as keys. What changes
 something takes the actor, who stands in `sespan.mail_audit` with it.
@@ -23,18 +23,18 @@ MISSING = frozenset({"42P01", "42883", "3F000", "42703"})
 """SQLSTATE of an unknown table, function, schema, column."""
 DENIED = "42501"
 SENTENCES = frozenset({"why", "note"})
-"""Columns with sentences, which may hold moments in UTC."""
+"""Columns with sentences, which may hold times in UTC."""
 UTC_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 CALL = re.compile(r"\bmail_(?:retry|cancel)\b")
 """The functions that a sentence names to whoever has SQL only."""
 
 
-class NotThere(Exception):
+class SchemaMissing(Exception):
     """Sespan's schema, or the part of it that is asked for, is not in this database."""
 
 
-class NotAllowed(Exception):
+class RoleMissing(Exception):
     """The site's database login lacks a role; the text names what was refused."""
 
 
@@ -100,7 +100,7 @@ def why(using: str, message_id: int) -> list[Row]:
 
 
 def audits(using: str, message_id: int) -> list[Row]:
-    """Give what people did with a mail, oldest first."""
+    """Give what staff did with a mail, oldest first."""
     return _rows(
         using,
         "SELECT at, actor, login, action, detail FROM sespan.mail_audit"
@@ -176,24 +176,24 @@ def revoke_activation(using: str, customer_id: int) -> None:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what PostgreSQL says of missing things and rights into NotThere and NotAllowed."""
+def translated_errors() -> Iterator[None]:
+    """Raise SchemaMissing or RoleMissing for what PostgreSQL reports as missing or denied."""
     try:
         yield
     except DatabaseError as exc:
         cause = exc.__cause__
         code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
         if code in MISSING:
-            raise NotThere(str(exc).splitlines()[0]) from exc
+            raise SchemaMissing(str(exc).splitlines()[0]) from exc
         if code == DENIED:
-            raise NotAllowed(str(exc).splitlines()[0]) from exc
+            raise RoleMissing(str(exc).splitlines()[0]) from exc
         raise
 
 
 def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
     # A savepoint: what is refused must not break the site's transaction around it.
     with (
-        refusals(),
+        translated_errors(),
         transaction.atomic(using=using),
         connections[using].cursor() as cursor,
     ):

@@ -10,10 +10,10 @@ from django.core.mail import EmailMessage
 
 from django_sespan.mail.parameters import Parameters
 
-MOST = 500
+MAX_MAILS = 500
 """Mails in one statement."""
-HEAVY = 4 << 20
-"""Characters in one statement, about; a mail of that weight goes alone."""
+MAX_CHARACTERS = 4 << 20
+"""Characters in one statement, about; a mail of that size goes alone."""
 
 
 @dataclass(frozen=True)
@@ -26,37 +26,37 @@ class Mail:
     refused: ValueError | None = None
 
     @property
-    def weight(self) -> int:
+    def size(self) -> int:
         """Characters of what travels with the mail."""
-        return _weight(self.parameters)
+        return _size(self.parameters)
 
 
-def grouped(mails: Iterable[Mail]) -> Iterator[list[Mail]]:
+def in_batches(mails: Iterable[Mail]) -> Iterator[list[Mail]]:
     """Give the mails in their order; a refused one, and a heavy one, stands alone."""
-    group: list[Mail] = []
-    weight = 0
+    batch: list[Mail] = []
+    size = 0
     for mail in mails:
-        more = mail.weight
-        if group and (
+        more = mail.size
+        if batch and (
             mail.refused
-            or mail.using != group[0].using
-            or len(group) >= MOST
-            or weight + more > HEAVY
+            or mail.using != batch[0].using
+            or len(batch) >= MAX_MAILS
+            or size + more > MAX_CHARACTERS
         ):
-            yield group
-            group, weight = [], 0
+            yield batch
+            batch, size = [], 0
         if mail.refused:
             yield [mail]
             continue
-        group.append(mail)
-        weight += more
-    if group:
-        yield group
+        batch.append(mail)
+        size += more
+    if batch:
+        yield batch
 
 
-def _weight(value: Any) -> int:
+def _size(value: Any) -> int:
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, dict):
-        return sum(_weight(v) for v in value.values())
-    return sum(_weight(v) for v in value) if isinstance(value, list) else 0
+        return sum(_size(v) for v in value.values())
+    return sum(_size(v) for v in value) if isinstance(value, list) else 0

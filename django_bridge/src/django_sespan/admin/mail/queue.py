@@ -1,4 +1,4 @@
-"""What waits and how it goes; here sending is paused and resumed."""
+"""The queue as a whole: its counts, stuck mails and throughput; sending is paused here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_sespan.admin.mail.base import MANAGE, MailAdmin, actor, told
-from django_sespan.mail import people
+from django_sespan.admin.mail.base import MANAGE, MailAdmin, actor, explain_database_errors
+from django_sespan.mail import queue_admin
 from django_sespan.models import MailQueue
 from django_sespan.models.mail import SLOTS
 
@@ -49,7 +49,7 @@ class PauseForm(forms.Form):
 class MailQueueAdmin(MailAdmin):
     """How many mails wait, what needs a look, and what is paused."""
 
-    @told
+    @explain_database_errors
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -62,13 +62,13 @@ class MailQueueAdmin(MailAdmin):
             if self._change(request, form):
                 return HttpResponseRedirect(request.path)
         using = self.using
-        minutes = people.throughput(using)
+        minutes = queue_admin.throughput(using)
         context = {
             "title": _("Mail queue"),
             "form": form,
-            "status": people.status(using),
-            "pauses": people.pauses(using),
-            "stuck": people.stuck(using),
+            "status": queue_admin.status(using),
+            "pauses": queue_admin.pauses(using),
+            "stuck": queue_admin.stuck(using),
             "minutes": minutes[:15],
             "busiest": max((m["sent"] + m["failed"] + m["withheld"] for m in minutes), default=1),
         }
@@ -92,7 +92,9 @@ class MailQueueAdmin(MailAdmin):
         """Do what the form says; False where it is wrong."""
         ended = request.POST.get("resume")
         if ended is not None:
-            if not PAUSED.fullmatch(ended) or not people.resume(self.using, ended, actor(request)):
+            if not PAUSED.fullmatch(ended) or not queue_admin.resume(
+                self.using, ended, actor(request)
+            ):
                 messages.warning(request, _("This is not paused."))
             else:
                 messages.success(request, _("“%(what)s” is sent again.") % {"what": ended})
@@ -101,7 +103,7 @@ class MailQueueAdmin(MailAdmin):
             return False
         what = form.cleaned_data["what"]
         try:
-            people.pause(self.using, what, actor(request))
+            queue_admin.pause(self.using, what, actor(request))
         except DatabaseError as exc:
             form.add_error("name", str(exc).splitlines()[0])
             return False

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_sespan.mail import people, search
-from django_sespan.mail.search import PAGE, Search
-from many_mails import fill
+from bulk_mails import fill
+from django_sespan.mail import queue_admin, search
+from django_sespan.mail.search import PAGE, Criteria
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,12 @@ def test_rows_that_are_read(client):
 
 def test_rows_that_the_queue_reads():
     fill(MAILS, LIVE)
-    for question in (people.status, people.stuck, people.pauses, people.estimate):
+    for question in (
+        queue_admin.status,
+        queue_admin.stuck,
+        queue_admin.pauses,
+        queue_admin.estimate,
+    ):
         before = rows_read()
         question("default")
         assert rows_read() - before <= 25 * LIVE, question
@@ -66,14 +71,14 @@ class TestSearch:
     def _many(self, db):
         fill(3000, 100)
 
-    def ids(self, wanted, **options):
-        return [r["message_id"] for r in search.search("default", wanted, **options).rows]
+    def ids(self, criteria, **options):
+        return [r["message_id"] for r in search.search("default", criteria, **options).rows]
 
     def walk(self, **filters):
         """All pages from the newest to the end."""
         found, before = [], None
         for _ in range(1000):
-            page = search.search("default", Search(before=before, **filters))
+            page = search.search("default", Criteria(before=before, **filters))
             found += [r["message_id"] for r in page.rows]
             before = page.older
             if before is None:
@@ -82,7 +87,7 @@ class TestSearch:
 
     def test_pages_follow_each_other(self):
         assert self.walk() == list(range(3000, 0, -1))
-        assert len(self.ids(Search())) == PAGE
+        assert len(self.ids(Criteria())) == PAGE
 
     def test_filters(self, monkeypatch):
         monkeypatch.setattr(search, "WINDOW", 70)
@@ -98,30 +103,30 @@ class TestSearch:
     def test_out_of_time_it_says_how_far_it_looked(self, monkeypatch):
         monkeypatch.setattr(search, "WINDOW", 500)
         clock = iter(range(100))
-        page = search.search("default", Search(category="rare"), now=lambda: next(clock))
-        assert (page.rows, page.older, page.looked_through) == ([], 2501, False)
+        page = search.search("default", Criteria(category="rare"), now=lambda: next(clock))
+        assert (page.rows, page.older, page.complete) == ([], 2501, False)
         assert self.walk(category="rare") == [2017, 1017, 17]
 
     def test_a_day(self, settings):
         settings.TIME_ZONE = "Asia/Jakarta"
-        rows = people.find("default", {}, (-1, None), 1000)
+        rows = queue_admin.find("default", {}, (-1, None), 1000)
         from django.utils import timezone
 
         chosen = timezone.localtime(rows[700]["created_at"]).date()
-        wanted = [
+        criteria = [
             r["message_id"] for r in rows if timezone.localtime(r["created_at"]).date() == chosen
         ]
-        assert 50 < len(wanted) < 200
-        assert self.walk(day=chosen) == wanted
+        assert 50 < len(criteria) < 200
+        assert self.walk(day=chosen) == criteria
         assert self.walk(day=chosen, category="nothing") == []
         assert self.walk(day=chosen.replace(year=2001)) == []
 
     def test_the_estimate(self):
-        assert people.estimate("default") == 3000
-        assert (people.oldest("default"), people.newest("default")) == (1, 3000)
+        assert queue_admin.estimate("default") == 3000
+        assert (queue_admin.oldest("default"), queue_admin.newest("default")) == (1, 3000)
 
 
 def test_an_empty_queue():
-    assert search.search("default", Search()).rows == []
-    assert search.search("default", Search(recipient="a")).older is None
-    assert people.newest("default") >= 0
+    assert search.search("default", Criteria()).rows == []
+    assert search.search("default", Criteria(recipient="a")).older is None
+    assert queue_admin.newest("default") >= 0

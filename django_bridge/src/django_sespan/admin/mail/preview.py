@@ -1,4 +1,4 @@
-"""What a mail says, made safe to look at.
+"""The content of a mail, made safe to look at.
 
 HTML is shown in a frame without scripts, forms, origin or network: `sandbox` with nothing
 allowed, and a policy inside the frame's document that admits styles and data: images only.
@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from django_sespan.mail.people import Row
+from django_sespan.mail.queue_admin import Row
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'"
-AROUND = "default-src 'self' 'unsafe-inline' data: {}; object-src 'none'; frame-ancestors 'self'"
+FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'"
+PAGE_POLICY = (
+    "default-src 'self' 'unsafe-inline' data: {}; object-src 'none'; frame-ancestors 'self'"
+)
 FRAME = (
     '<!doctype html><html><head><meta charset="utf-8">'
-    f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    f'<meta http-equiv="Content-Security-Policy" content="{FRAME_POLICY}">'
     '<meta name="referrer" content="no-referrer"><base target="_blank"></head><body>'
 )
 
@@ -43,13 +45,13 @@ class Content:
         return FRAME + (self.html or "")
 
 
-def policy_around() -> str:
+def page_policy() -> str:
     """Give the policy of the page: this site, and where its static files are."""
     parts = urlsplit(settings.STATIC_URL or "")
-    return AROUND.format(f"{parts.scheme or 'https'}://{parts.netloc}" if parts.netloc else "")
+    return PAGE_POLICY.format(f"{parts.scheme or 'https'}://{parts.netloc}" if parts.netloc else "")
 
 
-def shown(row: Row) -> Content:
+def mail_content(row: Row) -> Content:
     """Take the answer of `sespan.mail_preview`."""
     if row["raw"] is not None:
         return _raw(bytes(row["raw"]), row["note"])
@@ -75,14 +77,14 @@ def _raw(data: bytes, note: str | None) -> Content:
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     return Content(
         fields=[(name, str(value)) for name, value in message.items()],
-        text=_said(text),
-        html=_said(html),
-        attachments=[_attached(part) for part in message.iter_attachments()],
+        text=_body(text),
+        html=_body(html),
+        attachments=[_attachment(part) for part in message.iter_attachments()],
         note=note,
     )
 
 
-def _said(part: MIMEPart | EmailMessage | None) -> str | None:
+def _body(part: MIMEPart | EmailMessage | None) -> str | None:
     if part is None:
         return None
     try:
@@ -91,7 +93,7 @@ def _said(part: MIMEPart | EmailMessage | None) -> str | None:
         return str(part.get_payload())
 
 
-def _attached(part: MIMEPart) -> dict[str, Any]:
+def _attachment(part: MIMEPart) -> dict[str, Any]:
     data = part.get_payload(decode=True)
     return {
         "filename": part.get_filename(),
