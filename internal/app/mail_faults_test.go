@@ -46,7 +46,7 @@ func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), rel
 	}
 	c := mail.WorkerConfig{
 		Store: postgres.NewMail(pool), Sender: sender, From: "Shop <shop@shop.example>", Connections: 4,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(), PollDeaf: 20 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(), PollWithoutNotify: 20 * time.Millisecond,
 		Jitter: func() float64 { return 0 }, // every wait is the shortest
 	}
 	if change != nil {

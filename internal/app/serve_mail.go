@@ -44,7 +44,7 @@ func (s *server) startMail(ctx context.Context) error {
 		Store: postgres.NewMail(pool), Sender: sender, Open: s.unseal, From: s.cfg.MailFrom, Sign: sign,
 		Limits: ratelimit.Limits{Rate: s.cfg.Rates.All, DomainRate: s.cfg.Rates.Default, Domains: s.cfg.Rates.Domains},
 		Logger: s.logger, Metrics: s.registry, Connections: sender.Connections(),
-		Bell: listener.Signal(postgres.MailChannel), Hears: listener.Connected,
+		Bell: listener.Signal(postgres.MailChannel), NotificationsWork: listener.Connected,
 	})
 	if err != nil {
 		return err

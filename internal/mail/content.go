@@ -16,13 +16,13 @@ var (
 	errSealed      = errors.New("the sealed body cannot be opened")
 )
 
-// Opener decrypts the sealed body of a mail to recipient; the plain text is JSON
+// Unsealer decrypts the sealed body of a mail to recipient; the plain text is JSON
 // {"text", "html"}.
-type Opener func(recipient string, sealed []byte) ([]byte, error)
+type Unsealer func(recipient string, sealed []byte) ([]byte, error)
 
 // content makes what mime.Compose needs of a claimed row; from is the service's own
 // sender.
-func content(c *Claimed, from string, opener Opener) (mime.Content, error) {
+func content(c *Claimed, from string, opener Unsealer) (mime.Content, error) {
 	s := c.Stored
 	if s == nil {
 		return mime.Content{}, errContentGone
@@ -97,7 +97,7 @@ func attachmentsOf(stored []byte, files map[string][]byte) ([]mime.Attachment, e
 	return out, nil
 }
 
-func unseal(out *mime.Content, recipient string, sealed []byte, opener Opener) error {
+func unseal(out *mime.Content, recipient string, sealed []byte, opener Unsealer) error {
 	if opener == nil {
 		return fmt.Errorf("%w: no secret keys are configured", errSealed)
 	}

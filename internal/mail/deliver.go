@@ -42,7 +42,7 @@ func (w *Worker) deliver(ctx, sending context.Context, t *turn, next func(Said) 
 	if r := w.compose(t); r != nil {
 		return *r
 	}
-	if !w.books.pass(ctx) || !w.gate.pass(ctx) {
+	if !w.backpressure.pass(ctx) || !w.gate.pass(ctx) {
 		return Result{Lease: t.Lease, State: released}
 	}
 	if r := w.mayBegin(sending, t.Claimed); r != nil {
@@ -101,9 +101,9 @@ func (w *Worker) mayBegin(ctx context.Context, c *Claimed) *Result {
 	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn {
 		return &Result{Lease: c.Lease, State: StateExpired, Reason: reasonExpired}
 	}
-	ours := w.held.valid(c.Lease, w.Lease/10)
+	ours := w.leases.valid(c.Lease, w.Lease/10)
 	if ours && (c.Hold || c.Lapses > 0) {
-		begun, err := w.begin.Do(ctx, c.Lease)
+		begun, err := w.marker.Do(ctx, c.Lease)
 		ours = err == nil && begun
 	}
 	if !ours {

@@ -72,7 +72,7 @@
 // The bell is only a hint all the same. Whatever happens to it (LISTEN swallowed by
 // a pooler, a half-open connection, the bell switched off because two-phase commit
 // refuses NOTIFY), the poll finds the row. The listener's canary knows whether
-// notifications arrive (Hears); while they do not, the poll comes ten times as often.
+// notifications arrive (NotificationsWork); while they do not, the poll comes ten times as often.
 //
 // # Set aside
 //

@@ -89,7 +89,7 @@ func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
 	return out, nil
 }
 
-func (s *fakeStore) Begin(_ context.Context, leases []Lease) ([]int64, error) {
+func (s *fakeStore) MarkSending(_ context.Context, leases []Lease) ([]int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ids := s.held(leases)
@@ -156,27 +156,27 @@ func (s *fakeStore) Extend(_ context.Context, leases []Lease, _ time.Duration) (
 
 func (s *fakeStore) Reclaim(context.Context, int) (again, held int, err error) { return 0, 0, nil }
 
-func (s *fakeStore) Awake(_ context.Context, d time.Duration) error {
+func (s *fakeStore) SuppressNotify(_ context.Context, d time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.awake = time.Now().Add(d)
 	return s.fail()
 }
 
-func (s *fakeStore) Doze(context.Context) (others int, on bool, err error) {
+func (s *fakeStore) AllowNotify(context.Context) (others int, on bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.awake = time.Time{}
 	return s.others, true, s.fail()
 }
 
-func (s *fakeStore) Others(context.Context) (int, error) {
+func (s *fakeStore) OpenInserters(context.Context) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.others, s.fail()
 }
 
-func (s *fakeStore) Ring(context.Context) error {
+func (s *fakeStore) Notify(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ring()
@@ -199,12 +199,12 @@ func (s *fakeStore) Depth(context.Context) (Depth, error) {
 	return Depth{Rows: map[State]int64{StateQueued: 3}, OldestReady: time.Minute, TriggerEnabled: true}, nil
 }
 
-func (s *fakeStore) Tidy(context.Context) error { return nil }
+func (s *fakeStore) Cleanup(context.Context) error { return nil }
 
-func (s *fakeStore) Beat(context.Context, Beat) error     { return nil }
-func (s *fakeStore) Unpark(context.Context) (bool, error) { return true, nil }
+func (s *fakeStore) Heartbeat(context.Context, Heartbeat) error { return nil }
+func (s *fakeStore) Unpark(context.Context) (bool, error)       { return true, nil }
 
-func (s *fakeStore) Leave(context.Context, int64) error { return nil }
+func (s *fakeStore) Deregister(context.Context, int64) error { return nil }
 func (s *fakeStore) Park(_ context.Context, leases []Lease, _ []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +235,7 @@ func inBubble(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerConf
 		s.bell = make(chan struct{}, 1)
 		c := WorkerConfig{
 			Store: s, Sender: sender, From: "Shop <shop@b.co>", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			Metrics: prometheus.NewRegistry(), Bell: s.bell, Hears: func() bool { return true },
+			Metrics: prometheus.NewRegistry(), Bell: s.bell, NotificationsWork: func() bool { return true },
 			Jitter: func() float64 { return 0.5 }, Token: counter(),
 		}
 		if change != nil {

@@ -98,7 +98,7 @@ func TestGateLetsOneProbeThrough(t *testing.T) {
 
 func TestBoundsMoveOnBehindTheSlack(t *testing.T) {
 	t.Parallel()
-	b := bounds{pause: 100 * time.Millisecond}
+	b := scanCursor{pause: 100 * time.Millisecond}
 	now := time.Unix(1_700_000_000, 0)
 	step := func(rows []Claimed, took time.Duration) (c Claim, sweep bool) {
 		c = Claim{Limit: 100, Bytes: 1 << 20}
@@ -118,21 +118,21 @@ func TestBoundsMoveOnBehindTheSlack(t *testing.T) {
 		t.Errorf("bounds %v, want 1000 in lane 5", c.QueueAfter)
 	}
 	c := Claim{Limit: 100, Bytes: 1 << 20}
-	if !b.apply(&c, now, true) || c.QueueAfter != [Lanes]int64{} || c.DueWindow != everything {
+	if !b.apply(&c, now, true) || c.QueueAfter != [Priorities]int64{} || c.DueWindow != unbounded {
 		t.Error("a forced sweep has bounds")
 	}
 	now = now.Add(time.Hour)
 	if _, sweep := step(nil, time.Millisecond); !sweep {
 		t.Error("no sweep after an hour")
 	}
-	if c, _ := step(nil, time.Millisecond); c.DueWindow > 2*slack {
+	if c, _ := step(nil, time.Millisecond); c.DueWindow > 2*commitSlack {
 		t.Errorf("due window %v right after a complete look", c.DueWindow)
 	}
 }
 
 func TestDueRowsLeaveRoomForFreshOnes(t *testing.T) {
 	t.Parallel()
-	b := bounds{}
+	b := scanCursor{}
 	now := time.Unix(1_700_000_000, 0)
 	limit := func(rows []Claimed) int {
 		c := Claim{Limit: 8, Bytes: 1 << 20}
@@ -155,7 +155,7 @@ func TestDueRowsLeaveRoomForFreshOnes(t *testing.T) {
 func TestTempoFollowsTheRate(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	p := tempo{now: func() time.Time { return now }}
+	p := prefetch{now: func() time.Time { return now }}
 	if n := p.target(4, 500); n != 16 {
 		t.Errorf("%d at first", n)
 	}
@@ -184,7 +184,7 @@ func TestRepliesAreCleaned(t *testing.T) {
 func TestHoldingsForgetAHangingSender(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	h := newHoldings(func() time.Time { return now })
+	h := newLeaseTable(func() time.Time { return now })
 	row := []Claimed{{Lease: Lease{1, 1}}}
 	h.add(row, now.Add(30*time.Second))
 	if list := h.aging(20*time.Second, time.Hour); len(list) != 0 {

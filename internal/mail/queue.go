@@ -27,8 +27,8 @@ const (
 // Forever is the life of a mail without expires_at.
 const Forever = time.Duration(1<<63 - 1)
 
-// Lanes is the number of priorities; 0 goes first.
-const Lanes = ratelimit.Priorities
+// Priorities is the number of priorities; 0 goes first.
+const Priorities = ratelimit.Priorities
 
 // Lease is the right to send one queue row until it lapses. Token is the fence:
 // a result without the row's present token is not written.
@@ -41,10 +41,10 @@ type Lease struct {
 type Claim struct {
 	Token      int64
 	Lease      time.Duration
-	Limit      int          // rows
-	DueLimit   int          // of these, at most so many retries and scheduled ones
-	Bytes      int64        // of content; the first row comes whatever its size
-	QueueAfter [Lanes]int64 // per priority: queued rows up to this id are not looked at
+	Limit      int               // rows
+	DueLimit   int               // of these, at most so many retries and scheduled ones
+	Bytes      int64             // of content; the first row comes whatever its size
+	QueueAfter [Priorities]int64 // per priority: queued rows up to this id are not looked at
 	DueWindow  time.Duration
 	// DueWindow: retries and scheduled rows that fell due longer ago are not looked at.
 }
@@ -109,8 +109,8 @@ type Depth struct {
 type Queue interface {
 	// Claim leases ready rows; the order is not that of sending.
 	Claim(ctx context.Context, c Claim) ([]Claimed, error)
-	// Begin notes that sending may begin and answers the ids still leased.
-	Begin(ctx context.Context, leases []Lease) ([]int64, error)
+	// MarkSending notes that sending may begin and answers the ids still leased.
+	MarkSending(ctx context.Context, leases []Lease) ([]int64, error)
 	// Settle writes results and answers the ids whose fence let them through.
 	Settle(ctx context.Context, results []Result) ([]int64, error)
 	// Release gives rows back unsent and rings the bell.
@@ -119,21 +119,21 @@ type Queue interface {
 	Park(ctx context.Context, leases []Lease, pauses []string) error
 }
 
-// Beat is a worker's sign of life.
-type Beat struct {
-	Worker      int64
-	Connections int
-	Hears       bool
+// Heartbeat is a worker's sign of life.
+type Heartbeat struct {
+	Worker            int64
+	Connections       int
+	NotificationsWork bool
 }
 
 // Presence is where workers can be seen.
 type Presence interface {
-	Beat(ctx context.Context, b Beat) error
-	Leave(ctx context.Context, worker int64) error
+	Heartbeat(ctx context.Context, h Heartbeat) error
+	Deregister(ctx context.Context, worker int64) error
 }
 
-// Keeper keeps leases alive and takes back those of workers that vanished.
-type Keeper interface {
+// LeaseKeeper keeps leases alive and takes back those of workers that vanished.
+type LeaseKeeper interface {
 	// Extend answers the ids that are still held.
 	Extend(ctx context.Context, leases []Lease, d time.Duration) ([]int64, error)
 	// Reclaim answers the number of rows that can be sent again, and of those
@@ -143,33 +143,33 @@ type Keeper interface {
 
 // Doorbell is the flag that keeps inserts from ringing, and the bell itself.
 type Doorbell interface {
-	// Awake makes inserts silent for d.
-	Awake(ctx context.Context, d time.Duration) error
-	// Doze makes inserts ring, then counts the transactions that may not have
+	// SuppressNotify makes inserts silent for d.
+	SuppressNotify(ctx context.Context, d time.Duration) error
+	// AllowNotify makes inserts ring, then counts the transactions that may not have
 	// noticed; on is false when the bell is switched off.
-	Doze(ctx context.Context) (others int, on bool, err error)
-	// Others counts them again.
-	Others(ctx context.Context) (int, error)
-	// Ring wakes the other workers.
-	Ring(ctx context.Context) error
+	AllowNotify(ctx context.Context) (others int, on bool, err error)
+	// OpenInserters counts them again.
+	OpenInserters(ctx context.Context) (int, error)
+	// Notify wakes the other workers.
+	Notify(ctx context.Context) error
 }
 
-// Upkeep looks after the queue as a whole.
-type Upkeep interface {
+// Maintenance looks after the queue as a whole.
+type Maintenance interface {
 	// NextDue is the time until a scheduled row or a retry is due, Forever for none.
 	NextDue(ctx context.Context) (time.Duration, error)
 	Depth(ctx context.Context) (Depth, error)
 	// Unpark lets go a portion of what a pause held that is over; false: there is more.
 	Unpark(ctx context.Context) (done bool, err error)
-	// Tidy wipes bodies whose time has come and forgets old idempotency keys.
-	Tidy(ctx context.Context) error
+	// Cleanup wipes bodies whose time has come and forgets old idempotency keys.
+	Cleanup(ctx context.Context) error
 }
 
 // Store is all that a Worker needs of the database.
 type Store interface {
 	Queue
-	Keeper
+	LeaseKeeper
 	Doorbell
-	Upkeep
+	Maintenance
 	Presence
 }

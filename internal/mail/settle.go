@@ -14,17 +14,17 @@ const (
 	settlers    = 2 // batches that are written at once
 )
 
-// settleAll writes results in batches: as soon as nothing else is under way,
+// settleLoop writes results in batches: as soon as nothing else is under way,
 // else after a short linger or when a batch is full. While one batch is being
 // written the next is gathered, and written beside it. It ends when the channel is
 // closed and the last result is written or late has ended.
-func (w *Worker) settleAll(late context.Context) {
+func (w *Worker) settleLoop(late context.Context) {
 	var writing sync.WaitGroup
 	defer writing.Wait()
 	places := make(chan struct{}, settlers)
 	for first := range w.results {
 		batch := w.collect(first)
-		w.tempo.add(len(batch))
+		w.prefetch.add(len(batch))
 		places <- struct{}{}
 		writing.Go(func() {
 			defer func() { <-places }()
@@ -36,7 +36,7 @@ func (w *Worker) settleAll(late context.Context) {
 // collect takes what is there and waits a little for more.
 func (w *Worker) collect(first Result) []Result {
 	batch := []Result{first}
-	open := w.held.finish(first.Lease)
+	open := w.leases.finish(first.Lease)
 	linger := time.NewTimer(w.Linger)
 	defer linger.Stop()
 	for len(batch) < settleBatch {
@@ -49,7 +49,7 @@ func (w *Worker) collect(first Result) []Result {
 				return batch
 			}
 			batch = append(batch, r)
-			open = w.held.finish(r.Lease)
+			open = w.leases.finish(r.Lease)
 		case <-linger.C:
 			return batch
 		}
@@ -65,11 +65,11 @@ func (w *Worker) settle(late context.Context, batch []Result) {
 	for i := range batch {
 		leases[i] = batch[i].Lease
 	}
-	defer w.held.release(leases)
+	defer w.leases.release(leases)
 	for failures := 0; ; failures++ {
 		err := w.write(late, back, write)
 		if err == nil || late.Err() != nil {
-			w.noteLoss(late, err, len(batch))
+			w.logLoss(late, err, len(batch))
 			return
 		}
 		if problem.SlugOf(err) != problem.Unavailable {
@@ -77,15 +77,15 @@ func (w *Worker) settle(late context.Context, batch []Result) {
 			return
 		}
 		if failures == 0 {
-			w.books.shut()
-			defer w.books.open()
+			w.backpressure.shut()
+			defer w.backpressure.open()
 		}
 		w.log.WarnContext(late, "mail: results cannot be written, waiting", "err", err, "results", len(batch))
 		w.pause(late, spread(min(time.Second<<min(failures, 3), 5*time.Second), w.Jitter()))
 	}
 }
 
-func (w *Worker) noteLoss(ctx context.Context, err error, n int) {
+func (w *Worker) logLoss(ctx context.Context, err error, n int) {
 	if err != nil {
 		w.log.ErrorContext(ctx, "mail: results are not written; their mails may be sent again", "results", n, "err", err)
 	}
@@ -94,7 +94,7 @@ func (w *Worker) noteLoss(ctx context.Context, err error, n int) {
 // bisect finds the result that the database refuses, so that it alone is lost.
 func (w *Worker) bisect(late context.Context, back []Lease, write []Result, err error) {
 	if len(back)+len(write) <= 1 || len(write) == 0 {
-		w.noteLoss(late, err, len(back)+len(write))
+		w.logLoss(late, err, len(back)+len(write))
 		return
 	}
 	half := len(write) / 2
@@ -149,7 +149,7 @@ func (w *Worker) count(ctx context.Context, results []Result, ids []int64) {
 			w.metrics.events.WithLabelValues(string(r.State)).Inc()
 		}
 		if r.State == StateRetry {
-			w.due.note(w.Now(), r.Delay)
+			w.nextDue.note(w.Now(), r.Delay)
 		}
 		if r.State == StateDead || r.State == StateUnknown {
 			w.log.WarnContext(ctx, "mail: "+string(r.State), "queue_id", r.QueueID, "reason", r.Reason, "code", r.Code)
@@ -170,14 +170,14 @@ func split(batch []Result) (back []Lease, write []Result) {
 	return back, write
 }
 
-// flushBegin notes the beginning of several mails in one statement.
-func (w *Worker) flushBegin(late context.Context) func([]Lease) ([]bool, error) {
+// markSending notes the beginning of several mails in one statement.
+func (w *Worker) markSending(late context.Context) func([]Lease) ([]bool, error) {
 	return func(leases []Lease) ([]bool, error) {
 		ctx, cancel := context.WithTimeout(late, storeWait)
 		defer cancel()
-		ids, err := w.Store.Begin(ctx, leases)
+		ids, err := w.Store.MarkSending(ctx, leases)
 		if err != nil {
-			return nil, errors.Join(errNotBegun, err)
+			return nil, errors.Join(errNotMarked, err)
 		}
 		ours := make(map[int64]bool, len(ids))
 		for _, id := range ids {

@@ -21,26 +21,26 @@ import (
 type WorkerConfig struct {
 	Store   Store
 	Sender  Sender
-	Open    Opener                               // nil: sealed mails are dead
+	Open    Unsealer                             // nil: sealed mails are dead
 	From    string                               // the service's own From mailbox (SESPAN_MAIL_FROM)
 	Sign    func(message []byte) ([]byte, error) // DKIM; nil: not signed
 	Limits  ratelimit.Limits                     // mails a second
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 
-	Bell  <-chan struct{} // rung by the listener; nil: poll only
-	Hears func() bool     // whether the listener is connected; nil: no
+	Bell              <-chan struct{} // rung by the listener; nil: poll only
+	NotificationsWork func() bool     // whether the listener is connected; nil: no
 
-	Connections int           // senders at once [4]
-	Batch       int           // most rows of one claim [1000]
-	Bytes       int64         // most content of one claim [16 MiB]
-	Lease       time.Duration // life of a lease without heartbeat [30 s]
-	Poll        time.Duration // longest sleep while the bell is heard [5 s]
-	PollDeaf    time.Duration // and while it is not [500 ms]
-	Drain       time.Duration // for mails on their way when Run ends [20 s]
-	Gauge       time.Duration // between two looks at the queue's depth [15 s]
-	Sweep       time.Duration // least pause between two claims without lower bound [100 ms]
-	Linger      time.Duration // a result waits this long for company while others are under way [20 ms]
+	Connections       int           // senders at once [4]
+	Batch             int           // most rows of one claim [1000]
+	Bytes             int64         // most content of one claim [16 MiB]
+	Lease             time.Duration // life of a lease without heartbeat [30 s]
+	Poll              time.Duration // longest sleep while the bell is heard [5 s]
+	PollWithoutNotify time.Duration // and while it is not [500 ms]
+	Drain             time.Duration // for mails on their way when Run ends [20 s]
+	Gauge             time.Duration // between two looks at the queue's depth [15 s]
+	Sweep             time.Duration // least pause between two claims without lower bound [100 ms]
+	Linger            time.Duration // a result waits this long for company while others are under way [20 ms]
 
 	Now    func() time.Time // [time.Now]
 	Jitter func() float64   // in [0, 1) [math/rand/v2]
@@ -54,29 +54,29 @@ const maxLapses = 5
 // Worker drains the queue. See doc.go for the states and the doorbell.
 type Worker struct {
 	WorkerConfig
-	id      int64 // of its row in mail_worker
-	log     *slog.Logger
-	metrics *metrics
-	gate    *gate
-	books   *books
-	limits  *ratelimit.Limiter
-	held    *holdings
-	jobs    chan *Claimed
-	results chan Result
-	begin   *groupcommit.Committer[Lease, bool]
-	bounds  bounds
-	tempo   tempo
+	id           int64 // of its row in mail_worker
+	log          *slog.Logger
+	metrics      *metrics
+	gate         *gate
+	backpressure *backpressure
+	limits       *ratelimit.Limiter
+	leases       *leaseTable
+	jobs         chan *Claimed
+	results      chan Result
+	marker       *groupcommit.Committer[Lease, bool]
+	cursor       scanCursor
+	prefetch     prefetch
 
 	// Of the pulling goroutine alone:
-	awake time.Time // when the flag was last raised; zero while it is down
-	safe  bool      // the flag is down and nobody inserts who saw it up
-	rush  float64   // rows of the last looks, the older the less
+	suppressedAt   time.Time // when the flag was last raised; zero while it is down
+	notifyReliable bool      // the flag is down and nobody inserts who saw it up
+	recentRows     float64   // rows of the last looks, the older the less
 
 	limitMetrics *limitMetrics
 
-	silent atomic.Bool // the trigger is gone or disabled: nobody rings
+	triggerOff atomic.Bool // the trigger is gone or disabled: nobody rings
 
-	due due // when a scheduled row or a retry is due, as far as known
+	nextDue nextDue // when a scheduled row or a retry is due, as far as known
 }
 
 // NewWorker checks the configuration and registers the metrics.
@@ -92,7 +92,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	c.Bytes = orDefault(c.Bytes, 16<<20)
 	c.Lease = orDefault(c.Lease, 30*time.Second)
 	c.Poll = orDefault(c.Poll, 5*time.Second)
-	c.PollDeaf = orDefault(c.PollDeaf, 500*time.Millisecond)
+	c.PollWithoutNotify = orDefault(c.PollWithoutNotify, 500*time.Millisecond)
 	c.Drain = orDefault(c.Drain, 20*time.Second)
 	c.Gauge = orDefault(c.Gauge, 15*time.Second)
 	c.Sweep = orDefault(c.Sweep, 100*time.Millisecond)
@@ -106,8 +106,8 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Token == nil {
 		c.Token = func() int64 { return -1 - rand.Int64() } //nolint:gosec // told apart, not kept secret
 	}
-	if c.Hears == nil {
-		c.Hears = func() bool { return false }
+	if c.NotificationsWork == nil {
+		c.NotificationsWork = func() bool { return false }
 	}
 	limits := ratelimit.New(c.Limits, c.Now, c.Jitter)
 	return &Worker{
@@ -116,15 +116,15 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		log:          c.Logger.With("component", "mail"),
 		metrics:      newMetrics(c.Metrics),
 		gate:         newGate(c.Now, c.Jitter),
-		books:        newBooks(),
+		backpressure: newBackpressure(),
 		limits:       limits,
 		limitMetrics: newLimitMetrics(c.Metrics, limits),
-		held:         newHoldings(c.Now),
+		leases:       newLeaseTable(c.Now),
 		jobs:         make(chan *Claimed, 3*c.Batch),
 		results:      make(chan Result, settleBatch),
-		bounds:       bounds{pause: c.Sweep},
-		tempo:        tempo{now: c.Now},
-		due:          due{sooner: make(chan struct{}, 1)},
+		cursor:       scanCursor{pause: c.Sweep},
+		prefetch:     prefetch{now: c.Now},
+		nextDue:      nextDue{sooner: make(chan struct{}, 1)},
 	}, nil
 }
 
@@ -147,21 +147,21 @@ func (w *Worker) Run(ctx context.Context) {
 	defer stopSending()
 	keep, stopKeeping := context.WithCancel(late)
 	defer stopKeeping()
-	w.begin = groupcommit.New(w.flushBegin(late), 1, w.Connections, 2*w.Connections)
+	w.marker = groupcommit.New(w.markSending(late), 1, w.Connections, 2*w.Connections)
 
 	var senders, settling, upkeep sync.WaitGroup
 	for range w.Connections {
 		senders.Go(func() { (&courier{worker: w}).sendAll(ctx, sending) })
 	}
-	settling.Go(func() { w.settleAll(late) })
-	upkeep.Go(func() { w.every(keep, w.Lease/6, 0, w.heartbeat) })
-	upkeep.Go(func() { w.every(ctx, w.Lease/10, upkeepShare, w.reclaim) })
-	upkeep.Go(func() { w.every(ctx, w.Gauge, upkeepShare, w.gauge) })
-	upkeep.Go(func() { w.every(ctx, time.Minute, upkeepShare, w.tidy) })
-	upkeep.Go(func() { w.every(keep, beatEvery, upkeepShare, w.beat) })
-	upkeep.Go(func() { w.every(ctx, unparkEvery, upkeepShare, w.unpark) })
+	settling.Go(func() { w.settleLoop(late) })
+	upkeep.Go(func() { w.every(keep, w.Lease/6, 0, w.renewLeases) })
+	upkeep.Go(func() { w.every(ctx, w.Lease/10, maintenanceShare, w.reclaim) })
+	upkeep.Go(func() { w.every(ctx, w.Gauge, maintenanceShare, w.gauge) })
+	upkeep.Go(func() { w.every(ctx, time.Minute, maintenanceShare, w.cleanup) })
+	upkeep.Go(func() { w.every(keep, heartbeatEvery, maintenanceShare, w.heartbeat) })
+	upkeep.Go(func() { w.every(ctx, unparkEvery, maintenanceShare, w.unpark) })
 
-	w.pull(ctx)
+	w.fetchLoop(ctx)
 	close(w.jobs)
 	for job := range w.jobs { // the senders may be busy for long
 		w.results <- Result{Lease: job.Lease, State: released}
@@ -169,25 +169,25 @@ func (w *Worker) Run(ctx context.Context) {
 	defer time.AfterFunc(w.Drain, stopSending).Stop()
 	defer time.AfterFunc(w.Drain+storeWait, stopWriting).Stop()
 	senders.Wait()
-	w.begin.Close()
+	w.marker.Close()
 	close(w.results)
 	settling.Wait()
 	stopKeeping()
 	upkeep.Wait()
-	w.leave(late)
+	w.deregister(late)
 }
 
 // leave says goodbye and hands the bell over to whoever sleeps.
-func (w *Worker) leave(ctx context.Context) {
+func (w *Worker) deregister(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
-	if err := w.Store.Leave(ctx, w.id); err != nil {
+	if err := w.Store.Deregister(ctx, w.id); err != nil {
 		w.log.WarnContext(ctx, "mail: the worker's row stays for a minute", "err", err)
 	}
-	if w.awake.IsZero() {
+	if w.suppressedAt.IsZero() {
 		return
 	}
-	if _, _, err := w.Store.Doze(ctx); err != nil {
+	if _, _, err := w.Store.AllowNotify(ctx); err != nil {
 		w.log.WarnContext(ctx, "mail: the bell stays silent for a moment", "err", err)
 	}
 }

@@ -103,7 +103,7 @@ func TestWorkerDozesWhileOthersMayInsertSilently(t *testing.T) {
 		s.rows[1024] = &fakeRow{Claimed: Claimed{Lease: Lease{QueueID: 1024}, ExpiresIn: Forever, Stored: &Stored{Date: time.Now(), Text: "x"}}, state: StateQueued}
 		s.others = 0
 		s.mu.Unlock()
-		time.Sleep(longestDoze + time.Millisecond)
+		time.Sleep(longestRecheck + time.Millisecond)
 		if n := look(s, func() int { return len(s.done) }); n != 1 {
 			t.Error("not found by the last look")
 		}

@@ -27,7 +27,7 @@ const openFor = 65 * time.Second
 func TestMailTransactionsOpenForAMinute(t *testing.T) {
 	db := pgtest.NewDB(t)
 	through := pooler(t, db.URL)
-	if err := postgres.NewMail(openMailPool(t, db.URL)).Awake(t.Context(), time.Minute); err != nil {
+	if err := postgres.NewMail(openMailPool(t, db.URL)).SuppressNotify(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	open := leaveOpen(t, db.URL, through)
@@ -102,7 +102,7 @@ func startPooledWorker(tb testing.TB, db *pgtest.DB, through string, box *mailbo
 	tb.Cleanup(pool.Close)
 	startWorker(tb, db, box, func(c *mail.WorkerConfig) {
 		c.Store = postgres.NewMail(pool)
-		c.Poll, c.PollDeaf = time.Hour, time.Hour
+		c.Poll, c.PollWithoutNotify = time.Hour, time.Hour
 	})
 }
 

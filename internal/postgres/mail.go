@@ -71,8 +71,8 @@ func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {
 	return c
 }
 
-// Begin notes that sending may begin.
-func (s *Mail) Begin(ctx context.Context, leases []mail.Lease) ([]int64, error) {
+// MarkSending notes that sending may begin.
+func (s *Mail) MarkSending(ctx context.Context, leases []mail.Lease) ([]int64, error) {
 	ids, tokens := split(leases)
 	held, err := s.pool.queries.MailBegin(ctx, s.db, ids, tokens)
 	return held, mapError(err)
@@ -121,25 +121,25 @@ func (s *Mail) Reclaim(ctx context.Context, limit int) (again, held int, err err
 	return again, held, mapError(err)
 }
 
-// Awake keeps inserts from ringing for d, in whole seconds.
-func (s *Mail) Awake(ctx context.Context, d time.Duration) error {
+// SuppressNotify keeps inserts from ringing for d, in whole seconds.
+func (s *Mail) SuppressNotify(ctx context.Context, d time.Duration) error {
 	return mapError(s.pool.queries.MailAwake(ctx, s.pool, int32(math.Ceil(d.Seconds()))))
 }
 
-// Doze makes inserts ring and counts the transactions that may not know it yet.
-func (s *Mail) Doze(ctx context.Context) (others int, on bool, err error) {
+// AllowNotify makes inserts ring and counts the transactions that may not know it yet.
+func (s *Mail) AllowNotify(ctx context.Context) (others int, on bool, err error) {
 	n, err := s.pool.queries.MailDoze(ctx, s.pool)
 	return max(int(n), 0), n >= 0, mapError(err)
 }
 
-// Others counts these transactions again.
-func (s *Mail) Others(ctx context.Context) (int, error) {
+// OpenInserters counts these transactions again.
+func (s *Mail) OpenInserters(ctx context.Context) (int, error) {
 	n, err := s.pool.queries.MailOthers(ctx, s.pool)
 	return int(n), mapError(err)
 }
 
-// Ring wakes the workers that sleep.
-func (s *Mail) Ring(ctx context.Context) error {
+// Notify wakes the workers that sleep.
+func (s *Mail) Notify(ctx context.Context) error {
 	return mapError(s.pool.queries.MailBell(ctx, s.pool))
 }
 
@@ -164,16 +164,16 @@ func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
 	return d, mapError(err)
 }
 
-// tidyFor is how long one round may take; the rest is the next one's.
-const tidyFor = 3 * time.Second
+// cleanupFor is how long one round may take; the rest is the next one's.
+const cleanupFor = 3 * time.Second
 
-// Tidy wipes bodies whose time has come and forgets old idempotency keys, in
+// Cleanup wipes bodies whose time has come and forgets old idempotency keys, in
 // portions, until few are left.
-func (s *Mail) Tidy(ctx context.Context) error {
+func (s *Mail) Cleanup(ctx context.Context) error {
 	const portion = 1000
 	for begin := time.Now(); ; {
 		n, err := s.pool.queries.MailTidy(ctx, s.db, portion)
-		if err != nil || max(n.Wiped, n.Dropped) < portion || time.Since(begin) > tidyFor {
+		if err != nil || max(n.Wiped, n.Dropped) < portion || time.Since(begin) > cleanupFor {
 			return mapError(err)
 		}
 	}
@@ -194,20 +194,20 @@ func (s *Mail) Unpark(ctx context.Context) (done bool, err error) {
 	return n < unparkPortion, mapError(err)
 }
 
-// Beat renews the worker's row.
-func (s *Mail) Beat(ctx context.Context, b mail.Beat) error {
+// Heartbeat renews the worker's row.
+func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) error {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
 	}
 	return mapError(s.pool.queries.MailBeat(ctx, s.pool, &dbsqlc.MailBeatParams{
-		WorkerID: b.Worker, Connections: int32(b.Connections), Hears: b.Hears, //nolint:gosec // tens
+		WorkerID: h.Worker, Connections: int32(h.Connections), Hears: h.NotificationsWork, //nolint:gosec // tens
 		Host: name + ":" + strconv.Itoa(os.Getpid()),
 	}))
 }
 
-// Leave deletes the worker's row.
-func (s *Mail) Leave(ctx context.Context, worker int64) error {
+// Deregister deletes the worker's row.
+func (s *Mail) Deregister(ctx context.Context, worker int64) error {
 	return mapError(s.pool.queries.MailLeave(ctx, s.pool, worker))
 }
 

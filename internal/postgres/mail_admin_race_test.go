@@ -46,7 +46,7 @@ func TestMailAdminBesideWorkers(t *testing.T) {
 		return nil
 	})
 	for range 2 {
-		startWorker(t, db, box, func(c *mail.WorkerConfig) { c.PollDeaf, c.Poll = 50*time.Millisecond, 50*time.Millisecond })
+		startWorker(t, db, box, func(c *mail.WorkerConfig) { c.PollWithoutNotify, c.Poll = 50*time.Millisecond, 50*time.Millisecond })
 	}
 	const calls = 20
 	var people sync.WaitGroup

@@ -26,7 +26,7 @@ func TestMailPause(t *testing.T) {
 			mailExec(t, db, "SELECT sespan.mail_pause($1, 'test')", what)
 			enqueue(t, db, mails)
 			box := newMailbox(nil)
-			startWorker(t, db, box, func(c *mail.WorkerConfig) { c.PollDeaf = 20 * time.Millisecond })
+			startWorker(t, db, box, func(c *mail.WorkerConfig) { c.PollWithoutNotify = 20 * time.Millisecond })
 			if what != "all" {
 				enqueue(t, db, "recipient => 'free@b.co', body_text => 'x', category => 'order'")
 				if got := box.wait(t, 1); got[0].Recipient != "free@b.co" {
@@ -67,7 +67,7 @@ func TestMailFileByDigest(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	store := postgres.NewMail(openMailPool(t, db.URL))
-	if err := store.Beat(t.Context(), mail.Beat{Worker: 1}); err != nil { // from now on files are stored apart
+	if err := store.Heartbeat(t.Context(), mail.Heartbeat{Worker: 1}); err != nil { // from now on files are stored apart
 		t.Fatal(err)
 	}
 	file := []byte(strings.Repeat("the same file ", 1000))

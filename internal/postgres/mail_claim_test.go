@@ -151,7 +151,7 @@ func TestMailLapsedLeaseIsTakenBack(t *testing.T) {
 	begun := enqueue(t, db, "recipient => 'begun@b.co', body_text => 'x', on_unknown => 'hold'")
 	waiting := enqueue(t, db, "recipient => 'waiting@b.co', body_text => 'x', on_unknown => 'hold'")
 	rows := claim(t, s, 1, 10, 3*time.Second)
-	if ids, err := s.Begin(t.Context(), leasesOf(rows, "begun@b.co")); err != nil || len(ids) != 1 {
+	if ids, err := s.MarkSending(t.Context(), leasesOf(rows, "begun@b.co")); err != nil || len(ids) != 1 {
 		t.Fatalf("begin: %v, %v", ids, err)
 	}
 	again, held := 0, 0
@@ -239,7 +239,7 @@ func TestMailDeadKeepsItsBodyForAWhileUnlessSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Tidy(t.Context()); err != nil {
+	if err := s.Cleanup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if mailValue[bool](t, db, kept, plain) {

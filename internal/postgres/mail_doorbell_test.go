@@ -16,7 +16,7 @@ import (
 )
 
 // onlyTheBell makes a worker that polls once an hour: what it sends it was rung for.
-func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollDeaf, c.Sweep = time.Hour, time.Hour, time.Hour }
+func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify, c.Sweep = time.Hour, time.Hour, time.Hour }
 
 func listen(tb testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
 	tb.Helper()
@@ -55,9 +55,9 @@ func TestMailBellRingsOnlyWhileWorkersSleep(t *testing.T) { //nolint:tparallel /
 		ring bool
 	}{
 		{"at first", func() error { return nil }, true},
-		{"while a worker is awake", func() error { return s.Awake(t.Context(), time.Minute) }, false},
-		{"once it dozes", func() error { _, _, err := s.Doze(t.Context()); return err }, true},
-		{"when the worker that was awake died", func() error { return s.Awake(t.Context(), 0) }, true},
+		{"while a worker is awake", func() error { return s.SuppressNotify(t.Context(), time.Minute) }, false},
+		{"once it dozes", func() error { _, _, err := s.AllowNotify(t.Context()); return err }, true},
+		{"when the worker that was awake died", func() error { return s.SuppressNotify(t.Context(), 0) }, true},
 	}
 	for _, step := range steps {
 		t.Run(step.what, func(t *testing.T) { //nolint:paralleltest // the steps share one flag
@@ -86,19 +86,19 @@ func TestMailBellSwitchedOffNeverRings(t *testing.T) {
 	if _, err := db.Pool.Exec(t.Context(), "UPDATE sespan.mail_setting SET value = 'off' WHERE name = 'mail_doorbell'"); err != nil {
 		t.Fatal(err)
 	}
-	if _, on, err := s.Doze(t.Context()); err != nil || on {
+	if _, on, err := s.AllowNotify(t.Context()); err != nil || on {
 		t.Fatalf("on %v, %v", on, err)
 	}
 	rung := listen(t, db)
 	enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
-	if err := s.Ring(t.Context()); err != nil {
+	if err := s.Notify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if rung(200 * time.Millisecond) {
 		t.Error("the bell rang")
 	}
 	box := newMailbox(nil)
-	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Poll, c.PollDeaf = 100*time.Millisecond, 100*time.Millisecond })
+	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify = 100*time.Millisecond, 100*time.Millisecond })
 	box.wait(t, 1)
 	enqueue(t, db, "recipient => 'polled@b.co', body_text => 'x'")
 	box.wait(t, 1)
@@ -109,7 +109,7 @@ func TestMailBellSwitchedOffNeverRings(t *testing.T) {
 func silentInsert(tb testing.TB, db *pgtest.DB, level pgx.TxIsoLevel) pgx.Tx {
 	tb.Helper()
 	s := postgres.NewMail(openMailPool(tb, db.URL))
-	if err := s.Awake(tb.Context(), time.Minute); err != nil {
+	if err := s.SuppressNotify(tb.Context(), time.Minute); err != nil {
 		tb.Fatal(err)
 	}
 	tx, err := db.Pool.BeginTx(tb.Context(), pgx.TxOptions{IsoLevel: level})

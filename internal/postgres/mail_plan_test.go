@@ -48,7 +48,7 @@ func everyStatement(tb testing.TB, s *postgres.Mail, token int64) {
 	tb.Helper()
 	rows := claim(tb, s, token, 100, time.Minute)
 	leases := leasesOf(rows, "")
-	if _, err := s.Begin(tb.Context(), leases); err != nil {
+	if _, err := s.MarkSending(tb.Context(), leases); err != nil {
 		tb.Fatal(err)
 	}
 	if _, err := s.Extend(tb.Context(), leases, time.Minute); err != nil {

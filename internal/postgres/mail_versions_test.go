@@ -53,7 +53,7 @@ func (o *oldWorker) run(ctx context.Context, name string, args ...any) []map[str
 // drain claims and settles until ctx ends; its tokens are positive.
 func (o *oldWorker) drain(ctx context.Context) {
 	for token := int64(1); ctx.Err() == nil; token++ {
-		rows := o.run(ctx, "mailClaim", 3600.0, 10, make([]int64, mail.Lanes), 10, token, 30.0, 1<<20)
+		rows := o.run(ctx, "mailClaim", 3600.0, 10, make([]int64, mail.Priorities), 10, token, 30.0, 1<<20)
 		var ids, tokens []int64
 		n := len(rows)
 		for _, r := range rows {
@@ -122,7 +122,7 @@ func TestMailStatementsOfThePreviousVersion(t *testing.T) {
 	old := &oldWorker{pool: db.Login(t, "", "sespan_service").Pool, tb: t}
 	enqueueMany(t, db, 3)
 	var ids []int64
-	for _, r := range old.run(t.Context(), "mailClaim", 3600.0, 10, make([]int64, mail.Lanes), 10, int64(7), 0.05, 1<<20) {
+	for _, r := range old.run(t.Context(), "mailClaim", 3600.0, 10, make([]int64, mail.Priorities), 10, int64(7), 0.05, 1<<20) {
 		ids = append(ids, r["queue_id"].(int64))
 	}
 	tokens := fill(len(ids), int64(7))

@@ -232,7 +232,7 @@ func TestMailScheduledGoesWhenItIsDue(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	box := newMailbox(nil)
-	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Poll, c.PollDeaf = time.Hour, time.Hour })
+	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify = time.Hour, time.Hour })
 	enqueue(t, db, "recipient => 'later@b.co', body_text => 'x', send_at => clock_timestamp() + interval '300 milliseconds'")
 	box.wait(t, 1)
 	if early := mailValue[bool](t, db, "SELECT clock_timestamp() < send_at FROM sespan.mail_message"); early {

@@ -8,42 +8,42 @@ import (
 // holdings are the leases of this process: from the claim until the result is
 // written. They bound what is claimed, feed the heartbeat, and know when a lease
 // has run out by this process's own clock.
-type holdings struct {
+type leaseTable struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	leases map[Lease]*holding
+	leases map[Lease]*leaseEntry
 	open   int           // of these, without a result yet
 	bytes  int64         // of the content of the open ones
 	freed  chan struct{} // one signal when something was let go
 }
 
-type holding struct {
+type leaseEntry struct {
 	until time.Time
 	since time.Time
 	size  int64
 	done  bool
 }
 
-func newHoldings(now func() time.Time) *holdings {
-	return &holdings{now: now, leases: map[Lease]*holding{}, freed: make(chan struct{}, 1)}
+func newLeaseTable(now func() time.Time) *leaseTable {
+	return &leaseTable{now: now, leases: map[Lease]*leaseEntry{}, freed: make(chan struct{}, 1)}
 }
 
 // add takes in claimed rows; until is counted from before the claim, so that it
 // is never later than the database's own leased_until.
-func (h *holdings) add(rows []Claimed, until time.Time) {
+func (h *leaseTable) add(rows []Claimed, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
 	for i := range rows {
-		h.leases[rows[i].Lease] = &holding{until: until, since: now, size: rows[i].Size}
+		h.leases[rows[i].Lease] = &leaseEntry{until: until, since: now, size: rows[i].Size}
 		h.bytes += rows[i].Size
 	}
 	h.open += len(rows)
 }
 
 // valid says whether there is still at least margin left of a lease.
-func (h *holdings) valid(l Lease, margin time.Duration) bool {
+func (h *leaseTable) valid(l Lease, margin time.Duration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	one, ok := h.leases[l]
@@ -51,7 +51,7 @@ func (h *holdings) valid(l Lease, margin time.Duration) bool {
 }
 
 // finish notes that a result is there; it answers how many are still open.
-func (h *holdings) finish(l Lease) int {
+func (h *leaseTable) finish(l Lease) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if one, ok := h.leases[l]; ok {
@@ -61,7 +61,7 @@ func (h *holdings) finish(l Lease) int {
 }
 
 // release forgets leases whose results are written.
-func (h *holdings) release(list []Lease) {
+func (h *leaseTable) release(list []Lease) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range list {
@@ -77,7 +77,7 @@ func (h *holdings) release(list []Lease) {
 }
 
 // close wants the lock.
-func (h *holdings) close(one *holding) {
+func (h *leaseTable) close(one *leaseEntry) {
 	if !one.done {
 		one.done = true
 		h.open--
@@ -85,14 +85,14 @@ func (h *holdings) close(one *holding) {
 	}
 }
 
-func (h *holdings) count() (held, open int) {
+func (h *leaseTable) count() (held, open int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.leases), h.open
 }
 
 // content is how much the open ones have, in bytes.
-func (h *holdings) content() int64 {
+func (h *leaseTable) content() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.bytes
@@ -100,7 +100,7 @@ func (h *holdings) content() int64 {
 
 // aging lists the leases that have at most left to live, but none that is held
 // for longer than longest: a sender that hangs for ever must lose its row.
-func (h *holdings) aging(left, longest time.Duration) []Lease {
+func (h *leaseTable) aging(left, longest time.Duration) []Lease {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var list []Lease
@@ -115,7 +115,7 @@ func (h *holdings) aging(left, longest time.Duration) []Lease {
 
 // extended takes in a heartbeat: ids that were answered live until then, the
 // others of the list are lost at once.
-func (h *holdings) extended(list []Lease, ids []int64, until time.Time) (lost int) {
+func (h *leaseTable) extended(list []Lease, ids []int64, until time.Time) (lost int) {
 	kept := make(map[int64]bool, len(ids))
 	for _, id := range ids {
 		kept[id] = true

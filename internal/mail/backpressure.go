@@ -8,20 +8,20 @@ import (
 // books say whether results can be written. While they cannot, no further mail is
 // sent: if this process dies before the database is back, each mail that it has
 // sent and not written down is sent again by another.
-type books struct {
+type backpressure struct {
 	mu     sync.Mutex
 	closed int           // batches that wait for the database
 	opened chan struct{} // closed when there are none
 }
 
-func newBooks() *books {
-	b := &books{opened: make(chan struct{})}
+func newBackpressure() *backpressure {
+	b := &backpressure{opened: make(chan struct{})}
 	close(b.opened)
 	return b
 }
 
 // shut notes that a batch cannot be written, open that it is, or is given up.
-func (b *books) shut() {
+func (b *backpressure) shut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed++; b.closed == 1 {
@@ -29,7 +29,7 @@ func (b *books) shut() {
 	}
 }
 
-func (b *books) open() {
+func (b *backpressure) open() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed--; b.closed == 0 {
@@ -38,7 +38,7 @@ func (b *books) open() {
 }
 
 // pass waits until results can be written; false when ctx ended first.
-func (b *books) pass(ctx context.Context) bool {
+func (b *backpressure) pass(ctx context.Context) bool {
 	b.mu.Lock()
 	opened := b.opened
 	b.mu.Unlock()

@@ -3,11 +3,11 @@ package mail
 import "time"
 
 const (
-	// slack is how long an enqueuing transaction may last and still be seen by
+	// commitSlack is how long an enqueuing transaction may last and still be seen by
 	// claims that start at the moving bound; the sweep sees it in any case.
-	slack = 200 * time.Millisecond
-	// everything looks at all rows that are due.
-	everything = 20 * 365 * 24 * time.Hour
+	commitSlack = 200 * time.Millisecond
+	// unbounded looks at all rows that are due.
+	unbounded  = 20 * 365 * 24 * time.Hour
 	sweepShare = 20 // a sweep may take one twentieth of the time
 )
 
@@ -17,47 +17,47 @@ const (
 // where claims of a moment ago had come to; what commits later than that below
 // the bound is found by the sweep, a claim without bounds, which runs as often
 // as its cost allows.
-type bounds struct {
+type scanCursor struct {
 	pause     time.Duration // least time between two sweeps
-	marks     []mark        // oldest first; the first is in force
-	reached   [Lanes]int64
+	positions []position    // oldest first; the first is in force
+	reached   [Priorities]int64
 	dueSince  time.Time // begin of the last scan that left nothing due behind
 	dueAlone  bool      // the queued lanes had less than their share: due rows may have it
 	sweepNext time.Time
 }
 
-type mark struct {
+type position struct {
 	at  time.Time
-	ids [Lanes]int64
+	ids [Priorities]int64
 }
 
 // apply fills in the lower ends for a claim that begins now, and the share of the
 // due rows: a quarter while there are fresh mails enough. It says whether the
 // claim is a sweep.
-func (b *bounds) apply(c *Claim, now time.Time, force bool) bool {
+func (b *scanCursor) apply(c *Claim, now time.Time, force bool) bool {
 	c.DueLimit = max(c.Limit/4, 1)
 	if b.dueAlone {
 		c.DueLimit = c.Limit
 	}
 	if force || !now.Before(b.sweepNext) {
-		c.QueueAfter, c.DueWindow = [Lanes]int64{}, everything
+		c.QueueAfter, c.DueWindow = [Priorities]int64{}, unbounded
 		return true
 	}
-	for len(b.marks) > 1 && !now.Before(b.marks[1].at.Add(slack)) {
-		b.marks = b.marks[1:]
+	for len(b.positions) > 1 && !now.Before(b.positions[1].at.Add(commitSlack)) {
+		b.positions = b.positions[1:]
 	}
-	if len(b.marks) > 0 && !now.Before(b.marks[0].at.Add(slack)) {
-		c.QueueAfter = b.marks[0].ids
+	if len(b.positions) > 0 && !now.Before(b.positions[0].at.Add(commitSlack)) {
+		c.QueueAfter = b.positions[0].ids
 	}
-	c.DueWindow = everything
+	c.DueWindow = unbounded
 	if !b.dueSince.IsZero() {
-		c.DueWindow = now.Sub(b.dueSince) + slack
+		c.DueWindow = now.Sub(b.dueSince) + commitSlack
 	}
 	return false
 }
 
 // note takes in what a claim found between begin and end.
-func (b *bounds) note(c Claim, rows []Claimed, begin, end time.Time, sweep bool) {
+func (b *scanCursor) note(c Claim, rows []Claimed, begin, end time.Time, sweep bool) {
 	due := 0
 	for i := range rows {
 		if !rows[i].Fresh {
@@ -68,8 +68,8 @@ func (b *bounds) note(c Claim, rows []Claimed, begin, end time.Time, sweep bool)
 		b.reached[p] = max(b.reached[p], rows[i].QueueID)
 	}
 	b.dueAlone = len(rows)-due < c.Limit-max(due, c.Limit/4) && bytesOf(rows) < c.Bytes
-	if len(b.marks) == 0 || end.Sub(b.marks[len(b.marks)-1].at) > slack/10 {
-		b.marks = append(b.marks, mark{end, b.reached})
+	if len(b.positions) == 0 || end.Sub(b.positions[len(b.positions)-1].at) > commitSlack/10 {
+		b.positions = append(b.positions, position{end, b.reached})
 	}
 	// The byte limit may have left due rows behind as well as the row limit.
 	if due < c.DueLimit && len(rows) < c.Limit && bytesOf(rows) < c.Bytes {

@@ -2,9 +2,9 @@ package mail
 
 import "context"
 
-// setAside parks what a pause holds and gives the rest. What could not be parked
+// park sets aside what a pause holds and gives the rest. What could not be parked
 // keeps its lease and comes back when that lapses.
-func (w *Worker) setAside(ctx context.Context, rows []Claimed) (rest []Claimed, err error) {
+func (w *Worker) park(ctx context.Context, rows []Claimed) (rest []Claimed, err error) {
 	var leases []Lease
 	var pauses []string
 	rest = rows[:0]

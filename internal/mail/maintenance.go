@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-var errNotBegun = errors.New("mail: the beginning could not be noted")
+var errNotMarked = errors.New("mail: the beginning could not be noted")
 
 const (
-	// longestHold is when a sender that never comes back loses its row. RFC 5321,
+	// longestLease is when a sender that never comes back loses its row. RFC 5321,
 	// 4.5.3.2.6 grants ten minutes to the answer after the final dot.
-	longestHold  = 15 * time.Minute
-	extendBatch  = 1000
-	reclaimBatch = 1000
-	upkeepShare  = 20
-	beatEvery    = 10 * time.Second
-	unparkEvery  = 5 * time.Second
+	longestLease     = 15 * time.Minute
+	extendBatch      = 1000
+	reclaimBatch     = 1000
+	maintenanceShare = 20
+	heartbeatEvery   = 10 * time.Second
+	unparkEvery      = 5 * time.Second
 )
 
 // heartbeat renews the leases that are held, well before they end.
-func (w *Worker) heartbeat(ctx context.Context) error {
-	list := w.held.aging(w.Lease*2/3, longestHold)
+func (w *Worker) renewLeases(ctx context.Context) error {
+	list := w.leases.aging(w.Lease*2/3, longestLease)
 	for len(list) > 0 {
 		n := min(len(list), extendBatch)
 		until := w.Now().Add(w.Lease)
@@ -29,7 +29,7 @@ func (w *Worker) heartbeat(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if lost := w.held.extended(list[:n], ids, until); lost > 0 {
+		if lost := w.leases.extended(list[:n], ids, until); lost > 0 {
 			w.log.WarnContext(ctx, "mail: leases were lost", "leases", lost)
 		}
 		list = list[n:]
@@ -47,21 +47,21 @@ func (w *Worker) reclaim(ctx context.Context) error {
 	w.metrics.events.WithLabelValues(eventReclaimed).Add(float64(again))
 	w.metrics.events.WithLabelValues(eventUnknown).Add(float64(held))
 	w.log.WarnContext(ctx, "mail: a worker vanished", "sent_again", again, "unknown", held)
-	return w.Store.Ring(ctx)
+	return w.Store.Notify(ctx)
 }
 
 func (w *Worker) gauge(ctx context.Context) error {
 	d, err := w.Store.Depth(ctx)
 	if err == nil {
 		w.metrics.depth(d)
-		w.silent.Store(!d.TriggerEnabled)
+		w.triggerOff.Store(!d.TriggerEnabled)
 	}
 	return err
 }
 
 // beat shows that this worker lives.
-func (w *Worker) beat(ctx context.Context) error {
-	return w.Store.Beat(ctx, Beat{Worker: w.id, Connections: w.Connections, Hears: w.hears()})
+func (w *Worker) heartbeat(ctx context.Context) error {
+	return w.Store.Heartbeat(ctx, Heartbeat{Worker: w.id, Connections: w.Connections, NotificationsWork: w.notificationsWork()})
 }
 
 // unpark lets mails go whose pause is over.
@@ -73,7 +73,7 @@ func (w *Worker) unpark(ctx context.Context) error {
 	}
 }
 
-func (w *Worker) tidy(ctx context.Context) error { return w.Store.Tidy(ctx) }
+func (w *Worker) cleanup(ctx context.Context) error { return w.Store.Cleanup(ctx) }
 
 // every calls do at once and then about every d, until ctx ends. A call that
 // takes long makes the pause share times as long as itself.

@@ -10,7 +10,7 @@ const longestDue = time.Hour
 // due is when the next scheduled row or retry is due. The database is asked when
 // the worker goes to sleep; what the worker itself puts back meanwhile it notes
 // here.
-type due struct {
+type nextDue struct {
 	sooner chan struct{} // one signal when the time moved forward
 
 	mu   sync.Mutex
@@ -18,14 +18,14 @@ type due struct {
 }
 
 // in gives the time until then; known is false before the database was asked.
-func (d *due) in(now time.Time) (wait time.Duration, known bool) {
+func (d *nextDue) in(now time.Time) (wait time.Duration, known bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.next.Sub(now), !d.next.IsZero()
 }
 
 // set takes in the database's answer.
-func (d *due) set(now time.Time, wait time.Duration) time.Duration {
+func (d *nextDue) set(now time.Time, wait time.Duration) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wait = min(wait, longestDue)
@@ -34,7 +34,7 @@ func (d *due) set(now time.Time, wait time.Duration) time.Duration {
 }
 
 // note takes in a retry that was written just now.
-func (d *due) note(now time.Time, wait time.Duration) {
+func (d *nextDue) note(now time.Time, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if at := now.Add(wait); d.next.IsZero() || at.Before(d.next) {
