@@ -10,7 +10,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // SESPAN_TIME_ZONE works on machines without zone files too
 
-	"sespan/internal/app"
+	"sespan/internal/cli"
 	"sespan/internal/config"
 	"sespan/internal/devtools/devdb"
 )
@@ -25,8 +25,9 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// run gives the exit code: 0 done, 1 failed, 2 a setting or an argument is wrong.
 func run(args []string) int {
-	cli, command, err := config.Parse(args, version, os.Stdout, os.Stderr, os.Exit)
+	command, err := cli.Parse(args, cli.IO{Out: os.Stdout, Err: os.Stderr, Version: version, Exit: os.Exit})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sespan:", err)
 		return 2
@@ -35,15 +36,13 @@ func run(args []string) int {
 	defer stop()
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	err = app.Command(ctx, cli, command.Command(), app.IO{Out: os.Stdout, Err: os.Stderr, Version: version})
-	switch _, setting := errors.AsType[*config.Error](err); {
-	case err == nil:
+	err = command.Run(ctx)
+	if err == nil {
 		return 0
-	case setting:
-		fmt.Fprintln(os.Stderr, "sespan:", err)
-		return 2
-	default:
-		fmt.Fprintln(os.Stderr, "sespan:", err)
-		return 1
 	}
+	fmt.Fprintln(os.Stderr, "sespan:", err)
+	if _, setting := errors.AsType[*config.Error](err); setting {
+		return 2
+	}
+	return 1
 }

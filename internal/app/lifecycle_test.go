@@ -58,7 +58,7 @@ func TestReadinessTellsVitalFromDegraded(t *testing.T) {
 		"all up": {up, up, "ok"}, "smtp down": {up, down, "degraded"},
 		"database down": {down, up, "unavailable"}, "both down": {down, down, "unavailable"},
 	} {
-		c := &checker{clock: time.Now, checks: []check{{"database", true, tc.database}, {"smtp", false, tc.smtp}}}
+		c := &readinessChecker{clock: time.Now, checks: []check{{"database", true, tc.database}, {"smtp", false, tc.smtp}}}
 		if got := c.state(context.Background()); got.Status != tc.want {
 			t.Errorf("%s: %+v, want %s", name, got, tc.want)
 		}
@@ -68,7 +68,7 @@ func TestReadinessTellsVitalFromDegraded(t *testing.T) {
 func TestReadinessIsProbedAtMostOnceASecond(t *testing.T) {
 	t.Parallel()
 	now, probes := time.Unix(1000, 0), 0
-	c := &checker{clock: func() time.Time { return now }, checks: []check{{"database", true, func(context.Context) error {
+	c := &readinessChecker{clock: func() time.Time { return now }, checks: []check{{"database", true, func(context.Context) error {
 		probes++
 		return nil
 	}}}}

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"sespan/internal/feedback"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/feedback"
 )
 
 // sent is a whole service with a relay, and what it takes to sign events for it.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sespan/internal/mail"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 	"sespan/internal/smtp"
 )

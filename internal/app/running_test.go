@@ -64,13 +64,21 @@ func serve(t *testing.T, more ...string) *running {
 		"serve", "--run=api,maintenance", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
 		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0",
 	}, more...)
-	cli, parsed, err := config.Parse(args, "test", io.Discard, io.Discard, func(int) { t.Error("kong wanted to exit") })
-	if err != nil {
+	var line struct {
+		Serve config.Serve `cmd:""`
+		Log   config.Log   `embed:"" prefix:"log-"`
+	}
+	program := config.Program{Name: "sespan", Out: io.Discard, Err: io.Discard, Exit: func(int) { t.Error("kong wanted to exit") }}
+	if _, err := config.Parse(&line, program, args); err != nil {
+		t.Fatal(err)
+	}
+	if err := line.Serve.Resolve(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Command(ctx, cli, parsed.Command(), IO{Out: io.Discard, Err: s.log, Version: "test"}) }()
+	service := New(Options{Settings: &line.Serve, Logger: line.Log.Logger(s.log), Version: "test"})
+	go func() { ended <- service.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -29,11 +29,11 @@ SESPAN_ALLOWED_ORIGINS=https://a.example,https://b.example
 SESPAN_HTTP_ADDR="127.0.0.1:1"
 SESPAN_REQUEST_TIMEOUT=3s
 `)
-	cli, err := parse(t, "serve", "--env-file="+path, "--http-addr=127.0.0.1:2")
+	g, err := parse(t, "serve", "--env-file="+path, "--http-addr=127.0.0.1:2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &cli.Serve
+	s := &g.Serve
 	if err := s.Resolve(); err != nil {
 		t.Fatal(err)
 	}

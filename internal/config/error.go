@@ -11,26 +11,26 @@ import (
 type Error struct {
 	Variable string
 	Problem  string
-	Mend     string
+	Hint     string
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s %s; %s", e.Variable, e.Problem, e.Mend)
+	return fmt.Sprintf("%s %s; %s", e.Variable, e.Problem, e.Hint)
 }
 
-func wrong(variable, problem, mend string) error {
-	return &Error{Variable: variable, Problem: problem, Mend: mend}
+func wrong(variable, problem, hint string) error {
+	return &Error{Variable: variable, Problem: problem, Hint: hint}
 }
 
 const maxSecretFile = 64 << 10
 
 // required takes a value from its file when one is named, and insists on a value.
-func required(value *string, file, variable, mend string) error {
+func required(value *string, file, variable, hint string) error {
 	if err := optionalSecret(value, file, variable); err != nil {
 		return err
 	}
 	if *value == "" {
-		return wrong(variable, "is not set", mend)
+		return wrong(variable, "is not set", hint)
 	}
 	return nil
 }

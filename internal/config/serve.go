@@ -14,14 +14,14 @@ import (
 	"sespan/internal/secret"
 )
 
-// Serve is the command serve.
+// Serve is the settings of `sespan serve`.
 type Serve struct {
 	Settings
-	Run []string `enum:"api,mail,maintenance" default:"api,mail,maintenance" env:"SESPAN_RUN" help:"What this process does: api, mail, maintenance."`
+	Parts []string `name:"run" enum:"api,mail,maintenance" default:"api,mail,maintenance" env:"SESPAN_RUN" help:"What this process does: api, mail, maintenance."`
 }
 
 // Runs tells whether this process has the given part.
-func (s *Serve) Runs(part string) bool { return slices.Contains(s.Run, part) }
+func (s *Serve) Runs(part string) bool { return slices.Contains(s.Parts, part) }
 
 // Resolve checks the settings and what the chosen parts need of them.
 func (s *Serve) Resolve() error {
@@ -31,7 +31,7 @@ func (s *Serve) Resolve() error {
 	if err := s.Settings.Resolve(); err != nil {
 		return err
 	}
-	if len(s.Run) == 0 {
+	if len(s.Parts) == 0 {
 		return wrong("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail and maintenance")
 	}
 	if !s.Runs("mail") {
@@ -41,7 +41,7 @@ func (s *Serve) Resolve() error {
 		return wrong("SESPAN_SMTP_URL", "is not set", "write smtp://user:password@host:587?tls=starttls, or leave mail out of SESPAN_RUN")
 	}
 	if s.MailFrom == "" {
-		return wrong("SESPAN_MAIL_FROM", "is not set", mendMailFrom)
+		return wrong("SESPAN_MAIL_FROM", "is not set", hintMailFrom)
 	}
 	return nil
 }
@@ -123,13 +123,13 @@ func (s *Settings) resolveDirect() error {
 }
 
 func (s *Settings) resolveKeys() error {
-	const mend = `set it to 1:<32 random bytes in base64>, as from: echo "1:$(openssl rand -base64 32)"`
-	if err := required(&s.SecretKeys, s.SecretKeysFile, "SESPAN_SECRET_KEYS", mend); err != nil {
+	const hint = `set it to 1:<32 random bytes in base64>, as from: echo "1:$(openssl rand -base64 32)"`
+	if err := required(&s.SecretKeys, s.SecretKeysFile, "SESPAN_SECRET_KEYS", hint); err != nil {
 		return err
 	}
 	ring, err := secret.Parse(s.SecretKeys)
 	if err != nil {
-		return wrong("SESPAN_SECRET_KEYS", "cannot be used: "+err.Error(), mend)
+		return wrong("SESPAN_SECRET_KEYS", "cannot be used: "+err.Error(), hint)
 	}
 	s.Ring = ring
 	return nil
@@ -162,13 +162,13 @@ func (s *Settings) resolveOrigins() error {
 	return nil
 }
 
-const mendMailFrom = "write it as Shop <no-reply@shop.example>"
+const hintMailFrom = "write it as Shop <no-reply@shop.example>"
 
 func (s *Settings) resolveSMTP() error {
 	if s.MailFrom != "" {
 		from, err := mail.ParseAddress(s.MailFrom)
 		if err != nil {
-			return wrong("SESPAN_MAIL_FROM", "is not an address", mendMailFrom)
+			return wrong("SESPAN_MAIL_FROM", "is not an address", hintMailFrom)
 		}
 		if s.SiteName == "" {
 			s.SiteName = from.Name
@@ -187,7 +187,7 @@ func (s *Settings) resolveLimits() error {
 		variable    string
 		value       int64
 		least, most int64
-		mend        string
+		hint        string
 	}{
 		{"SESPAN_SMTP_CONNECTIONS", int64(s.SMTPConnections), 1, 64, "choose 1 to 64"},
 		{"SESPAN_DATABASE_CONNECTIONS", int64(s.Connections), 1, 1000, "choose 1 to 1000"},
@@ -198,7 +198,7 @@ func (s *Settings) resolveLimits() error {
 	}
 	for _, b := range bounds {
 		if b.value < b.least || b.value > b.most {
-			return wrong(b.variable, "is out of its bounds", b.mend)
+			return wrong(b.variable, "is out of its bounds", b.hint)
 		}
 	}
 	return nil

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"io/fs"
+	"os"
+	"time"
+
+	"sespan/internal/access"
+	"sespan/internal/apilog"
+	"sespan/internal/config"
+	"sespan/internal/feedback"
+	"sespan/internal/httpapi"
+	"sespan/internal/otp"
+	"sespan/internal/postgres"
+	"sespan/internal/transaction"
+)
+
+const (
+	logConnections  = 2 // flushes of the API log at once
+	drawConnections = 1 // flushes of draws at once; more make smaller batches, which cost more
+)
+
+// startAPI builds the public port. The log and the draws have connections of
+// their own: a handler that waits for them holds none.
+func (a *App) startAPI(ctx context.Context) error {
+	logPool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan log", MaxConns: logConnections})
+	if err != nil {
+		return err
+	}
+	log := apilog.New(postgres.NewAPILog(logPool), apilog.Options{Logger: a.logger, Registerer: a.registry})
+	a.lifecycle.onStop("api log", log.Close)
+
+	draws, err := a.draws(ctx)
+	if err != nil {
+		return err
+	}
+	codes, err := a.codes()
+	if err != nil {
+		return err
+	}
+	keys := access.NewAuthenticator(postgres.NewKeys(a.pool), time.Now, a.logger)
+	a.lifecycle.start("keys", keys.Run)
+	tokens, err := httpapi.OpenTokens(ctx, a.cfg.JWKS, time.Now, a.logger)
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, "SESPAN_HTTP_ADDR", a.cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	minor := transaction.Minor(a.cfg.MinorUnit) //nolint:gosec // 0 to 4, checked
+	handler := httpapi.New(httpapi.Deps{
+		Logger: a.logger, Registerer: a.registry, Clock: time.Now, Version: "1",
+		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
+		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor,
+		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), Feedback: a.feedback(),
+	})
+	a.lifecycle.start("public port", serveHTTP(a.logger, l, handler, 15*time.Second))
+	return nil
+}
+
+func (a *App) draws(ctx context.Context) (*transaction.Service, error) {
+	pool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan draws", MaxConns: drawConnections})
+	if err != nil {
+		return nil, err
+	}
+	store := postgres.NewTransactions(pool)
+	draws := transaction.NewService(transaction.Config{
+		Store: store, Epochs: transaction.NewEpochs(store, a.cfg.Ring, rand.Reader), Registerer: a.registry,
+		Minor: transaction.Minor(a.cfg.MinorUnit), Flushers: drawConnections, //nolint:gosec // 0 to 4, checked
+	})
+	a.lifecycle.onStop("draws", draws.Close)
+	a.check("draws", false, transaction.NewEpochs(postgres.NewTransactions(a.pool), a.cfg.Ring, rand.Reader).Check)
+	return draws, nil
+}
+
+func (a *App) codes() (*otp.Service, error) {
+	var overrides fs.FS
+	if a.cfg.OTPTemplates != "" {
+		overrides = os.DirFS(a.cfg.OTPTemplates)
+	}
+	mailer, err := otp.NewMailer(otp.MailerOptions{
+		Site: a.cfg.SiteName, Link: a.cfg.OTPLink, Life: a.cfg.OTPLifetime, Overrides: overrides,
+	})
+	if err != nil {
+		return nil, &config.Error{Variable: "SESPAN_OTP_TEMPLATES", Problem: "cannot be used: " + err.Error(), Hint: "correct the file or leave it out"}
+	}
+	return otp.New(otp.Options{
+		Store: postgres.NewOTPStore(a.pool), Ring: a.cfg.Ring, Mailer: mailer, Logger: a.logger,
+		Registerer: a.registry, Life: a.cfg.OTPLifetime, Digits: a.cfg.OTPDigits,
+	}), nil
+}
+
+func (a *App) feedback() *feedback.Service {
+	return feedback.New(feedback.Options{
+		Store: postgres.NewEvents(a.pool), Keys: a.cfg.Events, Topics: a.cfg.SNSTopics, Fetch: httpapi.NewDocuments(),
+		BounceLife: time.Duration(a.cfg.MailBounceDays) * 24 * time.Hour, Clock: time.Now, Logger: a.logger, Registerer: a.registry,
+	})
+}

@@ -1,0 +1,92 @@
+// Package app is the composition root of the service: New takes the settings, Run
+// builds the parts, each after what it stands on, and stops them in reverse order.
+//
+//	pool ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ api: log, draws, codes, keys, public port ─▶ admin port
+//	stop ◀──────────────────────────────────────────────────────────────────────────────────────────────
+package app
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"sespan/internal/config"
+	"sespan/internal/postgres"
+)
+
+const stopGrace = 25 * time.Second
+
+// Options of a service.
+type Options struct {
+	Settings *config.Serve // resolved
+	Logger   *slog.Logger
+	Version  string
+}
+
+// App is one `sespan serve`: what its parts share.
+type App struct {
+	cfg       *config.Serve
+	version   string
+	logger    *slog.Logger
+	registry  *prometheus.Registry
+	lifecycle *lifecycle
+	checks    []check
+	pool      *postgres.Pool // of requests and maintenance
+}
+
+// New makes a service that is not running yet.
+func New(o Options) *App {
+	return &App{
+		cfg: o.Settings, version: o.Version, logger: o.Logger, registry: newRegistry(o.Version),
+		lifecycle: newLifecycle(o.Logger, stopGrace),
+	}
+}
+
+// Run starts the parts and returns when ctx ends or a part fails, after everything
+// has stopped.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.start(ctx); err != nil {
+		a.lifecycle.stop()
+		return err
+	}
+	a.logger.Info("ready", "http", a.cfg.HTTPAddr, "admin", a.cfg.AdminAddr, "run", a.cfg.Parts, "version", a.version)
+	return a.lifecycle.wait(ctx)
+}
+
+// start starts the parts, each after what it stands on: the stop goes the other way
+// round.
+func (a *App) start(ctx context.Context) error {
+	pool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan", MaxConns: a.cfg.Connections})
+	if err != nil {
+		return err
+	}
+	a.pool = pool
+	if err := CheckLogin(ctx, a.pool); err != nil {
+		return err
+	}
+	a.check("database", true, a.databaseReady)
+	for _, part := range []struct {
+		name  string
+		start func(context.Context) error
+	}{{"maintenance", a.startMaintenance}, {"mail", a.startMail}, {"api", a.startAPI}} {
+		if !a.cfg.Runs(part.name) {
+			continue
+		}
+		if err := part.start(ctx); err != nil {
+			return err
+		}
+	}
+	return a.startAdmin(ctx)
+}
+
+func newRegistry(version string) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sespan_build_info", Help: "1, labelled with the version."}, []string{"version", "go"})
+	build.WithLabelValues(version, runtime.Version()).Set(1)
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	return r
+}

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sespan/internal/config"
+	"sespan/internal/postgres"
+)
+
+// CheckLogin refuses a login that the server will never let in. A server that does
+// not answer is none: the database may start after its clients.
+func CheckLogin(ctx context.Context, pool *postgres.Pool) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := pool.CheckLogin(ctx); err != nil {
+		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "is refused by the server: " + err.Error(), Hint: "correct login, password and database in it"}
+	}
+	return nil
+}
+
+// openPool opens a pool that closes in its turn.
+func (a *App) openPool(ctx context.Context, o postgres.Options) (*postgres.Pool, error) {
+	o.URL, o.Pooled = a.cfg.URL, a.cfg.Pooled()
+	pool, err := postgres.Open(ctx, o)
+	if err != nil {
+		return nil, &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
+	}
+	a.lifecycle.onStop(o.ApplicationName+" connections", pool.Close)
+	return pool, nil
+}
+
+// databaseReady says whether the database answers and finds customers.
+func (a *App) databaseReady(ctx context.Context) error {
+	state, err := a.pool.BindingState(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !state.OK():
+		return fmt.Errorf("customer table %s: %s", state.State, state.Reason)
+	}
+	return nil
+}

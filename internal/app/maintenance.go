@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"sespan/internal/postgres"
+	"sespan/internal/transaction"
+)
+
+const (
+	partitionsAhead  = 7
+	maintenanceEvery = 10 * time.Minute
+	keepCodes        = 30 * 24 * time.Hour
+	keepEvents       = 60 * 24 * time.Hour // of delivery: longer than any signature is accepted
+	sweepPortion     = 5000
+)
+
+// task is one of maintenance; any number of processes may do it at once.
+type task struct {
+	name string
+	do   func(context.Context) error
+}
+
+// tasks make partitions and draw epochs ahead and sweep what has outlived its use.
+func (a *App) tasks() []task {
+	store := postgres.NewTransactions(a.pool)
+	epochs := transaction.NewEpochs(store, a.cfg.Ring, rand.Reader)
+	codes, events := postgres.NewOTPStore(a.pool), postgres.NewEvents(a.pool)
+	return []task{
+		{"partitions", func(ctx context.Context) error { _, err := a.pool.PartitionEnsure(ctx, partitionsAhead); return err }},
+		{"draw epochs", func(ctx context.Context) error { _, err := epochs.Ensure(ctx); return err }},
+		{"old codes", func(ctx context.Context) error {
+			for swept := int64(sweepPortion); swept >= sweepPortion; {
+				var err error
+				if swept, err = codes.Sweep(ctx, keepCodes.Seconds(), sweepPortion); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"old mails", postgres.NewMailRetention(a.pool, a.logger).Run},
+		{"old mail events", func(ctx context.Context) error { return events.Tidy(ctx, keepEvents) }},
+	}
+}
+
+// startMaintenance does the tasks now and then, sooner after a failure.
+func (a *App) startMaintenance(context.Context) error {
+	tasks := a.tasks()
+	a.lifecycle.start("maintenance", func(ctx context.Context) error {
+		wait := time.Duration(0)
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(wait):
+			}
+			wait = maintenanceEvery
+			for _, t := range tasks {
+				if err := t.do(ctx); err != nil && ctx.Err() == nil {
+					a.logger.WarnContext(ctx, "maintenance failed; it is tried again", "task", t.name, "error", err)
+					wait = 10 * time.Second
+				}
+			}
+		}
+	})
+	return nil
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"sespan/internal/config"
+	"sespan/internal/postgres"
+)
+
+// Target is the user table to bind.
+type Target struct {
+	Table   string   `default:"public.auth_user" placeholder:"TABLE" help:"The site's user table, with its schema."`
+	Columns []string `name:"column" sep:"none" placeholder:"NAME=COLUMN" help:"Bind a column by another name, such as phone_number=phone, or one of a related table: phone_number=public.profile.phone@user_id."`
+}
+
+// Bind is the command bind-customers.
+type Bind struct {
+	Target
+	config.Database
+	Roles
+}
+
+// Run binds the table.
+func (b *Bind) Run(ctx context.Context, e *Env) error {
+	if err := b.Resolve(); err != nil {
+		return err
+	}
+	return b.bind(ctx, e, b.URL, b.RolePrefix)
+}
+
+// bind binds and reports: what is bound to what, and what the owner of the
+// table still has to run (on standard output, so that it can be piped to psql).
+func (t *Target) bind(ctx context.Context, e *Env, url, prefix string) error {
+	columns, err := postgres.ParseColumns(t.Columns)
+	if err != nil {
+		return err
+	}
+	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Progress: e.say})
+	if err != nil {
+		return err
+	}
+	if r.Unchanged {
+		e.say("customers: " + r.Table + " was bound already; nothing changed")
+	} else {
+		e.say("customers: " + r.Table + " is bound")
+	}
+	for _, ours := range slices.Sorted(maps.Keys(r.Columns)) {
+		theirs := r.Columns[ours]
+		if theirs == "" {
+			theirs = "(none: reads as NULL)"
+		}
+		e.say(fmt.Sprintf("  %-12s %s", ours, theirs))
+	}
+	for _, advice := range r.Advice {
+		e.say("advice: " + advice)
+	}
+	if len(r.Pending) > 0 {
+		e.say("the owner of " + r.Table + " still has to run, on standard output:")
+	}
+	for _, statement := range r.Pending {
+		fmt.Fprintln(e.Out, statement+";")
+	}
+	return nil
+}

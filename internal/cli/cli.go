@@ -1,0 +1,76 @@
+// Package cli is the command line of Sespan: one file a command, with its flags, what
+// it does and what it prints. A command opens what it needs; the service itself is
+// put together by package app.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"sespan/internal/config"
+)
+
+// CLI is the command line. Each command is a struct whose Run method is called with
+// the context and Env.
+type CLI struct {
+	Init          Init             `cmd:"" help:"Set a database up: migrate, bind the customers, make a service key; prints the settings to paste."`
+	Serve         Serve            `cmd:"" help:"Run the service: the HTTP API, the mail worker and the maintenance."`
+	Migrate       Migrate          `cmd:"" help:"Create or change the schema sespan."`
+	BindCustomers Bind             `cmd:"" help:"Bind the site's user table, so that Sespan finds its customers."`
+	Unbind        Unbind           `cmd:"" help:"Let go of the site's user table (before the site's flush, or to uninstall)."`
+	Keys          Keys             `cmd:"" help:"Make, list and revoke service keys."`
+	Mail          Mail             `cmd:"" help:"Look at the mail queue and change it: status, why, retry, cancel, pause and more."`
+	Doctor        Doctor           `cmd:"" help:"Check the database, the binding, the settings and the mail server."`
+	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
+	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`
+	Demo          Demo             `cmd:"" help:"Run the whole demonstration: database, inbox, service and example shop."`
+	Version       kong.VersionFlag `help:"Print the version."`
+	Log           config.Log       `embed:"" prefix:"log-"`
+}
+
+// IO is where a program reads its arguments' effects: what it prints, and its version.
+type IO struct {
+	Out     io.Writer // results, for pipes
+	Err     io.Writer // messages and the log
+	Version string
+	Exit    func(int) // called after --help and --version
+}
+
+// Env is what every command works with.
+type Env struct {
+	IO
+	logger *slog.Logger
+}
+
+// say is the progress of a command: one line each on standard error.
+func (e *Env) say(line string) { fmt.Fprintln(e.Err, line) }
+
+// Command is a command line that was understood.
+type Command struct {
+	parsed *kong.Context
+	env    *Env
+}
+
+// Parse reads the arguments and the environment.
+func Parse(args []string, std IO) (*Command, error) {
+	line := &CLI{}
+	parsed, err := config.Parse(line, config.Program{
+		Name:        "sespan",
+		Description: "Sespan rides beside a Django site on the same PostgreSQL: e-mail codes, discount draws, an API log and a mail queue.",
+		Version:     std.Version, Out: std.Out, Err: std.Err, Exit: std.Exit,
+	}, args)
+	if err != nil {
+		return nil, err
+	}
+	return &Command{parsed, &Env{IO: std, logger: line.Log.Logger(std.Err)}}, nil
+}
+
+// Run runs the chosen command.
+func (c *Command) Run(ctx context.Context) error {
+	c.parsed.BindTo(ctx, (*context.Context)(nil))
+	return c.parsed.Run(c.env)
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"sespan/internal/app"
+	"sespan/internal/config"
+)
+
+// checkRelays asks every relay, so that a fail-over is known to work before it is
+// needed.
+func checkRelays(ctx context.Context, c *config.Settings) (string, error) {
+	if c.SMTPURL == "" {
+		return "", errors.New("SESPAN_SMTP_URL is not set; no mail can be sent")
+	}
+	all, err := app.Relays(c, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer all.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is under way
+	each := all.Each()
+	errs, working := make([]error, len(each)), make([]string, len(each))
+	var wg sync.WaitGroup
+	for i, one := range each {
+		wg.Go(func() {
+			working[i] = one.Address() + " takes mail"
+			if err := one.Check(ctx); err != nil {
+				errs[i] = fmt.Errorf("%s does not take mail: %w", one.Address(), err)
+			}
+		})
+	}
+	wg.Wait()
+	return strings.Join(working, ", "), errors.Join(errs...)
+}
+
+// checkDKIM compares the keys with what DNS says about them.
+func checkDKIM(ctx context.Context, c *config.Settings, lookup func(context.Context, string) ([]string, error)) (string, error) {
+	s, err := app.Signer(c)
+	switch {
+	case err != nil:
+		return "", err
+	case s == nil:
+		return "none: SESPAN_DKIM_KEY_FILE is not set, the relay may sign", nil
+	}
+	for _, k := range s.Keys() {
+		if err := k.Published(ctx, s.Domain(), lookup); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("signs for %s, DNS holds the key", s.Domain()), nil
+}

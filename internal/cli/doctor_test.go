@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"sespan/internal/devtools/pgtest"
+	"sespan/internal/postgres"
+)
+
+func TestDoctorTellsOfAddresses(t *testing.T) {
+	t.Parallel()
+	for want, a := range map[string]postgres.Addresses{
+		"unique index keeps":                  {Unique: true, Indexed: true},
+		"not checked":                         {UniqueIndex: "MEND"},
+		"none is shared; to keep it so: MEND": {Counted: true, UniqueIndex: "MEND"},
+		"3 shared by several customers":       {Counted: true, Shared: 3, UniqueIndex: "MEND"},
+		"more than 1000 shared":               {Counted: true, Shared: 1000, More: true, UniqueIndex: "MEND"},
+	} {
+		got := describeAddresses(a)
+		if !strings.Contains(got, want) || strings.Contains(got, "MEND") == a.Unique || strings.ContainsAny(got, "\n") {
+			t.Errorf("%+v: %q, want %q", a, got, want)
+		}
+	}
+}
+
+// A shared address is a remark and no fault: serve works without.
+func TestDoctorLooksAtAddresses(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: db.URL, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	look := func() string {
+		t.Helper()
+		text, err := checkAddresses(t.Context(), pool)
+		if known, ok := errors.AsType[note](err); ok {
+			return "note " + string(known)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	pgtest.AddCustomer(t, db, "a@example.com", true)
+	const index = "CREATE UNIQUE INDEX CONCURRENTLY ON public.auth_user (upper(email))"
+	if got := look(); got != "note none is shared; to keep it so: "+index+"; no index serves look-ups by address: the same index does" {
+		t.Error(got)
+	}
+	twin := pgtest.AddCustomer(t, db, "A@example.com", true)
+	if got := look(); !strings.HasPrefix(got, "note 1 shared by several customers") || !strings.HasSuffix(got, "CREATE INDEX CONCURRENTLY ON public.auth_user (upper(email))") {
+		t.Error(got)
+	}
+	db.Exec(t, `DELETE FROM public.auth_user WHERE id = $1`, twin)
+	db.Exec(t, index)
+	if got := look(); got != "a unique index keeps each to one customer" {
+		t.Error(got)
+	}
+	db.Exec(t, `ALTER TABLE public.auth_user RENAME email TO mail`)
+	if got := look(); got != "note not looked at: first mend the customers" {
+		t.Error(got)
+	}
+	db.Exec(t, `SELECT sespan.customer_unbind()`)
+	if got := look(); got != "note not looked at: first mend the customers" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"sespan/internal/access"
+	"sespan/internal/config"
+	"sespan/internal/postgres"
+)
+
+// Keys is the command keys.
+type Keys struct {
+	Create KeysCreate `cmd:"" help:"Make a key; prints only the key on standard output, once."`
+	List   KeysList   `cmd:"" help:"List the keys, never their secrets."`
+	Revoke KeysRevoke `cmd:"" help:"Revoke a key; it stops working within seconds."`
+	config.Database
+}
+
+// KeysCreate is the command keys create.
+type KeysCreate struct {
+	Role    string        `enum:"service,report,dashboard,admin" required:"" help:"service, report, dashboard or admin."`
+	Name    string        `required:"" help:"Who uses the key; up to 100 characters."`
+	Expires time.Duration `help:"Life of the key, such as 2160h; 0 is for ever."`
+}
+
+// KeysList is the command keys list.
+type KeysList struct{}
+
+// KeysRevoke is the command keys revoke.
+type KeysRevoke struct {
+	ID string `arg:"" help:"The key's id: the 12 characters after sk_."`
+}
+
+func (k *Keys) open(ctx context.Context) (access.Keeper, func(), error) {
+	if err := k.Resolve(); err != nil {
+		return access.Keeper{}, nil, err
+	}
+	return openKeeper(ctx, k.URL)
+}
+
+func openKeeper(ctx context.Context, url string) (access.Keeper, func(), error) {
+	pool, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: 1, ApplicationName: "sespan keys", Pooled: true})
+	if err != nil {
+		return access.Keeper{}, nil, err
+	}
+	return access.Keeper{Store: postgres.NewKeys(pool), Clock: time.Now}, pool.Close, nil
+}
+
+// Run prints the key alone on standard output, so that it can be piped
+// into a secret store; everything else goes to standard error.
+func (c *KeysCreate) Run(ctx context.Context, k *Keys, e *Env) error {
+	keeper, closing, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	key, whole, err := keeper.Create(ctx, access.Role(c.Role), c.Name, c.Expires)
+	if err != nil {
+		return err
+	}
+	e.say(fmt.Sprintf("key %s with role %s for %q; it is shown this once:", key.ID, key.Role, key.Name))
+	fmt.Fprintln(e.Out, whole)
+	return nil
+}
+
+// Run prints the keys.
+func (*KeysList) Run(ctx context.Context, k *Keys, e *Env) error {
+	keeper, closing, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	keys, err := keeper.List(ctx)
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		e.say("there is no key yet; make one with: sespan keys create --role service --name django")
+		return nil
+	}
+	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tROLE\tNAME\tSTATE\tCREATED\tEXPIRES\tLAST USED")
+	for _, one := range keys {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Role, one.Name, keyState(one), minute(one.Created), minute(one.Expires), minute(one.LastUsed))
+	}
+	return w.Flush()
+}
+
+func keyState(k access.Key) string {
+	switch {
+	case !k.Revoked.IsZero():
+		return "revoked " + minute(k.Revoked)
+	case !k.Live(time.Now()):
+		return "expired"
+	default:
+		return "active"
+	}
+}
+
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04Z")
+}
+
+// Run revokes the key.
+func (c *KeysRevoke) Run(ctx context.Context, k *Keys, e *Env) error {
+	keeper, closing, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	key, err := keeper.Revoke(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	e.say(fmt.Sprintf("key %s (%s, %q) is revoked; servers refuse it within seconds", key.ID, key.Role, key.Name))
+	return nil
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sespan/internal/mail"
+	"sespan/internal/postgres"
+)
+
+// MailStatus is the command mail status.
+type MailStatus struct{}
+
+// Run prints the states.
+func (*MailStatus) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Status(ctx)
+		if err != nil {
+			return err
+		}
+		err = table(e, m, rows, "", []string{"STATE", "MAILS", "PAUSED", "OLDEST", "NEXT DUE"}, func(r mail.StateCount) []string {
+			return []string{r.State, fmt.Sprint(r.Mails), fmt.Sprint(r.Paused), moment(r.Oldest), moment(r.NextDue)}
+		})
+		if err != nil || m.JSON {
+			return err
+		}
+		paused, err := admin.Paused(ctx)
+		for _, p := range paused {
+			e.say(fmt.Sprintf("paused: %s by %s since %s", p.What, oneLine(text(p.Actor)), moment(p.Since)))
+		}
+		return err
+	})
+}
+
+// MailList is the command mail list.
+type MailList struct {
+	State     string `enum:"any,queued,scheduled,sending,retry,unknown,dead,expired,suppressed,cancelled,sent" default:"any" help:"Only with a recipient in this state."`
+	Category  string `placeholder:"NAME" help:"Only of this category."`
+	Recipient string `placeholder:"TEXT" help:"Only with a recipient that begins so."`
+	Before    int64  `placeholder:"ID" help:"Only with an id below this: the next page."`
+	MailLimit
+}
+
+// Run prints the mails.
+func (c *MailList) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Find(ctx, mail.Filter{State: named(c.State), Category: c.Category, Recipient: c.Recipient, Before: c.Before, Limit: c.Limit})
+		if err != nil {
+			return err
+		}
+		return table(e, m, rows, "no mail was found", []string{"MAIL", "ENQUEUED", "STATE", "SENT", "TO", "CATEGORY", "SUBJECT"}, func(r mail.Summary) []string {
+			return []string{
+				fmt.Sprint(r.MessageID), moment(&r.CreatedAt), r.State, fmt.Sprintf("%d/%d", r.Sent, r.Recipients),
+				shorten(strings.Join(r.To, ", "), 40), text(r.Category), shorten(r.Subject, 50),
+			}
+		})
+	})
+}
+
+// MailWhy is the command mail why.
+type MailWhy struct {
+	ID int64 `arg:"" help:"The mail's id, as mail_enqueue answered it."`
+}
+
+// Run prints the reason, by recipient.
+func (c *MailWhy) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Why(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return unknownMail(c.ID)
+		}
+		return table(e, m, rows, "", []string{"RECIPIENT", "STATE", "NEXT TRY", "WHY"}, func(r mail.Explanation) []string {
+			return []string{r.Recipient, r.State, moment(r.NextTry), r.Why}
+		})
+	})
+}
+
+func unknownMail(id int64) error {
+	return fmt.Errorf("no mail with the id %d is known; it may be older than the retention", id)
+}
+
+// MailStuck is the command mail stuck.
+type MailStuck struct{ MailLimit }
+
+// Run prints the mails.
+func (c *MailStuck) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Stuck(ctx, c.Limit)
+		if err != nil {
+			return err
+		}
+		return table(e, m, rows, "nothing is stuck", []string{"KIND", "MAIL", "RECIPIENT", "STATE", "SINCE", "WHY"}, func(r mail.StuckMail) []string {
+			return []string{r.Kind, fmt.Sprint(r.MessageID), r.Recipient, r.State, moment(r.Since), r.Why}
+		})
+	})
+}
+
+// MailThroughput is the command mail throughput.
+type MailThroughput struct{}
+
+// Run prints the minutes.
+func (*MailThroughput) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Throughput(ctx)
+		if err != nil {
+			return err
+		}
+		return table(e, m, rows, "no mail was finished within the last hour", []string{"MINUTE", "SENT", "FAILED", "WITHHELD"}, func(r mail.Throughput) []string {
+			return []string{r.Minute.UTC().Format("15:04Z"), fmt.Sprint(r.Sent), fmt.Sprint(r.Failed), fmt.Sprint(r.Withheld)}
+		})
+	})
+}
+
+// MailDead is the command mail dead.
+type MailDead struct {
+	Category string `placeholder:"NAME" help:"Only of this category."`
+	MailLimit
+}
+
+// Run prints the mails.
+func (c *MailDead) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Dead(ctx, c.Category, c.Limit)
+		if err != nil {
+			return err
+		}
+		return table(e, m, rows, "no mail is dead", []string{"MAIL", "DIED", "RECIPIENT", "CATEGORY", "BODY", "REASON"}, func(r mail.DeadMail) []string {
+			body := "wiped"
+			if r.BodyKept {
+				body = "kept"
+			}
+			return []string{
+				fmt.Sprint(r.MessageID), moment(&r.FinishedAt), r.Recipient, text(r.Category), body,
+				shorten(strings.TrimSpace(text(r.Reason)+" "+text(r.Code)+" "+text(r.Reply)), 100),
+			}
+		})
+	})
+}
+
+// MailAudit is the command mail audit.
+type MailAudit struct{ MailLimit }
+
+// Run prints the audit.
+func (c *MailAudit) Run(ctx context.Context, m *Mail, e *Env) error {
+	return m.open(ctx, func(admin *postgres.MailAdmin) error {
+		rows, err := admin.Audit(ctx, c.Limit)
+		if err != nil {
+			return err
+		}
+		return table(e, m, rows, "nobody has touched the queue", []string{"AT", "ACTOR", "LOGIN", "ACTION", "DETAIL", "MAILS"}, func(r mail.AuditEntry) []string {
+			return []string{moment(&r.At), r.Actor, r.Login, r.Action, text(r.Detail), shorten(strings.Trim(fmt.Sprint(r.IDs), "[]"), 60)}
+		})
+	})
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"sespan/internal/config"
+	"sespan/internal/postgres"
+)
+
+// Migrate is the command migrate.
+type Migrate struct {
+	Up     MigrateUp     `cmd:"" help:"Apply the migrations that are missing, then roles and grants."`
+	Down   MigrateDown   `cmd:"" help:"Take migrations back."`
+	Status MigrateStatus `cmd:"" help:"Say which migrations are applied."`
+	config.Database
+	Roles
+}
+
+// MigrateUp is the command migrate up.
+type MigrateUp struct{}
+
+// MigrateDown is the command migrate down.
+type MigrateDown struct {
+	Steps int  `default:"1" help:"How many migrations to take back."`
+	Force bool `help:"Really drop tables and what they hold."`
+}
+
+// MigrateStatus is the command migrate status.
+type MigrateStatus struct{}
+
+// Roles is how the database roles are named.
+type Roles struct {
+	RolePrefix string `default:"sespan_" env:"SESPAN_ROLE_PREFIX" help:"Prefix of the database roles; roles are shared by all databases of a cluster."`
+	NoRoles    bool   `env:"SESPAN_NO_ROLES" help:"Create no roles; print the SQL that a DBA runs instead."`
+}
+
+// Run applies what is missing.
+func (*MigrateUp) Run(ctx context.Context, m *Migrate, e *Env) error {
+	if err := m.Resolve(); err != nil {
+		return err
+	}
+	r, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{
+		RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.say,
+	})
+	if err != nil {
+		return err
+	}
+	if len(r.Applied) == 0 {
+		e.say(fmt.Sprintf("the schema is up to date at version %d", r.To))
+	}
+	if r.RolesSQL != "" {
+		e.say("no roles were made: a DBA has to run what follows on standard output")
+		fmt.Fprintln(e.Out, r.RolesSQL)
+	}
+	return nil
+}
+
+// Run takes migrations back.
+func (d *MigrateDown) Run(ctx context.Context, m *Migrate, e *Env) error {
+	if err := m.Resolve(); err != nil {
+		return err
+	}
+	if d.Steps < 1 { // none would mean up
+		return &config.Error{Variable: "--steps", Problem: "is out of its bounds", Hint: "take 1 or more migrations back"}
+	}
+	if !d.Force {
+		return &config.Error{Variable: "--force", Problem: "is missing", Hint: "taking migrations back drops tables with what they hold; add --force when that is meant"}
+	}
+	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, RolePrefix: m.RolePrefix, Progress: e.say})
+	return err
+}
+
+// Run prints the versions.
+func (*MigrateStatus) Run(ctx context.Context, m *Migrate, e *Env) error {
+	if err := m.Resolve(); err != nil {
+		return err
+	}
+	s, err := postgres.Status(ctx, m.URL)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Out, "database at version %d, this program at version %d\n", s.Current, s.Latest)
+	for _, name := range s.Pending {
+		fmt.Fprintf(e.Out, "pending  %s\n", name)
+	}
+	return nil
+}
