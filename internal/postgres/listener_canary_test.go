@@ -3,10 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
-	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +86,7 @@ func TestListenerCanaryMeasures(t *testing.T) {
 func TestListenerHalfOpenConnection(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	way := newFreezer(t, db.URL)
+	way := newProxy(t, db.URL)
 	l, reg, log := quickListener(t, way.url, db.URL)
 	becomes(t, l, true)
 	box := newMailbox(nil)
@@ -109,99 +106,6 @@ func TestListenerHalfOpenConnection(t *testing.T) {
 	way.freeze(false)
 	eventuallyTrue(t, "it hears again", l.Connected)
 	connected(t, reg, "1")
-}
-
-// freezer is a TCP proxy that can stop to forward without closing anything.
-type freezer struct {
-	url string
-
-	mu     sync.Mutex
-	frozen chan struct{} // closed while traffic flows
-	target string
-}
-
-func newFreezer(tb testing.TB, target string) *freezer {
-	tb.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	f := &freezer{target: u.Host, frozen: make(chan struct{})}
-	close(f.frozen)
-	u.Host = listener.Addr().String()
-	f.url = u.String()
-	var wg sync.WaitGroup
-	stopped := make(chan struct{})
-	wg.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { f.serve(c, stopped) })
-		}
-	})
-	tb.Cleanup(func() { close(stopped); _ = listener.Close(); wg.Wait() })
-	return f
-}
-
-// freeze holds everything back, or lets it flow again.
-func (f *freezer) freeze(yes bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if yes {
-		f.frozen = make(chan struct{})
-	} else {
-		close(f.frozen)
-	}
-}
-
-func (f *freezer) flows() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.frozen
-}
-
-func (f *freezer) serve(client net.Conn, stopped <-chan struct{}) {
-	server, err := net.Dial("tcp", f.target)
-	if err != nil {
-		_ = client.Close()
-		return
-	}
-	var wg sync.WaitGroup
-	copyAll := func(to io.Writer, from io.Reader) {
-		buf := make([]byte, 4096)
-		for {
-			n, err := from.Read(buf)
-			if err != nil {
-				break
-			}
-			select {
-			case <-f.flows():
-			case <-stopped:
-			}
-			if _, err := to.Write(buf[:n]); err != nil {
-				break
-			}
-		}
-		_ = client.Close() // both ends
-		_ = server.Close()
-	}
-	wg.Go(func() { copyAll(server, client) })
-	wg.Go(func() { copyAll(client, server) })
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-stopped:
-		_ = client.Close() // the test is over
-		_ = server.Close()
-		<-done
-	}
 }
 
 // eventuallyTrue asks again and again.

@@ -26,7 +26,7 @@ func NewOTPStore(p *Pool) *OTPStore { return &OTPStore{pool: p, q: p.queries} }
 
 // Issue implements otp.Store.
 func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.Plan, error)) error {
-	return otpError(s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetOpen(ctx, tx, string(sub.Purpose), sub.CustomerID, sub.Email); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 
 // Resend implements otp.Store.
 func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(otp.State) (otp.Plan, error)) error {
-	return otpError(s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetOpenOf(ctx, tx, challenge); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits
 func (s *OTPStore) verify(
 	ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.Step, error),
 ) (done otp.Consumed, again bool, err error) {
-	err = s.pool.inLazyTx(ctx, func(tx *lazyTx) error {
+	err = s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetLockOf(ctx, tx, challenge); err != nil {
 			return err
 		}
@@ -126,14 +126,14 @@ func (s *OTPStore) verify(
 	return done, again, err
 }
 
-func (s *OTPStore) take(ctx context.Context, tx *lazyTx, c *otp.Challenge, step otp.Step) (otp.Consumed, error) {
+func (s *OTPStore) take(ctx context.Context, tx *batchTx, c *otp.Challenge, step otp.Step) (otp.Consumed, error) {
 	switch step.Action {
 	case otp.Lock:
 		return otp.Consumed{}, s.q.OTPLock(ctx, tx, c.ID)
 	case otp.Expire:
 		return otp.Consumed{}, s.q.OTPExpire(ctx, tx, c.ID)
 	case otp.Consume:
-		row, err := s.q.OTPConsume(ctx, tx.last(), &dbsqlc.OTPConsumeParams{
+		row, err := s.q.OTPConsume(ctx, tx.thenCommit(), &dbsqlc.OTPConsumeParams{
 			ChallengeID: c.ID, OtpID: step.CodeID, CustomerID: c.CustomerID, Status: string(step.Status),
 			NeedsRight: step.NeedsRight, MayUse: step.MayUse,
 		})
@@ -144,7 +144,7 @@ func (s *OTPStore) take(ctx context.Context, tx *lazyTx, c *otp.Challenge, step 
 }
 
 // carryOut queues what the plan writes; it goes out with the commit.
-func (s *OTPStore) carryOut(ctx context.Context, tx *lazyTx, p otp.Plan, budget []byte) error {
+func (s *OTPStore) carryOut(ctx context.Context, tx *batchTx, p otp.Plan, budget []byte) error {
 	if p.Grant != nil {
 		if err := s.q.OTPGrant(ctx, tx, *p.Grant); err != nil {
 			return err
@@ -179,7 +179,7 @@ func (s *OTPStore) carryOut(ctx context.Context, tx *lazyTx, p otp.Plan, budget 
 	return s.q.OTPInsert(ctx, tx, &row)
 }
 
-func (s *OTPStore) keep(ctx context.Context, tx *lazyTx, send *otp.Sending, budget []byte) error {
+func (s *OTPStore) keep(ctx context.Context, tx *batchTx, send *otp.Sending, budget []byte) error {
 	c := send.Challenge
 	if !send.Fresh {
 		return s.q.OTPChallengeExtend(ctx, tx, int64(send.LiveCodes), c.ID, c.ValidUntil)
