@@ -23,8 +23,8 @@ OLD_POSTGRES ?= 15
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: bin/sespan ## Run the whole demonstration: database, inbox, service, shop
-	@exec bin/sespan demo $(DEMO_ARGS)
+demo: bin/sespan bin/sespan-demo ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
+	@exec bin/sespan-demo $(DEMO_ARGS)
 
 test: test-alerts test-go test-go-old test-django test-django-next test-e2e ## Set up and run every test
 	@echo "All tests passed."
@@ -75,10 +75,10 @@ clean: ## Remove what the build and the tests made
 	rm -rf bin .venv .venv-next .cache test-results
 
 # Always rebuilt: the Go tool knows best what has changed.
-.PHONY: bin/sespan
-bin/sespan:
-	@echo "building bin/sespan"
-	@$(GO_BUILD) -o $@ ./cmd/sespan
+.PHONY: bin/sespan bin/sespan-demo
+bin/sespan bin/sespan-demo:
+	@echo "building $@"
+	@$(GO_BUILD) -o $@ ./cmd/$(@F)
 
 test-go: /usr/sbin/pgbouncer
 	go test -race -timeout 30m ./...

@@ -12,18 +12,11 @@ import (
 
 	"sespan/internal/cli"
 	"sespan/internal/config"
-	"sespan/internal/devtools/devdb"
 )
 
 var version = "dev" // set by the linker
 
-func main() {
-	// The demonstration re-executes this binary as the supervisor of its database.
-	if code, ok := devdb.Supervise(); ok {
-		os.Exit(code)
-	}
-	os.Exit(run(os.Args[1:]))
-}
+func main() { os.Exit(run(os.Args[1:])) }
 
 // run gives the exit code: 0 done, 1 failed, 2 a setting or an argument is wrong.
 func run(args []string) int {

@@ -1,4 +1,4 @@
-"""`sespan demo` as a newcomer runs it: from nothing, stopped by Ctrl-C, and started again."""
+"""`make demo` as a newcomer runs it: from nothing, stopped by Ctrl-C, and started again."""
 
 from __future__ import annotations
 
@@ -17,17 +17,24 @@ import httpx
 import pytest
 
 from conftest import binary
-from processes import free_port
+from processes import free_port, run
 from stack import ROOT
 
 FIRST_START, SECOND_START, STOP = 300.0, 60.0, 40.0
+
+
+def demo_binary() -> Path:
+    """Build the demonstration."""
+    target = ROOT / "bin" / "sespan-demo"
+    run(["go", "build", "-o", target, "./cmd/sespan-demo"], cwd=ROOT)
+    return target
 
 
 class Demo:
     """One run of the command."""
 
     def __init__(self, folder: Path, port: int, log: Path) -> None:
-        command = [binary(), "demo", "--dir", folder, "--port", str(port)]
+        command = [demo_binary(), "--sespan", binary(), "--dir", folder, "--port", str(port)]
         # Names that only the tests' own servers should hear of.
         env = {k: v for k, v in os.environ.items() if not k.startswith("SESPAN_")}
         self.log = log
@@ -115,7 +122,7 @@ def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
 
 def test_demo_outside_a_checkout_says_what_to_do(tmp_path: Path) -> None:
     done = subprocess.run(
-        [str(binary()), "demo"],
+        [str(demo_binary()), "--sespan", str(binary())],
         cwd=tmp_path,
         capture_output=True,
         text=True,

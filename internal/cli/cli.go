@@ -27,12 +27,11 @@ type CLI struct {
 	Doctor        Doctor           `cmd:"" help:"Check the database, the binding, the settings and the mail server."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
 	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`
-	Demo          Demo             `cmd:"" help:"Run the whole demonstration: database, inbox, service and example shop."`
 	Version       kong.VersionFlag `help:"Print the version."`
 	Log           config.Log       `embed:"" prefix:"log-"`
 }
 
-// IO is where a program reads its arguments' effects: what it prints, and its version.
+// IO is where a command prints, and what it calls itself.
 type IO struct {
 	Out     io.Writer // results, for pipes
 	Err     io.Writer // messages and the log

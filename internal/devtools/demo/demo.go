@@ -19,15 +19,15 @@ import (
 	"sespan/internal/devtools/devdb"
 )
 
-// Options of a demonstration.
+// Options of a demonstration; the tags make them flags.
 type Options struct {
-	Dir      string // where data, logs and the Python environment are kept
-	Source   string // the folder django_bridge
-	Postgres string // auto, embedded or installed
-	Reset    bool   // remove the data first
-	Port     int    // wanted port of the shop
-	Binary   string // this program
-	Out      io.Writer
+	Dir      string    `default:".demo" env:"SESPAN_DEMO_DIR" help:"Where the demonstration keeps its data, logs and Python environment."`
+	Source   string    `default:"django_bridge" help:"The folder of the Django bridge and its example shop."`
+	Sespan   string    `placeholder:"FILE" env:"SESPAN_BIN" help:"The program to demonstrate; the sespan beside this one by default."`
+	Postgres string    `default:"auto" enum:"auto,embedded,installed" env:"SESPAN_DEMO_POSTGRES" help:"auto, embedded or installed."`
+	Reset    bool      `help:"Start anew: removes the data of earlier demonstrations."`
+	Port     int       `default:"8000" help:"Port of the shop; the others follow it. A busy one is replaced and said so."`
+	Out      io.Writer `kong:"-"`
 }
 
 // demo is one run.
@@ -83,6 +83,9 @@ func (d *demo) locate() error {
 	if _, err := os.Stat(filepath.Join(d.Source, "example", "manage.py")); err != nil {
 		return fmt.Errorf("there is no example shop in %s: run the demo in a checkout of Sespan, or name its folder django_bridge with --source", d.Source)
 	}
+	if d.Sespan, err = findSespan(d.Sespan); err != nil {
+		return err
+	}
 	if d.Dir, err = filepath.Abs(d.Dir); err != nil {
 		return err
 	}
@@ -101,6 +104,26 @@ func (d *demo) locate() error {
 	}
 	d.ports, err = choosePorts(d.Port, d.console.line)
 	return err
+}
+
+// findSespan gives the program to demonstrate: the one that was named, or the one in
+// the folder of this program.
+func findSespan(named string) (string, error) {
+	if named == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		named = filepath.Join(filepath.Dir(self), "sespan")
+	}
+	path, err := filepath.Abs(named)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
+		return "", fmt.Errorf("there is no sespan at %s: build it with make build, or name it with --sespan", path)
+	}
+	return path, nil
 }
 
 func (d *demo) path(name string) string { return filepath.Join(d.Dir, name) }

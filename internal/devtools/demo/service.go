@@ -20,7 +20,7 @@ var tiers []byte
 // own login.
 func (d *demo) prepareSespan(ctx context.Context) error {
 	err := d.run(ctx, command{name: "init", args: []string{
-		d.Binary, "init", "--dsn", d.database.shop, "--table", "public.accounts_customer",
+		d.Sespan, "init", "--dsn", d.database.shop, "--table", "public.accounts_customer",
 		"--key-file", d.path("service.key"), "--env-file", d.path("serve.env"),
 	}})
 	if err != nil {
@@ -31,7 +31,7 @@ func (d *demo) prepareSespan(ctx context.Context) error {
 
 func (d *demo) startInbox(ctx context.Context) error {
 	return d.start(ctx, command{
-		name: "inbox", args: []string{d.Binary, "inbox"},
+		name: "inbox", args: []string{d.Sespan, "inbox"},
 		env: []string{"SESPAN_INBOX_SMTP_ADDR=" + address(d.ports.smtp), "SESPAN_INBOX_HTTP_ADDR=" + address(d.ports.inbox)},
 	}, link(d.ports.inbox, "/"))
 }
@@ -44,7 +44,7 @@ func (d *demo) startServe(ctx context.Context) error {
 		return err
 	}
 	return d.start(ctx, command{
-		name: "serve", args: []string{d.Binary, "serve"},
+		name: "serve", args: []string{d.Sespan, "serve"},
 		env: append(kept,
 			"SESPAN_HTTP_ADDR="+address(d.ports.api), "SESPAN_ADMIN_ADDR="+address(d.ports.admin),
 			"SESPAN_SMTP_URL=smtp://"+address(d.ports.smtp)+"?tls=none",
@@ -100,7 +100,7 @@ func (d *demo) adminKey(ctx context.Context) (string, error) {
 		return strings.TrimSpace(string(raw)), nil
 	}
 	err := d.run(ctx, command{
-		name: "key", args: []string{d.Binary, "keys", "create", "--role", "admin", "--name", "demo"},
+		name: "key", args: []string{d.Sespan, "keys", "create", "--role", "admin", "--name", "demo"},
 		env: []string{"SESPAN_DATABASE_URL=" + d.database.shop},
 	})
 	if err != nil {

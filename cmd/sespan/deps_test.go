@@ -1,0 +1,42 @@
+package main
+
+import (
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mostModules is how many direct modules may ship; each is named in CONTRIBUTING.
+const mostModules = 26
+
+// What is for development stays out of the program that ships, and what ships has
+// few modules of others.
+func TestWhatShips(t *testing.T) {
+	t.Parallel()
+	const format = `{{.ImportPath}}{{with .Module}}{{if not .Main}} {{.Path}} {{.Indirect}}{{end}}{{end}}`
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", format, ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, indirect := map[string]bool{}, map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if strings.HasPrefix(fields[0], "sespan/internal/devtools") || strings.Contains(fields[0], "embedded-postgres") {
+			t.Errorf("%s is for development", fields[0])
+		}
+		switch {
+		case len(fields) < 3:
+		case fields[2] == "true":
+			indirect[fields[1]] = true
+		default:
+			direct[fields[1]] = true
+		}
+	}
+	names := slices.Sorted(maps.Keys(direct))
+	t.Logf("%d direct modules, %d indirect: %s", len(direct), len(indirect), strings.Join(names, " "))
+	if len(direct) == 0 || len(direct) > mostModules {
+		t.Errorf("%d direct modules ship, at most %d may: %v", len(direct), mostModules, names)
+	}
+}
