@@ -41,10 +41,10 @@ func (a *App) startMail(ctx context.Context) error {
 		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
 	}
 	worker, err := mail.NewWorker(mail.WorkerConfig{
-		Store: postgres.NewMail(pool), Sender: sender, Open: a.unseal, From: a.cfg.MailFrom, Sign: sign,
+		Store: postgres.NewMail(pool), Sender: sender, Unseal: a.unseal, From: a.cfg.MailFrom, Sign: sign,
 		Limits: ratelimit.Limits{Rate: a.cfg.Rates.All, DomainRate: a.cfg.Rates.Default, Domains: a.cfg.Rates.Domains},
 		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(),
-		Bell: listener.Signal(postgres.MailChannel), NotificationsWork: listener.Connected,
+		Bell: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
 	})
 	if err != nil {
 		return err

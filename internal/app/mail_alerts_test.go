@@ -134,7 +134,7 @@ func TestDeadMailRaisesTheAlertsMetric(t *testing.T) {
 	deadline(t, db, "SELECT count(*) = 1 FROM sespan.mail_dead WHERE recipient = 'nobody@b.co' AND reason = 'rcpt_to' AND code = 550 AND reply LIKE '%no such user%'")
 
 	reg := prometheus.NewRegistry()
-	deliverTo(t, db, func(c *mail.WorkerConfig) { c.Metrics, c.Gauge = reg, impatience/8 }, relay)
+	deliverTo(t, db, func(c *mail.WorkerConfig) { c.Metrics, c.DepthInterval = reg, impatience/8 }, relay)
 	becomesDead(t, reg, 1)
 	db.Exec(t, "SELECT sespan.mail_cancel(ARRAY(SELECT message_id FROM sespan.mail_dead), 'anna')")
 	becomesDead(t, reg, 0)

@@ -5,50 +5,50 @@ import (
 	"sync"
 )
 
-// books say whether results can be written. While they cannot, no further mail is
-// sent: if this process dies before the database is back, each mail that it has
-// sent and not written down is sent again by another.
+// backpressure stops the sending while results cannot be written: if this process
+// died before the database is back, every mail that was sent and not written down
+// would be sent again by another worker.
 type backpressure struct {
-	mu     sync.Mutex
-	closed int           // batches that wait for the database
-	opened chan struct{} // closed when there are none
+	mu      sync.Mutex
+	waiting int           // batches of results that wait for the database
+	cleared chan struct{} // closed while there are none
 }
 
 func newBackpressure() *backpressure {
-	b := &backpressure{opened: make(chan struct{})}
-	close(b.opened)
+	b := &backpressure{cleared: make(chan struct{})}
+	close(b.cleared)
 	return b
 }
 
-// shut notes that a batch cannot be written, open that it is, or is given up.
-func (b *backpressure) shut() {
+// block notes that a batch cannot be written; unblock that it is, or is given up.
+func (b *backpressure) block() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed++; b.closed == 1 {
-		b.opened = make(chan struct{})
+	if b.waiting++; b.waiting == 1 {
+		b.cleared = make(chan struct{})
 	}
 }
 
-func (b *backpressure) open() {
+func (b *backpressure) unblock() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed--; b.closed == 0 {
-		close(b.opened)
+	if b.waiting--; b.waiting == 0 {
+		close(b.cleared)
 	}
 }
 
-// pass waits until results can be written; false when ctx ended first.
-func (b *backpressure) pass(ctx context.Context) bool {
+// wait returns true once results can be written, false when ctx ended first.
+func (b *backpressure) wait(ctx context.Context) bool {
 	b.mu.Lock()
-	opened := b.opened
+	cleared := b.cleared
 	b.mu.Unlock()
 	select {
-	case <-opened:
+	case <-cleared: // also where ctx has ended
 		return true
 	default:
 	}
 	select {
-	case <-opened:
+	case <-cleared:
 		return true
 	case <-ctx.Done():
 		return false

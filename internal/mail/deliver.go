@@ -42,7 +42,7 @@ func (w *Worker) deliver(ctx, sending context.Context, t *turn, next func(Said) 
 	if r := w.compose(t); r != nil {
 		return *r
 	}
-	if !w.backpressure.pass(ctx) || !w.gate.pass(ctx) {
+	if !w.backpressure.wait(ctx) || !w.gate.pass(ctx) {
 		return Result{Lease: t.Lease, State: released}
 	}
 	if r := w.mayBegin(sending, t.Claimed); r != nil {
@@ -74,7 +74,7 @@ func (w *Worker) prepare(c *Claimed) (e Envelope, r *Result) {
 	if c.Lapses >= maxLapses {
 		return e, w.dead(c, 0, reasonLapsed, fmt.Sprintf("%d workers vanished while they held this mail", c.Lapses))
 	}
-	what, err := content(c, w.From, w.Open)
+	what, err := content(c, w.From, w.Unseal)
 	if errors.Is(err, errSealed) {
 		// Another worker may have the key: during a rotation not all know it yet.
 		failure := w.retry(c, &SendError{Verdict: Retry, Reason: reasonSealed, Err: err})
@@ -166,7 +166,7 @@ func (w *Worker) retry(c *Claimed, e *SendError) Result {
 }
 
 // age is the time since the row was claimed.
-func (w *Worker) age(c *Claimed) time.Duration { return w.Now().Sub(c.at) }
+func (w *Worker) age(c *Claimed) time.Duration { return w.Now().Sub(c.claimedAt) }
 
 func (w *Worker) dead(c *Claimed, tries int, reason, reply string) *Result {
 	w.metrics.failures.WithLabelValues(reason).Inc()

@@ -235,7 +235,7 @@ func inBubble(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerConf
 		s.bell = make(chan struct{}, 1)
 		c := WorkerConfig{
 			Store: s, Sender: sender, From: "Shop <shop@b.co>", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			Metrics: prometheus.NewRegistry(), Bell: s.bell, NotificationsWork: func() bool { return true },
+			Metrics: prometheus.NewRegistry(), Bell: s.bell, Listening: func() bool { return true },
 			Jitter: func() float64 { return 0.5 }, Token: counter(),
 		}
 		if change != nil {

@@ -5,131 +5,125 @@ import (
 	"time"
 )
 
-// holdings are the leases of this process: from the claim until the result is
-// written. They bound what is claimed, feed the heartbeat, and know when a lease
-// has run out by this process's own clock.
+// leaseTable has the leases of this process, each from the claim until its result is
+// written. It bounds what is claimed, tells which leases to renew, and knows when one
+// has lapsed by this process's own clock.
 type leaseTable struct {
 	now func() time.Time
 
-	mu     sync.Mutex
-	leases map[Lease]*leaseEntry
-	open   int           // of these, without a result yet
-	bytes  int64         // of the content of the open ones
-	freed  chan struct{} // one signal when something was let go
+	mu       sync.Mutex
+	entries  map[Lease]*leaseEntry
+	unsent   int           // of these, without a result yet
+	bytes    int64         // of the content of those
+	released chan struct{} // one signal when some were removed
 }
 
 type leaseEntry struct {
-	until time.Time
-	since time.Time
-	size  int64
-	done  bool
+	until   time.Time
+	claimed time.Time
+	size    int64
+	done    bool // there is a result
 }
 
 func newLeaseTable(now func() time.Time) *leaseTable {
-	return &leaseTable{now: now, leases: map[Lease]*leaseEntry{}, freed: make(chan struct{}, 1)}
+	return &leaseTable{now: now, entries: map[Lease]*leaseEntry{}, released: make(chan struct{}, 1)}
 }
 
 // add takes in claimed rows; until is counted from before the claim, so that it
 // is never later than the database's own leased_until.
-func (h *leaseTable) add(rows []Claimed, until time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := h.now()
+func (t *leaseTable) add(rows []Claimed, until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
 	for i := range rows {
-		h.leases[rows[i].Lease] = &leaseEntry{until: until, since: now, size: rows[i].Size}
-		h.bytes += rows[i].Size
+		t.entries[rows[i].Lease] = &leaseEntry{until: until, claimed: now, size: rows[i].Size}
+		t.bytes += rows[i].Size
 	}
-	h.open += len(rows)
+	t.unsent += len(rows)
 }
 
-// valid says whether there is still at least margin left of a lease.
-func (h *leaseTable) valid(l Lease, margin time.Duration) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	one, ok := h.leases[l]
-	return ok && h.now().Add(margin).Before(one.until)
+// valid reports whether a lease lives for at least margin still.
+func (t *leaseTable) valid(l Lease, margin time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.entries[l]
+	return ok && t.now().Add(margin).Before(e.until)
 }
 
-// finish notes that a result is there; it answers how many are still open.
-func (h *leaseTable) finish(l Lease) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if one, ok := h.leases[l]; ok {
-		h.close(one)
+// finish notes that there is a result, and answers how many mails have none yet.
+func (t *leaseTable) finish(l Lease) (unsent int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e, ok := t.entries[l]; ok {
+		t.markDone(e)
 	}
-	return h.open
+	return t.unsent
 }
 
-// release forgets leases whose results are written.
-func (h *leaseTable) release(list []Lease) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// remove forgets leases whose results are written.
+func (t *leaseTable) remove(list []Lease) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, l := range list {
-		if one, ok := h.leases[l]; ok {
-			h.close(one)
-			delete(h.leases, l)
+		if e, ok := t.entries[l]; ok {
+			t.markDone(e)
+			delete(t.entries, l)
 		}
 	}
 	select {
-	case h.freed <- struct{}{}:
+	case t.released <- struct{}{}:
 	default:
 	}
 }
 
-// close wants the lock.
-func (h *leaseTable) close(one *leaseEntry) {
-	if !one.done {
-		one.done = true
-		h.open--
-		h.bytes -= one.size
+// markDone wants the lock.
+func (t *leaseTable) markDone(e *leaseEntry) {
+	if !e.done {
+		e.done = true
+		t.unsent--
+		t.bytes -= e.size
 	}
 }
 
-func (h *leaseTable) count() (held, open int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.leases), h.open
+// usage is the number of leases, and the content in memory in bytes.
+func (t *leaseTable) usage() (leases int, bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.entries), t.bytes
 }
 
-// content is how much the open ones have, in bytes.
-func (h *leaseTable) content() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.bytes
-}
-
-// aging lists the leases that have at most left to live, but none that is held
-// for longer than longest: a sender that hangs for ever must lose its row.
-func (h *leaseTable) aging(left, longest time.Duration) []Lease {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// expiring lists the leases that end within that time, but none that is older than
+// longest: a sender that hangs for ever must lose its row.
+func (t *leaseTable) expiring(within, longest time.Duration) []Lease {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var list []Lease
-	now := h.now()
-	for l, one := range h.leases {
-		if one.until.Sub(now) <= left && now.Sub(one.since) < longest {
+	now := t.now()
+	for l, e := range t.entries {
+		if e.until.Sub(now) <= within && now.Sub(e.claimed) < longest {
 			list = append(list, l)
 		}
 	}
 	return list
 }
 
-// extended takes in a heartbeat: ids that were answered live until then, the
-// others of the list are lost at once.
-func (h *leaseTable) extended(list []Lease, ids []int64, until time.Time) (lost int) {
-	kept := make(map[int64]bool, len(ids))
+// renewed takes in what the database answered to a renewal of list: the ids live
+// until then, the other leases are lost at once.
+func (t *leaseTable) renewed(list []Lease, ids []int64, until time.Time) (lost int) {
+	live := make(map[int64]bool, len(ids))
 	for _, id := range ids {
-		kept[id] = true
+		live[id] = true
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, l := range list {
-		one, ok := h.leases[l]
+		e, ok := t.entries[l]
 		switch {
 		case !ok:
-		case kept[l.QueueID]:
-			one.until = until
+		case live[l.QueueID]:
+			e.until = until
 		default:
-			one.until = time.Time{}
+			e.until = time.Time{}
 			lost++
 		}
 	}

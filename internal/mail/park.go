@@ -2,26 +2,35 @@ package mail
 
 import "context"
 
-// park sets aside what a pause holds and gives the rest. What could not be parked
-// keeps its lease and comes back when that lapses.
-func (w *Worker) park(ctx context.Context, rows []Claimed) (rest []Claimed, err error) {
+// parkPaused parks the mails that a pause concerns and answers the others. What could
+// not be parked keeps its lease and comes back when that lapses.
+func (w *Worker) parkPaused(ctx context.Context, rows []Claimed) (others []Claimed, err error) {
 	var leases []Lease
 	var pauses []string
-	rest = rows[:0]
+	others = rows[:0]
 	for i := range rows {
-		if rows[i].Parked == "" {
-			rest = append(rest, rows[i])
+		if rows[i].PausedBy == "" {
+			others = append(others, rows[i])
 			continue
 		}
 		leases = append(leases, rows[i].Lease)
-		pauses = append(pauses, rows[i].Parked)
+		pauses = append(pauses, rows[i].PausedBy)
 	}
 	if len(leases) == 0 {
-		return rest, nil
+		return others, nil
 	}
 	err = w.Store.Park(ctx, leases, pauses)
 	if err == nil {
 		w.metrics.events.WithLabelValues(eventParked).Add(float64(len(leases)))
 	}
-	return rest, err
+	return others, err
+}
+
+// unpark lets the mails go whose pause is over.
+func (w *Worker) unpark(ctx context.Context) error {
+	for {
+		if done, err := w.Store.Unpark(ctx); done || err != nil {
+			return err
+		}
+	}
 }

@@ -42,7 +42,7 @@ func TestFailuresBecomeResults(t *testing.T) {
 		"no time for another": {Claimed{ExpiresIn: 500 * time.Millisecond}, SendError{Verdict: Retry, Reason: "data"}, StateExpired, 1},
 	}
 	for what, c := range cases {
-		c.row.at = now
+		c.row.claimedAt = now
 		if r := w.retry(&c.row, &c.err); r.State != c.state || r.Tries != c.tries || r.State == StateRetry && r.Delay < time.Second {
 			t.Errorf("%s: %+v", what, r)
 		}
@@ -96,14 +96,14 @@ func TestGateLetsOneProbeThrough(t *testing.T) {
 	})
 }
 
-func TestBoundsMoveOnBehindTheSlack(t *testing.T) {
+func TestScanCursorMovesOnBehindTheSlack(t *testing.T) {
 	t.Parallel()
-	b := scanCursor{pause: 100 * time.Millisecond}
+	b := scanCursor{sweepPause: 100 * time.Millisecond}
 	now := time.Unix(1_700_000_000, 0)
 	step := func(rows []Claimed, took time.Duration) (c Claim, sweep bool) {
 		c = Claim{Limit: 100, Bytes: 1 << 20}
 		sweep = b.apply(&c, now, false)
-		b.note(c, rows, now, now.Add(took), sweep)
+		b.advance(c, rows, now, now.Add(took), sweep)
 		now = now.Add(took)
 		return c, sweep
 	}
@@ -112,14 +112,14 @@ func TestBoundsMoveOnBehindTheSlack(t *testing.T) {
 		t.Error("the first claim is no sweep")
 	}
 	if c, sweep := step(fresh(2000), 1100*time.Millisecond); sweep || c.QueueAfter[5] != 0 {
-		t.Errorf("sweep %v from %v: a claim of a second asks for a pause of twenty, and the bound is too young", sweep, c.QueueAfter[5])
+		t.Errorf("sweep %v from %v: a claim of a second asks for a pause of twenty, and the position is too young", sweep, c.QueueAfter[5])
 	}
 	if c, _ := step(fresh(3000), 600*time.Millisecond); c.QueueAfter[5] != 1000 || c.QueueAfter[4] != 0 {
-		t.Errorf("bounds %v, want 1000 in lane 5", c.QueueAfter)
+		t.Errorf("starts at %v, want 1000 for priority 5", c.QueueAfter)
 	}
 	c := Claim{Limit: 100, Bytes: 1 << 20}
 	if !b.apply(&c, now, true) || c.QueueAfter != [Priorities]int64{} || c.DueWindow != unbounded {
-		t.Error("a forced sweep has bounds")
+		t.Error("a forced sweep does not start at the beginning")
 	}
 	now = now.Add(time.Hour)
 	if _, sweep := step(nil, time.Millisecond); !sweep {
@@ -136,7 +136,7 @@ func TestDueRowsLeaveRoomForFreshOnes(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	limit := func(rows []Claimed) int {
 		c := Claim{Limit: 8, Bytes: 1 << 20}
-		b.note(c, rows, now, now, false)
+		b.advance(c, rows, now, now, false)
 		b.apply(&c, now, true)
 		return c.DueLimit
 	}
@@ -152,7 +152,7 @@ func TestDueRowsLeaveRoomForFreshOnes(t *testing.T) {
 	}
 }
 
-func TestTempoFollowsTheRate(t *testing.T) {
+func TestPrefetchFollowsTheRate(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	p := prefetch{now: func() time.Time { return now }}
@@ -160,7 +160,7 @@ func TestTempoFollowsTheRate(t *testing.T) {
 		t.Errorf("%d at first", n)
 	}
 	for range 30 {
-		p.add(100)
+		p.record(100)
 		now = now.Add(100 * time.Millisecond)
 	}
 	if n := p.target(4, 1000); n < 480 || n > 520 {
@@ -181,20 +181,20 @@ func TestRepliesAreCleaned(t *testing.T) {
 	}
 }
 
-func TestHoldingsForgetAHangingSender(t *testing.T) {
+func TestLeaseOfAHangingSenderIsNotRenewed(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	h := newLeaseTable(func() time.Time { return now })
 	row := []Claimed{{Lease: Lease{1, 1}}}
 	h.add(row, now.Add(30*time.Second))
-	if list := h.aging(20*time.Second, time.Hour); len(list) != 0 {
+	if list := h.expiring(20*time.Second, time.Hour); len(list) != 0 {
 		t.Error("a young lease is renewed")
 	}
 	now = now.Add(15 * time.Second)
-	if list := h.aging(20*time.Second, time.Hour); len(list) != 1 {
+	if list := h.expiring(20*time.Second, time.Hour); len(list) != 1 {
 		t.Error("an old lease is not renewed")
 	}
-	if list := h.aging(20*time.Second, 10*time.Second); len(list) != 0 {
+	if list := h.expiring(20*time.Second, 10*time.Second); len(list) != 0 {
 		t.Error("a lease is renewed for ever")
 	}
 }

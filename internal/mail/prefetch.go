@@ -6,47 +6,48 @@ import (
 )
 
 const (
-	// aheadFor is how much work a worker claims ahead: enough that the senders
+	// prefetchFor is how much work a worker claims ahead: enough that the senders
 	// never wait for the database, little enough that other workers get their
-	// share and a drain gives back little.
-	aheadFor     = 500 * time.Millisecond
+	// share and a stop gives back little.
+	prefetchFor = 500 * time.Millisecond
+	// measureEvery is the span over which the rate is measured.
 	measureEvery = 100 * time.Millisecond
 )
 
-// tempo measures how fast mails leave, and from that how many to claim at once.
+// prefetch measures how fast mails leave, and from that how many to claim ahead.
 type prefetch struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	done  int
-	since time.Time
-	rate  float64 // mails a second, smoothed; 0 is not known yet
+	mu       sync.Mutex
+	finished int
+	since    time.Time
+	rate     float64 // mails a second, smoothed; 0 is not known yet
 }
 
-// add counts finished tries.
-func (t *prefetch) add(n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	if t.since.IsZero() || now.Sub(t.since) > 10*measureEvery { // a pause is no measure
-		t.since, t.done = now, 0
+// record counts finished tries.
+func (p *prefetch) record(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if p.since.IsZero() || now.Sub(p.since) > 10*measureEvery { // a lull says nothing
+		p.since, p.finished = now, 0
 		return
 	}
-	t.done += n
-	if spent := now.Sub(t.since); spent >= measureEvery {
-		r := float64(t.done) / spent.Seconds()
-		if t.rate > 0 {
-			r = (t.rate + r) / 2
+	p.finished += n
+	if span := now.Sub(p.since); span >= measureEvery {
+		rate := float64(p.finished) / span.Seconds()
+		if p.rate > 0 {
+			rate = (p.rate + rate) / 2
 		}
-		t.rate, t.since, t.done = r, now, 0
+		p.rate, p.since, p.finished = rate, now, 0
 	}
 }
 
-// target is the number of rows to hold ahead, between a few per connection and
+// target is the number of rows to have ahead, between a few per connection and
 // the configured most.
-func (t *prefetch) target(connections, most int) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (p *prefetch) target(connections, most int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	least := min(4*connections, most)
-	return min(max(int(t.rate*aheadFor.Seconds()), least), most)
+	return min(max(int(p.rate*prefetchFor.Seconds()), least), most)
 }

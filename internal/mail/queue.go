@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"context"
 	"time"
 
 	"sespan/internal/mail/ratelimit"
@@ -59,16 +58,16 @@ type Claimed struct {
 	Attempts  int           // tries so far
 	Lapses    int           // workers that vanished while they held it
 	Hold      bool          // rather no second mail than one too many
-	Fresh     bool          // came from the queued lanes, not from the due lane
+	Fresh     bool          // was queued; not a retry or scheduled
 	ExpiresIn time.Duration // at the moment of the claim; Forever without expires_at
 	Waited    time.Duration // since it was enqueued or due
 	Size      int64         // size_bytes of the message
 	Stored    *Stored       // nil when the content is gone
 
-	Parked     string // the pause that holds it, "" for none
+	PausedBy   string // the pause that concerns it, "" for none
 	Suppressed string // why its recipient is not written to, "" when it is
 
-	at time.Time // just before the claim, by the worker's clock
+	claimedAt time.Time // just before the claim, by the worker's clock
 }
 
 // Stored is a message's content as the database has it.
@@ -103,73 +102,4 @@ type Depth struct {
 	Rows           map[State]int64
 	OldestReady    time.Duration // age of the oldest row that could be sent now
 	TriggerEnabled bool          // inserts can ring
-}
-
-// Queue hands out and takes back leases.
-type Queue interface {
-	// Claim leases ready rows; the order is not that of sending.
-	Claim(ctx context.Context, c Claim) ([]Claimed, error)
-	// MarkSending notes that sending may begin and answers the ids still leased.
-	MarkSending(ctx context.Context, leases []Lease) ([]int64, error)
-	// Settle writes results and answers the ids whose fence let them through.
-	Settle(ctx context.Context, results []Result) ([]int64, error)
-	// Release gives rows back unsent and rings the bell.
-	Release(ctx context.Context, leases []Lease) error
-	// Park sets rows aside until the pause of each ends.
-	Park(ctx context.Context, leases []Lease, pauses []string) error
-}
-
-// Heartbeat is a worker's sign of life.
-type Heartbeat struct {
-	Worker            int64
-	Connections       int
-	NotificationsWork bool
-}
-
-// Presence is where workers can be seen.
-type Presence interface {
-	Heartbeat(ctx context.Context, h Heartbeat) error
-	Deregister(ctx context.Context, worker int64) error
-}
-
-// LeaseKeeper keeps leases alive and takes back those of workers that vanished.
-type LeaseKeeper interface {
-	// Extend answers the ids that are still held.
-	Extend(ctx context.Context, leases []Lease, d time.Duration) ([]int64, error)
-	// Reclaim answers the number of rows that can be sent again, and of those
-	// that now wait for a person because they may have been sent.
-	Reclaim(ctx context.Context, limit int) (again, held int, err error)
-}
-
-// Doorbell is the flag that keeps inserts from ringing, and the bell itself.
-type Doorbell interface {
-	// SuppressNotify makes inserts silent for d.
-	SuppressNotify(ctx context.Context, d time.Duration) error
-	// AllowNotify makes inserts ring, then counts the transactions that may not have
-	// noticed; on is false when the bell is switched off.
-	AllowNotify(ctx context.Context) (others int, on bool, err error)
-	// OpenInserters counts them again.
-	OpenInserters(ctx context.Context) (int, error)
-	// Notify wakes the other workers.
-	Notify(ctx context.Context) error
-}
-
-// Maintenance looks after the queue as a whole.
-type Maintenance interface {
-	// NextDue is the time until a scheduled row or a retry is due, Forever for none.
-	NextDue(ctx context.Context) (time.Duration, error)
-	Depth(ctx context.Context) (Depth, error)
-	// Unpark lets go a portion of what a pause held that is over; false: there is more.
-	Unpark(ctx context.Context) (done bool, err error)
-	// Cleanup wipes bodies whose time has come and forgets old idempotency keys.
-	Cleanup(ctx context.Context) error
-}
-
-// Store is all that a Worker needs of the database.
-type Store interface {
-	Queue
-	LeaseKeeper
-	Doorbell
-	Maintenance
-	Presence
 }

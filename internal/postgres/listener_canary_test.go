@@ -91,7 +91,7 @@ func TestListenerHalfOpenConnection(t *testing.T) {
 	becomes(t, l, true)
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
-		c.Bell, c.NotificationsWork, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
+		c.Bell, c.Listening, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
 	})
 	enqueueMany(t, db, 1)
 	box.wait(t, 1)

@@ -99,7 +99,7 @@ func TestMailSealedIsOpenedOnlyToSendAndThenWiped(t *testing.T) {
 	db := pgtest.NewDB(t)
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
-		c.Open = func(recipient string, sealed []byte) ([]byte, error) {
+		c.Unseal = func(recipient string, sealed []byte) ([]byte, error) {
 			return fmt.Appendf(nil, `{"text": "code for %s: %s", "html": "<b>1</b>"}`, recipient, sealed), nil
 		}
 	})
