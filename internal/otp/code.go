@@ -20,8 +20,8 @@ const (
 	maxInput  = 64 // bytes of what a person may have typed or pasted
 )
 
-// newCode draws a uniform code of the given number of digits.
-func newCode(random io.Reader, digits int) (string, error) {
+// randomCode draws a uniform code of the given number of digits.
+func randomCode(random io.Reader, digits int) (string, error) {
 	bound := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
 	n, err := rand.Int(random, bound)
 	if err != nil {

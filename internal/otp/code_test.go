@@ -55,7 +55,7 @@ func TestNewCode(t *testing.T) {
 		seen := map[string]bool{}
 		var first [10]int
 		for range 2000 {
-			code, err := newCode(rand.Reader, digits)
+			code, err := randomCode(rand.Reader, digits)
 			if n, ok := Normalise(code); err != nil || !ok || n != code || len(code) != digits {
 				t.Fatalf("%q, %v", code, err)
 			}
@@ -71,7 +71,7 @@ func TestNewCode(t *testing.T) {
 			}
 		}
 	}
-	if _, err := newCode(bytes.NewReader(nil), 6); err == nil {
+	if _, err := randomCode(bytes.NewReader(nil), 6); err == nil {
 		t.Error("a code without randomness")
 	}
 }

@@ -32,6 +32,27 @@ type Issued struct {
 	ResendAfter time.Time
 }
 
+// IssueDecision is what issuing or resending writes; the zero value writes nothing.
+type IssueDecision struct {
+	GrantRight *int64 // customer who gets the activation right
+	EndRight   *int64 // customer who loses it
+	NewCode    *NewCode
+}
+
+// NewCode is a code and its mail.
+type NewCode struct {
+	Challenge    Challenge  // as it will be
+	NewChallenge bool       // not another code of an old one
+	Supersedes   *uuid.UUID // pending challenge that a new one replaces
+	LiveCodes    int        // of the challenge, with this one
+	KeyID        string
+	Hash         []byte
+	ValidUntil   time.Time
+	Subject      string
+	Sealed       []byte
+	Deliver      bool // false: the mail is enqueued and rolled back
+}
+
 // Issue starts a challenge and mails its code, or adds a code to the one that is
 // under way. Problems: invalid, unknown-customer, otp-too-soon, unavailable. The
 // customer is filled in beside a problem too, where known.
@@ -83,16 +104,16 @@ type issue struct {
 }
 
 // decide is called once, under the budget's lock.
-func (i *issue) decide(st State) (Plan, error) {
-	to, err := i.mailing(st)
+func (i *issue) decide(st State) (IssueDecision, error) {
+	to, err := i.recipient(st)
 	if err != nil {
-		return Plan{}, err
+		return IssueDecision{}, err
 	}
 	if st.Customer != nil {
 		i.out.CustomerID = &st.Customer.ID
 	}
 	i.out.Email = mask(to.address)
-	plan := Plan{Grant: i.grant(st), End: i.end(st)}
+	decision := IssueDecision{GrantRight: i.grantRight(st), EndRight: i.endRight(st)}
 	l, old := i.service.limits, st.Challenge
 	if old != nil && old.Decoy != to.decoy {
 		old = nil // the customer was activated or banned in between
@@ -106,24 +127,24 @@ func (i *issue) decide(st State) (Plan, error) {
 		i.out.ChallengeID, i.out.ValidUntil = old.ID, old.ValidUntil
 		i.out.ResendAfter = l.resendAt(old, st.Budget, st.At)
 		i.events = []event{eventRepeated}
-		return plan, nil
+		return decision, nil
 	case wait > 0:
 		i.events = []event{eventTooSoon}
-		return Plan{}, tooSoon(wait)
+		return IssueDecision{}, tooSoon(wait)
 	}
 	challenge, err := i.challenge(old, same, to.decoy, st)
 	if err != nil {
-		return Plan{}, err
+		return IssueDecision{}, err
 	}
-	if plan.Send, err = i.service.send(challenge, st.At, to); err != nil {
-		return Plan{}, err
+	if decision.NewCode, err = i.service.newCode(challenge, st.At, to); err != nil {
+		return IssueDecision{}, err
 	}
-	plan.Send.Fresh = !same
+	decision.NewCode.NewChallenge = !same
 	if open && !same {
-		plan.Send.Replaces = &old.ID
+		decision.NewCode.Supersedes = &old.ID
 	}
-	i.tell(plan.Send, st)
-	return plan, nil
+	i.report(decision.NewCode, st)
+	return decision, nil
 }
 
 // wait is how long until the next mail. A verified challenge is done with: the
@@ -166,27 +187,51 @@ func (i *issue) challenge(old *Challenge, same, decoy bool, st State) (Challenge
 	return c, nil
 }
 
-// tell fills in the answer and the events of a code that is sent.
-func (i *issue) tell(send *Sending, st State) {
+// report fills in the answer and the events of a new code.
+func (i *issue) report(code *NewCode, st State) {
 	b := Budget{Mailed: append(recent(st.Budget.Mailed, st.At), st.At)}
-	i.out.ChallengeID, i.out.ValidUntil = send.Challenge.ID, send.ValidUntil
-	i.out.ResendAfter = i.service.limits.resendAt(&send.Challenge, b, st.At)
+	i.out.ChallengeID, i.out.ValidUntil = code.Challenge.ID, code.ValidUntil
+	i.out.ResendAfter = i.service.limits.resendAt(&code.Challenge, b, st.At)
 	i.events = append(i.events, eventIssued)
-	if !send.Fresh {
+	if !code.NewChallenge {
 		i.events[0] = eventResent
 	}
-	if send.Challenge.Decoy || !send.Deliver {
+	if code.Challenge.Decoy || !code.Deliver {
 		i.events = append(i.events, eventDecoy)
 	}
-	if send.Challenge.Decoy && send.Deliver {
+	if code.Challenge.Decoy && code.Deliver {
 		i.events = append(i.events, eventNotified)
 	}
 	if st.Matches > 1 {
 		i.events = append(i.events, eventAmbiguous)
 	}
-	if send.Replaces != nil {
+	if code.Supersedes != nil {
 		i.events = append(i.events, eventSuperseded)
 	}
+}
+
+// grantRight gives the customer who gets the activation right with this request.
+func (i *issue) grantRight(st State) *int64 {
+	c := st.Customer
+	if c == nil || c.Active || st.Right != RightNone || !i.justCreated(st) {
+		return nil
+	}
+	return &c.ID
+}
+
+// justCreated tells whether the site says so and may be right.
+func (i *issue) justCreated(st State) bool {
+	joined := st.Customer.Joined
+	return i.request.NewCustomer && (joined == nil || joined.After(st.At.Add(-i.service.limits.ActivationDelay)))
+}
+
+// endRight gives the customer whose activation right is over: something else than a
+// code made them active. A ban that comes later is for good.
+func (i *issue) endRight(st State) *int64 {
+	if c := st.Customer; c != nil && c.Active && st.Right == RightLive {
+		return &c.ID
+	}
+	return nil
 }
 
 func tooSoon(wait time.Duration) *problem.Problem {

@@ -32,15 +32,15 @@ const (
 	Refused    Status = "refused"
 )
 
-// Right is a customer's right to be activated.
-type Right string
+// ActivationRight is a customer's right to be activated by a code.
+type ActivationRight string
 
 // The closed list of rights: RightNone was never granted, RightEnded was used or
 // revoked.
 const (
-	RightNone  Right = "none"
-	RightLive  Right = "live"
-	RightEnded Right = "ended"
+	RightNone  ActivationRight = "none"
+	RightLive  ActivationRight = "live"
+	RightEnded ActivationRight = "ended"
 )
 
 // Customer is what the rules need to know of one.
@@ -89,9 +89,9 @@ type Budget struct {
 // database's time: the only clock of the rules.
 type State struct {
 	At        time.Time
-	Customer  *Customer // nil: none, or more than one with that address
-	Matches   int       // issue: customers with the address or id, counted up to 2
-	Right     Right     // issue
+	Customer  *Customer       // nil: none, or more than one with that address
+	Matches   int             // issue: customers with the address or id, counted up to 2
+	Right     ActivationRight // issue
 	Budget    Budget
 	Challenge *Challenge // nil: none
 	Counted   bool       // verify: this guess was counted, and stands in challenge and budget

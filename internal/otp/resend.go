@@ -25,43 +25,43 @@ type resend struct {
 	issue
 }
 
-func (r *resend) decide(st State) (Plan, error) {
+func (r *resend) decide(st State) (IssueDecision, error) {
 	c, l := st.Challenge, r.service.limits
 	if c == nil {
-		return Plan{}, unknownChallenge()
+		return IssueDecision{}, unknownChallenge()
 	}
 	r.request.Purpose = c.Purpose
 	r.out.CustomerID = c.CustomerID
-	to, err := r.mailing(st)
+	to, err := r.recipient(st)
 	if err != nil {
-		return Plan{}, err
+		return IssueDecision{}, err
 	}
 	wait := l.resendAt(c, st.Budget, st.At).Sub(st.At)
 	switch {
 	case c.Status == Verified || c.Status == Refused:
-		return Plan{}, used()
+		return IssueDecision{}, used()
 	case c.Status == Locked:
-		return Plan{}, locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At))
+		return IssueDecision{}, locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At))
 	case !l.open(c, st.At):
-		return Plan{}, problem.New(problem.OTPExpired, "This challenge is over; ask for a new code.")
+		return IssueDecision{}, problem.New(problem.OTPExpired, "This challenge is over; ask for a new code.")
 	case wait > 0:
 		r.events = []event{eventTooSoon}
-		return Plan{}, tooSoon(wait)
+		return IssueDecision{}, tooSoon(wait)
 	}
-	send, err := r.service.send(*c, st.At, to)
+	code, err := r.service.newCode(*c, st.At, to)
 	if err != nil {
-		return Plan{}, err
+		return IssueDecision{}, err
 	}
 	r.out.Email = mask(to.address)
-	r.tell(send, st)
-	return Plan{Send: send}, nil
+	r.report(code, st)
+	return IssueDecision{NewCode: code}, nil
 }
 
-// mailing is for the challenge's address, as long as it is still the customer's.
+// recipient is for the challenge's address, as long as it is still the customer's.
 // Nobody is mailed for a decoy: a notice came with its first code.
-func (r *resend) mailing(st State) (mailing, error) {
+func (r *resend) recipient(st State) (recipient, error) {
 	c := st.Challenge
-	to := mailing{address: c.Email, decoy: c.Decoy}
+	to := recipient{address: c.Email, decoy: c.Decoy}
 	switch {
 	case c.CustomerID == nil:
 	case st.Customer == nil:

@@ -16,18 +16,18 @@ import (
 )
 
 // Store keeps challenges. Each method is one transaction: it takes the locks
-// (budget, challenge, codes), calls decide with what it read, writes what decide
-// wants and commits; an error of decide rolls back and is returned as it is.
+// (budget, challenge, codes), calls decide with what it read, writes the decision
+// and commits; an error of decide rolls back and is returned as it is.
 // Other errors are *problem.Problem where the caller may know the reason. Where a
 // row was locked the transaction may be done again, and decide with it.
 type Store interface {
 	// Issue reads the customer and the newest challenge of the subject.
-	Issue(ctx context.Context, s Subject, decide func(State) (Plan, error)) error
+	Issue(ctx context.Context, s Subject, decide func(State) (IssueDecision, error)) error
 	// Resend reads one challenge; a state without one when there is none.
-	Resend(ctx context.Context, challenge uuid.UUID, decide func(State) (Plan, error)) error
+	Resend(ctx context.Context, challenge uuid.UUID, decide func(State) (IssueDecision, error)) error
 	// Verify counts a guess on the challenge and its budget where both have one
 	// left and a live code, and reads the codes.
-	Verify(ctx context.Context, challenge uuid.UUID, l Limits, decide func(State) (Step, error)) (Consumed, error)
+	Verify(ctx context.Context, challenge uuid.UUID, l Limits, decide func(State) (VerifyDecision, error)) (Consumed, error)
 	// Status reads one challenge without locks.
 	Status(ctx context.Context, challenge uuid.UUID) (State, error)
 }
@@ -38,27 +38,6 @@ type Subject struct {
 	CustomerID *int64
 	Email      string
 	Purpose    Purpose
-}
-
-// Plan is what issuing or resending writes; the zero value writes nothing.
-type Plan struct {
-	Grant *int64   // customer who gets the right to be activated
-	End   *int64   // customer who loses it
-	Send  *Sending // a new code
-}
-
-// Sending is a new code and its mail.
-type Sending struct {
-	Challenge  Challenge  // as it will be
-	Fresh      bool       // the challenge is new, not another code of an old one
-	Replaces   *uuid.UUID // pending challenge that a fresh one supersedes
-	LiveCodes  int        // of the challenge, with this one
-	KeyID      string
-	Hash       []byte
-	ValidUntil time.Time
-	Subject    string
-	Sealed     []byte
-	Deliver    bool // false: the mail is enqueued and taken back
 }
 
 // Options of a Service; all are needed but Random and Digits.
@@ -103,10 +82,10 @@ func New(o Options) *Service {
 	return s
 }
 
-// send draws a code for the challenge and makes its mail. The challenge's times
-// become those of the new code. A decoy is as much work.
-func (s *Service) send(c Challenge, at time.Time, to mailing) (*Sending, error) {
-	code, err := newCode(s.random, s.digits)
+// newCode draws a code for the challenge and makes its mail. The challenge's times
+// become those of the code. A decoy is as much work.
+func (s *Service) newCode(c Challenge, at time.Time, to recipient) (*NewCode, error) {
+	code, err := randomCode(s.random, s.digits)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +102,7 @@ func (s *Service) send(c Challenge, at time.Time, to mailing) (*Sending, error) 
 	}
 	c.Email, c.SentAt, c.ValidUntil = to.address, at, at.Add(s.limits.Life)
 	keyID, hash := hashCode(s.ring, c.ID, c.Purpose, code)
-	return &Sending{
+	return &NewCode{
 		Challenge: c, LiveCodes: s.limits.LiveCodes, KeyID: keyID, Hash: hash, ValidUntil: c.ValidUntil,
 		Subject: msg.Subject, Sealed: s.ring.Seal(secret.LabelMail, "", body), Deliver: to.deliver(),
 	}, nil

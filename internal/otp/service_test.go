@@ -20,25 +20,25 @@ import (
 // table is a store of one state, which notes what it is told to write.
 type table struct {
 	state    State
-	plan     Plan
-	step     Step
+	issued   IssueDecision
+	verified VerifyDecision
 	consumed Consumed
 	err      error // of the commit
 }
 
-func (s *table) Issue(_ context.Context, _ Subject, decide func(State) (Plan, error)) (err error) {
-	if s.plan, err = decide(s.state); err != nil {
+func (s *table) Issue(_ context.Context, _ Subject, decide func(State) (IssueDecision, error)) (err error) {
+	if s.issued, err = decide(s.state); err != nil {
 		return err
 	}
 	return s.err
 }
 
-func (s *table) Resend(ctx context.Context, _ uuid.UUID, decide func(State) (Plan, error)) error {
+func (s *table) Resend(ctx context.Context, _ uuid.UUID, decide func(State) (IssueDecision, error)) error {
 	return s.Issue(ctx, Subject{}, decide)
 }
 
-func (s *table) Verify(_ context.Context, _ uuid.UUID, _ Limits, decide func(State) (Step, error)) (_ Consumed, err error) {
-	if s.step, err = decide(s.state); err != nil {
+func (s *table) Verify(_ context.Context, _ uuid.UUID, _ Limits, decide func(State) (VerifyDecision, error)) (_ Consumed, err error) {
+	if s.verified, err = decide(s.state); err != nil {
 		return Consumed{}, err
 	}
 	return s.consumed, s.err
@@ -69,7 +69,7 @@ func TestGrantIsForNewInactiveCustomers(t *testing.T) {
 	joined := func(ago time.Duration) *time.Time { t := noon.Add(-ago); return &t }
 	for name, c := range map[string]struct {
 		customer Customer
-		right    Right
+		right    ActivationRight
 		claim    bool
 		want     bool
 	}{
@@ -85,8 +85,8 @@ func TestGrantIsForNewInactiveCustomers(t *testing.T) {
 		c.customer.ID, c.customer.Email = 42, "a@example.com"
 		store := &table{state: State{At: noon, Customer: &c.customer, Matches: 1, Right: c.right}}
 		_, err := newTestService(t, store).Issue(t.Context(), Request{CustomerID: &c.customer.ID, Purpose: Registration, NewCustomer: c.claim})
-		if err != nil || (store.plan.Grant != nil) != c.want {
-			t.Errorf("%s: grant %v, %v", name, store.plan.Grant, err)
+		if err != nil || (store.issued.GrantRight != nil) != c.want {
+			t.Errorf("%s: grant %v, %v", name, store.issued.GrantRight, err)
 		}
 	}
 }
@@ -100,8 +100,8 @@ func TestSealedMailCarriesTheCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	send := store.plan.Send
-	if send.Challenge.ID != issued.ChallengeID || send.Challenge.Email != "A@example.com" || send.Challenge.Locale != "id" || !send.Deliver || !send.Fresh {
+	send := store.issued.NewCode
+	if send.Challenge.ID != issued.ChallengeID || send.Challenge.Email != "A@example.com" || send.Challenge.Locale != "id" || !send.Deliver || !send.NewChallenge {
 		t.Errorf("%+v", send)
 	}
 	if !issued.ValidUntil.Equal(noon.Add(10*time.Minute)) || !issued.ResendAfter.Equal(noon.Add(time.Minute)) {
@@ -146,14 +146,14 @@ func TestNothingIsWrittenWithoutSecrets(t *testing.T) {
 	store := &table{state: State{At: noon}}
 	s := newTestService(t, store)
 	s.random = bytes.NewReader(nil)
-	if _, err := s.Issue(t.Context(), Request{Email: "a@example.com", Purpose: Login}); err == nil || store.plan.Send != nil {
+	if _, err := s.Issue(t.Context(), Request{Email: "a@example.com", Purpose: Login}); err == nil || store.issued.NewCode != nil {
 		t.Errorf("issue: %v", err)
 	}
 	c := &Challenge{ID: uuid.New(), Purpose: Registration, Email: "a@example.com", Status: Pending, Wrong: 1, ValidUntil: noon.Add(time.Minute), Data: []byte("?")}
 	keyID, hash := hashCode(s.ring, c.ID, c.Purpose, "123456")
 	store.state = State{At: noon, Challenge: c, Counted: true, Codes: []Code{{ID: 1, KeyID: keyID, Hash: hash, ValidUntil: noon.Add(time.Minute)}}}
 	v, err := s.Verify(t.Context(), c.ID, "123456", "")
-	if problem.SlugOf(err) != problem.Internal || store.step.Action != Keep || v.Data != nil {
+	if problem.SlugOf(err) != problem.Internal || store.verified.Action != DoNothing || v.Data != nil {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 }
@@ -172,7 +172,7 @@ func TestExpiredCodeAmongLiveOnesIsWrong(t *testing.T) {
 		t.Errorf("the expired code: %v", err)
 	}
 	store.consumed = Consumed{Found: true, Status: Verified, At: noon}
-	if v, err := s.Verify(t.Context(), c.ID, "222222", ""); err != nil || store.step.CodeID != 2 || !v.VerifiedAt.Equal(noon) {
+	if v, err := s.Verify(t.Context(), c.ID, "222222", ""); err != nil || store.verified.CodeID != 2 || !v.VerifiedAt.Equal(noon) {
 		t.Errorf("the live code: %+v, %v", v, err)
 	}
 }

@@ -16,14 +16,14 @@ type Action int
 
 // The closed list of actions.
 const (
-	Keep    Action = iota // nothing
-	Lock                  // the challenge has lost its last guess
-	Expire                // its codes are too old
-	Consume               // the code is right: use it up and give the guess back
+	DoNothing Action = iota
+	Lock             // the challenge has lost its last guess
+	Expire           // its codes are too old
+	Consume          // the code is right: use it up and give the guess back
 )
 
-// Step is what a verification decides.
-type Step struct {
+// VerifyDecision is what a verification writes.
+type VerifyDecision struct {
 	Action Action
 	CodeID int64 // Consume
 	// Status that Consume gives the challenge: Verified, or Superseded when the
@@ -88,10 +88,10 @@ type verification struct {
 
 // decide is called under the locks of budget, challenge and codes; again where the
 // customer was locked by somebody else, and then only a right code came before.
-func (v *verification) decide(st State) (Step, error) {
+func (v *verification) decide(st State) (VerifyDecision, error) {
 	c := st.Challenge
 	if c == nil {
-		return Step{}, unknownChallenge()
+		return VerifyDecision{}, unknownChallenge()
 	}
 	v.purpose, v.out.CustomerID = c.Purpose, c.CustomerID
 	if !st.Counted {
@@ -115,59 +115,59 @@ func (v *verification) live(st State) []Code {
 }
 
 // uncounted tells why the guess was not even compared.
-func (v *verification) uncounted(st State) Step {
+func (v *verification) uncounted(st State) VerifyDecision {
 	c, l := st.Challenge, v.service.limits
 	switch {
 	case c.Status == Verified, c.Status == Refused:
-		return v.fail(used(), eventUsed, Keep)
+		return v.fail(used(), eventUsed, DoNothing)
 	case c.Status == Locked:
-		return v.fail(locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At)), eventRefusedGuess, Keep)
+		return v.fail(locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At)), eventRefusedGuess, DoNothing)
 	case c.Status == Superseded:
-		return v.fail(problem.New(problem.OTPExpired, "A newer code has replaced this one."), eventExpired, Keep)
+		return v.fail(problem.New(problem.OTPExpired, "A newer code has replaced this one."), eventExpired, DoNothing)
 	case !c.ValidUntil.After(st.At):
 		return v.fail(problem.New(problem.OTPExpired, "The code is too old; ask for a new one."), eventExpired, Expire)
 	}
 	wait := free(st.Budget.Wrong, l.GuessesPerHour, st.At).Sub(st.At)
-	return v.fail(locked(wait), eventRefusedGuess, Keep)
+	return v.fail(locked(wait), eventRefusedGuess, DoNothing)
 }
 
-func (v *verification) wrong(st State) Step {
+func (v *verification) wrong(st State) VerifyDecision {
 	left := v.service.limits.attemptsLeft(st.Challenge, st.Budget, st.At)
 	answer := problem.New(problem.OTPIncorrect, "The code is not correct.").With("attempts_left", left)
 	if st.Challenge.Wrong < v.service.limits.Guesses {
-		return v.fail(answer, eventIncorrect, Keep)
+		return v.fail(answer, eventIncorrect, DoNothing)
 	}
-	step := v.fail(answer, eventIncorrect, Lock)
+	decision := v.fail(answer, eventIncorrect, Lock)
 	v.events = append(v.events, eventLocked)
-	return step
+	return decision
 }
 
-func (v *verification) right(st State, code int64) (Step, error) {
+func (v *verification) right(st State, code int64) (VerifyDecision, error) {
 	c := st.Challenge
-	step := Step{Action: Consume, CodeID: code, Status: Verified}
+	decision := VerifyDecision{Action: Consume, CodeID: code, Status: Verified}
 	switch {
 	case c.CustomerID == nil:
 	case st.Customer == nil:
-		return Step{}, unknownCustomer()
+		return VerifyDecision{}, unknownCustomer()
 	case !sameAddress(st.Customer.Email, c.Email):
-		step.Status = Superseded
+		decision.Status = Superseded
 	default:
-		step.NeedsRight, step.MayUse = !st.Customer.Active, c.Purpose == Registration
+		decision.NeedsRight, decision.MayUse = !st.Customer.Active, c.Purpose == Registration
 	}
 	if len(c.Data) == 0 {
-		return step, nil
+		return decision, nil
 	}
 	data, err := v.service.ring.Open(secret.LabelData, c.ID.String(), c.Data)
 	if err != nil {
-		return Step{}, err // rolled back: the code works again once its key is back
+		return VerifyDecision{}, err // rolled back: the code works again once its key is back
 	}
 	v.data = data
-	return step, nil
+	return decision, nil
 }
 
-func (v *verification) fail(p *problem.Problem, e event, a Action) Step {
+func (v *verification) fail(p *problem.Problem, e event, a Action) VerifyDecision {
 	v.answer, v.events = p, append(v.events, e)
-	return Step{Action: a}
+	return VerifyDecision{Action: a}
 }
 
 // conclude turns what was committed into the answer.

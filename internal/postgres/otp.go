@@ -25,7 +25,7 @@ type OTPStore struct {
 func NewOTPStore(p *Pool) *OTPStore { return &OTPStore{pool: p, q: p.queries} }
 
 // Issue implements otp.Store.
-func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.Plan, error)) error {
+func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.IssueDecision, error)) error {
 	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetOpen(ctx, tx, string(sub.Purpose), sub.CustomerID, sub.Email); err != nil {
 			return err
@@ -34,16 +34,16 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 		if err != nil {
 			return err
 		}
-		plan, err := decide(stateOfSubject(sub, row))
+		decision, err := decide(stateOfSubject(sub, row))
 		if err != nil {
 			return err
 		}
-		return s.carryOut(ctx, tx, plan, row.BudgetKey)
+		return s.applyIssue(ctx, tx, decision, row.BudgetKey)
 	}))
 }
 
 // Resend implements otp.Store.
-func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(otp.State) (otp.Plan, error)) error {
+func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(otp.State) (otp.IssueDecision, error)) error {
 	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetOpenOf(ctx, tx, challenge); err != nil {
 			return err
@@ -56,11 +56,11 @@ func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(
 		if err == nil {
 			state = stateOfChallenge(row)
 		}
-		plan, err := decide(state)
+		decision, err := decide(state)
 		if err != nil {
 			return err
 		}
-		return s.carryOut(ctx, tx, plan, row.SespanOtpChallenge.BudgetKey)
+		return s.applyIssue(ctx, tx, decision, row.SespanOtpChallenge.BudgetKey)
 	}))
 }
 
@@ -84,7 +84,7 @@ const (
 )
 
 // Verify implements otp.Store.
-func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.Step, error)) (otp.Consumed, error) {
+func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.VerifyDecision, error)) (otp.Consumed, error) {
 	for tries := 1; ; tries++ {
 		done, again, err := s.verify(ctx, challenge, l, decide)
 		if !again || tries == customerTries {
@@ -101,7 +101,7 @@ func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits
 // verify tries once; again tells that only the lock of a row stood in the way of a
 // right code.
 func (s *OTPStore) verify(
-	ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.Step, error),
+	ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.VerifyDecision, error),
 ) (done otp.Consumed, again bool, err error) {
 	err = s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetLockOf(ctx, tx, challenge); err != nil {
@@ -115,61 +115,62 @@ func (s *OTPStore) verify(
 		if err == nil {
 			state = stateOfGuess(row)
 		}
-		step, err := decide(state)
+		decision, err := decide(state)
 		if err != nil {
 			return err
 		}
-		done, err = s.take(ctx, tx, state.Challenge, step)
-		again = step.Action == otp.Consume && isState(err, stateLockNotAvailable)
+		done, err = s.applyVerify(ctx, tx, state.Challenge, decision)
+		again = decision.Action == otp.Consume && isState(err, stateLockNotAvailable)
 		return err
 	})
 	return done, again, err
 }
 
-func (s *OTPStore) take(ctx context.Context, tx *batchTx, c *otp.Challenge, step otp.Step) (otp.Consumed, error) {
-	switch step.Action {
+func (s *OTPStore) applyVerify(ctx context.Context, tx *batchTx, c *otp.Challenge, d otp.VerifyDecision) (otp.Consumed, error) {
+	switch d.Action {
 	case otp.Lock:
 		return otp.Consumed{}, s.q.OTPLock(ctx, tx, c.ID)
 	case otp.Expire:
 		return otp.Consumed{}, s.q.OTPExpire(ctx, tx, c.ID)
 	case otp.Consume:
 		row, err := s.q.OTPConsume(ctx, tx.thenCommit(), &dbsqlc.OTPConsumeParams{
-			ChallengeID: c.ID, OtpID: step.CodeID, CustomerID: c.CustomerID, Status: string(step.Status),
-			NeedsRight: step.NeedsRight, MayUse: step.MayUse,
+			ChallengeID: c.ID, OtpID: d.CodeID, CustomerID: c.CustomerID, Status: string(d.Status),
+			NeedsRight: d.NeedsRight, MayUse: d.MayUse,
 		})
 		return otp.Consumed{Found: row.Found, Status: otp.Status(row.Status), Activated: row.Activated, At: row.At}, err
-	case otp.Keep:
+	case otp.DoNothing:
 	}
 	return otp.Consumed{}, nil
 }
 
-// carryOut queues what the plan writes; it goes out with the commit.
-func (s *OTPStore) carryOut(ctx context.Context, tx *batchTx, p otp.Plan, budget []byte) error {
-	if p.Grant != nil {
-		if err := s.q.OTPGrant(ctx, tx, *p.Grant); err != nil {
+// applyIssue queues what the decision writes; it is sent with the commit.
+func (s *OTPStore) applyIssue(ctx context.Context, tx *batchTx, d otp.IssueDecision, budget []byte) error {
+	if d.GrantRight != nil {
+		if err := s.q.OTPGrant(ctx, tx, *d.GrantRight); err != nil {
 			return err
 		}
 	}
-	if p.End != nil {
-		if err := s.q.OTPRightEnd(ctx, tx, *p.End); err != nil {
+	if d.EndRight != nil {
+		if err := s.q.OTPRightEnd(ctx, tx, *d.EndRight); err != nil {
 			return err
 		}
 	}
-	if p.Send == nil {
+	code := d.NewCode
+	if code == nil {
 		return nil
 	}
-	if err := s.keep(ctx, tx, p.Send, budget); err != nil {
+	if err := s.saveChallenge(ctx, tx, code, budget); err != nil {
 		return err
 	}
-	c := p.Send.Challenge
+	c := code.Challenge
 	row := dbsqlc.OTPInsertParams{
 		CustomerID: c.CustomerID, ChallengeID: c.ID, ValidUntil: c.ValidUntil, Purpose: string(c.Purpose), Email: c.Email,
-		KeyID: p.Send.KeyID, OtpNumber: p.Send.Hash, Deliver: true, Subject: p.Send.Subject, Sealed: p.Send.Sealed,
+		KeyID: code.KeyID, OtpNumber: code.Hash, Deliver: true, Subject: code.Subject, Sealed: code.Sealed,
 	}
-	if p.Send.Deliver {
+	if code.Deliver {
 		return s.q.OTPInsert(ctx, tx, &row)
 	}
-	// A decoy takes as long as a mail: it is one, up to here.
+	// A decoy takes as long as a mail: it is inserted, rolled back, and inserted without one.
 	tx.savepoint()
 	if err := s.q.OTPInsert(ctx, tx, &row); err != nil {
 		return err
@@ -179,14 +180,14 @@ func (s *OTPStore) carryOut(ctx context.Context, tx *batchTx, p otp.Plan, budget
 	return s.q.OTPInsert(ctx, tx, &row)
 }
 
-func (s *OTPStore) keep(ctx context.Context, tx *batchTx, send *otp.Sending, budget []byte) error {
-	c := send.Challenge
-	if !send.Fresh {
-		return s.q.OTPChallengeExtend(ctx, tx, int64(send.LiveCodes), c.ID, c.ValidUntil)
+func (s *OTPStore) saveChallenge(ctx context.Context, tx *batchTx, code *otp.NewCode, budget []byte) error {
+	c := code.Challenge
+	if !code.NewChallenge {
+		return s.q.OTPChallengeExtend(ctx, tx, int64(code.LiveCodes), c.ID, c.ValidUntil)
 	}
 	return s.q.OTPChallengeInsert(ctx, tx, &dbsqlc.OTPChallengeInsertParams{
 		ChallengeID: c.ID, CustomerID: c.CustomerID, BudgetKey: budget, ValidUntil: c.ValidUntil, Decoy: c.Decoy,
-		Purpose: string(c.Purpose), Locale: c.Locale, Email: c.Email, SealedData: c.Data, Replaces: send.Replaces,
+		Purpose: string(c.Purpose), Locale: c.Locale, Email: c.Email, SealedData: c.Data, Replaces: code.Supersedes,
 	})
 }
 

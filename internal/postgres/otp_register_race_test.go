@@ -112,13 +112,13 @@ func TestRegisterWaitsForAVerification(t *testing.T) {
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	answers := make(chan string, 1)
-	_, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.Step, error) {
+	_, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.VerifyDecision, error) {
 		go func() {
 			answer, err := reregister(site, id)
 			answers <- fmt.Sprint(answer, err)
 		}()
 		d.waiting(t, 1)
-		return otp.Step{Action: otp.Consume, CodeID: st.Codes[0].ID, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
+		return otp.VerifyDecision{Action: otp.Consume, CodeID: st.Codes[0].ID, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
 	})
 	if answer := <-answers; err != nil || answer != "ended<nil>" || !d.active(t, id) || d.replaced(t, id) {
 		t.Errorf("verify: %v, otp_register: %s, active %v, replaced %v", err, answer, d.active(t, id), d.replaced(t, id))
@@ -150,12 +150,12 @@ func TestVerificationGivesWayToRegister(t *testing.T) {
 		}
 		verified, tried := make(chan error, 1), make(chan struct{}, 100)
 		go func() {
-			_, err := d.store.Verify(context.Background(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.Step, error) {
+			_, err := d.store.Verify(context.Background(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.VerifyDecision, error) {
 				tried <- struct{}{}
 				if !st.Counted {
-					return otp.Step{}, problem.New(problem.OTPExpired, "superseded")
+					return otp.VerifyDecision{}, problem.New(problem.OTPExpired, "superseded")
 				}
-				return otp.Step{Action: otp.Consume, CodeID: st.Codes[0].ID, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
+				return otp.VerifyDecision{Action: otp.Consume, CodeID: st.Codes[0].ID, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
 			})
 			verified <- err
 		}()

@@ -69,7 +69,7 @@ func customer(id *int64, email *string, active *bool, joined *time.Time) *otp.Cu
 	return c
 }
 
-func right(known, ended bool) otp.Right {
+func right(known, ended bool) otp.ActivationRight {
 	switch {
 	case ended:
 		return otp.RightEnded

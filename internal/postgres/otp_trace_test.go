@@ -99,18 +99,18 @@ func TestDeletedBetweenGuessAndUse(t *testing.T) {
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	var code int64
-	_, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.Step, error) {
+	_, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.VerifyDecision, error) {
 		if !st.Counted || len(st.Codes) != 1 {
 			t.Errorf("state %+v", st)
 		}
 		code = st.Codes[0].ID
-		return otp.Step{}, context.Canceled
+		return otp.VerifyDecision{}, context.Canceled
 	})
 	if err == nil || count(t, d.db, `SELECT wrong_guesses FROM sespan.otp_challenge`) != 0 {
 		t.Error("the error did not roll back")
 	}
-	done, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(otp.State) (otp.Step, error) {
-		return otp.Step{Action: otp.Consume, CodeID: code + 1, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
+	done, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(otp.State) (otp.VerifyDecision, error) {
+		return otp.VerifyDecision{Action: otp.Consume, CodeID: code + 1, Status: otp.Verified, NeedsRight: true, MayUse: true}, nil
 	})
 	if err != nil || done.Found || d.active(t, id) {
 		t.Errorf("a code that is not there: %+v, %v", done, err)

@@ -1,0 +1,73 @@
+package otp
+
+import "sespan/internal/problem"
+
+// recipient is where the mail of a code goes, and what it is.
+type recipient struct {
+	address string
+	decoy   bool // the code is mailed to nobody
+	notice  bool // in place of a decoy's code: "you already have an account"
+}
+
+func (r recipient) deliver() bool { return !r.decoy || r.notice }
+
+// recipient tells what a request causes to be mailed, and to whom.
+func (i *issue) recipient(st State) (recipient, error) {
+	r, c := i.request, st.Customer
+	switch {
+	case r.CustomerID == nil:
+		return i.byAddress(st), nil
+	case c == nil:
+		return recipient{}, unknownCustomer()
+	}
+	address, ok := parseAddress(c.Email)
+	switch {
+	case !ok:
+		return recipient{}, problem.New(problem.Invalid, "The customer has no usable e-mail address.").At("body.customer_id")
+	case r.Email != "" && !sameAddress(r.Email, address):
+		return recipient{}, problem.New(problem.Invalid, "This is not the customer's e-mail address.").At("body.email")
+	case r.Purpose == Registration:
+		return i.registering(st, address), nil
+	}
+	return recipient{address: address, decoy: !c.Active}, nil
+}
+
+// registering is for a customer who is to be verified: an inactive one with the
+// right to be activated. Whoever is active has been verified already, unless the
+// site has just made them so, or has no such state.
+func (i *issue) registering(st State, address string) recipient {
+	to := recipient{address: address}
+	switch c := st.Customer; {
+	case !c.Active:
+		to.decoy = st.Right != RightLive && i.grantRight(st) == nil
+	case c.ActiveKnown:
+		to.decoy = st.Right != RightNone || !i.justCreated(st)
+		to.notice = to.decoy
+	}
+	return to
+}
+
+// byAddress is for whoever has the address: the one customer, nobody, or several.
+func (i *issue) byAddress(st State) recipient {
+	r, c := i.request, st.Customer
+	if c == nil {
+		return recipient{address: r.Email, decoy: !i.beforeCustomer() || st.Matches > 1}
+	}
+	address, ok := parseAddress(c.Email)
+	switch {
+	case !ok:
+		return recipient{address: r.Email, decoy: true}
+	case !i.beforeCustomer():
+		return recipient{address: address, decoy: !c.Active}
+	case c.Active:
+		return recipient{address: address, decoy: true, notice: true}
+	}
+	// Nobody has proved the address of a customer who may still be activated.
+	return recipient{address: address, decoy: st.Right != RightLive}
+}
+
+// beforeCustomer tells of a registration whose customer is made after the
+// verification. Its challenge is nobody's, also where somebody has the address.
+func (i *issue) beforeCustomer() bool {
+	return i.request.Purpose == Registration && i.request.CustomerID == nil
+}
