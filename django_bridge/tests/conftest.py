@@ -90,7 +90,7 @@ def own_backend(settings):
 @pytest.fixture
 def signing_key(settings, tmp_path):
     """A key on disk, in the settings."""
-    from django_sespan.tokens import SigningKey
+    from django_sespan._internal.tokens import SigningKey
 
     key = SigningKey.generate()
     path = tmp_path / "checkout.pem"

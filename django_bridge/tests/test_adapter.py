@@ -111,7 +111,7 @@ def test_a_form_of_the_shop_replaces_all_its_fields(memory, rf, client):
         assert bound.is_valid(), bound.errors
         return bound
 
-    from django_sespan.flows.register import register
+    from django_sespan._internal.flows.register import register
 
     for name, password in (("Budi", "correct horse 9"), ("", "another horse 8")):
         request = rf.post("/")

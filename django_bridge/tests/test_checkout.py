@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client as Browser
 
 from django_sespan import checkout, errors, signals
-from django_sespan.tokens import SigningKey
+from django_sespan._internal.tokens import SigningKey
 from fake import problem
 from site_project.orders import ORDERS
 

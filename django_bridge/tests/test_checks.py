@@ -83,9 +83,9 @@ def test_a_site_that_only_queues_mail(settings, value):
 
 
 def test_a_site_that_only_queues_mail_calls_nobody(settings, sespan, rf, app):
+    from django_sespan._internal.logins import on_login_failed
     from django_sespan.client import get_client
     from django_sespan.errors import SespanDisabled
-    from django_sespan.logins import on_login_failed
 
     del settings.SESPAN
     settings.SESPAN = {"FAKE": False}

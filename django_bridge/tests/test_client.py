@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from django_sespan import errors
-from django_sespan.transport import Transport
+from django_sespan._internal.transport import Transport
 from fake import CODE, problem
 
 CHALLENGE = "0197f3c2-0000-7000-8000-000000000001"
@@ -119,7 +119,7 @@ def test_a_time_that_no_page_can_show(client, sespan, name, time):
     good = {"challenge_id": CHALLENGE, "email": "a***@example.com"}
     times = {"valid_until": "2026-01-01T00:10:00Z", "resend_after": "2026-01-01T00:01:00Z"}
     sespan.fail = [httpx.Response(202, json=good | times | {name: time})]
-    with pytest.raises(errors.SespanGarbled):
+    with pytest.raises(errors.SespanInvalidResponse):
         client.otp_create(purpose="login", email="a@example.com")
 
 
@@ -128,7 +128,7 @@ def test_half_a_character_is_garbage(client, sespan):
     answer = b'{"challenge_id": "x", "email": "\\ud800", "valid_until": 1, "resend_after": 1}'
     json = {"Content-Type": "application/json"}
     sespan.fail = [httpx.Response(202, content=answer, headers=json)]
-    with pytest.raises(errors.SespanGarbled, match="without a problem"):
+    with pytest.raises(errors.SespanInvalidResponse, match="without a problem"):
         client.otp_create(purpose="login", email="a@example.com")
 
 
@@ -138,7 +138,7 @@ def test_an_amount_that_no_page_can_show(client, sespan, amount):
     amounts = {"transaction_amount": "1.00", "discounted_amount": amount}
     time = {"transaction_time": "2026-01-01T00:00:00Z"}
     sespan.fail = [httpx.Response(201, json=good | amounts | time)]
-    with pytest.raises(errors.SespanGarbled):
+    with pytest.raises(errors.SespanInvalidResponse):
         client.draw(customer_id=1, order_ref="A", amount=Decimal(1))
 
 

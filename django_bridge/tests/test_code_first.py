@@ -14,8 +14,8 @@ from django.db import connection
 from django.test import Client
 
 from django_sespan import errors, signals
-from django_sespan.flows import code_first
-from django_sespan.flows.pending import SESSION_KEY
+from django_sespan._internal.flows import code_first
+from django_sespan._internal.flows.pending_code import SESSION_KEY
 from django_sespan.forms import RegisterForm
 from people import CODE_URL, EMAIL, OTHER, PASSWORD, RESEND_URL, RESUME_URL, form, prepare
 

@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from django_sespan.flows import confirmed
-from django_sespan.flows.pending import SESSION_KEY
+from django_sespan._internal.flows import double_submit
+from django_sespan._internal.flows.pending_code import SESSION_KEY
 from fake import CODE, problem
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -168,7 +168,7 @@ def test_a_cache_that_is_away_only_asks_who_it_is(waiting, monkeypatch, caplog):
     def away(*args):
         raise ConnectionError
 
-    monkeypatch.setattr(confirmed, "cache", SimpleNamespace(get=away, set=away))
+    monkeypatch.setattr(double_submit, "cache", SimpleNamespace(get=away, set=away))
     late = Client()
     late.cookies["sessionid"] = waiting.cookies["sessionid"].value
     assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"

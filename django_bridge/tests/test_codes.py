@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_sespan.codes import normalise
+from django_sespan._internal.codes import normalise
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import AsyncClient, Client
 
+from django_sespan._internal.flows import resend, resume_registration, send_code, verify_code
+from django_sespan._internal.flows.pending_code import SESSION_KEY
+from django_sespan._internal.registrations import Registrations
 from django_sespan.client import get_client
-from django_sespan.flows import prove, resend, send_code, verify_code
-from django_sespan.flows.pending import SESSION_KEY
-from django_sespan.registrations import Registrations
 from fake import CODE, problem
 from people import CODE_URL, EMAIL, LOGIN_URL, PASSWORD, REGISTER_URL, RESEND_URL, RESUME_URL, form
 
@@ -168,13 +168,13 @@ def test_flows_without_a_request(bound, client, sespan, rf):
     Registrations().register(user)
     request = rf.get("/")
     request.session = client.session
-    pending = prove.begin(request, prove.Claim(user))
+    pending = resume_registration.begin(request, resume_registration.Claim(user))
     send_code.send_code(None, pending)
     resend.resend(None, pending)
     assert all("sespan-client-ip" not in headers for *_, headers in sespan.calls)
     answer = verify_code.verify_code(None, pending, CODE)
     assert answer.customer_id == str(user.pk)
-    assert prove.claim(None, "budi", [user], "wrong") is None
+    assert resume_registration.claim(None, "budi", [user], "wrong") is None
 
 
 def test_an_async_site(sespan):

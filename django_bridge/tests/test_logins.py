@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.test import Client as Browser
 
-from django_sespan.logins import LoginQueue
+from django_sespan._internal.logins import LoginQueue
 from fake import problem
 
 
@@ -147,7 +147,7 @@ import os, sys, django
 django.setup()
 from django.apps import apps
 from django.contrib.auth.models import User
-from django_sespan.logins import on_login
+from django_sespan._internal.logins import on_login
 
 class Reporter:
     def login(self, body):

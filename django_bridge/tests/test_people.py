@@ -11,8 +11,9 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 
-from django_sespan import errors, signals, throttle
-from django_sespan.flows.pending import SESSION_KEY
+from django_sespan import errors, signals
+from django_sespan._internal import throttle
+from django_sespan._internal.flows.pending_code import SESSION_KEY
 from people import (
     CODE_URL,
     EMAIL,

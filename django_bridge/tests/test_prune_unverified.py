@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from django_sespan._internal.registrations import Registrations
 from django_sespan.management.commands import sespan_prune_unverified
-from django_sespan.registrations import Registrations
 
 COLUMNS = (
     '{"customer_id": {"column": "id"}, "email": {"column": "email"},'

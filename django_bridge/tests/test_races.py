@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from django_sespan.flows import register as flow
-from django_sespan.flows import verify_code
-from django_sespan.flows.pending import SESSION_KEY
+from django_sespan._internal.flows import register as flow
+from django_sespan._internal.flows import verify_code
+from django_sespan._internal.flows.pending_code import SESSION_KEY
 from people import CODE_URL, EMAIL, OTHER, PASSWORD, REGISTER_URL, form
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,7 +115,7 @@ def test_replaced_while_a_code_is_asked_for(client, sespan, monkeypatch):
     """The older session ends up with the newer registration's challenge, and cannot use it."""
     client.post(REGISTER_URL, form())
     sespan.advance(61)
-    from django_sespan.flows import send_code
+    from django_sespan._internal.flows import send_code
 
     original = send_code.require_current
     newer = Client()

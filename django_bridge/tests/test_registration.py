@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from django_sespan import signals
-from django_sespan.flows.pending import SESSION_KEY
-from django_sespan.registrations import Registrations
+from django_sespan._internal.flows.pending_code import SESSION_KEY
+from django_sespan._internal.registrations import Registrations
 from fake import CODE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,7 +166,7 @@ def test_a_taken_user_name_is_said(client):
 
 def test_a_race_for_the_user_name(client, monkeypatch):
     """The other registration commits between this form's check and its insert."""
-    from django_sespan.flows import register as flow
+    from django_sespan._internal.flows import register as flow
 
     original = flow._create
 
@@ -189,7 +189,7 @@ def test_an_open_transaction_is_refused(client, rf):
     from django.db import transaction
 
     from django_sespan import errors
-    from django_sespan.atomicity import refuse_transaction
+    from django_sespan._internal.atomicity import refuse_transaction
 
     refuse_transaction()
     with transaction.atomic(), pytest.raises(errors.InsideTransaction):

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from django_sespan.registrations import Registrations, is_unverified
+from django_sespan._internal.registrations import Registrations, is_unverified
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

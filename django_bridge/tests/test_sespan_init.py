@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_sespan.tokens import SigningKey
+from django_sespan._internal.tokens import SigningKey
 
 
 def run(*args):

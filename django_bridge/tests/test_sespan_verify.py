@@ -162,7 +162,7 @@ def test_a_login_that_may_not_look(queued):
         (errors.OTPTooSoon("x", retry_after=42), "a moment ago", "in 42 s"),
         (errors.OTPIncorrect("x"), "not the code", "newest"),
         (errors.SespanUnavailable("no answer in time"), "no answer in time", "doctor"),
-        (errors.SespanGarbled("HTTP 502"), "HTTP 502", "doctor"),
+        (errors.SespanInvalidResponse("HTTP 502"), "HTTP 502", "doctor"),
         (errors.SespanMisconfigured("no right"), "no right", "doctor"),
     ],
 )

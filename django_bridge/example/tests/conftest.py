@@ -69,7 +69,7 @@ def sespan():
 
 @pytest.fixture
 def signing_key(settings, tmp_path, sespan):
-    from django_sespan.tokens import SigningKey
+    from django_sespan._internal.tokens import SigningKey
 
     key = SigningKey.generate()
     path = tmp_path / "checkout.pem"

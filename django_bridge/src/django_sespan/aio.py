@@ -17,8 +17,8 @@ from typing import ParamSpec, TypeVar
 from asgiref.sync import sync_to_async
 
 from django_sespan import checkout, signals
-from django_sespan.answers import Draw
-from django_sespan.atomicity import refuse_transaction
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.responses import Draw
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
 

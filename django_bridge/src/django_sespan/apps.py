@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from django_sespan.conf import get_settings
 
 if TYPE_CHECKING:
+    from django_sespan._internal.logins import LoginQueue
+    from django_sespan._internal.registrations import Registrations
     from django_sespan.client import Client
-    from django_sespan.logins import LoginQueue
-    from django_sespan.registrations import Registrations
     from django_sespan.testing import FakeRegistrations, SespanTesting
 
 
@@ -38,7 +38,8 @@ class SespanConfig(AppConfig):
 
     def ready(self) -> None:
         """Register checks and receivers; open nothing."""
-        from django_sespan import binding, checks, conf, logins  # noqa: PLC0415  (apps first)
+        from django_sespan import checks, conf  # noqa: PLC0415  (apps first)
+        from django_sespan._internal import binding, logins  # noqa: PLC0415  (apps first)
 
         checks.register_all()
         setting_changed.connect(conf.reload_settings, dispatch_uid="sespan.settings")
@@ -70,7 +71,7 @@ class SespanConfig(AppConfig):
     @property
     def logins(self) -> LoginQueue:
         """The background queue of login reports of this process; none in a test run."""
-        from django_sespan.logins import LoginQueue  # noqa: PLC0415
+        from django_sespan._internal.logins import LoginQueue  # noqa: PLC0415
 
         if self._logins is None and get_settings().in_memory:
             return self.testing.login_queue
@@ -88,7 +89,7 @@ class SespanConfig(AppConfig):
         """Who may be activated, as the database knows it; in a test run in memory."""
         if get_settings().in_memory:
             return self.testing.registrations
-        from django_sespan.registrations import Registrations  # noqa: PLC0415
+        from django_sespan._internal.registrations import Registrations  # noqa: PLC0415
 
         return Registrations()
 

@@ -14,11 +14,11 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from django_sespan import signals
-from django_sespan.answers import Draw
-from django_sespan.atomicity import refuse_transaction
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.responses import Draw
+from django_sespan._internal.tokens import signing_key
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
-from django_sespan.tokens import signing_key
 
 __all__ = ["Draw", "connect_src", "price", "token"]
 

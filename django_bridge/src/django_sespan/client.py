@@ -10,10 +10,11 @@ from uuid import UUID
 import httpx
 from django.apps import apps
 
-from django_sespan import answers, errors
+from django_sespan import errors
+from django_sespan._internal import responses
+from django_sespan._internal.transport import Answer, Transport
 from django_sespan.apps import SespanConfig
 from django_sespan.conf import SespanSettings, get_settings
-from django_sespan.transport import Answer, Transport
 
 
 def get_client() -> Client:
@@ -58,7 +59,7 @@ class Client:
         data: Mapping[str, Any] | None = None,
         locale: str | None = None,
         client_ip: str | None = None,
-    ) -> answers.Challenge:
+    ) -> responses.Challenge:
         """Ask for a code. Repeating within a minute gives the same challenge and no second mail.
 
         With `resume` a code that is under way is enough, however old. `data` (JSON, 16 KiB)
@@ -78,28 +79,28 @@ class Client:
         if locale:
             body["locale"] = locale
         found = self._call("POST", "/v1/otp", body, idempotent=True, client_ip=client_ip)
-        return answers.challenge(found.data)
+        return responses.challenge(found.data)
 
     def otp_verify(
         self, challenge_id: str, otp_number: str, *, client_ip: str | None = None
-    ) -> answers.Verified:
+    ) -> responses.Verified:
         """Hand in a code. Counts a guess, so it is never repeated by itself."""
         path = f"/v1/otp/{_uuid(challenge_id)}/verify"
         found = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
-        return answers.verified(found.data)
+        return responses.verified(found.data)
 
-    def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> answers.Challenge:
+    def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> responses.Challenge:
         """Ask for another code of the same challenge; earlier ones stay valid."""
         path = f"/v1/otp/{_uuid(challenge_id)}/resend"
-        return answers.challenge(self._call("POST", path, client_ip=client_ip).data)
+        return responses.challenge(self._call("POST", path, client_ip=client_ip).data)
 
     def otp_status(
         self, challenge_id: str, *, patience: float | None = None
-    ) -> answers.ChallengeStatus:
+    ) -> responses.ChallengeStatus:
         """Look where a challenge stands; `patience` (seconds) bounds it closer than TIMEOUT."""
         path = f"/v1/otp/{_uuid(challenge_id)}"
         found = self._call("GET", path, idempotent=True, patience=patience)
-        return answers.challenge_status(found.data)
+        return responses.challenge_status(found.data)
 
     def login(self, body: Mapping[str, Any]) -> None:
         """Report a login: customer_id?, username, outcome, ip, user_agent."""
@@ -113,7 +114,7 @@ class Client:
         amount: Decimal,
         client_nonce: str | None = None,
         client_ip: str | None = None,
-    ) -> answers.Draw:
+    ) -> responses.Draw:
         """Draw for an order, or get the result that it already has."""
         body = {
             "customer_id": str(customer_id),
@@ -123,7 +124,7 @@ class Client:
         if client_nonce is not None:
             body["client_nonce"] = client_nonce
         found = self._call("POST", "/v1/transactions", body, idempotent=True, client_ip=client_ip)
-        return answers.draw(found.status, found.data)
+        return responses.draw(found.status, found.data)
 
     def _call(
         self,

@@ -3,7 +3,7 @@
 SespanError
 ├── SespanUnavailable      down, slow, busy, or an answer that makes no sense
 │   ├── SespanDisabled     SESPAN["ENABLED"] is False
-│   └── SespanGarbled      an answer that is not Sespan's
+│   └── SespanInvalidResponse      an answer that is not Sespan's
 ├── SespanMisconfigured    wrong key or missing right (401, 403)
 ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
 │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
@@ -54,7 +54,7 @@ class SespanDisabled(SespanUnavailable):
     """`SESPAN["ENABLED"]` is False."""
 
 
-class SespanGarbled(SespanUnavailable):
+class SespanInvalidResponse(SespanUnavailable):
     """What answered was not Sespan: not JSON, or fields are missing."""
 
 

@@ -39,7 +39,8 @@ def site(stack, sespan, app, settings, own_backend, monkeypatch, django_db_block
     """Point the site at the real service and its database for one test."""
     from django.db import connection
 
-    from django_sespan import client, transport
+    from django_sespan import client
+    from django_sespan._internal import transport
 
     monkeypatch.setattr(client, "Transport", transport.Transport)
     settings.SESPAN = stack.settings()

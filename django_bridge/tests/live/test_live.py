@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from django_sespan import checkout, errors
+from django_sespan._internal.flows.pending_code import SESSION_KEY
 from django_sespan.client import get_client
-from django_sespan.flows.pending import SESSION_KEY
 from django_sespan.mail import EmailBackend
 from django_sespan.models import ApiLog, MailMessage, Otp, TransactionLog, TransactionTier
 from site_project.orders import ORDERS

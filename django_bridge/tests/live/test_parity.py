@@ -140,7 +140,7 @@ def code_first(side):
 
 
 def registered_anew(side):
-    from django_sespan.registrations import get_registrations
+    from django_sespan._internal.registrations import get_registrations
 
     user = side.user(is_active=False)
     side.told.append(get_registrations().register(user))

@@ -17,11 +17,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from django_sespan._internal.flows.pending_code import SESSION_KEY
+from django_sespan._internal.registrations import Registrations
 from django_sespan.client import get_client
 from django_sespan.errors import OTPExpired
-from django_sespan.flows.pending import SESSION_KEY
 from django_sespan.models import ApiLog
-from django_sespan.registrations import Registrations
 from live.test_live import CODE_URL, PASSWORD, RESEND_URL, ajax, code_in, enter, register
 from site_project.orders import ORDERS
 

@@ -14,10 +14,10 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from django_sespan._internal.tokens import signing_key
 from django_sespan.adapter import Adapter
 from django_sespan.checks.findings import error, warning
 from django_sespan.conf import KEYS, SespanSettings
-from django_sespan.tokens import signing_key
 
 KEY_SHAPE = re.compile(r"sk_[A-Za-z0-9_-]{12}_[A-Za-z0-9_-]{43}")
 EXAMPLE = 'SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}'

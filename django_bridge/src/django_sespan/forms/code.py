@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from django_sespan import codes
+from django_sespan._internal import codes
 
 
 class CodeForm(forms.Form):

@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan._internal.flows import resume_registration
+from django_sespan._internal.registrations import is_unverified
 from django_sespan.adapter import get_adapter
-from django_sespan.flows import prove
-from django_sespan.registrations import is_unverified
 
 UNVERIFIED = _("Your e-mail address is not confirmed yet.")
 
@@ -26,7 +26,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
     LoginView goes to the code form at once; another view shows the error with its link.
     """
 
-    claim: prove.Claim | None = None
+    claim: resume_registration.Claim | None = None
 
     error_messages = {
         **auth_forms.AuthenticationForm.error_messages,
@@ -44,7 +44,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
             login, password = self.cleaned_data["username"], self.cleaned_data["password"]
             users = get_adapter().find_users(login)
             # Every refused password costs this second hash, so time tells nothing.
-            self.claim = prove.claim(self.request, login, users, password)
+            self.claim = resume_registration.claim(self.request, login, users, password)
             if self.claim is None:
                 raise
         raise self._unverified_error()
@@ -52,13 +52,13 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Tell an unverified account where a backend lets inactive ones through."""
         if is_unverified(user) and get_adapter().may_resume(self.request, user):
-            self.claim = prove.Claim(user)
+            self.claim = resume_registration.Claim(user)
             raise self._unverified_error()
         super().confirm_login_allowed(user)
 
     def _unverified_error(self) -> ValidationError:
         if self.request is not None and self.claim is not None:
-            prove.begin(self.request, self.claim)
+            resume_registration.begin(self.request, self.claim)
         link = format_html(
             '{} <a href="{}">{}</a>',
             self.error_messages.get("unverified", UNVERIFIED),

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import get_user_model
 
-from django_sespan.registrations import is_unverified
+from django_sespan._internal.registrations import is_unverified
 
 
 class PasswordResetForm(auth_forms.PasswordResetForm):

@@ -13,7 +13,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.forms import BaseUserCreationForm, UsernameField
 from django.core.exceptions import ValidationError
 
-from django_sespan.registrations import is_unverified
+from django_sespan._internal.registrations import is_unverified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from django_sespan.flows import prove
+from django_sespan._internal.flows import resume_registration
 
 
 class ResumeForm(forms.Form):
@@ -37,7 +37,7 @@ class ResumeForm(forms.Form):
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         self.request = request
-        self.claim: prove.Claim | None = None
+        self.claim: resume_registration.Claim | None = None
         super().__init__(*args, **kwargs)
 
     @sensitive_variables()
@@ -50,8 +50,8 @@ class ResumeForm(forms.Form):
             field = model.get_email_field_name()
             found = model._default_manager.filter(**{f"{field}__iexact": email})
             users = list(found.order_by("-is_active", "pk")[:2])
-            self.claim = prove.claim(self.request, email, users, password)
+            self.claim = resume_registration.claim(self.request, email, users, password)
             if self.claim is None:
-                prove.report_failure(self.request, email)
+                resume_registration.report_failure(self.request, email)
                 raise ValidationError(self.error_messages["not_waiting"], code="not_waiting")
         return cleaned

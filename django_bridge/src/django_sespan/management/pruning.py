@@ -21,7 +21,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, router, transaction
 from django.db.models import ProtectedError, QuerySet, RestrictedError
 
-from django_sespan.registrations import Registrations
+from django_sespan._internal.registrations import Registrations
 
 
 class Unanswered(Exception):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from django_sespan import codes, errors
+from django_sespan import errors
+from django_sespan._internal import codes
 from django_sespan.testing import people
 from django_sespan.testing.people import Person
 from django_sespan.testing.registrations import FakeRegistrations

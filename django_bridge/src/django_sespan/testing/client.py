@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django_sespan._internal.transport import Answer, Transport
 from django_sespan.client import Client
 from django_sespan.conf import get_settings
-from django_sespan.transport import Answer, Transport
 
 if TYPE_CHECKING:
     from django_sespan.testing.service import SespanTesting

@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any
 
 from django_sespan import errors
+from django_sespan._internal.transport import Answer
 from django_sespan.client import get_client
 from django_sespan.testing.challenges import Challenges, CodeSent, NoticeSent
 from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Draws, Order, Rule, lose
 from django_sespan.testing.logins import ImmediateLogins
 from django_sespan.testing.registrations import FakeRegistrations
-from django_sespan.transport import Answer
 
 LOGINS = "/v1/logins"
 

@@ -16,11 +16,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
+from django_sespan._internal.atomicity import non_atomic
+from django_sespan._internal.flows import double_submit
+from django_sespan._internal.flows.log_in import log_in
+from django_sespan._internal.flows.pending_code import Pending
 from django_sespan.adapter import get_adapter
-from django_sespan.atomicity import non_atomic
-from django_sespan.flows import confirmed
-from django_sespan.flows.log_in import log_in
-from django_sespan.flows.pending import Pending
 
 REFERRER_POLICY = "no-referrer, same-origin"
 """No other site learns where the visitor was. A browser takes the last policy it knows:
@@ -76,15 +76,15 @@ class SespanView(View):
     def enter(self, pending: Pending) -> HttpResponse:
         """Log a verified customer in and send them on; to the login page where that may not be."""
         before, url = self.request.session.session_key, self.destination(pending.next_url)
-        confirmed.remember(before, url)  # first: the login ends the session of this key
+        double_submit.remember(before, url)  # first: the login ends the session of this key
         user = log_in(self.request, pending)
         if user is None:
-            confirmed.forget(before)
+            double_submit.forget(before)
             return redirect(login_url())
         chosen = get_adapter().success_url(self.request, user)
         if chosen:
             url = resolve_url(chosen)
-            confirmed.remember(before, url)
+            double_submit.remember(before, url)
         return redirect(url)
 
 

@@ -14,8 +14,8 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
 
 from django_sespan import checkout
+from django_sespan._internal.transport import PROBLEM_PREFIX
 from django_sespan.conf import get_settings
-from django_sespan.transport import PROBLEM_PREFIX
 
 logger = logging.getLogger(__name__)
 

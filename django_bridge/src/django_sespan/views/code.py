@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.generic import FormView
 
-from django_sespan import errors, messages
-from django_sespan.answers import Verified
-from django_sespan.flows import code_first, confirmed
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.resend import resend
-from django_sespan.flows.verify_code import verify_code
+from django_sespan import errors
+from django_sespan._internal import messages
+from django_sespan._internal.flows import code_first, double_submit
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.resend import resend
+from django_sespan._internal.flows.verify_code import verify_code
+from django_sespan._internal.responses import Verified
 from django_sespan.forms import CodeForm
 from django_sespan.views.base import SespanView, login_url
 
@@ -42,7 +43,7 @@ class PendingView(SespanView):
         return super().dispatch(request, *args, **kwargs)
 
     def _unknown(self, request: HttpRequest) -> HttpResponse:
-        destination = confirmed.take(request)
+        destination = double_submit.take(request)
         if destination is None:
             return redirect("django_sespan:resume")
         context = {"destination": destination, "login_url": login_url()}
@@ -86,7 +87,7 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
         if answer is not None:
             try:
                 code_first.finish(self.request, self.pending, answer.data or {})
-            except errors.SespanGarbled as exc:
+            except errors.SespanInvalidResponse as exc:
                 # The form is given back once: there is no second try with this code.
                 logger.exception("A sealed registration cannot be read")
                 raise errors.OTPUsed(exc.detail) from exc

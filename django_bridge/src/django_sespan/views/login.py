@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib.auth import views as auth_views
 from django.http import HttpResponse, HttpResponseBase
 
-from django_sespan.atomicity import non_atomic
-from django_sespan.flows import prove
+from django_sespan._internal.atomicity import non_atomic
+from django_sespan._internal.flows import resume_registration
 from django_sespan.forms import AuthenticationForm
 from django_sespan.views.start import ask_for_code
 
@@ -34,4 +34,6 @@ class LoginView(auth_views.LoginView):
         claim = getattr(form, "claim", None)
         if claim is None:
             return super().form_invalid(form)
-        return ask_for_code(self.request, prove.begin(self.request, claim, self.get_redirect_url()))
+        return ask_for_code(
+            self.request, resume_registration.begin(self.request, claim, self.get_redirect_url())
+        )

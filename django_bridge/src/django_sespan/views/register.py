@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.generic import FormView
 
-from django_sespan import errors, messages
+from django_sespan import errors
+from django_sespan._internal import messages
+from django_sespan._internal.flows import code_first
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.register import register
+from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
-from django_sespan.flows import code_first
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.register import register
-from django_sespan.flows.send_code import send_code
 from django_sespan.forms import RegisterForm
 from django_sespan.views.base import SespanView
 

@@ -7,9 +7,10 @@ import logging
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from django_sespan import errors, messages
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.send_code import send_code
+from django_sespan import errors
+from django_sespan._internal import messages
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.send_code import send_code
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from django_sespan._internal.tokens import SigningKey
 from django_sespan.conf import get_settings
-from django_sespan.tokens import SigningKey
 
 ENV_FILE = "sespan.env"
 """What `sespan init --env-file` writes; both commands run in the site's folder."""

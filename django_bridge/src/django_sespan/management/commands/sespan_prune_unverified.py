@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
+from django_sespan._internal.registrations import get_registrations
 from django_sespan.management.pruning import CHANGED, DELETED, PROTECTED, Pruning, Unanswered
-from django_sespan.registrations import get_registrations
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 MEND = "To mend it: manage.py sespan_verify --to ADDRESS says what is missing."

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
 
 from django_sespan import errors
-from django_sespan.answers import Challenge
+from django_sespan._internal.responses import Challenge
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
 from django_sespan.management.hops import Trouble

@@ -47,7 +47,7 @@ def _trouble(url: str, error: errors.SespanError) -> Trouble:
                 "sespan keys list shows those that are good; "
                 "sespan keys create --role service --name … makes one",
             )
-        case errors.SespanGarbled():
+        case errors.SespanInvalidResponse():
             return _stranger(url, reason)
         case errors.SespanUnavailable(status=None):
             return Trouble(

@@ -7,13 +7,13 @@ import logging
 from django.http import HttpRequest
 
 from django_sespan import errors
-from django_sespan.answers import Verified
-from django_sespan.atomicity import refuse_transaction
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.flows import decoy
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.session_check import require_current
+from django_sespan._internal.responses import Verified
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
-from django_sespan.flows import decoy
-from django_sespan.flows.current import require_current
-from django_sespan.flows.pending import Pending
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +69,10 @@ def _checked(pending: Pending, answer: Verified) -> Verified:
         raise errors.OTPIncorrect("incorrect")
     if not pending.code_first and answer.customer_id != pending.customer_id:
         logger.error("Challenge %s belongs to another customer", pending.challenge_id)
-        raise errors.SespanGarbled("the challenge belongs to another customer")
+        raise errors.SespanInvalidResponse("the challenge belongs to another customer")
     if pending.code_first and answer.data is None:
         logger.error("Challenge %s has lost its form", pending.challenge_id)
-        raise errors.SespanGarbled("a verified registration without its form")
+        raise errors.SespanInvalidResponse("a verified registration without its form")
     return answer
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from django_sespan.cache_keys import cache_key
+from django_sespan._internal.cache_keys import cache_key
 
 logger = logging.getLogger(__name__)
 

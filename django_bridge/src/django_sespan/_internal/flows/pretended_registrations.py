@@ -18,7 +18,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.cache import cache
 from django.views.decorators.debug import sensitive_variables
 
-from django_sespan.cache_keys import cache_key
+from django_sespan._internal.cache_keys import cache_key
 
 logger = logging.getLogger(__name__)
 

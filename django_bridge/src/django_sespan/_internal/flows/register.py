@@ -30,15 +30,15 @@ from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
 
 from django_sespan import signals
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.flows import pretended_registrations
+from django_sespan._internal.flows.address_lock import lock_address
+from django_sespan._internal.flows.lock_unverified import hold
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.resume_registration import pretend, wait_for
+from django_sespan._internal.flows.send_signal import tell
+from django_sespan._internal.registrations import get_registrations
 from django_sespan.adapter import get_adapter
-from django_sespan.atomicity import refuse_transaction
-from django_sespan.flows import shadow
-from django_sespan.flows.address_lock import lock_address
-from django_sespan.flows.hold import hold
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.prove import pretend, wait_for
-from django_sespan.flows.tell import tell
-from django_sespan.registrations import get_registrations
 
 if TYPE_CHECKING:
     from django_sespan.forms import RegisterForm
@@ -87,7 +87,7 @@ def register(
     email = form.cleaned_data[form.email_field]
     # Either of the two hashes once, so that time tells nothing.
     older = form.replaced()
-    seen = shadow.look(email, password) if older is None else None
+    seen = pretended_registrations.look(email, password) if older is None else None
     proof = _Proof(password, older, matches=bool(older and older.check_password(password)))
     try:
         saved = _save(request, form, proof)
@@ -112,12 +112,16 @@ def register(
     return pending
 
 
-def _follow(form: RegisterForm, user: AbstractBaseUser, seen: shadow.Shadow | None) -> None:
+def _follow(
+    form: RegisterForm, user: AbstractBaseUser, seen: pretended_registrations.Shadow | None
+) -> None:
     """Remember a pretended registration, and let it replace the one before, as a real one does."""
     if seen is not None and not seen.matches:
         get_registrations().register(user)
     name = form.cleaned_data.get(get_user_model().USERNAME_FIELD) or ""
-    shadow.remember(form.cleaned_data[form.email_field], str(name), form.password_hash)
+    pretended_registrations.remember(
+        form.cleaned_data[form.email_field], str(name), form.password_hash
+    )
 
 
 def _save(request: HttpRequest, form: RegisterForm, proof: _Proof) -> _Saved:

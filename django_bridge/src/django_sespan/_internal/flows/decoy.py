@@ -12,7 +12,7 @@ from typing import NoReturn
 from django.utils import timezone
 
 from django_sespan import errors
-from django_sespan.flows.pending import Pending
+from django_sespan._internal.flows.pending_code import Pending
 
 GUESSES = 5
 RESEND_SECONDS = 60

@@ -10,10 +10,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
 from django_sespan import signals
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.send_signal import tell
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.tell import tell
 
 logger = logging.getLogger(__name__)
 

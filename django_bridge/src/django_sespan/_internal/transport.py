@@ -107,7 +107,7 @@ class Transport:
             for chunk in response.iter_bytes():
                 raw += chunk
                 if len(raw) > MAX_ANSWER:
-                    raise errors.SespanGarbled(f"{method} {path}: the answer is too large")
+                    raise errors.SespanInvalidResponse(f"{method} {path}: the answer is too large")
                 if time.monotonic() > deadline:
                     raise errors.SespanUnavailable(f"{method} {path}: no answer in time")
         data = _json_object(response, bytes(raw))
@@ -137,7 +137,9 @@ def _error(response: httpx.Response, data: Mapping[str, Any] | None) -> errors.S
     status = response.status_code
     kind = str((data or {}).get("type", ""))
     if data is None or not kind.startswith(PROBLEM_PREFIX):
-        return errors.SespanGarbled(f"HTTP {status} without a problem document", status=status)
+        return errors.SespanInvalidResponse(
+            f"HTTP {status} without a problem document", status=status
+        )
     slug = kind.removeprefix(PROBLEM_PREFIX)
     error = _class_for(slug, status)(
         str(data.get("detail") or data.get("title") or slug),

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from django_sespan.answers import Challenge
+from django_sespan._internal.responses import Challenge
 
 SESSION_KEY = "sespan_pending"
 REGISTRATION = "registration"

@@ -23,13 +23,13 @@ from django.http import HttpRequest, QueryDict
 from django.utils.module_loading import import_string
 
 from django_sespan import errors
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.flows.address_lock import lock_address
+from django_sespan._internal.flows.decoy import mask
+from django_sespan._internal.flows.lock_unverified import hold
+from django_sespan._internal.flows.pending_code import REGISTRATION, Pending, stamp, subject
+from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
-from django_sespan.atomicity import refuse_transaction
-from django_sespan.flows.address_lock import lock_address
-from django_sespan.flows.decoy import mask
-from django_sespan.flows.hold import hold
-from django_sespan.flows.pending import REGISTRATION, Pending, stamp, subject
-from django_sespan.flows.send_code import send_code
 
 if TYPE_CHECKING:
     from django_sespan.forms import RegisterForm
@@ -92,7 +92,7 @@ def begin(
 def finish(request: HttpRequest, pending: Pending, data: Mapping[str, Any]) -> None:
     """Create the customer of a right code and let `pending` stand for them; raises Conflict.
 
-    Raises SespanGarbled when the form cannot be read: it was sealed by another version.
+    Raises SespanInvalidResponse when the form cannot be read: it was sealed by another version.
     """
     refuse_transaction()
     request.session.pop(SALT_KEY, None)
@@ -186,9 +186,9 @@ def _read(data: Mapping[str, Any]) -> RegisterForm:
         for name, values in data["fields"].items():
             typed.setlist(name, values)
     except (KeyError, TypeError, AttributeError, ImportError) as exc:
-        raise errors.SespanGarbled("the sealed form cannot be read") from exc
+        raise errors.SespanInvalidResponse("the sealed form cannot be read") from exc
     known = isinstance(form_class, type) and issubclass(form_class, RegisterForm)
     if not known or not isinstance(data.get("password"), str):
-        raise errors.SespanGarbled("the sealed form is no registration")
+        raise errors.SespanInvalidResponse("the sealed form is no registration")
     form: RegisterForm = form_class(typed)
     return form

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 
 from django_sespan import errors
-from django_sespan.flows.pending import Pending
+from django_sespan._internal.flows.pending_code import Pending
 
 
 def require_current(pending: Pending) -> AbstractBaseUser | None:

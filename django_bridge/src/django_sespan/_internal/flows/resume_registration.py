@@ -15,11 +15,11 @@ from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan._internal.flows import pretended_registrations
+from django_sespan._internal.flows.decoy import mask
+from django_sespan._internal.flows.pending_code import REGISTRATION, Pending, stamp, subject
+from django_sespan._internal.registrations import get_registrations, is_unverified
 from django_sespan.adapter import get_adapter
-from django_sespan.flows import shadow
-from django_sespan.flows.decoy import mask
-from django_sespan.flows.pending import REGISTRATION, Pending, stamp, subject
-from django_sespan.registrations import get_registrations, is_unverified
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def report_failure(request: HttpRequest | None, login: str) -> None:
 
 
 def _pretended(login: str, password: str) -> Claim | None:
-    seen = shadow.look(login, password)
+    seen = pretended_registrations.look(login, password)
     if seen is None or not seen.matches:
         return None
     model: Any = get_user_model()

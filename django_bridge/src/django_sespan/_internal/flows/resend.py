@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from django_sespan import errors
-from django_sespan.atomicity import refuse_transaction
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.send_code import announce, send_code
+from django_sespan._internal.flows.session_check import require_current
+from django_sespan._internal.flows.verify_code import refused_before
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
-from django_sespan.flows.current import require_current
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.send_code import announce, send_code
-from django_sespan.flows.verify_code import refused_before
 
 
 def resend(request: HttpRequest | None, pending: Pending) -> None:

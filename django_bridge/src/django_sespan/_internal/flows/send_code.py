@@ -9,13 +9,13 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 
 from django_sespan import errors, signals
-from django_sespan.atomicity import refuse_transaction
+from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.flows import decoy
+from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.send_signal import tell
+from django_sespan._internal.flows.session_check import require_current
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
-from django_sespan.flows import decoy
-from django_sespan.flows.current import require_current
-from django_sespan.flows.pending import Pending
-from django_sespan.flows.tell import tell
 
 
 def send_code(

@@ -12,7 +12,7 @@ import logging
 
 from django.core.cache import cache
 
-from django_sespan.cache_keys import cache_key
+from django_sespan._internal.cache_keys import cache_key
 
 logger = logging.getLogger(__name__)
 

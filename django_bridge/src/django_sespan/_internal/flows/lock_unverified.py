@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AbstractBaseUser
 
 from django_sespan import errors
-from django_sespan.registrations import Mark, get_registrations
+from django_sespan._internal.registrations import Mark, get_registrations
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What Sespan answers, as typed values. A missing or odd field is SespanGarbled."""
+"""What Sespan answers, as typed values. A missing or odd field is SespanInvalidResponse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django_sespan.errors import SespanGarbled
+from django_sespan.errors import SespanInvalidResponse
 
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 """What a time may be: at the ends of the calendar no other time zone can show it."""
@@ -75,10 +75,10 @@ def challenge(data: Mapping[str, Any]) -> Challenge:
 def verified(data: Mapping[str, Any]) -> Verified:
     """Read the 200 of a verification."""
     if data.get("status") != "verified":
-        raise SespanGarbled("a verification that is not verified")
+        raise SespanInvalidResponse("a verification that is not verified")
     customer_id, sealed = data.get("customer_id"), data.get("data")
     if sealed is not None and not isinstance(sealed, Mapping):
-        raise SespanGarbled("a verification with odd data")
+        raise SespanInvalidResponse("a verification with odd data")
     return Verified(
         customer_id="" if customer_id is None else str(customer_id),
         verified_at=_time(data, "verified_at") if data.get("verified_at") else None,
@@ -101,9 +101,9 @@ def draw(status: int, data: Mapping[str, Any]) -> Draw:
     """Read `POST /v1/transactions`: 201 is new, 200 the same again."""
     number, tier, discounted = (data.get(k) for k in ("transaction_id", "tier_id", "discounted"))
     if not isinstance(number, int) or not isinstance(discounted, bool):
-        raise SespanGarbled("a draw without transaction_id or discounted")
+        raise SespanInvalidResponse("a draw without transaction_id or discounted")
     if tier is not None and not isinstance(tier, int):
-        raise SespanGarbled("a draw with an odd tier_id")
+        raise SespanInvalidResponse("a draw with an odd tier_id")
     return Draw(
         transaction_id=number,
         tier_id=tier,
@@ -122,7 +122,7 @@ LONGEST_AMOUNT = 30
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str) or not value:
-        raise SespanGarbled(f"an answer without {name}")
+        raise SespanInvalidResponse(f"an answer without {name}")
     return value
 
 
@@ -130,11 +130,11 @@ def _time(data: Mapping[str, Any], name: str) -> datetime:
     try:
         value = datetime.fromisoformat(_text(data, name))
     except ValueError:
-        raise SespanGarbled(f"{name} is no time") from None
+        raise SespanInvalidResponse(f"{name} is no time") from None
     if value.tzinfo is None:
-        raise SespanGarbled(f"{name} has no time zone")
+        raise SespanInvalidResponse(f"{name} has no time zone")
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise SespanGarbled(f"{name} is out of range")
+        raise SespanInvalidResponse(f"{name} is out of range")
     return value
 
 
@@ -142,8 +142,8 @@ def _money(data: Mapping[str, Any], name: str) -> Decimal:
     try:
         value = Decimal(_text(data, name))
     except InvalidOperation:
-        raise SespanGarbled(f"{name} is no amount") from None
+        raise SespanInvalidResponse(f"{name} is no amount") from None
     # An exponent without bound is a short text that becomes a page of digits.
     if not value.is_finite() or value < 0 or value.adjusted() > LONGEST_AMOUNT:
-        raise SespanGarbled(f"{name} is no amount")
+        raise SespanInvalidResponse(f"{name} is no amount")
     return value
