@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,35 +12,28 @@ import (
 	"sespan/internal/mail/mime"
 )
 
-var (
-	errContentGone = errors.New("the content of the message is gone")
-	errSealed      = errors.New("the sealed body cannot be opened")
-)
+var errContentGone = errors.New("the content of the message is gone")
 
-// Unsealer decrypts the sealed body of a mail to recipient; the plain text is JSON
-// {"text", "html"}.
-type Unsealer func(recipient string, sealed []byte) ([]byte, error)
-
-// content makes what mime.Compose needs of a claimed row; from is the service's own
+// content is the message of a claimed row for mime.Compose; from is the service's own
 // sender.
-func content(c *Claimed, from string, opener Unsealer) (mime.Content, error) {
+func content(c *Claimed, from string, unsealer Unsealer) (mime.Content, error) {
 	s := c.Stored
 	if s == nil {
 		return mime.Content{}, errContentGone
 	}
 	out := mime.Content{
-		Date: s.Date, From: orElse(s.Sender, from), ReplyTo: s.ReplyTo, To: s.To, CC: s.CC,
+		Date: s.Date, From: cmp.Or(s.Sender, from), ReplyTo: s.ReplyTo, To: s.To, CC: s.CC,
 		Subject: s.Subject, Text: s.Text, HTML: s.HTML, Raw: s.Raw,
 	}
 	var err error
-	if out.Headers, err = headersOf(s.Headers); err != nil {
+	if out.Headers, err = parseHeaders(s.Headers); err != nil {
 		return mime.Content{}, err
 	}
-	if out.Attachments, err = attachmentsOf(s.Attachments, s.Files); err != nil {
+	if out.Attachments, err = parseAttachments(s.Attachments, s.Files); err != nil {
 		return mime.Content{}, err
 	}
 	if s.Sealed != nil {
-		if err := unseal(&out, c.Recipient, s.Sealed, opener); err != nil {
+		if err := unseal(&out, c.Recipient, s.Sealed, unsealer); err != nil {
 			return mime.Content{}, err
 		}
 	}
@@ -56,7 +50,7 @@ func messageID(c *Claimed, from string) string {
 	return "<" + strconv.FormatInt(c.MessageID, 10) + "." + strconv.FormatInt(c.CreatedAt.UnixMicro(), 36) + "@" + domain + ">"
 }
 
-func headersOf(stored []byte) (map[string]string, error) {
+func parseHeaders(stored []byte) (map[string]string, error) {
 	if stored == nil {
 		return map[string]string{}, nil
 	}
@@ -67,7 +61,7 @@ func headersOf(stored []byte) (map[string]string, error) {
 	return h, nil
 }
 
-func attachmentsOf(stored []byte, files map[string][]byte) ([]mime.Attachment, error) {
+func parseAttachments(stored []byte, files map[string][]byte) ([]mime.Attachment, error) {
 	if stored == nil {
 		return nil, nil
 	}
@@ -97,23 +91,6 @@ func attachmentsOf(stored []byte, files map[string][]byte) ([]mime.Attachment, e
 	return out, nil
 }
 
-func unseal(out *mime.Content, recipient string, sealed []byte, opener Unsealer) error {
-	if opener == nil {
-		return fmt.Errorf("%w: no secret keys are configured", errSealed)
-	}
-	plain, err := opener(recipient, sealed)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errSealed, err)
-	}
-	if out.Text, out.HTML, err = openBody(plain); err != nil {
-		return err
-	}
-	// RFC 3834: no vacation note shall answer a code.
-	out.Headers["Auto-Submitted"] = "auto-generated"
-	dropUnsubscribe(out.Headers)
-	return nil
-}
-
 // decodeBase64 forgives the white space that PostgreSQL's decode forgives.
 func decodeBase64(s string) ([]byte, error) {
 	if strings.ContainsAny(s, " \t") {
@@ -130,21 +107,4 @@ func bareAddress(mailbox string) string {
 		return mailbox
 	}
 	return strings.TrimRight(mailbox[open+1:], "> ")
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-// dropUnsubscribe removes the offer from a mail that nobody can unsubscribe from: a
-// mailbox provider's button must not stop somebody's codes.
-func dropUnsubscribe(headers map[string]string) {
-	for name := range headers {
-		if key := strings.ToLower(name); key == "list-unsubscribe" || key == "list-unsubscribe-post" {
-			delete(headers, name)
-		}
-	}
 }

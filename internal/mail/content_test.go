@@ -64,12 +64,12 @@ func TestSealedBodyReadsWhatJSONReads(t *testing.T) {
 	for _, p := range plain {
 		var want struct{ Text, HTML string }
 		wantErr := json.Unmarshal([]byte(p), &want)
-		text, html, err := openBody([]byte(p))
+		text, html, err := parseBody([]byte(p))
 		if (err != nil) != (wantErr != nil) || err == nil && (text != want.Text || html != want.HTML) {
 			t.Errorf("%q: %q %q %v, want %+v %v", p, text, html, err, want, wantErr)
 		}
 	}
-	if _, _, ok := quickBody([]byte(plain[1])); !ok {
+	if _, _, ok := parseServiceBody([]byte(plain[1])); !ok {
 		t.Error("the service's own form is not read directly")
 	}
 }

@@ -1,6 +1,7 @@
-// Package mail is the queue's domain: what a mail is (Compose), what may happen to
-// it (the states) and who makes it happen (Worker). The rows are in PostgreSQL,
-// behind Store; the SMTP dialogue is behind Sender.
+// Package mail is the queue's domain: what may happen to a mail (the states) and who
+// makes it happen (Worker). The rows are in PostgreSQL, behind Store; the SMTP dialogue
+// is behind Sender. What a message looks like is package mime's; how fast mails may go
+// is package ratelimit's.
 //
 // # States
 //
@@ -22,8 +23,8 @@
 // A failure of the relay itself (no connection, no TLS, login refused) costs the
 // mail no try: the gate paces the tries instead. See backoff.go for the waits.
 //
-// A mail that a rate limit postpones (package ratelimit), configured or found out
-// because a domain throttles, returns as retry with its slot as due_at and no try counted, so that the
+// A mail that a rate limit postpones, configured or found out because a domain
+// throttles, returns as retry with its slot as due_at and no try counted, so that the
 // mails behind it pass.
 //
 // # Leases
@@ -39,42 +40,46 @@
 //	worker B                              reclaim after 12:00:30 ─┘ claim(9) ── settle(9)
 //	worker A (was only asleep)                             settle(7) ─▶ no such token: fenced
 //
-// A worker that vanishes may have sent what it held. Such a row is sent again, or,
+// A worker that vanishes may have sent what it had leased. Such a row is sent again, or,
 // with on_unknown = hold, only when its sending had not begun: for those rows, and
 // for rows that a worker already vanished over, the beginning is written down
-// first (Begin). After five workers the mail counts as the cause and is dead.
+// first (MarkSending). After five workers the mail counts as the cause and is dead.
 //
 // # Doorbell
 //
 // A NOTIFY in every inserting transaction would serialise their commits. So the
-// insert trigger rings only while no worker is awake. The flag is a sequence, which
-// stands outside MVCC: even a snapshot of an hour ago sees its present value, and
-// it dies by itself with the worker, because it holds "awake until".
+// insert trigger notifies only while no worker is busy: a busy worker suppresses
+// notifications, by a flag. The flag is a sequence, which stands outside MVCC: even a
+// snapshot of an hour ago sees its present value, and it dies by itself with the
+// worker, because it says until when.
 //
-//	     worker                              inserting transaction
-//	     ──────                              ─────────────────────
-//	rush: raise the flag                     INSERT   takes ROW EXCLUSIVE on mail_queue
-//	      claim, claim, claim …              trigger  flag up? silent : NOTIFY
-//	calm: 1 lower the flag                   …
-//	      2 look for ROW EXCLUSIVE locks     COMMIT   releases the lock; NOTIFY goes out
-//	      3 claim once more
-//	      none in 2? sleep until the bell
-//	      else      back to 2, ever slower
+//	       worker                            inserting transaction
+//	       ──────                            ─────────────────────
+//	busy:  suppressNotify                    INSERT   takes ROW EXCLUSIVE on mail_queue
+//	       claim, claim, claim …             trigger  suppressed? silent : NOTIFY
+//	idle:  1 allowNotify                     …
+//	       2 openInserters: who has          COMMIT   releases the lock; NOTIFY goes out
+//	         ROW EXCLUSIVE?
+//	       3 claim once more
+//	       nobody in 2? sleep until the bell
+//	       else         back to 2, ever slower
 //
-// No wake-up is lost. An insert that read the flag after 1 rings. One that read it
-// before 1 held its lock already, so at 2 it is either seen, and the worker keeps
-// looking, or it has ended before 2 and 3 sees its row. While few mails come the
-// flag stays down, and each bell costs one claim.
+// No wake-up is lost. An insert that read the flag after 1 notifies. One that read it
+// before 1 had its lock already, so at 2 it is either seen, and the worker keeps
+// looking, or it has ended before 2 and 3 sees its row. While few mails come
+// notifications stay allowed, and each costs one claim.
 //
-// While mails come fast the flag stays up over a few empty looks: where many
-// enqueue, it would else go down and up again, and each time all of them ring.
+// While mails come fast they stay suppressed over a few empty looks: where many
+// enqueue, they would else be allowed and suppressed again and again, and each time all
+// of them would notify.
 //
 // The bell is only a hint all the same. Whatever happens to it (LISTEN swallowed by
 // a pooler, a half-open connection, the bell switched off because two-phase commit
-// refuses NOTIFY), the poll finds the row. The listener's canary knows whether
-// notifications arrive (NotificationsWork); while they do not, the poll comes ten times as often.
+// refuses NOTIFY), the poll finds the row. The listener sends itself a canary, a
+// notification of its own, and so knows whether they arrive (Listening); while they do
+// not, the poll comes ten times as often.
 //
-// # Set aside
+// # Parked mails
 //
 // A pause of everything stops the claims. A row of a paused category or domain is
 // claimed once, parked (due at infinity) and let go when the pause is over. A
@@ -82,8 +87,21 @@
 //
 // # Flow
 //
-//	pull ──claims──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
-//	  ▲                        limit, compose, sign,                 │
-//	  │                        gate, lease, send                     │
-//	  └──────────── room: about 500 ms of work ahead ◀── holdings ◀──┘
+//	fetch ──claim──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
+//	  ▲                       rate limits, compose, sign,          │
+//	  │                       backpressure, gate, lease, send      │
+//	  └────── capacity: about 500 ms of work ahead ◀── leases ◀────┘
+//
+// What can stop a mail between its claim and the socket, and why each is there:
+//
+//	prefetch        a worker claims no more than it soon sends: others get their share,
+//	                and a stop gives back little (prefetch.go)
+//	bytes           large mails: the content in memory is bounded (awaitCapacity)
+//	rate limits     what the operator configured and what domains bear; configured and
+//	                adaptive in one question (package ratelimit)
+//	backpressure    while results cannot be written, a crash would send every further
+//	                mail twice (backpressure.go)
+//	gate            while no relay can be used, tries would only spend time and leases
+//	lease           another worker may have the row: never two at once (leases.go)
+//	connections     what a relay bears at once (package smtp)
 package mail

@@ -14,14 +14,14 @@ import (
 
 // fakeStore is a queue in memory that keeps the rules of the real one.
 type fakeStore struct {
-	mu     sync.Mutex
-	rows   map[int64]*fakeRow
-	claims int
-	awake  time.Time // the flag
-	others int       // transactions that may have seen the flag up
-	done   map[int64]Result
-	begun  []int64
-	bell   chan struct{}
+	mu              sync.Mutex
+	rows            map[int64]*fakeRow
+	claims          int
+	suppressedUntil time.Time // notifications
+	inserters       int       // transactions that may have read suppressed
+	done            map[int64]Result
+	begun           []int64
+	bell            chan struct{}
 
 	fail       func() error           // of every call
 	failSettle func(r []Result) error // of Settle alone
@@ -41,7 +41,7 @@ func newFakeStore() *fakeStore {
 	}
 }
 
-// put enqueues n mails and rings as the trigger does; it answers whether it rang.
+// put enqueues n mails and notifies as the trigger does; it answers whether it did.
 func (s *fakeStore) put(n int, change func(*Claimed)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,14 +56,14 @@ func (s *fakeStore) put(n int, change func(*Claimed)) bool {
 		}
 		s.rows[id] = &fakeRow{Claimed: c, state: StateQueued}
 	}
-	if time.Now().Before(s.awake) {
+	if time.Now().Before(s.suppressedUntil) {
 		return false
 	}
-	s.ring()
+	s.notify()
 	return true
 }
 
-func (s *fakeStore) ring() {
+func (s *fakeStore) notify() {
 	select {
 	case s.bell <- struct{}{}:
 	default:
@@ -92,12 +92,12 @@ func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
 func (s *fakeStore) MarkSending(_ context.Context, leases []Lease) ([]int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := s.held(leases)
+	ids := s.leased(leases)
 	s.begun = append(s.begun, ids...)
 	return ids, s.fail()
 }
 
-func (s *fakeStore) held(leases []Lease) []int64 {
+func (s *fakeStore) leased(leases []Lease) []int64 {
 	var ids []int64
 	for _, l := range leases {
 		if r := s.rows[l.QueueID]; r != nil && r.state == StateSending && r.Token == l.Token {
@@ -118,7 +118,7 @@ func (s *fakeStore) Settle(_ context.Context, results []Result) ([]int64, error)
 	}
 	var ids []int64
 	for _, r := range results {
-		if len(s.held([]Lease{r.Lease})) == 0 {
+		if len(s.leased([]Lease{r.Lease})) == 0 {
 			continue
 		}
 		ids = append(ids, r.QueueID)
@@ -138,10 +138,10 @@ func (s *fakeStore) Settle(_ context.Context, results []Result) ([]int64, error)
 func (s *fakeStore) Release(_ context.Context, leases []Lease) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range s.held(leases) {
+	for _, id := range s.leased(leases) {
 		s.rows[id].state, s.rows[id].Fresh = StateScheduled, false
 	}
-	s.ring()
+	s.notify()
 	return s.fail()
 }
 
@@ -151,35 +151,35 @@ func (s *fakeStore) Extend(_ context.Context, leases []Lease, _ time.Duration) (
 	if s.loseLeases {
 		return nil, s.fail()
 	}
-	return s.held(leases), s.fail()
+	return s.leased(leases), s.fail()
 }
 
-func (s *fakeStore) Reclaim(context.Context, int) (again, held int, err error) { return 0, 0, nil }
+func (s *fakeStore) Reclaim(context.Context, int) (retried, unknown int, err error) { return 0, 0, nil }
 
 func (s *fakeStore) SuppressNotify(_ context.Context, d time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.awake = time.Now().Add(d)
+	s.suppressedUntil = time.Now().Add(d)
 	return s.fail()
 }
 
-func (s *fakeStore) AllowNotify(context.Context) (others int, on bool, err error) {
+func (s *fakeStore) AllowNotify(context.Context) (inserters int, on bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.awake = time.Time{}
-	return s.others, true, s.fail()
+	s.suppressedUntil = time.Time{}
+	return s.inserters, true, s.fail()
 }
 
 func (s *fakeStore) OpenInserters(context.Context) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.others, s.fail()
+	return s.inserters, s.fail()
 }
 
 func (s *fakeStore) Notify(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring()
+	s.notify()
 	return s.fail()
 }
 
@@ -208,7 +208,7 @@ func (s *fakeStore) Deregister(context.Context, int64) error { return nil }
 func (s *fakeStore) Park(_ context.Context, leases []Lease, _ []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range s.held(leases) {
+	for _, id := range s.leased(leases) {
 		s.rows[id].state, s.rows[id].due = StateScheduled, time.Now().AddDate(100, 0, 0)
 	}
 	return s.fail()

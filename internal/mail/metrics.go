@@ -14,10 +14,10 @@ const (
 	eventUnknown    = "unknown"
 	eventExpired    = "expired"
 	eventSuppressed = "suppressed" // the recipient is not to be written to
-	eventParked     = "parked"     // set aside for a pause
+	eventParked     = "parked"     // put aside for a pause
 	eventReleased   = "released"   // claimed, given back unsent
 	eventReclaimed  = "reclaimed"  // taken back from a worker that vanished
-	eventLapsed     = "lapsed"     // the own lease ran out before the sending began
+	eventLapsed     = "lapsed"     // the lease ran out before the sending began
 	eventFenced     = "fenced"     // a result came after the lease was lost
 )
 
@@ -52,7 +52,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			NativeHistogramMinResetDuration: time.Hour,
 		}),
 		trigger: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sespan_trigger_enabled", Help: "1 when inserts into the mail queue can ring, 0 when the trigger is gone or disabled.",
+			Name: "sespan_trigger_enabled", Help: "1 when inserts into the mail queue can notify, 0 when the trigger is gone or disabled.",
 		}),
 	}
 	for _, e := range []string{

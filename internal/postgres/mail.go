@@ -121,12 +121,12 @@ func (s *Mail) Reclaim(ctx context.Context, limit int) (again, held int, err err
 	return again, held, mapError(err)
 }
 
-// SuppressNotify keeps inserts from ringing for d, in whole seconds.
+// SuppressNotify keeps inserts from notifying for d, in whole seconds.
 func (s *Mail) SuppressNotify(ctx context.Context, d time.Duration) error {
 	return mapError(s.pool.queries.MailAwake(ctx, s.pool, int32(math.Ceil(d.Seconds()))))
 }
 
-// AllowNotify makes inserts ring and counts the transactions that may not know it yet.
+// AllowNotify makes inserts notify again and counts the transactions that may not know it yet.
 func (s *Mail) AllowNotify(ctx context.Context) (others int, on bool, err error) {
 	n, err := s.pool.queries.MailDoze(ctx, s.pool)
 	return max(int(n), 0), n >= 0, mapError(err)
