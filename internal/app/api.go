@@ -12,6 +12,7 @@ import (
 	"sespan/internal/config"
 	"sespan/internal/feedback"
 	"sespan/internal/httpapi"
+	"sespan/internal/httpfetch"
 	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/transaction"
@@ -42,7 +43,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	}
 	keys := access.NewAuthenticator(postgres.NewKeys(a.pool), time.Now, a.logger)
 	a.lifecycle.start("keys", keys.Run)
-	tokens, err := httpapi.OpenTokens(ctx, a.cfg.JWKS, time.Now, a.logger)
+	tokens, err := httpfetch.OpenTokens(ctx, a.cfg.JWKS, time.Now, a.logger)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (a *App) codes() (*otp.Service, error) {
 
 func (a *App) feedback() *feedback.Service {
 	return feedback.New(feedback.Options{
-		Store: postgres.NewEvents(a.pool), Keys: a.cfg.Events, Topics: a.cfg.SNSTopics, Fetch: httpapi.NewDocuments(),
+		Store: postgres.NewEvents(a.pool), Keys: a.cfg.Events, Topics: a.cfg.SNSTopics, Fetch: httpfetch.New(),
 		BounceLife: time.Duration(a.cfg.MailBounceDays) * 24 * time.Hour, Clock: time.Now, Logger: a.logger, Registerer: a.registry,
 	})
 }

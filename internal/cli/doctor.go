@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sespan/internal/config"
-	"sespan/internal/httpapi"
+	"sespan/internal/httpfetch"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 	"sespan/internal/transaction"
@@ -120,7 +120,7 @@ func checkTokens(ctx context.Context, c *config.Settings, logger *slog.Logger) (
 	if c.JWKS == "" {
 		return "none: SESPAN_JWKS is not set, browsers cannot call", nil
 	}
-	if _, err := httpapi.OpenTokens(ctx, c.JWKS, time.Now, logger); err != nil {
+	if _, err := httpfetch.OpenTokens(ctx, c.JWKS, time.Now, logger); err != nil {
 		return "", err
 	}
 	return "the keys of " + c.JWKS + " are usable", nil

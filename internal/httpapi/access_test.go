@@ -18,6 +18,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/apilog"
+	"sespan/internal/httpfetch"
 )
 
 // signer is the site's key for tokens, with its JWKS in a file.
@@ -59,7 +60,7 @@ func (s *signer) token(kid string, claims map[string]any) string {
 }
 
 func (s *signer) deps(d *Deps) {
-	tokens, err := OpenTokens(s.t.Context(), s.file, time.Now, slog.New(slog.DiscardHandler))
+	tokens, err := httpfetch.OpenTokens(s.t.Context(), s.file, time.Now, slog.New(slog.DiscardHandler))
 	require.NoError(s.t, err)
 	d.Tokens = tokens
 }

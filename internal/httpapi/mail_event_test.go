@@ -15,6 +15,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/feedback"
+	"sespan/internal/httpfetch"
 	"sespan/internal/postgres"
 )
 
@@ -24,7 +25,7 @@ func eventSite(t *testing.T) (*site, feedback.Keys) {
 	require.NoError(t, err)
 	s := newSite(t, nil, nil)
 	service := feedback.New(feedback.Options{
-		Store: postgres.NewEvents(s.pool("events", 2)), Keys: keys, Topics: []string{"arn:aws:sns:eu-west-1:123456789012:ses"}, Fetch: NewDocuments(),
+		Store: postgres.NewEvents(s.pool("events", 2)), Keys: keys, Topics: []string{"arn:aws:sns:eu-west-1:123456789012:ses"}, Fetch: httpfetch.New(),
 		BounceLife: 24 * time.Hour, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	return newSite(t, func(d *Deps) { d.Feedback = service }, nil), keys

@@ -1,4 +1,4 @@
-package httpapi
+package httpfetch
 
 import (
 	"context"
@@ -10,26 +10,28 @@ import (
 	"time"
 )
 
-const documentTimeout = 3 * time.Second
+const (
+	timeout = 3 * time.Second
+	maxSize = 128 << 10
+)
 
-// Documents fetches small documents by https: no redirects, so that nobody who
-// can move one chooses what we trust, and with bounds on time and size.
-type Documents struct{ client *http.Client }
+// Client fetches small documents.
+type Client struct{ http *http.Client }
 
-// NewDocuments makes one with a transport of its own.
-func NewDocuments() *Documents {
-	return newDocuments(http.DefaultTransport.(*http.Transport).Clone()) //nolint:forcetypeassert // the standard library's own
+// New makes a client with a transport of its own.
+func New() *Client {
+	return withTransport(http.DefaultTransport.(*http.Transport).Clone()) //nolint:forcetypeassert // the standard library's own
 }
 
-func newDocuments(transport http.RoundTripper) *Documents {
-	return &Documents{&http.Client{
-		Transport: transport, Timeout: documentTimeout,
+func withTransport(transport http.RoundTripper) *Client {
+	return &Client{&http.Client{
+		Transport: transport, Timeout: timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
 // Fetch gets the document at an https URL, at most 128 KiB of it.
-func (d *Documents) Fetch(ctx context.Context, address string) ([]byte, error) {
+func (c *Client) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || u.Host == "" {
 		return nil, errors.New("it is not an https URL")
 	}
@@ -38,7 +40,7 @@ func (d *Documents) Fetch(ctx context.Context, address string) ([]byte, error) {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json, */*;q=0.5")
-	res, err := d.client.Do(req)
+	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -46,12 +48,12 @@ func (d *Documents) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("it answers %d, not 200 (redirects are not followed)", res.StatusCode)
 	}
-	document, err := io.ReadAll(io.LimitReader(res.Body, maxJWKS+1))
+	document, err := io.ReadAll(io.LimitReader(res.Body, maxSize+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(document) > maxJWKS {
-		return nil, fmt.Errorf("its document has more than %d bytes", maxJWKS)
+	if len(document) > maxSize {
+		return nil, fmt.Errorf("its document has more than %d bytes", maxSize)
 	}
 	return document, nil
 }

@@ -1,7 +1,10 @@
-package httpapi
+package httpfetch
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -21,16 +24,16 @@ func TestRemoteKeys(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/good", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"keys":[]}`)) })
 	mux.Handle("/moved", http.RedirectHandler("/good", http.StatusFound))
-	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), maxJWKS+1)) })
+	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), maxSize+1)) })
 	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { <-hang })
 	server := httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(hang) })
 
 	fetch := func(address string, wait time.Duration) ([]byte, error) {
-		k := newRemoteKeys(address, server.Client().Transport)
+		k := &remoteKeys{address, withTransport(server.Client().Transport)}
 		if wait > 0 {
-			k.documents.client.Timeout = wait
+			k.client.http.Timeout = wait
 		}
 		return k.Fetch(t.Context())
 	}
@@ -47,7 +50,7 @@ func TestRemoteKeys(t *testing.T) {
 		_, err = fetch(address, 0)
 		require.ErrorContains(t, err, "https", address)
 	}
-	_, err = newRemoteKeys(server.URL+"/good", http.DefaultTransport).Fetch(t.Context())
+	_, err = withTransport(http.DefaultTransport).Fetch(t.Context(), server.URL+"/good")
 	require.Error(t, err, "a certificate that nobody vouches for")
 }
 
@@ -63,13 +66,32 @@ func TestOpenTokens(t *testing.T) {
 	require.ErrorContains(t, open(file), "SESPAN_JWKS cannot be used")
 	require.NoError(t, os.WriteFile(file, []byte("hello"), 0o600))
 	require.ErrorContains(t, open(file), "not a JWKS document")
-	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte(" "), maxJWKS+1), 0o600))
+	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte(" "), maxSize+1), 0o600))
 	require.ErrorContains(t, open(file), "bytes")
 	require.ErrorContains(t, open(t.TempDir()), "no file")
-	require.NoError(t, open(newSigner(t, "x").file))
+	good, token := signed(t)
+	require.NoError(t, open(good))
 
 	tokens, err := OpenTokens(t.Context(), "", time.Now, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	_, err = tokens.Verify(t.Context(), newSigner(t, "x").token("x", map[string]any{"sub": "1", "order_ref": "a", "amount": "1"}))
+	_, err = tokens.Verify(t.Context(), token)
 	require.Error(t, err)
+	tokens, err = OpenTokens(t.Context(), good, time.Now, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	_, err = tokens.Verify(t.Context(), token)
+	require.NoError(t, err)
+}
+
+// signed gives the file of a site's public key and a token that it vouches for.
+func signed(t *testing.T) (jwks, token string) {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	public, private, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	jwks = filepath.Join(t.TempDir(), "jwks.json")
+	require.NoError(t, os.WriteFile(jwks, []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"x","x":"`+b64(public)+`"}]}`), 0o600))
+	now := time.Now().Unix()
+	claims := fmt.Sprintf(`{"aud":"sespan","iat":%d,"exp":%d,"sub":"1","order_ref":"a","amount":"1"}`, now, now+300)
+	input := b64([]byte(`{"alg":"EdDSA","kid":"x"}`)) + "." + b64([]byte(claims))
+	return jwks, input + "." + b64(ed25519.Sign(private, []byte(input)))
 }

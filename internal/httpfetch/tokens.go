@@ -1,11 +1,10 @@
-package httpapi
+package httpfetch
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -13,8 +12,6 @@ import (
 
 	"sespan/internal/access"
 )
-
-const maxJWKS = 128 << 10
 
 // OpenTokens makes the verifier of the site's tokens from SESPAN_JWKS: a file,
 // which is read again when it changes, an https URL, or "" for none, with which
@@ -41,7 +38,7 @@ func OpenTokens(ctx context.Context, jwks string, clock func() time.Time, logger
 
 func keySource(jwks string) (access.KeySource, access.KeySetOptions) {
 	if strings.Contains(jwks, "://") {
-		return &remoteKeys{jwks, NewDocuments()}, access.KeySetOptions{Refresh: 10 * time.Minute, Retry: time.Minute}
+		return &remoteKeys{jwks, New()}, access.KeySetOptions{Refresh: 10 * time.Minute, Retry: time.Minute}
 	}
 	return &fileKeys{path: jwks}, access.KeySetOptions{Refresh: 2 * time.Second, Retry: time.Second}
 }
@@ -66,8 +63,8 @@ func (f *fileKeys) Fetch(context.Context) ([]byte, error) {
 	if version == f.seen {
 		return nil, nil
 	}
-	if info.IsDir() || info.Size() > maxJWKS {
-		return nil, fmt.Errorf("%s is no file of at most %d bytes", f.path, maxJWKS)
+	if info.IsDir() || info.Size() > maxSize {
+		return nil, fmt.Errorf("%s is no file of at most %d bytes", f.path, maxSize)
 	}
 	document, err := os.ReadFile(f.path)
 	if err != nil {
@@ -79,15 +76,11 @@ func (f *fileKeys) Fetch(context.Context) ([]byte, error) {
 
 // remoteKeys fetches a JWKS document.
 type remoteKeys struct {
-	url       string
-	documents *Documents
-}
-
-func newRemoteKeys(address string, transport http.RoundTripper) *remoteKeys {
-	return &remoteKeys{address, newDocuments(transport)}
+	url    string
+	client *Client
 }
 
 // Fetch implements access.KeySource.
 func (k *remoteKeys) Fetch(ctx context.Context) ([]byte, error) {
-	return k.documents.Fetch(ctx, k.url)
+	return k.client.Fetch(ctx, k.url)
 }
