@@ -79,11 +79,11 @@ func (v *victim) tokens() map[string]string {
 		"unsigned":               b64([]byte(`{"alg":"none","kid":"site"}`)) + "." + payload + ".",
 		"unsigned in upper case": b64([]byte(`{"alg":"NONE","kid":"site"}`)) + "." + payload + ".",
 		"HMAC by the public key": confused + "." + b64(mac.Sum(nil)),
-		"of a stranger":          v.strange(`{"alg":"EdDSA","kid":"site"}`),
-		"of its own key":         v.strange(`{"alg":"EdDSA","kid":"site","jwk":{"kty":"OKP","crv":"Ed25519","x":"` + b64(public) + `"}}`),
-		"of a key elsewhere":     v.strange(`{"alg":"EdDSA","kid":"site","jku":"https://evil.example/jwks","x5u":"https://evil.example/x5u"}`),
-		"of a key in a file":     v.strange(`{"alg":"EdDSA","kid":"../../../../dev/null"}`),
-		"of a key by SQL":        v.strange(`{"alg":"EdDSA","kid":"' UNION SELECT 'x"}`),
+		"of another issuer":      v.foreign(`{"alg":"EdDSA","kid":"site"}`),
+		"of its own key":         v.foreign(`{"alg":"EdDSA","kid":"site","jwk":{"kty":"OKP","crv":"Ed25519","x":"` + b64(public) + `"}}`),
+		"of a key elsewhere":     v.foreign(`{"alg":"EdDSA","kid":"site","jku":"https://evil.example/jwks","x5u":"https://evil.example/x5u"}`),
+		"of a key in a file":     v.foreign(`{"alg":"EdDSA","kid":"../../../../dev/null"}`),
+		"of a key by SQL":        v.foreign(`{"alg":"EdDSA","kid":"' UNION SELECT 'x"}`),
 		"with a critical header": v.running.token(`{"alg":"EdDSA","kid":"site","crit":["b64"],"b64":false}`, claims(nil)),
 		"without a kid":          v.running.token(`{"alg":"EdDSA"}`, claims(nil)),
 		"that is long":           v.running.token(header, claims(map[string]any{"pad": strings.Repeat("x", 5000)})),
@@ -110,8 +110,8 @@ func (v *victim) tokens() map[string]string {
 	return list
 }
 
-// strange signs good claims with a key of its own.
-func (v *victim) strange(header string) string {
+// foreign signs good claims with a key of its own.
+func (v *victim) foreign(header string) string {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		v.t.Fatal(err)

@@ -46,7 +46,7 @@ func (v *victim) methods() []attack {
 		list = append(list, attack{name: override, status: 405, raw: request("PATCH", "/v1/tiers", v.admin, body, override)})
 	}
 	list = append(list,
-		attack{name: "preflight of a stranger", raw: request("OPTIONS", "/v1/tiers", "", "", "Origin: https://evil.example", "Access-Control-Request-Method: POST"), status: 405},
+		attack{name: "preflight of another origin", raw: request("OPTIONS", "/v1/tiers", "", "", "Origin: https://evil.example", "Access-Control-Request-Method: POST"), status: 405},
 		attack{name: "OPTIONS *", raw: request("OPTIONS", "*", "", ""), protocol: true},
 		attack{name: "CONNECT to elsewhere", raw: "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n", protocol: true},
 		attack{name: "upgrade", raw: request("GET", "/v1/none", v.admin, "", "Connection: Upgrade", "Upgrade: websocket"), status: 404},

@@ -38,8 +38,8 @@ func serveMails(t *testing.T) *sent {
 	return &sent{running: s, t: t, relay: relay, keys: keys}
 }
 
-// tell posts a signed event and gives the answer.
-func (s *sent) tell(kind, recipient, messageID string) string {
+// postEvent posts a signed event and gives the answer.
+func (s *sent) postEvent(kind, recipient, messageID string) string {
 	s.t.Helper()
 	body := fmt.Sprintf(`{"events":[{"event_id":"%s-%s","kind":"%s","recipient":"%s","message_id":"%s","occurred_at":"%s"}]}`,
 		kind, recipient, kind, recipient, messageID, time.Now().UTC().Format(time.RFC3339))
@@ -85,11 +85,11 @@ func TestBounceKeepsTheNextMailBack(t *testing.T) {
 	ended(t, s.db, "gone@b.co", "sent", 1)
 	ended(t, s.db, "grumpy@b.co", "sent", 1)
 
-	if got := s.tell("bounce", "never@b.co", s.messageID("gone@b.co")); !strings.Contains(got, `"unmatched"`) {
+	if got := s.postEvent("bounce", "never@b.co", s.messageID("gone@b.co")); !strings.Contains(got, `"unmatched"`) {
 		t.Errorf("an address that the mail did not go to: %s", got)
 	}
 	for recipient, kind := range map[string]string{"gone@b.co": "bounce", "grumpy@b.co": "complaint"} {
-		if got := s.tell(kind, recipient, s.messageID(recipient)); !strings.Contains(got, `"suppressed"`) {
+		if got := s.postEvent(kind, recipient, s.messageID(recipient)); !strings.Contains(got, `"suppressed"`) {
 			t.Errorf("%s: %s", kind, got)
 		}
 	}

@@ -16,10 +16,10 @@ import (
 	"sespan/internal/transaction"
 )
 
-// examination is one line of the doctor.
-type examination struct {
+// check is one line of the doctor.
+type check struct {
 	subject string
-	check   func(context.Context) (string, error) // what is right, or what is wrong and what to do
+	run     func(context.Context) (string, error) // what is right, or what is wrong and what to do
 }
 
 // Doctor is the command doctor.
@@ -38,7 +38,7 @@ func (d *Doctor) Run(ctx context.Context, e *Env) error {
 	}
 	defer pool.Close()
 	wrong := 0
-	for _, f := range []examination{
+	for _, one := range []check{
 		{"settings", func(context.Context) (string, error) { return "every value is usable", nil }},
 		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, pool) }},
 		{"schema", func(ctx context.Context) (string, error) { return checkSchema(ctx, c.URL) }},
@@ -50,7 +50,7 @@ func (d *Doctor) Run(ctx context.Context, e *Env) error {
 		{"dkim", func(ctx context.Context) (string, error) { return checkDKIM(ctx, c, net.DefaultResolver.LookupTXT) }},
 	} {
 		bounded, cancel := context.WithTimeout(ctx, 10*time.Second)
-		text, err := f.check(bounded)
+		text, err := one.run(bounded)
 		cancel()
 		mark := "ok   "
 		switch known, ok := errors.AsType[note](err); {
@@ -60,10 +60,10 @@ func (d *Doctor) Run(ctx context.Context, e *Env) error {
 			mark, text = "WRONG", err.Error()
 			wrong++
 		}
-		fmt.Fprintf(e.Out, "%s  %-10s %s\n", mark, f.subject, text)
+		fmt.Fprintf(e.Out, "%s  %-10s %s\n", mark, one.subject, text)
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%d of the checks found something to mend", wrong)
+		return fmt.Errorf("%d of the checks found a problem", wrong)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ const addressCount = 2 * time.Second
 
 func checkAddresses(ctx context.Context, pool *postgres.Pool) (string, error) {
 	if b, err := pool.BindingState(ctx); err == nil && !b.OK() {
-		return "", note("not looked at: first mend the customers") // one fault, one line
+		return "", note("not checked: first repair the binding of the customers") // one fault, one line
 	}
 	a, err := pool.Addresses(ctx, addressCount)
 	if err != nil {
@@ -43,7 +43,7 @@ func describeAddresses(a postgres.Addresses) string {
 	case a.Unique:
 		return "a unique index keeps each to one customer"
 	case !a.Counted:
-		return fmt.Sprintf("not checked whether any is shared: counting took longer than %s; %s tells, and keeps them apart", addressCount, a.UniqueIndex)
+		return fmt.Sprintf("not checked whether any is shared: counting took longer than %s; %s finds out, and keeps them apart", addressCount, a.UniqueIndex)
 	case a.Shared == 0:
 		return "none is shared; to keep it so: " + a.UniqueIndex
 	}

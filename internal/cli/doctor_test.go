@@ -12,14 +12,14 @@ import (
 func TestDoctorTellsOfAddresses(t *testing.T) {
 	t.Parallel()
 	for want, a := range map[string]postgres.Addresses{
-		"unique index keeps":                  {Unique: true, Indexed: true},
-		"not checked":                         {UniqueIndex: "MEND"},
-		"none is shared; to keep it so: MEND": {Counted: true, UniqueIndex: "MEND"},
-		"3 shared by several customers":       {Counted: true, Shared: 3, UniqueIndex: "MEND"},
-		"more than 1000 shared":               {Counted: true, Shared: 1000, More: true, UniqueIndex: "MEND"},
+		"unique index keeps": {Unique: true, Indexed: true},
+		"not checked":        {UniqueIndex: "STATEMENT"},
+		"none is shared; to keep it so: STATEMENT": {Counted: true, UniqueIndex: "STATEMENT"},
+		"3 shared by several customers":            {Counted: true, Shared: 3, UniqueIndex: "STATEMENT"},
+		"more than 1000 shared":                    {Counted: true, Shared: 1000, More: true, UniqueIndex: "STATEMENT"},
 	} {
 		got := describeAddresses(a)
-		if !strings.Contains(got, want) || strings.Contains(got, "MEND") == a.Unique || strings.ContainsAny(got, "\n") {
+		if !strings.Contains(got, want) || strings.Contains(got, "STATEMENT") == a.Unique || strings.ContainsAny(got, "\n") {
 			t.Errorf("%+v: %q, want %q", a, got, want)
 		}
 	}
@@ -60,11 +60,11 @@ func TestDoctorLooksAtAddresses(t *testing.T) {
 		t.Error(got)
 	}
 	db.Exec(t, `ALTER TABLE public.auth_user RENAME email TO mail`)
-	if got := look(); got != "note not looked at: first mend the customers" {
+	if got := look(); got != "note not checked: first repair the binding of the customers" {
 		t.Error(got)
 	}
 	db.Exec(t, `SELECT sespan.customer_unbind()`)
-	if got := look(); got != "note not looked at: first mend the customers" {
+	if got := look(); got != "note not checked: first repair the binding of the customers" {
 		t.Error(got)
 	}
 }

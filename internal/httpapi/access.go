@@ -50,7 +50,7 @@ func authenticate(keys keyAuthenticator, tokens tokenVerifier) func(huma.Context
 			respond(w, r, err)
 			return
 		}
-		learn(callOf(r.Context()), p, r.Header)
+		recordPrincipal(requestContextOf(r.Context()), p, r.Header)
 		allow, _ := op.Metadata[metaAllow].([]access.Role)
 		if !p.Has(allow...) {
 			respond(w, r, problem.New(problem.Forbidden, "The role of this key or token does not reach this call."))
@@ -83,13 +83,13 @@ func bearerOf(h http.Header) (string, bool) {
 	return credential, ok && strings.EqualFold(scheme, "Bearer") && credential != ""
 }
 
-// learn notes what the caller's identity tells about the call.
-func learn(c *call, p access.Principal, h http.Header) {
+// recordPrincipal records what the log wants of the caller's identity.
+func recordPrincipal(c *requestContext, p access.Principal, h http.Header) {
 	switch p.Kind {
 	case access.KindKey:
 		c.keyed = true
-		if told := h.Values("Sespan-Client-Ip"); p.Has(access.RoleService) && len(told) == 1 {
-			if ip, err := netip.ParseAddr(strings.TrimSpace(told[0])); err == nil {
+		if sent := h.Values("Sespan-Client-Ip"); p.Has(access.RoleService) && len(sent) == 1 {
+			if ip, err := netip.ParseAddr(strings.TrimSpace(sent[0])); err == nil {
 				c.clientIP = ip.Unmap().WithZone("")
 			}
 		}

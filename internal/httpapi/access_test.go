@@ -190,12 +190,12 @@ func TestClientAddress(t *testing.T) {
 		header []string
 		want   string
 	}{
-		"told by the service":   {"/service", []string{"Authorization", "Bearer " + service, "Sespan-Client-Ip", " 2001:db8::7 "}, "2001:db8::7"},
+		"sent by the service":   {"/service", []string{"Authorization", "Bearer " + service, "Sespan-Client-Ip", " 2001:db8::7 "}, "2001:db8::7"},
 		"mapped":                {"/service", []string{"Authorization", "Bearer " + service, "Sespan-Client-Ip", "::ffff:192.0.2.1"}, "192.0.2.1"},
 		"garbage":               {"/service", []string{"Authorization", "Bearer " + service, "Sespan-Client-Ip", "localhost"}, "127.0.0.1"},
 		"twice":                 {"/service", []string{"Authorization", "Bearer " + service, "Sespan-Client-Ip", "192.0.2.1", "Sespan-Client-Ip", "192.0.2.2"}, "127.0.0.1"},
-		"told by another role":  {"/reports", []string{"Authorization", "Bearer " + report, "Sespan-Client-Ip", "192.0.2.1"}, "127.0.0.1"},
-		"told by a stranger":    {"/service", []string{"Sespan-Client-Ip", "192.0.2.1"}, "127.0.0.1"},
+		"sent by another role":  {"/reports", []string{"Authorization", "Bearer " + report, "Sespan-Client-Ip", "192.0.2.1"}, "127.0.0.1"},
+		"sent without a key":    {"/service", []string{"Sespan-Client-Ip", "192.0.2.1"}, "127.0.0.1"},
 		"forwarded, no proxies": {"/service", []string{"Authorization", "Bearer " + service, "X-Forwarded-For", "192.0.2.1"}, "127.0.0.1"},
 	} {
 		assert.Equal(t, c.want, *s.row(s.call("GET", c.path, "", c.header...)).IP, name)

@@ -10,8 +10,8 @@ import (
 	"sespan/internal/apilog"
 )
 
-// callLog is the API log as the middleware needs it: apilog.Logger.
-type callLog interface {
+// apiLog is the API log as the middleware needs it: apilog.Logger.
+type apiLog interface {
 	Record(ctx context.Context, e apilog.Entry) // returns when committed, or after a bounded wait
 	Skip()                                      // counts a call that was left out
 }
@@ -22,7 +22,7 @@ const floodRows = 10
 // logCalls writes the row of every call of an operation with a request type, and
 // holds the answer back until that row is committed. The answer is buffered, so
 // the row holds what is sent.
-func logCalls(log callLog, clock func() time.Time, next http.Handler) http.Handler {
+func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handler {
 	flood := map[int]*apilog.Sampler{}
 	for _, status := range []int{
 		http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
@@ -30,12 +30,12 @@ func logCalls(log callLog, clock func() time.Time, next http.Handler) http.Handl
 		flood[status] = &apilog.Sampler{PerSecond: floodRows}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		out := &heldAnswer{ResponseWriter: w, status: http.StatusOK}
-		rec := &recorder{call: callOf(r.Context()), clock: clock, request: r, base: w.Header()}
+		out := &bufferedResponse{ResponseWriter: w, status: http.StatusOK}
+		rec := &recorder{req: requestContextOf(r.Context()), clock: clock, request: r, base: w.Header()}
 		inner := r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec))
 		inner.Body = tee{r.Body, &rec.body}
 		next.ServeHTTP(out, inner)
-		c := rec.call
+		c := rec.req
 		sampler, flooding := flood[out.status]
 		switch {
 		case c.requestType == "" || rec.written.Load():
@@ -48,8 +48,8 @@ func logCalls(log callLog, clock func() time.Time, next http.Handler) http.Handl
 	})
 }
 
-// heldAnswer keeps an answer until send.
-type heldAnswer struct {
+// bufferedResponse keeps an answer until send.
+type bufferedResponse struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
@@ -57,17 +57,17 @@ type heldAnswer struct {
 
 // WriteHeader may come a second time, when a handler panicked half-way: nothing
 // has gone out yet, so the later answer replaces the first.
-func (a *heldAnswer) WriteHeader(status int) {
+func (a *bufferedResponse) WriteHeader(status int) {
 	a.status = status
 	a.body.Reset()
 }
 
-func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *bufferedResponse) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (a *heldAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *bufferedResponse) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (a *heldAnswer) send() {
+func (a *bufferedResponse) send() {
 	a.ResponseWriter.WriteHeader(a.status)
 	a.ResponseWriter.Write(a.body.Bytes()) //nolint:errcheck // the caller has gone; nobody is left to tell
 }

@@ -106,7 +106,7 @@ func TestRowWrittenByTheHandler(t *testing.T) {
 	var store *postgres.APILog
 	s := newSite(t, nil, withEcho(func(ctx context.Context, in *echo) error {
 		id := int64(7)
-		callOf(ctx).customerID = &id
+		requestContextOf(ctx).customerID = &id
 		rec := recorderOf(ctx)
 		done := make(chan error)
 		go func() { // as a group commit does
@@ -150,7 +150,7 @@ func TestThrottleOfCallersWithoutAKey(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := newSite(t, func(d *Deps) { d.Clock = func() time.Time { return now } }, nil)
-	for range strangerCalls {
+	for range unauthenticatedCalls {
 		require.Equal(t, 404, s.call("GET", "/nowhere", "").status)
 	}
 	a := s.call("GET", "/nowhere", "")

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// mostHops bounds how far a forwarded chain is followed.
-const mostHops = 16
+// maxHops bounds how far a forwarded chain is followed.
+const maxHops = 16
 
-// forwarded corrects the client's address behind trusted proxies: of
+// clientIP corrects the client's address behind trusted proxies: of
 // X-Forwarded-For, the right-most address that no trusted proxy owns. What stands
-// left of it is hearsay that anybody can send.
-func forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
+// left of it anybody can send.
+func clientIP(trusted []netip.Prefix, next http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := callOf(r.Context())
+		c := requestContextOf(r.Context())
 		c.clientIP = clientOf(c.clientIP, r.Header.Values("X-Forwarded-For"), trusted)
 		next.ServeHTTP(w, r)
 	})
@@ -30,7 +30,7 @@ func clientOf(socket netip.Addr, headers []string, trusted []netip.Prefix) netip
 	client := socket
 	hops := strings.Split(strings.Join(headers, ","), ",")
 	for n, hop := range slices.Backward(hops) {
-		if len(hops)-n > mostHops || !covered(client, trusted) {
+		if len(hops)-n > maxHops || !trusts(client, trusted) {
 			return client
 		}
 		address, ok := hopAddress(strings.TrimSpace(hop))
@@ -42,7 +42,7 @@ func clientOf(socket netip.Addr, headers []string, trusted []netip.Prefix) netip
 	return client
 }
 
-func covered(a netip.Addr, prefixes []netip.Prefix) bool {
+func trusts(a netip.Addr, prefixes []netip.Prefix) bool {
 	return a.IsValid() && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 

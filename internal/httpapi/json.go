@@ -13,8 +13,8 @@ import (
 
 // More than any body of this API needs, a site's own data included.
 const (
-	deepestBody = 32
-	mostNames   = 256 // of one object; each is compared with the others
+	maxDepth = 32
+	maxNames = 256 // of one object; each is compared with the others
 )
 
 // jsonFormat reads JSON strictly. huma reads a body twice: into any, which it
@@ -58,13 +58,13 @@ func checkJSON(data []byte) error {
 			return err
 		}
 		if len(open) > 0 {
-			if err := open[len(open)-1].take(token); err != nil {
+			if err := open[len(open)-1].add(token); err != nil {
 				return err
 			}
 		}
 		switch token {
 		case json.Delim('{'), json.Delim('['):
-			if open = append(open, nesting{object: token == json.Delim('{')}); len(open) > deepestBody {
+			if open = append(open, nesting{object: token == json.Delim('{')}); len(open) > maxDepth {
 				return errTooDeep
 			}
 		case json.Delim('}'), json.Delim(']'):
@@ -80,8 +80,8 @@ type nesting struct {
 	names  []string
 }
 
-// take notes a token inside; a name that was there before is an error.
-func (n *nesting) take(token json.Token) error {
+// add adds a token inside; a name that was there before is an error.
+func (n *nesting) add(token json.Token) error {
 	if !n.object || n.value {
 		n.value = false
 		return nil
@@ -95,7 +95,7 @@ func (n *nesting) take(token json.Token) error {
 			return errRepeated
 		}
 	}
-	if n.names, n.value = append(n.names, name), true; len(n.names) > mostNames {
+	if n.names, n.value = append(n.names, name), true; len(n.names) > maxNames {
 		return errTooMany
 	}
 	return nil

@@ -30,20 +30,20 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		r = r.WithContext(ctx)
-		body := &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, most+1), call: callOf(ctx)} // huma answers 413 at the limit itself
+		body := &bodyWatcher{ReadCloser: http.MaxBytesReader(w, r.Body, most+1), req: requestContextOf(ctx)} // huma answers 413 at the limit itself
 		r.Body = body
-		next.ServeHTTP(&blameWriter{w, body.call}, r)
+		next.ServeHTTP(&badBodyWriter{w, body.req}, r)
 	})
 }
 
-// watchedBody notes that a body could not be read because of what was sent:
-// chunks that are none, or an end that comes too early.
-type watchedBody struct {
+// bodyWatcher records that a body could not be read because of what was sent: broken
+// chunks, or an end that comes too early.
+type bodyWatcher struct {
 	io.ReadCloser
-	call *call
+	req *requestContext
 }
 
-func (b *watchedBody) Read(p []byte) (int, error) {
+func (b *bodyWatcher) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
@@ -51,26 +51,26 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	var wait net.Error
 	late := errors.As(err, &wait) && wait.Timeout()
 	if _, large := errors.AsType[*http.MaxBytesError](err); !large && !late {
-		b.call.brokenBody = true
+		b.req.badBody = true
 	}
 	return n, err
 }
 
-// blameWriter makes huma's 500 for such a body the 400 that it is.
-type blameWriter struct {
+// badBodyWriter makes huma's 500 for such a body the 400 that it is.
+type badBodyWriter struct {
 	http.ResponseWriter
-	call *call
+	req *requestContext
 }
 
-func (w *blameWriter) WriteHeader(status int) {
-	if status == http.StatusInternalServerError && w.call.brokenBody {
+func (w *badBodyWriter) WriteHeader(status int) {
+	if status == http.StatusInternalServerError && w.req.badBody {
 		status = http.StatusBadRequest
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (w *blameWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *badBodyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // recovery answers a panic of a handler with a 500 problem and logs its stack.
 func recovery(logger *slog.Logger, next http.Handler) http.Handler {
@@ -81,7 +81,7 @@ func recovery(logger *slog.Logger, next http.Handler) http.Handler {
 				return
 			}
 			logger.ErrorContext(r.Context(), "handler panicked", "panic", fmt.Sprint(v),
-				"response_id", callOf(r.Context()).responseID.String(), "stack", string(debug.Stack()))
+				"response_id", requestContextOf(r.Context()).responseID.String(), "stack", string(debug.Stack()))
 			writeProblem(w, r, problem.New(problem.Internal, "The failure has been logged under the response_id."))
 		}()
 		next.ServeHTTP(w, r)

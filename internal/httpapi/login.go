@@ -47,12 +47,12 @@ func registerLogin(api huma.API, reg prometheus.Registerer) {
 		http.StatusCreated, access.RoleService),
 		"Writes a Login row of the API log, whose outcome is that of the login and whose address is the visitor's.")
 	register(api, op, func(ctx context.Context, in *loginRequest) (*loginResponse, error) {
-		if err := noteLogin(callOf(ctx), in); err != nil {
+		if err := recordLogin(requestContextOf(ctx), in); err != nil {
 			return nil, err
 		}
 		logins.WithLabelValues(string(in.Body.Outcome)).Inc()
 		out := &loginResponse{}
-		out.Body.ResponseID = callOf(ctx).responseID
+		out.Body.ResponseID = requestContextOf(ctx).responseID
 		return out, nil
 	})
 }
@@ -60,8 +60,8 @@ func registerLogin(api huma.API, reg prometheus.Registerer) {
 // loginFailed stands in status_details of a login that the site refused.
 const loginFailed = "login-failed"
 
-// noteLogin makes the call's row that of the login; the row is the whole effect.
-func noteLogin(c *call, in *loginRequest) error {
+// recordLogin makes the request's row that of the login; the row is the whole effect.
+func recordLogin(c *requestContext, in *loginRequest) error {
 	if in.Body.IP != "" {
 		ip, err := netip.ParseAddr(in.Body.IP)
 		if err != nil {

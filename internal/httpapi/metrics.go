@@ -46,7 +46,7 @@ func (m *metrics) measure(clock func() time.Time, next http.Handler) http.Handle
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(sw, r)
-		c := callOf(r.Context())
+		c := requestContextOf(r.Context())
 		kind, route, method := string(c.requestType), c.route, r.Method
 		if route == "" { // nothing matched: the caller must not choose our labels
 			kind, route, method = "none", "none", "other"

@@ -153,9 +153,9 @@ func problemSchema(schemas huma.Registry) *huma.Schema {
 	return &huma.Schema{Ref: "#/components/schemas/" + name}
 }
 
-// also documents a second success status, such as 200 beside 201, with the body
+// addResponse documents a second success status, such as 200 beside 201, with the body
 // schema of the first.
-func also(api huma.API, op huma.Operation, status int, description string) {
+func addResponse(api huma.API, op huma.Operation, status int, description string) {
 	o := documented(api, op)
 	first := o.Responses[strconv.Itoa(op.DefaultStatus)]
 	o.Responses[strconv.Itoa(status)] = &huma.Response{

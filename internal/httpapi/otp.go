@@ -72,8 +72,8 @@ type ChallengePath struct {
 	ChallengeID string `path:"challenge_id" format:"uuid" minLength:"36" maxLength:"36" doc:"From the answer of POST /v1/otp."`
 }
 
-// id reads the path; the zero id, which no challenge has, stands for nonsense
-// that the validation has refused already.
+// id reads the path. The validation has refused what is no UUID; for it stands the
+// zero id, which no challenge has.
 func (p ChallengePath) id() uuid.UUID {
 	id, err := uuid.Parse(p.ChallengeID)
 	if err != nil {
@@ -161,7 +161,7 @@ func (h otpHandlers) resend(ctx context.Context, in *ChallengePath) (*challengeR
 }
 
 func issuedResponse(ctx context.Context, issued otp.Issued, err error) (*challengeResponse, error) {
-	callOf(ctx).customerID = issued.CustomerID
+	requestContextOf(ctx).customerID = issued.CustomerID
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func issuedResponse(ctx context.Context, issued otp.Issued, err error) (*challen
 
 func (h otpHandlers) verify(ctx context.Context, in *verifyRequest) (*verifyResponse, error) {
 	v, err := h.service.Verify(ctx, in.id(), in.Body.OTPNumber, in.Body.Email)
-	callOf(ctx).customerID = v.CustomerID
+	requestContextOf(ctx).customerID = v.CustomerID
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (h otpHandlers) verify(ctx context.Context, in *verifyRequest) (*verifyResp
 
 func (h otpHandlers) status(ctx context.Context, in *ChallengePath) (*challengeStatusResponse, error) {
 	s, err := h.service.Status(ctx, in.id())
-	callOf(ctx).customerID = s.CustomerID
+	requestContextOf(ctx).customerID = s.CustomerID
 	if err != nil {
 		return nil, err
 	}

@@ -17,18 +17,18 @@ import (
 	"sespan/internal/devtools/pgtest"
 )
 
-// visit is what a site hears about one address, with everything left out that
+// observer is what a site learns about one address, with everything left out that
 // differs from call to call.
-type visit struct {
+type observer struct {
 	*otpSite
 	started time.Time
 	ids     []string // challenges, in the order of their first appearance
 	heard   []string
 }
 
-// hear notes an answer: its status, its headers and every field of its body; times
+// observe records an answer: its status, its headers and every field of its body; times
 // by the minute from the start, challenges by their number.
-func (v *visit) hear(step string, a answer) map[string]any {
+func (v *observer) observe(step string, a answer) map[string]any {
 	v.t.Helper()
 	var names []string
 	for name := range a.header {
@@ -56,11 +56,11 @@ func (v *visit) hear(step string, a answer) map[string]any {
 	return body
 }
 
-func (v *visit) minutes(at time.Time) string {
+func (v *observer) minutes(at time.Time) string {
 	return fmt.Sprint(math.Round(at.Sub(v.started).Minutes()), " min")
 }
 
-func (v *visit) plain(name string, value any) any {
+func (v *observer) plain(name string, value any) any {
 	text, _ := value.(string)
 	if name == "challenge_id" {
 		if !slices.Contains(v.ids, text) {
@@ -74,8 +74,8 @@ func (v *visit) plain(name string, value any) any {
 	return value
 }
 
-// later lets the given time pass for the codes of all.
-func (s *otpSite) later(seconds int) {
+// advance lets the given time pass for the codes of all.
+func (s *otpSite) advance(seconds int) {
 	for _, statement := range []string{
 		`UPDATE sespan.otp SET valid_until = valid_until - make_interval(secs => $1), created_at = created_at - make_interval(secs => $1)`,
 		`UPDATE sespan.otp_challenge SET created_at = created_at - make_interval(secs => $1), sent_at = sent_at - make_interval(secs => $1),
@@ -86,43 +86,43 @@ func (s *otpSite) later(seconds int) {
 	}
 }
 
-// whole goes through everything that a challenge can be asked.
-func (v *visit) whole(request string, again func()) {
+// walkThrough goes through everything that a challenge can be asked.
+func (v *observer) walkThrough(request string, again func()) {
 	v.t.Helper()
-	path := "/v1/otp/" + v.hear("issue", v.post("/v1/otp", request))["challenge_id"].(string)
-	v.hear("issue again", v.post("/v1/otp", request))
-	v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
-	v.hear("resend too early", v.post(path+"/resend", ""))
-	v.hear("verify for another address", v.post(path+"/verify", `{"otp_number":"123456","email":"b@example.com"}`))
-	v.later(61)
-	v.hear("resume", v.post("/v1/otp", strings.Replace(request, "{", `{"resume":true,`, 1)))
-	v.hear("resend", v.post(path+"/resend", ""))
-	v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+	path := "/v1/otp/" + v.observe("issue", v.post("/v1/otp", request))["challenge_id"].(string)
+	v.observe("issue again", v.post("/v1/otp", request))
+	v.observe("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+	v.observe("resend too early", v.post(path+"/resend", ""))
+	v.observe("verify for another address", v.post(path+"/verify", `{"otp_number":"123456","email":"b@example.com"}`))
+	v.advance(61)
+	v.observe("resume", v.post("/v1/otp", strings.Replace(request, "{", `{"resume":true,`, 1)))
+	v.observe("resend", v.post(path+"/resend", ""))
+	v.observe("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
 	if again != nil {
 		again()
-		v.hear("registered again", v.post("/v1/otp", request))
-		v.hear("verify what was replaced", v.post(path+"/verify", `{"otp_number":"123456"}`))
-		v.later(61)
-		path = "/v1/otp/" + v.hear("a minute later", v.post("/v1/otp", request))["challenge_id"].(string)
+		v.observe("registered again", v.post("/v1/otp", request))
+		v.observe("verify what was replaced", v.post(path+"/verify", `{"otp_number":"123456"}`))
+		v.advance(61)
+		path = "/v1/otp/" + v.observe("a minute later", v.post("/v1/otp", request))["challenge_id"].(string)
 	}
 	for range 6 {
-		v.hear("verify", v.post(path+"/verify", `{"otp_number":"123456"}`))
+		v.observe("verify", v.post(path+"/verify", `{"otp_number":"123456"}`))
 	}
-	v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
-	v.hear("resend when locked", v.post(path+"/resend", ""))
-	v.later(61)
-	v.hear("issue after the lock", v.post("/v1/otp", request))
+	v.observe("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+	v.observe("resend when locked", v.post(path+"/resend", ""))
+	v.advance(61)
+	v.observe("issue after the lock", v.post("/v1/otp", request))
 }
 
-// alike fails where two addresses are told apart.
-func alike(t *testing.T, visits map[string]*visit) {
+// requireIdentical fails where two addresses are told apart.
+func requireIdentical(t *testing.T, observers map[string]*observer) {
 	t.Helper()
-	for name, v := range visits {
-		assert.Equal(t, visits["unknown"].heard, v.heard, name)
+	for name, v := range observers {
+		assert.Equal(t, observers["unknown"].heard, v.heard, name)
 	}
 }
 
-func (s *otpSite) visit() *visit { return &visit{otpSite: s, started: time.Now()} }
+func (s *otpSite) observer() *observer { return &observer{otpSite: s, started: time.Now()} }
 
 // customer makes one whose right to be activated is as a state of registration leaves it.
 func (s *otpSite) customer(email string, active bool, right string) int64 {
@@ -144,20 +144,20 @@ func TestOTPRegistrationByAddressTellsNothing(t *testing.T) {
 	s.customer("abefore@example.com", false, "")
 	s.customer("ashared@example.com", true, "")
 	s.customer("ASHARED@example.com", true, "")
-	visits, mails := map[string]*visit{}, map[string]int{}
+	observers, mails := map[string]*observer{}, map[string]int{}
 	for _, name := range []string{"unknown", "unverified", "verified", "banned", "before", "shared"} {
-		v := s.visit()
+		v := s.observer()
 		request := fmt.Sprintf(`{"email":"a%s@Example.com","purpose":"registration","data":{"n":1}}`, name)
-		v.whole(request, func() {
-			v.hear("another form", v.post("/v1/otp", strings.Replace(request, `"n":1`, `"n":2`, 1)))
+		v.walkThrough(request, func() {
+			v.observe("another form", v.post("/v1/otp", strings.Replace(request, `"n":1`, `"n":2`, 1)))
 			request = strings.Replace(request, `"n":1`, `"n":3`, 1)
-			v.later(61)
-			path := "/v1/otp/" + v.hear("another form, later", v.post("/v1/otp", request))["challenge_id"].(string)
-			v.hear("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
+			v.advance(61)
+			path := "/v1/otp/" + v.observe("another form, later", v.post("/v1/otp", request))["challenge_id"].(string)
+			v.observe("status", v.call(http.MethodGet, path, "", "Authorization", v.bearer))
 		})
-		visits[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")
+		observers[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")
 	}
-	alike(t, visits)
+	requireIdentical(t, observers)
 	// A notice for each code that came by a request; a resend mails none.
 	assert.Equal(t, map[string]int{"unknown": 5, "unverified": 5, "verified": 4, "banned": 0, "before": 0, "shared": 0}, mails)
 	assert.Equal(t, 4, int(s.counters("sespan_otp_events_total", "event")["ambiguous"]))
@@ -182,15 +182,15 @@ func TestOTPRegistrationByCustomerTellsNothing(t *testing.T) {
 		"before":     s.customer("abefore@example.com", false, ""),
 	}
 	s.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '1 year' WHERE id = $1`, ids["before"])
-	visits, mails := map[string]*visit{}, map[string]int{}
+	observers, mails := map[string]*observer{}, map[string]int{}
 	for name, id := range ids {
-		v := s.visit()
+		v := s.observer()
 		register := func() { s.db.Exec(t, `SELECT sespan.otp_register($1)`, id) }
 		register()
-		v.whole(fmt.Sprintf(`{"customer_id":%d,"purpose":"registration"}`, id), register)
-		visits[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")
+		v.walkThrough(fmt.Sprintf(`{"customer_id":%d,"purpose":"registration"}`, id), register)
+		observers[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")
 	}
-	alike(t, visits)
+	requireIdentical(t, observers)
 	assert.Equal(t, map[string]int{"unknown": 4, "unverified": 4, "verified": 3, "banned": 0, "before": 0}, mails)
 	assert.Equal(t, 3, int(s.counters("sespan_otp_events_total", "event")["notified"]))
 }

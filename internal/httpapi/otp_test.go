@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sespan/internal/access"
-	"sespan/internal/otp"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
 )

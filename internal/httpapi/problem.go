@@ -22,8 +22,8 @@ const (
 	problemURN       = "urn:sespan:problem:"
 )
 
-// kinds is the one table from a problem's slug to HTTP: status and title.
-var kinds = map[problem.Slug]struct {
+// statusOf is the one table from a problem's slug to HTTP: status and title.
+var statusOf = map[problem.Slug]struct {
 	status int
 	title  string
 }{
@@ -114,9 +114,9 @@ func (d *document) MarshalJSON() ([]byte, error) {
 }
 
 // documentOf turns an error of a service into the document that the caller
-// gets, notes its slug in the call and logs what only operators may know.
+// gets, records its slug for the log and logs what only operators may know.
 func documentOf(ctx context.Context, err error) *document {
-	c := callOf(ctx)
+	c := requestContextOf(ctx)
 	p, ok := errors.AsType[*problem.Problem](err)
 	switch {
 	case ok:
@@ -133,13 +133,13 @@ func documentOf(ctx context.Context, err error) *document {
 		case problem.Unauthorized: // anybody can make these, and as many as they like
 			level = slog.LevelDebug
 		}
-		c.logger.Log(ctx, level, "call failed", "slug", string(p.Slug), "route", c.route,
+		c.logger.Log(ctx, level, "request failed", "slug", string(p.Slug), "route", c.route,
 			"response_id", c.responseID.String(), "error", cause)
 	}
 	c.details = string(p.Slug)
-	kind := kinds[p.Slug]
+	answer := statusOf[p.Slug]
 	d := &document{
-		Type: problemURN + string(p.Slug), Title: kind.title, Status: kind.status, Detail: p.Detail,
+		Type: problemURN + string(p.Slug), Title: answer.title, Status: answer.status, Detail: p.Detail,
 		ResponseID: c.responseID.String(), members: p.Members, retryAfter: p.RetryAfter,
 	}
 	if p.Field != "" {
@@ -167,43 +167,43 @@ func writeDocument(w http.ResponseWriter, d *document) {
 	w.Write(body) //nolint:errcheck // the caller has gone; nobody is left to tell
 }
 
-// slugs gives the problem for the statuses that huma answers by itself.
-var slugs = map[int]problem.Slug{
+// slugOf is the problem for the statuses that huma answers by itself.
+var slugOf = map[int]problem.Slug{
 	http.StatusBadRequest: problem.BadRequest, http.StatusNotAcceptable: problem.NotAcceptable,
 	http.StatusRequestTimeout: problem.Timeout, http.StatusRequestEntityTooLarge: problem.TooLarge,
 	http.StatusUnsupportedMediaType: problem.UnsupportedMedia, http.StatusUnprocessableEntity: problem.Invalid,
 	http.StatusInternalServerError: problem.Internal,
 }
 
-// problems is a huma.Transformer: it rewrites huma's own error model, whose
+// rewriteErrors is a huma.Transformer: it rewrites huma's own error model, whose
 // details echo rejected values, into our document.
-func problems(ctx huma.Context, _ string, v any) (any, error) {
+func rewriteErrors(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
-	slug, known := slugs[m.Status]
+	slug, known := slugOf[m.Status]
 	if !known {
 		return nil, fmt.Errorf("no problem slug for status %d", m.Status)
 	}
-	c := callOf(ctx.Context())
-	if m.Status == http.StatusInternalServerError && c.brokenBody {
+	c := requestContextOf(ctx.Context())
+	if m.Status == http.StatusInternalServerError && c.badBody {
 		return documentOf(ctx.Context(), problem.New(problem.BadRequest, "The body is cut off, or its chunks are none.").At("body")), nil
 	}
 	c.details = string(slug)
 	d := &document{
-		Type: problemURN + string(slug), Title: kinds[slug].title, Status: m.Status, Detail: m.Detail,
+		Type: problemURN + string(slug), Title: statusOf[slug].title, Status: m.Status, Detail: m.Detail,
 		ResponseID: c.responseID.String(),
 	}
 	for _, e := range m.Errors {
-		d.Errors = append(d.Errors, mask(e))
+		d.Errors = append(d.Errors, redact(e))
 	}
 	return d, nil
 }
 
-// mask keeps what is wrong and where, and drops whatever the caller sent: the
+// redact keeps what is wrong and where, and drops whatever the caller sent: the
 // value, and the name of a property that is not ours.
-func mask(e *huma.ErrorDetail) fieldError {
+func redact(e *huma.ErrorDetail) fieldError {
 	f := fieldError{Location: e.Location, Message: e.Message}
 	switch {
 	case strings.Contains(e.Message, "unexpected property"):

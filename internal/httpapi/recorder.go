@@ -17,7 +17,7 @@ import (
 // Entry inside it, and MarkWritten when it has committed; the middleware then
 // does not log the call again.
 type recorder struct {
-	call    *call
+	req     *requestContext
 	clock   func() time.Time
 	request *http.Request
 	body    bytes.Buffer // what the handler has read so far
@@ -25,7 +25,7 @@ type recorder struct {
 	written atomic.Bool
 
 	once       sync.Once
-	before     call // as it was when the handler took the recorder
+	before     requestContext // as it was when the handler took the recorder
 	sentHeader apilog.Header
 	sentBody   apilog.Body
 }
@@ -38,14 +38,14 @@ type recorderKey struct{}
 func recorderOf(ctx context.Context) *recorder {
 	rec, ok := ctx.Value(recorderKey{}).(*recorder)
 	if !ok {
-		rec = &recorder{call: callOf(ctx), clock: time.Now, request: &http.Request{}}
+		rec = &recorder{req: requestContextOf(ctx), clock: time.Now, request: &http.Request{}}
 	}
 	rec.once.Do(rec.prepare)
 	return rec
 }
 
 func (rec *recorder) prepare() {
-	rec.before = *rec.call
+	rec.before = *rec.req
 	target := ""
 	if rec.request.URL != nil {
 		target = rec.request.URL.RequestURI()
@@ -90,12 +90,12 @@ func (rec *recorder) JSONEntry(status int, header http.Header, value any) apilog
 func (rec *recorder) MarkWritten() { rec.written.Store(true) }
 
 // answered gives the row of the answer as it will go out.
-func (rec *recorder) answered(out *heldAnswer) apilog.Entry {
+func (rec *recorder) answered(out *bufferedResponse) apilog.Entry {
 	rec.once.Do(rec.prepare)
-	return rec.entry(*rec.call, out.status, out.Header(), out.body.Bytes())
+	return rec.entry(*rec.req, out.status, out.Header(), out.body.Bytes())
 }
 
-func (rec *recorder) entry(c call, status int, header http.Header, body []byte) apilog.Entry {
+func (rec *recorder) entry(c requestContext, status int, header http.Header, body []byte) apilog.Entry {
 	e := apilog.Entry{
 		ResponseID: c.responseID, IP: c.clientIP, Type: c.requestType, CustomerID: c.customerID,
 		RequestHeader: rec.sentHeader, RequestBody: rec.sentBody,

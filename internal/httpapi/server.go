@@ -1,9 +1,9 @@
 // Package httpapi is the public HTTP port: huma operations on gorilla/mux, one
 // file per noun. A request passes, from the outside in:
 //
-//	begin ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle ─▶ api log (waits for its commit)
-//	      ─▶ recovery ─▶ limits
-//	      ─▶ mux ─▶ huma: identify ─▶ authenticate ─▶ validation ─▶ handler ─▶ domain service
+//	request id ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle ─▶ api log (waits for its commit)
+//	           ─▶ recovery ─▶ limits
+//	           ─▶ mux ─▶ huma: operation ─▶ authenticate ─▶ validation ─▶ handler ─▶ domain service
 //
 // Failures anywhere become one problem document (problem.go).
 package httpapi
@@ -36,7 +36,7 @@ type Deps struct {
 	Timeout        time.Duration // of one request, from its header to its answer
 	Keys           keyAuthenticator
 	Tokens         tokenVerifier
-	Log            callLog // must not be nil
+	Log            apiLog // must not be nil
 	Tiers          tierService
 	Draws          drawService
 	Minor          transaction.Minor // decimals of the site's money
@@ -62,10 +62,10 @@ func chain(d Deps, h http.Handler) http.Handler {
 	h = recovery(d.Logger, h)
 	h = logCalls(d.Log, d.Clock, h)
 	h = throttle(d.Clock, h)
-	h = forwarded(d.TrustedProxies, h)
+	h = clientIP(d.TrustedProxies, h)
 	h = crossOrigin(d.AllowedOrigins, h)
 	h = newMetrics(d.Registerer).measure(d.Clock, h)
-	return begin(d.Clock, d.Logger, h)
+	return withRequestID(d.Clock, d.Logger, h)
 }
 
 func build(d Deps) (huma.API, *mux.Router) {
@@ -80,7 +80,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
 	api := humamux.New(router, apiConfig(d.Version))
-	api.UseMiddleware(identify, authenticate(d.Keys, d.Tokens))
+	api.UseMiddleware(recordOperation, authenticate(d.Keys, d.Tokens))
 	registerOTP(api, d.OTP)
 	registerLogin(api, d.Registerer)
 	registerTier(api, d.Tiers, d.Minor)
@@ -110,7 +110,7 @@ func apiConfig(version string) huma.Config {
 	c.SchemasPath = "" // no $schema in bodies
 	c.CreateHooks = nil
 	c.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
-	c.Transformers = []huma.Transformer{problems}
+	c.Transformers = []huma.Transformer{rewriteErrors}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."}, //nolint:gosec // describes keys, holds none
 		"customerToken": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, minutes of life; sub, order_ref and amount bind it to one order."},

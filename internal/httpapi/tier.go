@@ -101,12 +101,12 @@ func (h tierCalls) replace(ctx context.Context, in *tierReplace) (*tierList, err
 	for i, one := range in.Body.Tiers {
 		t, err := one.tier(one.TierID)
 		if err != nil {
-			return nil, below(err, "body.tiers["+strconv.Itoa(i)+"].")
+			return nil, prefixField(err, "body.tiers["+strconv.Itoa(i)+"].")
 		}
 		set[i] = t
 	}
 	saved, err := h.tiers.Replace(ctx, set)
-	return h.listOf(saved, below(err, "body."))
+	return h.listOf(saved, prefixField(err, "body."))
 }
 
 func (h tierCalls) save(ctx context.Context, id int64, b TierBody) (*tierOne, error) {
@@ -114,7 +114,7 @@ func (h tierCalls) save(ctx context.Context, id int64, b TierBody) (*tierOne, er
 	if err == nil {
 		t, err = h.tiers.Save(ctx, t)
 	}
-	return h.oneOf(t, below(err, "body."))
+	return h.oneOf(t, prefixField(err, "body."))
 }
 
 func (h tierCalls) oneOf(t transaction.Tier, err error) (*tierOne, error) {

@@ -54,8 +54,8 @@ type tierAnswer struct {
 	UpdatedAt          time.Time  `json:"updated_at"`
 }
 
-// below puts a prefix before the field of a problem, the place of the property.
-func below(err error, prefix string) error {
+// prefixField puts a prefix before the field of a problem, the place of the property.
+func prefixField(err error, prefix string) error {
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Field != "" {
 		return p.At(prefix + p.Field)
 	}

@@ -56,22 +56,22 @@ func registerTransaction(api huma.API, draws drawService, minor transaction.Mino
 		"Draws once for each order of a customer. The same order again gives the same result with 200; another amount for it is a conflict. "+
 			"With a customer token, order_ref and transaction_amount must be those of the token.")
 	register(api, op, h.draw, http.StatusNotFound, http.StatusConflict)
-	also(api, op, http.StatusOK, "The order had been drawn before; this is that result.")
+	addResponse(api, op, http.StatusOK, "The order had been drawn before; this is that result.")
 }
 
 func (h drawCalls) draw(ctx context.Context, in *drawRequest) (*drawResponse, error) {
 	order, err := h.order(ctx, in.Body)
 	if err != nil {
-		return nil, below(err, "body.")
+		return nil, prefixField(err, "body.")
 	}
-	callOf(ctx).customerID = &order.CustomerID
+	requestContextOf(ctx).customerID = &order.CustomerID
 	rec := recorderOf(ctx) // before the draw, whose transaction writes this call's log row
 	result, err := h.draws.Draw(ctx, order, func(r transaction.Result) apilog.Entry {
 		out := h.response(r)
 		return rec.JSONEntry(out.Status, nil, out.Body)
 	})
 	if err != nil {
-		return nil, below(err, "body.")
+		return nil, prefixField(err, "body.")
 	}
 	rec.MarkWritten()
 	return h.response(result), nil

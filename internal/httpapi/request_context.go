@@ -13,9 +13,9 @@ import (
 	"sespan/internal/apilog"
 )
 
-// call is what the layers of one request share: the outermost middleware makes
+// requestContext is what the layers of one request share: the outermost middleware makes
 // it, the inner ones fill it in, and the log and the metrics read it at the end.
-type call struct {
+type requestContext struct {
 	responseID  uuid.UUID
 	requested   time.Time
 	logger      *slog.Logger
@@ -26,29 +26,29 @@ type call struct {
 	customerID  *int64             // whom the call was about
 	outcome     apilog.Outcome     // set by a handler that knows better than the status
 	details     string             // slug of the problem, or a login's detail
-	brokenBody  bool               // the body could not be read, and the caller is to blame
+	badBody     bool               // the body could not be read because of what was sent
 }
 
-type callKey struct{}
+type requestContextKey struct{}
 
-// callOf gives the request's call; outside of one (tests of a single handler) an
-// empty call, so that no caller has to check.
-func callOf(ctx context.Context) *call {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
+// requestContextOf gives the request's own; outside of one (tests of a single handler)
+// an empty one, so that no caller has to check.
+func requestContextOf(ctx context.Context) *requestContext {
+	if c, ok := ctx.Value(requestContextKey{}).(*requestContext); ok {
 		return c
 	}
-	return &call{logger: slog.New(slog.DiscardHandler)}
+	return &requestContext{logger: slog.New(slog.DiscardHandler)}
 }
 
-// begin is the outermost middleware: it gives the request its id and its time.
-func begin(clock func() time.Time, logger *slog.Logger, next http.Handler) http.Handler {
+// withRequestID is the outermost middleware: it gives the request its id and its time.
+func withRequestID(clock func() time.Time, logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{responseID: newResponseID(), requested: clock(), logger: logger, clientIP: socketIP(r.RemoteAddr)}
+		c := &requestContext{responseID: newResponseID(), requested: clock(), logger: logger, clientIP: socketIP(r.RemoteAddr)}
 		h := w.Header()
 		h.Set("X-Response-Id", c.responseID.String())
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestContextKey{}, c)))
 	})
 }
 
@@ -69,9 +69,9 @@ func socketIP(remote string) netip.Addr {
 	return ap.Addr().Unmap()
 }
 
-// identify notes which operation the router chose.
-func identify(ctx huma.Context, next func(huma.Context)) {
-	c, op := callOf(ctx.Context()), ctx.Operation()
+// recordOperation records which operation the router chose.
+func recordOperation(ctx huma.Context, next func(huma.Context)) {
+	c, op := requestContextOf(ctx.Context()), ctx.Operation()
 	c.route = op.Path
 	c.requestType, _ = op.Metadata[metaRequestType].(apilog.RequestType)
 	next(ctx)
