@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// leastRSA is what RFC 8301 section 3.2 asks of signers.
-const leastRSA = 2048
+// minRSABits is what RFC 8301 section 3.2 asks of signers.
+const minRSABits = 2048
 
 // Key is a private key and the selector under which its public half is published.
 type Key struct {
@@ -29,8 +29,8 @@ func NewKey(selector string, private crypto.Signer) (Key, error) {
 	switch k := private.Public().(type) {
 	case ed25519.PublicKey:
 	case *rsa.PublicKey:
-		if k.N.BitLen() < leastRSA {
-			return Key{}, fmt.Errorf("the RSA key has %d bits, %d are the least", k.N.BitLen(), leastRSA)
+		if k.N.BitLen() < minRSABits {
+			return Key{}, fmt.Errorf("the RSA key has %d bits, %d are the least", k.N.BitLen(), minRSABits)
 		}
 	default:
 		return Key{}, errors.New("the key is neither RSA nor Ed25519")
@@ -59,7 +59,7 @@ func ReadKey(selector, path string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	private, err := parse(text)
+	private, err := parsePEM(text)
 	if err != nil {
 		return Key{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -68,7 +68,7 @@ func ReadKey(selector, path string) (Key, error) {
 
 var errNoKey = errors.New("holds no private key in PEM, as from: openssl genpkey -algorithm ed25519 (or rsa -pkeyopt rsa_keygen_bits:2048)")
 
-func parse(text []byte) (crypto.Signer, error) {
+func parsePEM(text []byte) (crypto.Signer, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
 		return nil, errNoKey
@@ -107,22 +107,22 @@ func (k Key) Record() string {
 	return "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
 }
 
-// Published reports whether the record in DNS holds this key; the error says the mend.
+// Published reports whether the record in DNS holds this key; the error says what to publish.
 func (k Key) Published(ctx context.Context, domain string, lookup func(ctx context.Context, name string) ([]string, error)) error {
-	mend := fmt.Sprintf("publish at %s TXT %q", k.Name(domain), k.Record())
+	hint := fmt.Sprintf("publish at %s TXT %q", k.Name(domain), k.Record())
 	records, err := lookup(ctx, k.Name(domain))
 	if err != nil {
-		return fmt.Errorf("%w; %s", err, mend)
+		return fmt.Errorf("%w; %s", err, hint)
 	}
 	want := tag(k.Record(), "p")
-	if !slices.ContainsFunc(records, func(r string) bool { return tag(r, "p") == want || spki(tag(r, "p")) == want }) {
-		return errors.New("the DNS record holds another key; " + strings.TrimSpace(mend))
+	if !slices.ContainsFunc(records, func(r string) bool { return tag(r, "p") == want || asSPKI(tag(r, "p")) == want }) {
+		return errors.New("the DNS record holds another key; " + strings.TrimSpace(hint))
 	}
 	return nil
 }
 
-// spki brings a bare RSA key, which some publish, into the usual form.
-func spki(p string) string {
+// asSPKI turns a bare RSA key (PKCS #1), which some publish, into the usual form.
+func asSPKI(p string) string {
 	der, err := base64.StdEncoding.DecodeString(p)
 	if err != nil {
 		return ""

@@ -7,31 +7,24 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/emersion/go-msgauth/dkim"
 )
 
-// remembered is how many signatures are kept for the other recipients and tries.
-const remembered = 256
-
-// signed are the fields that are covered where they stand (RFC 6376 section 5.4.1).
-var signed = [...]string{
+// signedFields are the fields that are covered where they stand (RFC 6376 section 5.4.1).
+var signedFields = [...]string{
 	"From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
 	"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post",
 }
 
-// oversigned are those of which no further one may be added.
-var oversigned = [...]string{"From", "To", "Subject", "Date"}
+// oversignedFields are those of which no further one may be added.
+var oversignedFields = [...]string{"From", "To", "Subject", "Date"}
 
 // Signer signs messages for one domain. It is safe for any number of goroutines.
 type Signer struct {
 	domain string
 	keys   []Key
-
-	mu    sync.Mutex
-	known map[[sha256.Size]byte][]byte
-	order [][sha256.Size]byte // oldest first
+	cache  signatureCache
 }
 
 // New makes a Signer for a domain; with two keys each message gets two signatures.
@@ -47,7 +40,7 @@ func New(domain string, keys ...Key) (*Signer, error) {
 			return nil, errors.New("dkim: a selector is letters, digits and hyphens, with dots between")
 		}
 	}
-	return &Signer{domain: domain, keys: keys, known: make(map[[sha256.Size]byte][]byte, remembered)}, nil
+	return &Signer{domain: domain, keys: keys, cache: newSignatureCache()}, nil
 }
 
 // Domain is the d= of the signatures.
@@ -59,12 +52,12 @@ func (s *Signer) Keys() []Key { return s.keys }
 // Sign gives the message with its DKIM-Signature fields in front. A message that
 // carries one of this domain already is given back as it is.
 func (s *Signer) Sign(message []byte) ([]byte, error) {
-	names, ours := s.fields(message)
-	if ours {
+	names, signed := s.fields(message)
+	if signed {
 		return message, nil
 	}
 	digest := sha256.Sum256(message)
-	signatures := s.recall(digest)
+	signatures := s.cache.get(digest)
 	if signatures == nil {
 		for i := range s.keys {
 			one, err := s.sign(&s.keys[i], names, message)
@@ -73,7 +66,7 @@ func (s *Signer) Sign(message []byte) ([]byte, error) {
 			}
 			signatures = append(signatures, one...)
 		}
-		s.remember(digest, signatures)
+		s.cache.add(digest, signatures)
 	}
 	out := make([]byte, 0, len(signatures)+len(message))
 	return append(append(out, signatures...), message...), nil
@@ -94,8 +87,8 @@ func (s *Signer) sign(k *Key, names []string, message []byte) (string, error) {
 	return one.Signature(), nil
 }
 
-// fields gives the list for h=, and whether the domain's signature is there already.
-func (s *Signer) fields(message []byte) (names []string, ours bool) {
+// fields gives the list for h=, and whether the domain has signed the message already.
+func (s *Signer) fields(message []byte) (names []string, signed bool) {
 	have := map[string]int{}
 	for name, value := range headerFields(message) {
 		name = strings.ToLower(name)
@@ -103,11 +96,11 @@ func (s *Signer) fields(message []byte) (names []string, ours bool) {
 			return nil, true
 		}
 	}
-	for _, name := range signed {
+	for _, name := range signedFields {
 		for range have[strings.ToLower(name)] {
 			names = append(names, name)
 		}
-		if slices.Contains(oversigned[:], name) {
+		if slices.Contains(oversignedFields[:], name) {
 			names = append(names, name)
 		}
 	}
@@ -146,26 +139,6 @@ func tag(value, name string) string {
 		}
 	}
 	return ""
-}
-
-func (s *Signer) recall(digest [sha256.Size]byte) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.known[digest]
-}
-
-func (s *Signer) remember(digest [sha256.Size]byte, signatures []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.known[digest]; ok {
-		return
-	}
-	if len(s.order) == remembered {
-		delete(s.known, s.order[0])
-		s.order = append(s.order[:0], s.order[1:]...)
-	}
-	s.known[digest] = signatures
-	s.order = append(s.order, digest)
 }
 
 // domainName reports whether s is a name of letters, digits and hyphens.

@@ -111,7 +111,7 @@ func TestSignaturesVerify(t *testing.T) {
 				if err := verify(s, got); err != nil {
 					t.Errorf("%s: %v\n%.900s", what, err, got)
 				}
-				if err := byHand(s, got); err != nil {
+				if err := verifyIndependently(s, got); err != nil {
 					t.Errorf("%s, by hand: %v", what, err)
 				}
 			}
@@ -120,7 +120,7 @@ func TestSignaturesVerify(t *testing.T) {
 }
 
 // TestWhatRelaysDoDoesNoHarm and what a forger does is found.
-func TestChangesUnderWay(t *testing.T) {
+func TestChangesInTransit(t *testing.T) {
 	t.Parallel()
 	s := signer(t, edKey(t))
 	whole := sign(t, s, message)
@@ -151,7 +151,7 @@ func TestChangesUnderWay(t *testing.T) {
 		if err := verify(s, changed); (err != nil) != c.breaks {
 			t.Errorf("%s: %v", what, err)
 		}
-		if err := byHand(s, changed); (err != nil) != c.breaks {
+		if err := verifyIndependently(s, changed); (err != nil) != c.breaks {
 			t.Errorf("%s, by hand: %v", what, err)
 		}
 	}
@@ -189,11 +189,11 @@ func TestEqualMessagesShareASignature(t *testing.T) {
 	if counted.n != 1 {
 		t.Errorf("%d signatures for one message", counted.n)
 	}
-	for i := range 2 * remembered {
+	for i := range 2 * cacheSize {
 		sign(t, s, strings.Replace(message, "order", fmt.Sprint("order ", i), 1))
 	}
-	if len(s.known) != remembered || len(s.order) != remembered {
-		t.Errorf("%d and %d are remembered, want %d", len(s.known), len(s.order), remembered)
+	if len(s.cache.entries) != cacheSize || len(s.cache.order) != cacheSize {
+		t.Errorf("%d and %d are cached, want %d", len(s.cache.entries), len(s.cache.order), cacheSize)
 	}
 }
 

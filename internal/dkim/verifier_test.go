@@ -20,9 +20,9 @@ var (
 	bTag     = regexp.MustCompile(`([;:]\s*b=)[^;]*`)
 )
 
-// byHand verifies the signatures of s from the text of RFC 6376 and RFC 8463 alone,
-// without the library that made them.
-func byHand(s *Signer, text string) error {
+// verifyIndependently verifies the signatures of s as RFC 6376 and RFC 8463 say, without
+// the library that made them.
+func verifyIndependently(s *Signer, text string) error {
 	head, body, ok := strings.Cut(text, "\r\n\r\n")
 	if !ok {
 		return errors.New("no body")
@@ -38,7 +38,7 @@ func byHand(s *Signer, text string) error {
 	found := 0
 	for _, f := range fields {
 		if name, value, _ := strings.Cut(f, ":"); strings.EqualFold(name, "DKIM-Signature") {
-			if err := s.one(f, value, fields, body); err != nil {
+			if err := s.verifySignature(f, value, fields, body); err != nil {
 				return err
 			}
 			found++
@@ -50,7 +50,7 @@ func byHand(s *Signer, text string) error {
 	return nil
 }
 
-func (s *Signer) one(field, value string, fields []string, body string) error {
+func (s *Signer) verifySignature(field, value string, fields []string, body string) error {
 	if got := tag(value, "c"); got != "relaxed/relaxed" {
 		return fmt.Errorf("c=%s", got)
 	}
