@@ -10,9 +10,9 @@ import (
 	"sespan/internal/access"
 	"sespan/internal/apilog"
 	"sespan/internal/config"
-	"sespan/internal/feedback"
 	"sespan/internal/httpapi"
 	"sespan/internal/httpfetch"
+	"sespan/internal/mailevent"
 	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/transaction"
@@ -56,7 +56,7 @@ func (a *App) startAPI(ctx context.Context) error {
 		Logger: a.logger, Registerer: a.registry, Clock: time.Now, Version: "1",
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor,
-		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), Feedback: a.feedback(),
+		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),
 	})
 	a.lifecycle.start("public port", serveHTTP(a.logger, l, handler, 15*time.Second))
 	return nil
@@ -94,9 +94,9 @@ func (a *App) codes() (*otp.Service, error) {
 	}), nil
 }
 
-func (a *App) feedback() *feedback.Service {
-	return feedback.New(feedback.Options{
-		Store: postgres.NewEvents(a.pool), Keys: a.cfg.Events, Topics: a.cfg.SNSTopics, Fetch: httpfetch.New(),
+func (a *App) mailEvents() *mailevent.Service {
+	return mailevent.New(mailevent.Options{
+		Store: postgres.NewMailEvents(a.pool), Keys: a.cfg.Events, Topics: a.cfg.SNSTopics, Fetch: httpfetch.New(),
 		BounceLife: time.Duration(a.cfg.MailBounceDays) * 24 * time.Hour, Clock: time.Now, Logger: a.logger, Registerer: a.registry,
 	})
 }

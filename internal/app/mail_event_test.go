@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sespan/internal/devtools/pgtest"
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 )
 
 // sent is a whole service with a relay, and what it takes to sign events for it.
@@ -23,13 +23,13 @@ type sent struct {
 	*running
 	t     *testing.T
 	relay *faultRelay
-	keys  feedback.Keys
+	keys  mailevent.Keys
 }
 
 func serveMails(t *testing.T) *sent {
 	t.Helper()
 	const key = "relay-1:MDEyMzQ1Njc4OWFiY2RlZg=="
-	keys, err := feedback.ParseKeys(key)
+	keys, err := mailevent.ParseKeys(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func (s *sent) postEvent(kind, recipient, messageID string) string {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(feedback.SignatureHeader, s.keys.Sign("relay-1", time.Now(), []byte(body)))
+	request.Header.Set(mailevent.SignatureHeader, s.keys.Sign("relay-1", time.Now(), []byte(body)))
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		s.t.Fatal(err)

@@ -27,7 +27,7 @@ type task struct {
 func (a *App) tasks() []task {
 	store := postgres.NewTransactions(a.pool)
 	epochs := transaction.NewEpochs(store, a.cfg.Ring, rand.Reader)
-	codes, events := postgres.NewOTPStore(a.pool), postgres.NewEvents(a.pool)
+	codes, events := postgres.NewOTPStore(a.pool), postgres.NewMailEvents(a.pool)
 	return []task{
 		{"partitions", func(ctx context.Context) error { _, err := a.pool.PartitionEnsure(ctx, partitionsAhead); return err }},
 		{"draw epochs", func(ctx context.Context) error { _, err := epochs.Ensure(ctx); return err }},

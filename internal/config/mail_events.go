@@ -3,7 +3,7 @@ package config
 import (
 	"regexp"
 
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 )
 
 // topicARN is the name of a topic of Amazon SNS.
@@ -14,7 +14,7 @@ func (s *Settings) resolveEvents() error {
 	if err := optionalSecret(&s.MailEventKeys, s.MailEventKeysFile, "SESPAN_MAIL_EVENT_KEYS"); err != nil {
 		return err
 	}
-	keys, err := feedback.ParseKeys(s.MailEventKeys)
+	keys, err := mailevent.ParseKeys(s.MailEventKeys)
 	if err != nil {
 		return wrong("SESPAN_MAIL_EVENT_KEYS", "cannot be used: "+err.Error(), `set it to relay:<random bytes in base64>, as from: echo "relay:$(openssl rand -base64 32)"`)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 	"sespan/internal/secret"
 )
 
@@ -93,7 +93,7 @@ type Settings struct {
 	Location *time.Location `kong:"-"`
 	Direct   string         `kong:"-"`
 	Rates    Rates          `kong:"-"`
-	Events   feedback.Keys  `kong:"-"`
+	Events   mailevent.Keys `kong:"-"`
 }
 
 // Resolve reads the files of the secrets and checks every setting that can be

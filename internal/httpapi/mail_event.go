@@ -8,13 +8,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sespan/internal/apilog"
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 )
 
-// feedbackService takes delivery events: feedback.Service.
-type feedbackService interface {
-	TakeSigned(ctx context.Context, signature string, body []byte) ([]feedback.Outcome, error)
-	TakeSNS(ctx context.Context, body []byte) ([]feedback.Outcome, error)
+// mailEventService receives mail events: mailevent.Service.
+type mailEventService interface {
+	ReceiveSigned(ctx context.Context, signature string, body []byte) ([]mailevent.Outcome, error)
+	ReceiveSNS(ctx context.Context, body []byte) ([]mailevent.Outcome, error)
 }
 
 // mailEvents documents the signed form; the body is read raw, because what is
@@ -24,14 +24,14 @@ type mailEvents struct {
 }
 
 type mailEvent struct {
-	EventID    string        `json:"event_id" minLength:"1" maxLength:"200" example:"a1f0-77" doc:"The event's own id at the source; a second one of the same id changes nothing."`
-	Kind       feedback.Kind `json:"kind" enum:"delivered,bounce,complaint,unsubscribe"`
-	Permanent  bool          `json:"permanent,omitempty" default:"true" doc:"Of a bounce: false for one after which a later mail may arrive."`
-	Recipient  string        `json:"recipient" maxLength:"320" example:"sari@example.co" doc:"Bare address of the envelope."`
-	MessageID  string        `json:"message_id,omitempty" example:"<4711.dtk0u8m5hc@shop.example>" doc:"The mail's Message-ID header, or the number that mail_enqueue gave."`
-	RelayID    string        `json:"relay_id,omitempty" minLength:"6" maxLength:"200" doc:"Instead of message_id: the id in the relay's answer when it took the mail."`
-	OccurredAt string        `json:"occurred_at" format:"date-time"`
-	Detail     string        `json:"detail,omitempty" example:"550 5.1.1 no such user" doc:"The server's words."`
+	EventID    string         `json:"event_id" minLength:"1" maxLength:"200" example:"a1f0-77" doc:"The event's own id at the source; a second one of the same id changes nothing."`
+	Kind       mailevent.Kind `json:"kind" enum:"delivered,bounce,complaint,unsubscribe"`
+	Permanent  bool           `json:"permanent,omitempty" default:"true" doc:"Of a bounce: false for one after which a later mail may arrive."`
+	Recipient  string         `json:"recipient" maxLength:"320" example:"sari@example.co" doc:"Bare address of the envelope."`
+	MessageID  string         `json:"message_id,omitempty" example:"<4711.dtk0u8m5hc@shop.example>" doc:"The mail's Message-ID header, or the number that mail_enqueue gave."`
+	RelayID    string         `json:"relay_id,omitempty" minLength:"6" maxLength:"200" doc:"Instead of message_id: the id in the relay's answer when it took the mail."`
+	OccurredAt string         `json:"occurred_at" format:"date-time"`
+	Detail     string         `json:"detail,omitempty" example:"550 5.1.1 no such user" doc:"The server's words."`
 }
 
 type mailEventRequest struct {
@@ -47,11 +47,11 @@ type mailEventResponse struct {
 }
 
 type mailEventResult struct {
-	EventID string          `json:"event_id"`
-	Result  feedback.Result `json:"result" enum:"suppressed,recorded,unmatched,repeated" doc:"suppressed: the address is not written to any more; recorded: noted alone; unmatched: not a mail that was sent to this address; repeated: it came before."`
+	EventID string           `json:"event_id"`
+	Result  mailevent.Result `json:"result" enum:"suppressed,recorded,unmatched,repeated" doc:"suppressed: the address is not written to any more; recorded: noted alone; unmatched: not a mail that was sent to this address; repeated: it came before."`
 }
 
-func registerMailEvent(api huma.API, s feedbackService) {
+func registerMailEvent(api huma.API, s mailEventService) {
 	op := describe(public(operation(apilog.Admin, http.MethodPost, mailEventsPath, "post-mail-events", "Tell what became of mails", http.StatusOK)),
 		"Takes bounces, complaints, unsubscriptions and deliveries: in the form below, signed with a key of SESPAN_MAIL_EVENT_KEYS, or from Amazon SES "+
 			"through an SNS topic of SESPAN_SNS_TOPICS. Only mails that were sent to an address can suppress it. Needs no service key: the signature is the credential.")
@@ -63,14 +63,14 @@ func registerMailEvent(api huma.API, s feedbackService) {
 		},
 	}
 	// The form is not all that comes: a message of Amazon is another one, and text/plain.
-	// internal/feedback reads both, after their signatures, and names what is wrong.
+	// internal/mailevent reads both, after their signatures, and names what is wrong.
 	op.SkipValidateBody = true
 	register(api, op, func(ctx context.Context, in *mailEventRequest) (*mailEventResponse, error) {
-		take := func() ([]feedback.Outcome, error) { return s.TakeSigned(ctx, in.Signature, in.RawBody) }
+		receive := func() ([]mailevent.Outcome, error) { return s.ReceiveSigned(ctx, in.Signature, in.RawBody) }
 		if in.SNS != "" {
-			take = func() ([]feedback.Outcome, error) { return s.TakeSNS(ctx, in.RawBody) }
+			receive = func() ([]mailevent.Outcome, error) { return s.ReceiveSNS(ctx, in.RawBody) }
 		}
-		outcomes, err := take()
+		outcomes, err := receive()
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 	"sespan/internal/postgres"
 )
 
@@ -74,11 +74,11 @@ func TestMailEventsOfAmazonOverHTTP(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil, nil)
 	sns := newAmazon(t)
-	service := feedback.New(feedback.Options{
-		Store: postgres.NewEvents(s.pool("events", 2)), Topics: []string{snsTopic}, Fetch: sns,
+	service := mailevent.New(mailevent.Options{
+		Store: postgres.NewMailEvents(s.pool("events", 2)), Topics: []string{snsTopic}, Fetch: sns,
 		BounceLife: 24 * time.Hour, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
-	s = newSite(t, func(d *Deps) { d.Feedback = service }, nil)
+	s = newSite(t, func(d *Deps) { d.MailEvents = service }, nil)
 	message := `{"notificationType":"Bounce","mail":{"timestamp":"` + time.Now().UTC().Format(time.RFC3339) + `","messageId":"0102018b-77aa-000000"},
 		"bounce":{"bounceType":"Permanent","timestamp":"` + time.Now().UTC().Format(time.RFC3339) + `","bouncedRecipients":[{"emailAddress":"gone@example.co"}]}}`
 	header := []string{"X-Amz-Sns-Message-Type", "Notification", "Content-Type", "text/plain; charset=UTF-8"}

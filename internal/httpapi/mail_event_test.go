@@ -14,21 +14,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sespan/internal/access"
-	"sespan/internal/feedback"
 	"sespan/internal/httpfetch"
+	"sespan/internal/mailevent"
 	"sespan/internal/postgres"
 )
 
-func eventSite(t *testing.T) (*site, feedback.Keys) {
+func eventSite(t *testing.T) (*site, mailevent.Keys) {
 	t.Helper()
-	keys, err := feedback.ParseKeys("relay-1:" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")))
+	keys, err := mailevent.ParseKeys("relay-1:" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")))
 	require.NoError(t, err)
 	s := newSite(t, nil, nil)
-	service := feedback.New(feedback.Options{
-		Store: postgres.NewEvents(s.pool("events", 2)), Keys: keys, Topics: []string{"arn:aws:sns:eu-west-1:123456789012:ses"}, Fetch: httpfetch.New(),
+	service := mailevent.New(mailevent.Options{
+		Store: postgres.NewMailEvents(s.pool("events", 2)), Keys: keys, Topics: []string{"arn:aws:sns:eu-west-1:123456789012:ses"}, Fetch: httpfetch.New(),
 		BounceLife: 24 * time.Hour, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
-	return newSite(t, func(d *Deps) { d.Feedback = service }, nil), keys
+	return newSite(t, func(d *Deps) { d.MailEvents = service }, nil), keys
 }
 
 func TestMailEventsOverHTTP(t *testing.T) {
@@ -38,7 +38,7 @@ func TestMailEventsOverHTTP(t *testing.T) {
 		time.Now().UTC().Format(time.RFC3339) + `","detail":"550 5.1.1 no such user"}]}`
 	signed := keys.Sign("relay-1", time.Now(), []byte(body))
 
-	a := s.call(http.MethodPost, "/v1/mail/events", body, feedback.SignatureHeader, signed)
+	a := s.call(http.MethodPost, "/v1/mail/events", body, mailevent.SignatureHeader, signed)
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	assert.JSONEq(t, `{"results":[{"event_id":"e1","result":"unmatched"}]}`, a.body)
 	row := s.row(a)
@@ -46,7 +46,7 @@ func TestMailEventsOverHTTP(t *testing.T) {
 	assert.Contains(t, row.RequestBody, "no such user")
 	assert.NotContains(t, row.RequestHeader, strings.Split(signed, "v1=")[1], "a signature is good for five minutes more")
 
-	again := s.call(http.MethodPost, "/v1/mail/events", body, feedback.SignatureHeader, signed)
+	again := s.call(http.MethodPost, "/v1/mail/events", body, mailevent.SignatureHeader, signed)
 	assert.JSONEq(t, `{"results":[{"event_id":"e1","result":"repeated"}]}`, again.body)
 
 	for name, c := range map[string]struct {
@@ -57,9 +57,9 @@ func TestMailEventsOverHTTP(t *testing.T) {
 	}{
 		"without a signature":      {body, nil, 401, "unauthorized"},
 		"with a service key alone": {body, []string{"Authorization", "Bearer " + s.key(access.RoleAdmin)}, 401, "unauthorized"},
-		"another body":             {body + " ", []string{feedback.SignatureHeader, signed}, 401, "unauthorized"},
-		"no body":                  {"", []string{feedback.SignatureHeader, signed}, 400, "bad-request"},
-		"too large":                {strings.Repeat("x", maxEventBytes+1), []string{feedback.SignatureHeader, signed}, 413, "too-large"},
+		"another body":             {body + " ", []string{mailevent.SignatureHeader, signed}, 401, "unauthorized"},
+		"no body":                  {"", []string{mailevent.SignatureHeader, signed}, 400, "bad-request"},
+		"too large":                {strings.Repeat("x", maxEventBytes+1), []string{mailevent.SignatureHeader, signed}, 413, "too-large"},
 		"not of Amazon":            {body, []string{"X-Amz-Sns-Message-Type", "Notification", "Content-Type", "text/plain; charset=UTF-8"}, 401, "unauthorized"},
 		"garbage of Amazon":        {"{", []string{"X-Amz-Sns-Message-Type", "Notification"}, 400, "bad-request"},
 	} {
@@ -80,7 +80,7 @@ func TestMailEventsFiveHundredAtOnce(t *testing.T) {
 			i, i, i+1, time.Now().UTC().Format(time.RFC3339), strings.Repeat("550 5.1.1 the address does not exist; ", 10))
 	}
 	body := `{"events":[` + strings.Join(events, ",") + `]}`
-	a := s.call(http.MethodPost, "/v1/mail/events", body, feedback.SignatureHeader, keys.Sign("relay-1", time.Now(), []byte(body)))
+	a := s.call(http.MethodPost, "/v1/mail/events", body, mailevent.SignatureHeader, keys.Sign("relay-1", time.Now(), []byte(body)))
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	assert.Equal(t, 500, strings.Count(a.body, `"unmatched"`))
 }

@@ -41,7 +41,7 @@ type Deps struct {
 	Draws          drawService
 	Minor          transaction.Minor // decimals of the site's money
 	OTP            OTPService
-	Feedback       feedbackService
+	MailEvents     mailEventService
 }
 
 // Spec builds the API without anything behind it, for the OpenAPI document.
@@ -85,7 +85,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerLogin(api, d.Registerer)
 	registerTier(api, d.Tiers, d.Minor)
 	registerTransaction(api, d.Draws, d.Minor)
-	registerMailEvent(api, d.Feedback)
+	registerMailEvent(api, d.MailEvents)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router
 }

@@ -5,33 +5,33 @@ import (
 	"encoding/json"
 	"time"
 
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 )
 
-// Events keeps delivery events and the list of suppressed addresses: feedback.Store.
-type Events struct{ pool *Pool }
+// MailEvents keeps mail events and the list of suppressed addresses: mailevent.Store.
+type MailEvents struct{ pool *Pool }
 
-// NewEvents makes the store.
-func NewEvents(pool *Pool) *Events { return &Events{pool} }
+// NewMailEvents makes the store.
+func NewMailEvents(pool *Pool) *MailEvents { return &MailEvents{pool} }
 
 // eventRow is an event as mail_event_apply reads it.
 type eventRow struct {
-	EventID    string        `json:"event_id"`
-	Kind       feedback.Kind `json:"kind"`
-	Permanent  bool          `json:"permanent"`
-	Recipient  string        `json:"recipient"`
-	Spellings  []string      `json:"spellings"`
-	MessageID  *int64        `json:"message_id"`
-	CreatedAt  *time.Time    `json:"created_at"`
-	RelayID    string        `json:"relay_id"`
-	SentAt     *time.Time    `json:"sent_at"`
-	OccurredAt time.Time     `json:"occurred_at"`
-	Detail     string        `json:"detail"`
+	EventID    string         `json:"event_id"`
+	Kind       mailevent.Kind `json:"kind"`
+	Permanent  bool           `json:"permanent"`
+	Recipient  string         `json:"recipient"`
+	Spellings  []string       `json:"spellings"`
+	MessageID  *int64         `json:"message_id"`
+	CreatedAt  *time.Time     `json:"created_at"`
+	RelayID    string         `json:"relay_id"`
+	SentAt     *time.Time     `json:"sent_at"`
+	OccurredAt time.Time      `json:"occurred_at"`
+	Detail     string         `json:"detail"`
 }
 
 // Apply notes the events in one transaction; a bounced address is suppressed for
 // bounceLife, in whole days.
-func (s *Events) Apply(ctx context.Context, source string, events []feedback.Event, bounceLife time.Duration) (map[string]feedback.Result, error) {
+func (s *MailEvents) Apply(ctx context.Context, source string, events []mailevent.Event, bounceLife time.Duration) (map[string]mailevent.Result, error) {
 	rows := make([]eventRow, len(events))
 	for i, e := range events {
 		rows[i] = eventRow{
@@ -51,17 +51,17 @@ func (s *Events) Apply(ctx context.Context, source string, events []feedback.Eve
 	if err != nil {
 		return nil, mapError(err)
 	}
-	results := make(map[string]feedback.Result, len(found))
+	results := make(map[string]mailevent.Result, len(found))
 	for _, row := range found {
 		if _, twice := results[row.EventID]; !twice {
-			results[row.EventID] = feedback.Result(row.Result)
+			results[row.EventID] = mailevent.Result(row.Result)
 		}
 	}
 	return results, nil
 }
 
 // Tidy forgets events of keep ago, in portions, until few are left.
-func (s *Events) Tidy(ctx context.Context, keep time.Duration) error {
+func (s *MailEvents) Tidy(ctx context.Context, keep time.Duration) error {
 	const portion = 1000
 	for {
 		n, err := s.pool.queries.MailEventTidy(ctx, s.pool, keep.Seconds(), portion)

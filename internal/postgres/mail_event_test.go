@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"sespan/internal/devtools/pgtest"
-	"sespan/internal/feedback"
+	"sespan/internal/mailevent"
 	"sespan/internal/postgres"
 )
 
@@ -24,11 +24,11 @@ func sentMail(tb testing.TB, db *pgtest.DB, recipient, reply string) (id int64, 
 	return id, rows[0].CreatedAt
 }
 
-func bounceOf(id string, recipient string, ref feedback.Reference) feedback.Event {
-	return feedback.Event{ID: id, Kind: feedback.Bounce, Permanent: true, Recipient: recipient, Mail: ref, At: time.Now()}
+func bounceOf(id string, recipient string, ref mailevent.Reference) mailevent.Event {
+	return mailevent.Event{ID: id, Kind: mailevent.Bounce, Permanent: true, Recipient: recipient, Mail: ref, At: time.Now()}
 }
 
-func apply(tb testing.TB, s *postgres.Events, events ...feedback.Event) map[string]feedback.Result {
+func apply(tb testing.TB, s *postgres.MailEvents, events ...mailevent.Event) map[string]mailevent.Result {
 	tb.Helper()
 	out, err := s.Apply(tb.Context(), "relay-1", events, 90*24*time.Hour)
 	if err != nil {
@@ -42,31 +42,31 @@ func TestMailEventsSuppressOnlyWhatWeSent(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	pool := openMailPool(t, db.ServiceURL(t))
-	s := postgres.NewEvents(pool)
+	s := postgres.NewMailEvents(pool)
 	id, created := sentMail(t, db, "Sari@Example.co", "2.0.0 Ok 0102019a-ses-id-000000 queued")
 	waiting := enqueue(t, db, "recipient => 'budi@example.co', body_text => 'x'")
 	now := time.Now()
 	for name, c := range map[string]struct {
-		event feedback.Event
-		want  feedback.Result
+		event mailevent.Event
+		want  mailevent.Result
 	}{
-		"our number and day":       {bounceOf("1", "sari@example.CO", feedback.Reference{MessageID: id, CreatedAt: created}), feedback.Suppressed},
-		"our number":               {bounceOf("2", "sari@example.co", feedback.Reference{MessageID: id}), feedback.Suppressed},
-		"the relay's id":           {bounceOf("3", "sari@example.co", feedback.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now}), feedback.Suppressed},
-		"another day":              {bounceOf("4", "sari@example.co", feedback.Reference{MessageID: id, CreatedAt: created.Add(time.Microsecond)}), feedback.Unmatched},
-		"another recipient":        {bounceOf("5", "owner@rival.example", feedback.Reference{MessageID: id}), feedback.Unmatched},
-		"no such mail":             {bounceOf("6", "sari@example.co", feedback.Reference{MessageID: id + 1000}), feedback.Unmatched},
-		"no id at all":             {bounceOf("12", "sari@example.co", feedback.Reference{MessageID: math.MaxInt64}), feedback.Unmatched},
-		"never tried":              {bounceOf("7", "budi@example.co", feedback.Reference{MessageID: waiting}), feedback.Unmatched},
-		"another relay's id":       {bounceOf("8", "sari@example.co", feedback.Reference{RelayID: "0102019b-ses-id-000000", SentAt: now}), feedback.Unmatched},
-		"the relay's id, long ago": {bounceOf("9", "sari@example.co", feedback.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now.Add(-time.Hour)}), feedback.Unmatched},
-		"a soft bounce":            {feedback.Event{ID: "10", Kind: feedback.Bounce, Recipient: "sari@example.co", Mail: feedback.Reference{MessageID: id}, At: now}, feedback.Recorded},
-		"a delivery":               {feedback.Event{ID: "11", Kind: feedback.Delivered, Recipient: "sari@example.co", Mail: feedback.Reference{MessageID: id}, At: now}, feedback.Recorded},
+		"our number and day":       {bounceOf("1", "sari@example.CO", mailevent.Reference{MessageID: id, CreatedAt: created}), mailevent.Suppressed},
+		"our number":               {bounceOf("2", "sari@example.co", mailevent.Reference{MessageID: id}), mailevent.Suppressed},
+		"the relay's id":           {bounceOf("3", "sari@example.co", mailevent.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now}), mailevent.Suppressed},
+		"another day":              {bounceOf("4", "sari@example.co", mailevent.Reference{MessageID: id, CreatedAt: created.Add(time.Microsecond)}), mailevent.Unmatched},
+		"another recipient":        {bounceOf("5", "owner@rival.example", mailevent.Reference{MessageID: id}), mailevent.Unmatched},
+		"no such mail":             {bounceOf("6", "sari@example.co", mailevent.Reference{MessageID: id + 1000}), mailevent.Unmatched},
+		"no id at all":             {bounceOf("12", "sari@example.co", mailevent.Reference{MessageID: math.MaxInt64}), mailevent.Unmatched},
+		"never tried":              {bounceOf("7", "budi@example.co", mailevent.Reference{MessageID: waiting}), mailevent.Unmatched},
+		"another relay's id":       {bounceOf("8", "sari@example.co", mailevent.Reference{RelayID: "0102019b-ses-id-000000", SentAt: now}), mailevent.Unmatched},
+		"the relay's id, long ago": {bounceOf("9", "sari@example.co", mailevent.Reference{RelayID: "0102019a-ses-id-000000", SentAt: now.Add(-time.Hour)}), mailevent.Unmatched},
+		"a soft bounce":            {mailevent.Event{ID: "10", Kind: mailevent.Bounce, Recipient: "sari@example.co", Mail: mailevent.Reference{MessageID: id}, At: now}, mailevent.Recorded},
+		"a delivery":               {mailevent.Event{ID: "11", Kind: mailevent.Delivered, Recipient: "sari@example.co", Mail: mailevent.Reference{MessageID: id}, At: now}, mailevent.Recorded},
 	} {
 		if got := apply(t, s, c.event)[c.event.ID]; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
-		if got := apply(t, s, c.event)[c.event.ID]; got != feedback.Repeated {
+		if got := apply(t, s, c.event)[c.event.ID]; got != mailevent.Repeated {
 			t.Errorf("%s, again: %s", name, got)
 		}
 	}
@@ -78,12 +78,12 @@ func TestMailEventsSuppressOnlyWhatWeSent(t *testing.T) {
 func TestMailSuppressionScopes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
-	var events []feedback.Event
-	for i, kind := range []feedback.Kind{feedback.Bounce, feedback.Complaint, feedback.Unsubscribe} {
+	s := postgres.NewMailEvents(openMailPool(t, db.ServiceURL(t)))
+	var events []mailevent.Event
+	for i, kind := range []mailevent.Kind{mailevent.Bounce, mailevent.Complaint, mailevent.Unsubscribe} {
 		id, _ := sentMail(t, db, string(kind)+"@b.co", "ok")
-		events = append(events, feedback.Event{
-			ID: fmt.Sprint(i), Kind: kind, Permanent: true, Recipient: string(kind) + "@b.co", Mail: feedback.Reference{MessageID: id}, At: time.Now(),
+		events = append(events, mailevent.Event{
+			ID: fmt.Sprint(i), Kind: kind, Permanent: true, Recipient: string(kind) + "@b.co", Mail: mailevent.Reference{MessageID: id}, At: time.Now(),
 		})
 	}
 	apply(t, s, events...)
@@ -116,10 +116,10 @@ func TestMailSuppressionScopes(t *testing.T) {
 func TestMailSuppressionOfDomainsInBothAlphabets(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
+	s := postgres.NewMailEvents(openMailPool(t, db.ServiceURL(t)))
 	for i, c := range [][2]string{{"Rika@bücher.example", "rika@xn--bcher-kva.example"}, {"jo@xn--mnchen-3ya.example", "Jo@MÜNCHEN.example"}} {
 		id, _ := sentMail(t, db, c[0], "ok")
-		if got := apply(t, s, bounceOf(fmt.Sprint(i), c[1], feedback.Reference{MessageID: id}))[fmt.Sprint(i)]; got != feedback.Suppressed {
+		if got := apply(t, s, bounceOf(fmt.Sprint(i), c[1], mailevent.Reference{MessageID: id}))[fmt.Sprint(i)]; got != mailevent.Suppressed {
 			t.Errorf("%s for %s: %s", c[1], c[0], got)
 		}
 		for _, address := range c {
@@ -155,16 +155,16 @@ func TestMailBulkIsSeen(t *testing.T) {
 func TestMailEventsAtOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
-	var forth, back []feedback.Event
+	s := postgres.NewMailEvents(openMailPool(t, db.ServiceURL(t)))
+	var forth, back []mailevent.Event
 	for i := range 20 {
 		address := fmt.Sprintf("a%02d@b.co", i)
 		id, _ := sentMail(t, db, address, "ok")
-		e := bounceOf(fmt.Sprint(i), address, feedback.Reference{MessageID: id})
-		forth, back = append(forth, e), append([]feedback.Event{e}, back...)
+		e := bounceOf(fmt.Sprint(i), address, mailevent.Reference{MessageID: id})
+		forth, back = append(forth, e), append([]mailevent.Event{e}, back...)
 	}
 	var mu sync.Mutex
-	counts := map[feedback.Result]int{}
+	counts := map[mailevent.Result]int{}
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -184,7 +184,7 @@ func TestMailEventsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if counts[feedback.Suppressed] != 20 || counts[feedback.Repeated] != 140 {
+	if counts[mailevent.Suppressed] != 20 || counts[mailevent.Repeated] != 140 {
 		t.Errorf("%v", counts)
 	}
 }
@@ -192,7 +192,7 @@ func TestMailEventsAtOnce(t *testing.T) {
 func TestMailEventsAreForgotten(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	s := postgres.NewEvents(openMailPool(t, db.ServiceURL(t)))
+	s := postgres.NewMailEvents(openMailPool(t, db.ServiceURL(t)))
 	db.Exec(t, `INSERT INTO sespan.mail_event (source, event_id, received_at, occurred_at, kind, permanent, result, recipient)
 		SELECT 'x', i::text, now() - make_interval(days => i % 100), now(), 'delivered', false, 'recorded', 'a@b.co' FROM generate_series(1, 3000) i`)
 	db.Exec(t, `INSERT INTO sespan.mail_suppression (address, scope, reason, created_at, expires_at, source)

@@ -1,4 +1,4 @@
-package feedback
+package mailevent
 
 import (
 	"encoding/json"
@@ -57,7 +57,7 @@ func sesEvents(id, message string) ([]Event, error) {
 	base := Event{Mail: n.reference()}
 	var events []Event
 	add := func(e Event, recipient, detail string) {
-		e.ID, e.Recipient, e.Detail = id+"/"+strconv.Itoa(len(events)), bare(recipient), detail
+		e.ID, e.Recipient, e.Detail = id+"/"+strconv.Itoa(len(events)), bareAddress(recipient), detail
 		events = append(events, e)
 	}
 	kind := n.NotificationType
@@ -103,8 +103,8 @@ func (n *sesNotification) reference() Reference {
 	return r
 }
 
-// bare takes the address out of "Name <address>", which SES echoes at times.
-func bare(s string) string {
+// bareAddress takes the address out of "Name <address>", which SES echoes at times.
+func bareAddress(s string) string {
 	if open := strings.LastIndexByte(s, '<'); open >= 0 {
 		s = strings.TrimRight(s[open+1:], "> ")
 	}

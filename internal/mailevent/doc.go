@@ -1,6 +1,6 @@
-// Package feedback takes what mail servers tell after they took a mail (it was
-// delivered, it bounced, somebody complained or unsubscribed) and keeps a list of
-// addresses that are not written to.
+// Package mailevent reads mail events: what mail servers report after they accepted a
+// mail (it was delivered, it bounced, somebody complained or unsubscribed). They put
+// addresses on the suppression list, which are not written to any more.
 //
 //	relay or its webhook ──signed form, HMAC──▶ ┐
 //	Amazon SES ──▶ SNS ──signed by Amazon─────▶ ├─▶ Event ─▶ Store: once each, only mails we sent
@@ -10,4 +10,4 @@
 // Whoever could forge an event could keep mails from somebody. So an event counts
 // only with a signature of a known source, within five minutes (an hour for
 // Amazon, which repeats them), once, and for a recipient of a mail that we sent.
-package feedback
+package mailevent

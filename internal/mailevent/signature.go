@@ -1,4 +1,4 @@
-package feedback
+package mailevent
 
 import (
 	"crypto/hmac"
@@ -19,10 +19,10 @@ import (
 //	Sespan-Signature: t=1763809200,k=relay-1,v1=<hex of HMAC-SHA-256(key, "1763809200." + body)>
 const SignatureHeader = "Sespan-Signature"
 
-// signatureLife is how far the signature's time may be from ours.
-const signatureLife = 5 * time.Minute
+// signatureMaxAge is how far the signature's time may be from ours.
+const signatureMaxAge = 5 * time.Minute
 
-const leastKey = 16
+const minKeyBytes = 16
 
 var keyID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
@@ -42,8 +42,8 @@ func ParseKeys(s string) (Keys, error) {
 			return nil, fmt.Errorf("entry %d is not id:base64 with an id of 1-32 letters, digits, - or _", i+1)
 		}
 		key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
-		if err != nil || len(key) < leastKey {
-			return nil, fmt.Errorf("entry %d is not at least %d bytes of base64", i+1, leastKey)
+		if err != nil || len(key) < minKeyBytes {
+			return nil, fmt.Errorf("entry %d is not at least %d bytes of base64", i+1, minKeyBytes)
 		}
 		if keys[id] != nil {
 			return nil, fmt.Errorf("entry %d repeats an id", i+1)
@@ -76,17 +76,17 @@ func (k Keys) verify(header string, body []byte, now time.Time) (source string, 
 	seconds, parseErr := strconv.ParseInt(parts["t"], 10, 64)
 	given, hexErr := hex.DecodeString(parts["v1"])
 	if len(header) > 500 || parseErr != nil || hexErr != nil {
-		return "", unsigned("Send " + SignatureHeader + ": t=<unix time>,k=<key id>,v1=<hex HMAC-SHA-256>.")
+		return "", unauthorized("Send " + SignatureHeader + ": t=<unix time>,k=<key id>,v1=<hex HMAC-SHA-256>.")
 	}
 	_, known := k[parts["k"]]
 	// Computed for an unknown id as well: the time tells nothing of which ids exist.
 	if !hmac.Equal(given, k.mac(parts["k"], parts["t"], body)) || !known {
-		return "", unsigned("The signature is not of a known key over this body.")
+		return "", unauthorized("The signature is not of a known key over this body.")
 	}
-	if off := now.Sub(time.Unix(seconds, 0)); off > signatureLife || off < -signatureLife {
-		return "", unsigned("The signature's time is more than five minutes off; check both clocks.")
+	if off := now.Sub(time.Unix(seconds, 0)); off > signatureMaxAge || off < -signatureMaxAge {
+		return "", unauthorized("The signature's time is more than five minutes off; check both clocks.")
 	}
 	return parts["k"], nil
 }
 
-func unsigned(detail string) error { return problem.New(problem.Unauthorized, detail) }
+func unauthorized(detail string) error { return problem.New(problem.Unauthorized, detail) }

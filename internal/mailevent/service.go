@@ -1,4 +1,4 @@
-package feedback
+package mailevent
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 // Store notes events, each once, and keeps the list of addresses.
 type Store interface {
-	// Apply answers a result for each event, by its id.
+	// Apply gives a result for each event, by its id.
 	Apply(ctx context.Context, source string, events []Event, bounceLife time.Duration) (map[string]Result, error)
 }
 
@@ -33,7 +33,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Service takes delivery events.
+// Service receives mail events.
 type Service struct {
 	Options
 	sns    *sns
@@ -52,7 +52,7 @@ func New(o Options) *Service {
 		Options: o,
 		sns:     &sns{topics: o.Topics, fetch: o.Fetch, now: o.Clock, certs: map[string]*x509.Certificate{}},
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sespan_mail_feedback_total", Help: "Delivery events by kind and by what they did.",
+			Name: "sespan_mail_event_results_total", Help: "Mail events by kind and by what they did.",
 		}, []string{"kind", "result"}),
 	}
 	o.Registerer.MustRegister(s.events)
@@ -78,9 +78,9 @@ type form struct {
 	} `json:"events"`
 }
 
-// TakeSigned takes the signed form. Problems: not-found (switched off),
+// ReceiveSigned receives the signed form. Problems: not-found (switched off),
 // unauthorized, bad-request, invalid, unavailable.
-func (s *Service) TakeSigned(ctx context.Context, signature string, body []byte) ([]Outcome, error) {
+func (s *Service) ReceiveSigned(ctx context.Context, signature string, body []byte) ([]Outcome, error) {
 	if len(s.Keys) == 0 {
 		return nil, problem.New(problem.NotFound, "The signed form is switched off: SESPAN_MAIL_EVENT_KEYS is not set.")
 	}
@@ -88,14 +88,14 @@ func (s *Service) TakeSigned(ctx context.Context, signature string, body []byte)
 	if err != nil {
 		return nil, err
 	}
-	events, err := read(body)
+	events, err := parseForm(body)
 	if err != nil {
 		return nil, err
 	}
-	return s.take(ctx, source, events)
+	return s.apply(ctx, source, events)
 }
 
-func read(body []byte) ([]Event, error) {
+func parseForm(body []byte) ([]Event, error) {
 	var f form
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
@@ -110,8 +110,8 @@ func read(body []byte) ([]Event, error) {
 		}
 		return nil, problem.New(problem.BadRequest, "The body is not JSON of the form that /openapi.json shows.").At(at).Because(err)
 	}
-	if len(f.Events) == 0 || len(f.Events) > mostEvents {
-		return nil, problem.Newf(problem.Invalid, "A request has 1 to %d events.", mostEvents).At("body.events")
+	if len(f.Events) == 0 || len(f.Events) > maxEvents {
+		return nil, problem.Newf(problem.Invalid, "A request has 1 to %d events.", maxEvents).At("body.events")
 	}
 	events := make([]Event, len(f.Events))
 	for i, e := range f.Events {
@@ -133,23 +133,23 @@ func read(body []byte) ([]Event, error) {
 	return events, nil
 }
 
-// TakeSNS takes a message of Amazon SNS: a notification of SES, or the
-// confirmation of a subscription, which it answers. Problems as TakeSigned.
-func (s *Service) TakeSNS(ctx context.Context, body []byte) ([]Outcome, error) {
+// ReceiveSNS receives a message of Amazon SNS: a notification of SES, or the
+// confirmation of a subscription, which it answers. Problems as ReceiveSigned.
+func (s *Service) ReceiveSNS(ctx context.Context, body []byte) ([]Outcome, error) {
 	if len(s.Topics) == 0 {
 		return nil, problem.New(problem.NotFound, "Amazon SNS is switched off: SESPAN_SNS_TOPICS is not set.")
 	}
-	m, err := s.sns.open(ctx, body)
+	m, err := s.sns.verify(ctx, body)
 	if err != nil {
 		return nil, err
 	}
 	switch m.Type {
 	case snsNotification:
 	case snsConfirm:
-		s.Logger.InfoContext(ctx, "feedback: confirming the subscription to the topic", "topic", m.TopicARN)
+		s.Logger.InfoContext(ctx, "mail events: confirming the subscription to the topic", "topic", m.TopicARN)
 		return nil, s.sns.confirm(ctx, m)
 	case snsUnsubscribe:
-		s.Logger.WarnContext(ctx, "feedback: Amazon SNS ended the subscription; no delivery events will come", "topic", m.TopicARN)
+		s.Logger.WarnContext(ctx, "mail events: Amazon SNS ended the subscription; no mail events will come", "topic", m.TopicARN)
 		return nil, nil
 	default:
 		return nil, problem.New(problem.Invalid, "Unknown type of message.").At("body.Type")
@@ -158,10 +158,10 @@ func (s *Service) TakeSNS(ctx context.Context, body []byte) ([]Outcome, error) {
 	if err != nil || len(events) == 0 {
 		return nil, err
 	}
-	return s.take(ctx, m.TopicARN, events)
+	return s.apply(ctx, m.TopicARN, events)
 }
 
-func (s *Service) take(ctx context.Context, source string, events []Event) ([]Outcome, error) {
+func (s *Service) apply(ctx context.Context, source string, events []Event) ([]Outcome, error) {
 	now := s.Clock()
 	for i := range events {
 		if err := events[i].check(i, now); err != nil {

@@ -1,4 +1,4 @@
-package feedback
+package mailevent
 
 import (
 	"context"
@@ -150,7 +150,7 @@ func TestSignedForm(t *testing.T) {
 		"signed, unknown field": {s.Keys.Sign("relay-1", noon, []byte(`{"event":[]}`)), `{"event":[]}`, "JSON"},
 		"signed, no events":     {s.Keys.Sign("relay-1", noon, []byte(`{"events":[]}`)), `{"events":[]}`, "1 to 500"},
 	} {
-		outcomes, err := s.TakeSigned(t.Context(), c.header, []byte(c.body))
+		outcomes, err := s.ReceiveSigned(t.Context(), c.header, []byte(c.body))
 		if c.wants == "" {
 			require.NoError(t, err, name)
 			require.Len(t, outcomes, 1, name)
@@ -178,7 +178,7 @@ func TestSignedFormNamesTheField(t *testing.T) {
 		"relay_id":    `{"event_id":"1","kind":"bounce","recipient":"a@b.co","relay_id":"abcdef\u0000","occurred_at":"2026-11-22T11:59:00Z"}`,
 	} {
 		body := []byte(`{"events":[` + event + `]}`)
-		_, err := s.TakeSigned(t.Context(), s.Keys.Sign("relay-1", noon, body), body)
+		_, err := s.ReceiveSigned(t.Context(), s.Keys.Sign("relay-1", noon, body), body)
 		var p *problem.Problem
 		require.ErrorAs(t, err, &p, field)
 		assert.Equal(t, "body.events[0]."+field, p.Field)
@@ -188,7 +188,7 @@ func TestSignedFormNamesTheField(t *testing.T) {
 		"body.events.recipient":      `{"events":[{"event_id":"1","kind":"bounce","recipient":["a@b.co"],"message_id":"1"}]}`,
 		"body.events":                `{"events":{}}`,
 	} {
-		_, err := s.TakeSigned(t.Context(), s.Keys.Sign("relay-1", noon, []byte(body)), []byte(body))
+		_, err := s.ReceiveSigned(t.Context(), s.Keys.Sign("relay-1", noon, []byte(body)), []byte(body))
 		var p *problem.Problem
 		require.ErrorAs(t, err, &p, field)
 		assert.Equal(t, field, p.Field)
@@ -212,9 +212,9 @@ func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
 	s, _ := service(t, nil)
 	s.Keys, s.Topics = nil, nil
-	_, err := s.TakeSigned(t.Context(), "", nil)
+	_, err := s.ReceiveSigned(t.Context(), "", nil)
 	assert.Equal(t, problem.NotFound, problem.SlugOf(err))
-	_, err = s.TakeSNS(t.Context(), nil)
+	_, err = s.ReceiveSNS(t.Context(), nil)
 	assert.Equal(t, problem.NotFound, problem.SlugOf(err))
 }
 
@@ -225,7 +225,7 @@ func TestSNSNotificationsOfSES(t *testing.T) {
 		s, store := service(t, a)
 		m := notification(sample(t, "ses_bounce.json"))
 		m.SignatureVersion = version
-		outcomes, err := s.TakeSNS(t.Context(), a.sign(t, m))
+		outcomes, err := s.ReceiveSNS(t.Context(), a.sign(t, m))
 		require.NoError(t, err)
 		require.Len(t, outcomes, 2)
 		e := store.events[0]
@@ -235,17 +235,17 @@ func TestSNSNotificationsOfSES(t *testing.T) {
 		assert.Equal(t, Reference{MessageID: 4711, CreatedAt: e.Mail.CreatedAt, RelayID: "00000138111222aa-33322211-cccc-cccc-cccc-ddddaaaa0680-000000", SentAt: e.Mail.SentAt}, e.Mail)
 		assert.Contains(t, e.Detail, "5.1.1")
 		assert.NotEqual(t, store.events[0].ID, store.events[1].ID)
-		again, err := s.TakeSNS(t.Context(), a.sign(t, m))
+		again, err := s.ReceiveSNS(t.Context(), a.sign(t, m))
 		require.NoError(t, err)
 		assert.Equal(t, Repeated, again[0].Result)
 	}
 	s, store := service(t, a)
 	for _, name := range []string{"ses_complaint.json", "ses_delivery.json", "ses_open.json"} {
-		_, err := s.TakeSNS(t.Context(), a.sign(t, notification(sample(t, name))))
+		_, err := s.ReceiveSNS(t.Context(), a.sign(t, notification(sample(t, name))))
 		require.NoError(t, err, name)
 	}
 	for _, kind := range []string{"not-spam", "auth-failure"} {
-		_, err := s.TakeSNS(t.Context(), a.sign(t, notification(strings.Replace(sample(t, "ses_complaint.json"), `"abuse"`, `"`+kind+`"`, 1))))
+		_, err := s.ReceiveSNS(t.Context(), a.sign(t, notification(strings.Replace(sample(t, "ses_complaint.json"), `"abuse"`, `"`+kind+`"`, 1))))
 		require.NoError(t, err, kind)
 	}
 	require.Len(t, store.events, 2, "an opened mail says nothing of an address, nor does a report that is no complaint")
@@ -275,7 +275,7 @@ func TestSNSForgeries(t *testing.T) {
 		"no certificate":   change(func(m *snsEnvelope) { m.SigningCertURL = "https://sns.eu-west-1.amazonaws.com/x.txt" }),
 	} {
 		s, store := service(t, a)
-		_, err := s.TakeSNS(t.Context(), body)
+		_, err := s.ReceiveSNS(t.Context(), body)
 		assert.Equal(t, problem.Unauthorized, problem.SlugOf(err), name)
 		assert.Empty(t, store.events, name)
 	}
@@ -283,9 +283,9 @@ func TestSNSForgeries(t *testing.T) {
 		assert.Equal(t, certURL, address, "nothing else is ever fetched")
 	}
 	s, _ := service(t, &amazonSNS{err: errors.New("no route")})
-	_, err := s.TakeSNS(t.Context(), a.sign(t, good))
+	_, err := s.ReceiveSNS(t.Context(), a.sign(t, good))
 	assert.Equal(t, problem.Unavailable, problem.SlugOf(err), "Amazon shall send it again")
-	_, err = s.TakeSNS(t.Context(), []byte("{"))
+	_, err = s.ReceiveSNS(t.Context(), []byte("{"))
 	assert.Equal(t, problem.BadRequest, problem.SlugOf(err))
 }
 
@@ -297,7 +297,7 @@ func TestSNSCertificateOutOfDate(t *testing.T) {
 	s.sns.now = func() time.Time { return late }
 	m := notification("{}")
 	m.Timestamp = late.Format(time.RFC3339)
-	_, err := s.TakeSNS(t.Context(), a.sign(t, m))
+	_, err := s.ReceiveSNS(t.Context(), a.sign(t, m))
 	require.ErrorContains(t, err, "out of date")
 }
 
@@ -308,11 +308,11 @@ func TestSNSSubscription(t *testing.T) {
 	m := notification("You have chosen to subscribe")
 	m.Type, m.Subject, m.Token = snsConfirm, "", "2336412f37"
 	m.SubscribeURL = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=2336412f37"
-	_, err := s.TakeSNS(t.Context(), a.sign(t, m))
+	_, err := s.ReceiveSNS(t.Context(), a.sign(t, m))
 	require.NoError(t, err)
 	assert.Equal(t, []string{certURL, m.SubscribeURL}, a.fetched)
 	m.SubscribeURL = "https://169.254.169.254/latest/meta-data"
-	_, err = s.TakeSNS(t.Context(), a.sign(t, m))
+	_, err = s.ReceiveSNS(t.Context(), a.sign(t, m))
 	assert.Equal(t, problem.Unauthorized, problem.SlugOf(err))
 	assert.Len(t, a.fetched, 2, "the certificate is kept, and nobody makes us call other hosts")
 }

@@ -1,4 +1,4 @@
-package feedback
+package mailevent
 
 import (
 	"context"
@@ -27,8 +27,8 @@ type Fetcher interface {
 	Fetch(ctx context.Context, address string) ([]byte, error)
 }
 
-// snsLife: Amazon repeats a delivery for up to an hour by default.
-const snsLife = time.Hour
+// snsMaxAge: Amazon repeats a delivery for up to an hour by default.
+const snsMaxAge = time.Hour
 
 // snsHost is where Amazon keeps its certificates and confirms subscriptions.
 var snsHost = regexp.MustCompile(`^sns\.[a-z]{2}(-[a-z]+)+-\d\.amazonaws\.com(\.cn)?$`)
@@ -65,24 +65,24 @@ type sns struct {
 	certs map[string]*x509.Certificate // by URL
 }
 
-// open verifies a message. Problem: unauthorized, unavailable.
-func (s *sns) open(ctx context.Context, body []byte) (snsEnvelope, error) {
+// verify checks and reads a message. Problem: unauthorized, unavailable.
+func (s *sns) verify(ctx context.Context, body []byte) (snsEnvelope, error) {
 	var m snsEnvelope
 	if err := json.Unmarshal(body, &m); err != nil {
 		return m, problem.New(problem.BadRequest, "This is not a message of Amazon SNS.").At("body")
 	}
 	if !slices.Contains(s.topics, m.TopicARN) {
-		return m, unsigned("SESPAN_SNS_TOPICS does not name this topic.")
+		return m, unauthorized("SESPAN_SNS_TOPICS does not name this topic.")
 	}
 	at, err := time.Parse(time.RFC3339, m.Timestamp)
-	if off := s.now().Sub(at); err != nil || off > snsLife || off < -signatureLife {
-		return m, unsigned("The message is too old, or one of the clocks is wrong.")
+	if off := s.now().Sub(at); err != nil || off > snsMaxAge || off < -signatureMaxAge {
+		return m, unauthorized("The message is too old, or one of the clocks is wrong.")
 	}
 	cert, err := s.certificate(ctx, m.SigningCertURL)
 	if err != nil {
 		return m, err
 	}
-	if err := m.verify(cert); err != nil {
+	if err := m.verifySignature(cert); err != nil {
 		return m, problem.New(problem.Unauthorized, "The signature is not Amazon's.").Because(err)
 	}
 	return m, nil
@@ -107,7 +107,7 @@ func (m snsEnvelope) signed() []byte {
 	return []byte(b.String())
 }
 
-func (m snsEnvelope) verify(cert *x509.Certificate) error {
+func (m snsEnvelope) verifySignature(cert *x509.Certificate) error {
 	signature, err := base64.StdEncoding.DecodeString(m.Signature)
 	if err != nil {
 		return err
@@ -127,16 +127,16 @@ func (m snsEnvelope) verify(cert *x509.Certificate) error {
 	return fmt.Errorf("unknown SignatureVersion %q", m.SignatureVersion)
 }
 
-// amazon tells whether an address is one of Amazon SNS itself.
-func amazon(address string) bool {
+// isAmazonSNS tells whether an address is one of Amazon SNS itself.
+func isAmazonSNS(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "https" && u.User == nil && (u.Port() == "" || u.Port() == "443") && snsHost.MatchString(strings.ToLower(u.Hostname()))
 }
 
 // certificate gets the signing certificate, which Amazon changes now and then.
 func (s *sns) certificate(ctx context.Context, address string) (*x509.Certificate, error) {
-	if u, err := url.Parse(address); err != nil || !amazon(address) || !strings.HasSuffix(u.Path, ".pem") || u.RawQuery != "" {
-		return nil, unsigned("SigningCertURL is not a certificate of Amazon SNS.")
+	if u, err := url.Parse(address); err != nil || !isAmazonSNS(address) || !strings.HasSuffix(u.Path, ".pem") || u.RawQuery != "" {
+		return nil, unauthorized("SigningCertURL is not a certificate of Amazon SNS.")
 	}
 	s.mu.Lock()
 	cert := s.certs[address]
@@ -148,20 +148,20 @@ func (s *sns) certificate(ctx context.Context, address string) (*x509.Certificat
 		}
 		block, _ := pem.Decode(raw)
 		if block == nil {
-			return nil, unsigned("SigningCertURL holds no certificate.")
+			return nil, unauthorized("SigningCertURL holds no certificate.")
 		}
 		if cert, err = x509.ParseCertificate(block.Bytes); err != nil {
-			return nil, unsigned("SigningCertURL holds no certificate.")
+			return nil, unauthorized("SigningCertURL holds no certificate.")
 		}
-		s.keep(address, cert)
+		s.cacheCertificate(address, cert)
 	}
 	if now := s.now(); now.Before(cert.NotBefore) || now.After(cert.NotAfter) {
-		return nil, unsigned("Amazon's certificate is out of date.")
+		return nil, unauthorized("Amazon's certificate is out of date.")
 	}
 	return cert, nil
 }
 
-func (s *sns) keep(address string, cert *x509.Certificate) {
+func (s *sns) cacheCertificate(address string, cert *x509.Certificate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.certs) >= 16 { // a handful of regions; nobody fills the memory with made-up paths
@@ -172,8 +172,8 @@ func (s *sns) keep(address string, cert *x509.Certificate) {
 
 // confirm answers a SubscriptionConfirmation, which is how Amazon starts.
 func (s *sns) confirm(ctx context.Context, m snsEnvelope) error {
-	if !amazon(m.SubscribeURL) {
-		return unsigned("SubscribeURL is not an address of Amazon SNS.")
+	if !isAmazonSNS(m.SubscribeURL) {
+		return unauthorized("SubscribeURL is not an address of Amazon SNS.")
 	}
 	if _, err := s.fetch.Fetch(ctx, m.SubscribeURL); err != nil {
 		return problem.New(problem.Unavailable, "The subscription could not be confirmed.").After(30 * time.Second).Because(err)

@@ -1,4 +1,4 @@
-package feedback
+package mailevent
 
 import (
 	"regexp"
@@ -34,7 +34,7 @@ type Event struct {
 	Recipient string
 	Mail      Reference
 	At        time.Time
-	Detail    string // the server's words
+	Detail    string // the server's text
 }
 
 // Reference names the mail: by our number, or by the id that the relay gave.
@@ -51,7 +51,7 @@ type Result string
 // The closed list of results.
 const (
 	Suppressed Result = "suppressed" // the address is not written to any more
-	Recorded   Result = "recorded"   // noted alone
+	Recorded   Result = "recorded"   // nothing else follows
 	Unmatched  Result = "unmatched"  // not a mail of ours
 	Repeated   Result = "repeated"   // it had come before
 )
@@ -60,9 +60,9 @@ const (
 func Results() []Result { return []Result{Suppressed, Recorded, Unmatched, Repeated} }
 
 const (
-	mostEvents  = 500
-	longestID   = 200
-	longestMail = 320
+	maxEvents  = 500
+	maxIDLength   = 200
+	maxAddressLength = 320
 )
 
 // ownMessageID is the Message-ID that the mail queue writes: number, time of
@@ -87,7 +87,7 @@ func ParseMessageID(s string) (Reference, bool) {
 	return Reference{MessageID: n, CreatedAt: time.UnixMicro(micros).UTC()}, true
 }
 
-// check refuses what no mail server says; i is the event's place in the request.
+// check refuses what no mail server reports; i is the event's place in the request.
 func (e *Event) check(i int, now time.Time) error {
 	at := func(field, detail string) error {
 		return problem.New(problem.Invalid, detail).At("body.events[" + strconv.Itoa(i) + "]." + field)
@@ -96,17 +96,17 @@ func (e *Event) check(i int, now time.Time) error {
 	e.Detail = strings.Map(printable, strings.ToValidUTF8(e.Detail, "\uFFFD"))
 	local, domain, _ := strings.Cut(e.Recipient, "@")
 	switch {
-	case e.ID == "" || len(e.ID) > longestID || strings.ContainsFunc(e.ID, unicode.IsControl):
+	case e.ID == "" || len(e.ID) > maxIDLength || strings.ContainsFunc(e.ID, unicode.IsControl):
 		return at("event_id", "An event needs an id of at most 200 bytes that is its own at the source.")
 	case e.Kind != Delivered && e.Kind != Bounce && e.Kind != Complaint && e.Kind != Unsubscribe:
 		return at("kind", "The kinds are delivered, bounce, complaint and unsubscribe.")
-	case local == "" || domain == "" || len(e.Recipient) > longestMail || strings.ContainsFunc(e.Recipient, forbidden):
+	case local == "" || domain == "" || len(e.Recipient) > maxAddressLength || strings.ContainsFunc(e.Recipient, forbidden):
 		return at("recipient", "This is not a bare e-mail address.")
 	case e.At.IsZero() || e.At.After(now.Add(time.Hour)) || e.At.Before(now.AddDate(-1, 0, 0)):
 		return at("occurred_at", "The time must lie within the last year.")
 	case e.Mail.MessageID == 0 && e.Mail.RelayID == "":
 		return at("message_id", "The mail is named by message_id (its Message-ID or our number) or by relay_id.")
-	case len(e.Mail.RelayID) > longestID || e.Mail.RelayID != "" && len(e.Mail.RelayID) < 6 || strings.ContainsFunc(e.Mail.RelayID, unicode.IsControl):
+	case len(e.Mail.RelayID) > maxIDLength || e.Mail.RelayID != "" && len(e.Mail.RelayID) < 6 || strings.ContainsFunc(e.Mail.RelayID, unicode.IsControl):
 		return at("relay_id", "The relay's id has 6 to 200 characters, none of them a control character.")
 	}
 	return nil
