@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	keyCacheLife   = 5 * time.Second // so long may a revoked key still work
-	keyCacheSize   = 1024
-	keyLookup      = 2 * time.Second
-	touchEvery     = time.Minute
-	closingTouches = 2 * time.Second
-	strangeLookups = 2 // at once
+	keyCacheTTL       = 5 * time.Second // a revoked key may still work for so long
+	keyCacheSize      = 1024
+	lookupTimeout     = 2 * time.Second
+	touchInterval     = time.Minute
+	finalTouchTimeout = 2 * time.Second
+	maxUnknownLookups = 2 // at once
 )
 
 // KeyReader finds service keys. KeyByID's error for an unknown key is a
-// problem.NotFound; KeyTouch notes their latest uses.
+// problem.NotFound; KeyTouch stores their latest uses.
 type KeyReader interface {
 	KeyByID(ctx context.Context, id string) (Key, error)
 	KeyTouch(ctx context.Context, used map[string]time.Time) error
@@ -29,15 +29,15 @@ type KeyReader interface {
 
 // Authenticator checks presented service keys. It is safe for concurrent use.
 type Authenticator struct {
-	store  KeyReader
-	clock  func() time.Time
-	logger *slog.Logger
-	known  cache[Key]
-	absent cache[struct{}] // apart, so that a flood of invented ids evicts no real key
-	flight singleflight.Group
-	// strange is taken by the look-up of an id that was never seen: a flood of
-	// invented keys waits for itself, not real callers for connections.
-	strange chan struct{}
+	store   KeyReader
+	clock   func() time.Time
+	logger  *slog.Logger
+	known   cache[Key]
+	unknown cache[struct{}] // apart, so that a flood of invented ids evicts no real key
+	lookups singleflight.Group
+	// unknownLookups limits the look-ups of ids that were never seen: a flood of
+	// invented keys takes no connections from real callers.
+	unknownLookups chan struct{}
 
 	mu   sync.Mutex
 	used map[string]time.Time
@@ -47,7 +47,7 @@ type Authenticator struct {
 func NewAuthenticator(store KeyReader, clock func() time.Time, logger *slog.Logger) *Authenticator {
 	return &Authenticator{
 		store: store, clock: clock, logger: logger,
-		strange: make(chan struct{}, strangeLookups), used: map[string]time.Time{},
+		unknownLookups: make(chan struct{}, maxUnknownLookups), used: map[string]time.Time{},
 	}
 }
 
@@ -55,7 +55,7 @@ func NewAuthenticator(store KeyReader, clock func() time.Time, logger *slog.Logg
 // the same for a key that is malformed, unknown, wrong, expired or revoked;
 // problem.Unavailable when the key cannot be looked up.
 func (a *Authenticator) Authenticate(ctx context.Context, presented string) (Principal, error) {
-	id, secret, ok := split(presented)
+	id, secret, ok := parseKey(presented)
 	if !ok {
 		return Principal{}, unauthorized()
 	}
@@ -85,10 +85,10 @@ func (a *Authenticator) find(ctx context.Context, id string) (Key, error) {
 	if key, ok := a.known.get(id, now); ok {
 		return key, nil
 	}
-	if _, ok := a.absent.get(id, now); ok {
+	if _, ok := a.unknown.get(id, now); ok {
 		return Key{}, nil
 	}
-	found, err, _ := a.flight.Do(id, func() (any, error) { return a.load(ctx, id) })
+	found, err, _ := a.lookups.Do(id, func() (any, error) { return a.load(ctx, id) })
 	if err != nil {
 		return Key{}, err
 	}
@@ -97,24 +97,24 @@ func (a *Authenticator) find(ctx context.Context, id string) (Key, error) {
 
 // load runs once for all callers that wait, so it must outlast the first of them.
 func (a *Authenticator) load(ctx context.Context, id string) (Key, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyLookup)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 	defer cancel()
-	if !a.known.holds(id) {
+	if !a.known.contains(id) {
 		select {
-		case a.strange <- struct{}{}:
-			defer func() { <-a.strange }()
+		case a.unknownLookups <- struct{}{}:
+			defer func() { <-a.unknownLookups }()
 		case <-ctx.Done():
 			return Key{}, problem.New(problem.Unavailable, "Too many unknown keys are being looked up.").After(time.Second)
 		}
 	}
 	key, err := a.store.KeyByID(ctx, id)
-	until := a.clock().Add(keyCacheLife)
+	until := a.clock().Add(keyCacheTTL)
 	switch {
 	case err == nil:
 		a.known.put(id, key, until)
 		return key, nil
 	case problem.SlugOf(err) == problem.NotFound:
-		a.absent.put(id, struct{}{}, until)
+		a.unknown.put(id, struct{}{}, until)
 		return Key{}, nil
 	}
 	return Key{}, err
@@ -122,12 +122,12 @@ func (a *Authenticator) load(ctx context.Context, id string) (Key, error) {
 
 // Run writes the times of last use once a minute, and once more when ctx ends.
 func (a *Authenticator) Run(ctx context.Context) error {
-	ticker := time.NewTicker(touchEvery)
+	ticker := time.NewTicker(touchInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTouches)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalTouchTimeout)
 			defer cancel()
 			a.Flush(last)
 			return nil
@@ -137,7 +137,7 @@ func (a *Authenticator) Run(ctx context.Context) error {
 	}
 }
 
-// Flush writes the times of last use that have gathered. A failure only costs
+// Flush writes the times of last use since the last Flush. A failure only loses
 // these times, and is logged.
 func (a *Authenticator) Flush(ctx context.Context) {
 	a.mu.Lock()
@@ -148,6 +148,6 @@ func (a *Authenticator) Flush(ctx context.Context) {
 		return
 	}
 	if err := a.store.KeyTouch(ctx, used); err != nil {
-		a.logger.WarnContext(ctx, "last use of service keys was not noted", "keys", len(used), "error", err)
+		a.logger.WarnContext(ctx, "the last use of service keys could not be stored", "keys", len(used), "error", err)
 	}
 }

@@ -28,8 +28,8 @@ func (c *cache[V]) get(id string, now time.Time) (V, bool) {
 	return e.value, true
 }
 
-// holds tells whether the value is there, fresh or not.
-func (c *cache[V]) holds(id string) bool {
+// contains tells whether the value is there, fresh or not.
+func (c *cache[V]) contains(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, ok := c.entries[id]

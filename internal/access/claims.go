@@ -56,27 +56,27 @@ func parseClaims(payload []byte) (claims, error) {
 	return c, nil
 }
 
-// timely checks the audience and the times; a token lives 15 minutes at most.
-func (c *claims) timely(now time.Time) error {
+// checkTimes checks the audience and the times; a token lives 15 minutes at most.
+func (c *claims) checkTimes(now time.Time) error {
 	switch {
 	case !slices.Contains(c.audience, audience):
 		return errors.New("token: aud is not sespan")
 	case c.expires == nil || c.issued == nil:
 		return errors.New("token: exp or iat is missing")
-	case *c.expires-*c.issued > longestLife.Seconds() || *c.expires <= *c.issued:
+	case *c.expires-*c.issued > maxTokenLife.Seconds() || *c.expires <= *c.issued:
 		return errors.New("token: lives longer than 15 minutes, or not at all")
-	case !now.Before(instant(*c.expires).Add(leeway)):
+	case !now.Before(numericDate(*c.expires).Add(leeway)):
 		return errors.New("token: expired")
-	case now.Add(leeway).Before(instant(*c.issued)):
+	case now.Add(leeway).Before(numericDate(*c.issued)):
 		return errors.New("token: issued in the future")
-	case c.from != nil && now.Add(leeway).Before(instant(*c.from)):
+	case c.from != nil && now.Add(leeway).Before(numericDate(*c.from)):
 		return errors.New("token: not valid yet")
 	}
 	return nil
 }
 
-// instant turns a NumericDate into a time; what is out of reason becomes year 1.
-func instant(seconds float64) time.Time {
+// numericDate turns a NumericDate into a time; what is out of range becomes year 1.
+func numericDate(seconds float64) time.Time {
 	if math.Abs(seconds) > 1e11 {
 		return time.Time{}
 	}
@@ -116,7 +116,7 @@ func (c *claims) customer() (Principal, error) {
 }
 
 func (c *claims) staff() (Principal, error) {
-	if c.subject == "" || len(c.subject) > longestKeyID || !printable(c.subject) {
+	if c.subject == "" || len(c.subject) > maxKeyIDLength || !printable(c.subject) {
 		return Principal{}, errors.New("token: sub is missing or malformed")
 	}
 	p := Principal{Kind: KindStaff, Subject: c.subject}
@@ -128,6 +128,6 @@ func (c *claims) staff() (Principal, error) {
 	return p, nil
 }
 
-func refused(cause error) error {
+func unauthorizedBecause(cause error) error {
 	return problem.New(problem.Unauthorized, unauthorizedDetail).Because(cause)
 }

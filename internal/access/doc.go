@@ -7,8 +7,8 @@
 //
 // A service key is compared with a plain SHA-256 of its secret: the secret has 256
 // random bits, so a slow hash would protect nothing and burden every call. What is
-// wrong with a key or a token (unknown, wrong, expired, revoked) is told to nobody
-// outside: there is one answer.
+// wrong with a key or a token (unknown, wrong, expired, revoked) is not told to the
+// caller: there is one answer.
 //
 // A token is trusted only as far as the key that signed it: the algorithm is that
 // of the key, never the one the token names; only EdDSA (Ed25519) and ES256 exist

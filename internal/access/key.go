@@ -39,8 +39,8 @@ func (k Key) Live(now time.Time) bool {
 // IsKey tells whether a bearer credential looks like a service key.
 func IsKey(bearer string) bool { return strings.HasPrefix(bearer, keyPrefix) }
 
-// split takes a presented key apart; false when it has not a key's shape.
-func split(presented string) (id, secret string, ok bool) {
+// parseKey takes a presented key apart; false when it has not a key's shape.
+func parseKey(presented string) (id, secret string, ok bool) {
 	if len(presented) != keyLength || !IsKey(presented) {
 		return "", "", false
 	}
@@ -58,8 +58,8 @@ func (k Key) matches(secret string) bool {
 	return subtle.ConstantTimeCompare(sum[:], k.SecretHash[:]) == 1
 }
 
-// makeKey gives a new id and secret, and the whole key as its user presents it.
-func makeKey(random io.Reader) (id, secret, whole string, err error) {
+// generateKey gives a new id and secret, and the whole key as its user presents it.
+func generateKey(random io.Reader) (id, secret, whole string, err error) {
 	var raw [keyIDLength + secretBytes]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "", "", "", fmt.Errorf("random source: %w", err)

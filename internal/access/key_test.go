@@ -78,10 +78,10 @@ func (s *keyStore) KeyRevoke(_ context.Context, id string, at time.Time) (access
 	return k, nil
 }
 
-func keysOf(t *testing.T) (*keyStore, *clock, access.Keeper, *access.Authenticator) {
+func keysOf(t *testing.T) (*keyStore, *clock, access.KeyAdmin, *access.Authenticator) {
 	t.Helper()
 	s, c := &keyStore{keys: map[string]access.Key{}}, &clock{now: start}
-	return s, c, access.Keeper{Store: s, Clock: c.Now}, access.NewAuthenticator(s, c.Now, slog.New(slog.DiscardHandler))
+	return s, c, access.KeyAdmin{Store: s, Clock: c.Now}, access.NewAuthenticator(s, c.Now, slog.New(slog.DiscardHandler))
 }
 
 func TestKeyFromMakingToRevoking(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxKeys      = 16 // in one document; two are needed during a rotation
-	longestKeyID = 128
+	maxKeys        = 16 // in one document; two are needed during a rotation
+	maxKeyIDLength = 128
 )
 
 // ErrKeySource says that the key source gave no document.
@@ -120,8 +120,8 @@ func (s *KeySet) reload(ctx context.Context, done chan struct{}) {
 }
 
 // parseKeys takes the Ed25519 and P-256 public keys of a document, and ignores keys
-// of other kinds. A private or symmetric key is refused loudly: whoever published
-// it must replace it.
+// of other kinds. A private or symmetric key is an error: whoever published it must
+// replace it.
 func parseKeys(document []byte) (map[string]verifyKey, error) {
 	set, err := jwk.Parse(document)
 	if err != nil {
@@ -137,8 +137,8 @@ func parseKeys(document []byte) (map[string]verifyKey, error) {
 			return nil, fmt.Errorf("its key %d is private or symmetric: publish only public keys, and replace this one, others may have seen it", i+1)
 		}
 		kid, ok := key.KeyID()
-		if !ok || kid == "" || len(kid) > longestKeyID {
-			return nil, fmt.Errorf("its key %d has no kid of 1 to %d characters", i+1, longestKeyID)
+		if !ok || kid == "" || len(kid) > maxKeyIDLength {
+			return nil, fmt.Errorf("its key %d has no kid of 1 to %d characters", i+1, maxKeyIDLength)
 		}
 		verify, ok := usable(key)
 		if !ok {

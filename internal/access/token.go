@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	audience     = "sespan"
-	longestToken = 4096 // bytes
-	longestLife  = 15 * time.Minute
-	leeway       = 30 * time.Second
+	audience       = "sespan"
+	maxTokenLength = 4096 // bytes
+	maxTokenLife   = 15 * time.Minute
+	leeway         = 30 * time.Second
 )
 
 // Tokens verifies the JWTs that the site signs for browsers. It is safe for
@@ -32,7 +32,7 @@ type Tokens struct {
 func (t *Tokens) Verify(ctx context.Context, token string) (Principal, error) {
 	p, err := t.verify(ctx, token)
 	if err != nil {
-		return Principal{}, refused(err)
+		return Principal{}, unauthorizedBecause(err)
 	}
 	return p, nil
 }
@@ -41,7 +41,7 @@ func (t *Tokens) verify(ctx context.Context, token string) (Principal, error) {
 	if t.Keys == nil {
 		return Principal{}, errors.New("token: SESPAN_JWKS is not set")
 	}
-	if len(token) > longestToken {
+	if len(token) > maxTokenLength {
 		return Principal{}, errors.New("token: too long")
 	}
 	kid, err := kidOf(token)
@@ -61,7 +61,7 @@ func (t *Tokens) verify(ctx context.Context, token string) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	if err := c.timely(t.Clock()); err != nil {
+	if err := c.checkTimes(t.Clock()); err != nil {
 		return Principal{}, err
 	}
 	return c.principal()
@@ -95,7 +95,7 @@ func kidOf(token string) (string, error) {
 		}
 	}
 	var kid string
-	if json.Unmarshal(members["kid"], &kid) != nil || kid == "" || len(kid) > longestKeyID {
+	if json.Unmarshal(members["kid"], &kid) != nil || kid == "" || len(kid) > maxKeyIDLength {
 		return "", errors.New("token: no kid")
 	}
 	return kid, nil

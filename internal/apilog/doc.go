@@ -5,18 +5,18 @@
 //	                                            │   ▲ committed, or 250 ms passed
 //	                                            ▼   │
 //	             calls that wait ─▶ groupcommit ─▶ flush ─▶ Store.Insert (one statement)
-//	                                                 │ a row is refused: halve and try again,
-//	                                                 │ down to the one row, which is stored bare
-//	                                                 │ the database is away: try until the flush's
-//	                                                 ▼ time is over, then the rows are lost
+//	                                                 │ a row is refused: bisect the batch
+//	                                                 │ down to the one row, stored without bodies
+//	                                                 │ the database is unavailable: retry until
+//	                                                 ▼ the flush times out, then the rows are lost
 //
 // An answer waits for its row's commit, so a row is there even after kill -9. A
-// database that is away or slow must not take the API down with it: after the
-// wait the answer goes out, the Fallback (a spool) may keep the row, and what
+// database that is unavailable or slow must not take the API down with it: after the
+// wait the answer is sent, the Fallback (a spool) may keep the row, and what
 // happened is counted: a row is late, then written or lost. Inserting a row twice
 // is harmless, the second one is skipped by its key.
 //
-// Redaction goes by the name of a field and by the look of a value (redact*.go
-// speak of bodies and headers, secret.go holds the names). It runs once, before
+// Redaction goes by the name of a field and by the form of a value (redact*.go
+// handle bodies and headers, secret.go holds the names). It runs once, before
 // the row waits: Header and Body can only be made by it.
 package apilog

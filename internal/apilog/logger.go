@@ -12,24 +12,24 @@ import (
 )
 
 const (
-	maxBatch     = 256
-	maxWaiting   = 4096 // entries; a row has 2 KB on average, 50 KB at most
-	flushers     = 2    // connections that the store needs
-	answerWait   = 250 * time.Millisecond
-	healthyFlush = 5 * time.Second
-	hastyFlush   = time.Second // when the flush before failed, or the logger closes
+	maxBatch          = 256
+	maxWaiting        = 4096 // entries; a row has 2 KB on average, 50 KB at most
+	flushers          = 2    // connections that the store needs
+	maxAnswerDelay    = 250 * time.Millisecond
+	flushTimeout      = 5 * time.Second
+	shortFlushTimeout = time.Second // when the flush before failed, or the logger closes
 )
 
 // Store writes entries in one transaction and skips those it has already. Its
-// error for a database that is away or busy is a problem.Unavailable; any other
+// error for a database that is unavailable or busy is a problem.Unavailable; any other
 // error means that a row was refused.
 type Store interface {
 	Insert(ctx context.Context, entries []Entry) (added int64, err error)
 }
 
-// Fallback keeps an entry whose commit did not come in time, such as a spool.
+// Fallback stores an entry that was not committed in time, such as a spool.
 type Fallback interface {
-	Keep(ctx context.Context, e Entry) error
+	Spool(ctx context.Context, e Entry) error
 }
 
 // Options of a Logger. Logger and Registerer are needed.
@@ -60,7 +60,7 @@ func New(store Store, o Options) *Logger {
 		warnings: Sampler{PerSecond: 1},
 	}
 	if l.wait == 0 {
-		l.wait = answerWait
+		l.wait = maxAnswerDelay
 	}
 	if l.clock == nil {
 		l.clock = time.Now
@@ -83,7 +83,7 @@ func (l *Logger) Write(ctx context.Context, e Entry) error {
 
 // Record writes the entry and waits until it has been committed, but never longer
 // than an answer may: a row that is late or refused is counted, logged (once a
-// second) and given to the fallback. It does not heed ctx's end: a caller that has
+// second) and given to the fallback. It goes on after the end of ctx: a caller that
 // hung up has its row too.
 func (l *Logger) Record(ctx context.Context, e Entry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.wait)
@@ -97,22 +97,22 @@ func (l *Logger) Record(ctx context.Context, e Entry) {
 	case errors.Is(err, groupcommit.ErrFull), errors.Is(err, groupcommit.ErrClosed):
 		l.metrics.count(eventLost, 1)
 	}
-	kept := l.keep(ctx, e)
+	spooled := l.spool(ctx, e)
 	if l.warnings.Allow(l.clock()) {
 		l.logger.WarnContext(ctx, "api log: an answer went out before its row was committed",
-			"response_id", e.ResponseID.String(), "kept", kept, "error", err)
+			"response_id", e.ResponseID.String(), "spooled", spooled, "error", err)
 	}
 }
 
-func (l *Logger) keep(ctx context.Context, e Entry) bool {
+func (l *Logger) spool(ctx context.Context, e Entry) bool {
 	if l.fallback == nil {
 		return false
 	}
-	if err := l.fallback.Keep(context.WithoutCancel(ctx), e); err != nil {
-		l.metrics.count(eventUnkept, 1)
+	if err := l.fallback.Spool(context.WithoutCancel(ctx), e); err != nil {
+		l.metrics.count(eventSpoolFailed, 1)
 		return false
 	}
-	l.metrics.count(eventKept, 1)
+	l.metrics.count(eventSpooled, 1)
 	return true
 }
 

@@ -53,15 +53,15 @@ func (s *store) has(e apilog.Entry) bool {
 }
 
 type spool struct {
-	mu   sync.Mutex
-	kept []apilog.Entry
-	err  error
+	mu      sync.Mutex
+	entries []apilog.Entry
+	err     error
 }
 
-func (s *spool) Keep(_ context.Context, e apilog.Entry) error {
+func (s *spool) Spool(_ context.Context, e apilog.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept = append(s.kept, e)
+	s.entries = append(s.entries, e)
 	return s.err
 }
 
@@ -196,16 +196,16 @@ func TestALongAbsenceIsCountedAndSpooled(t *testing.T) {
 	b.Record(t.Context(), e)
 	assert.Less(t, time.Since(begun), 4*time.Second, "the answer waited for a database that is away")
 	assert.InDelta(t, 1, b.events(t, "late"), 0)
-	require.Len(t, sp.kept, 1)
-	assert.Equal(t, e.ResponseID, sp.kept[0].ResponseID)
+	require.Len(t, sp.entries, 1)
+	assert.Equal(t, e.ResponseID, sp.entries[0].ResponseID)
 	b.Close() // gives up within seconds
 	assert.InDelta(t, 1, b.events(t, "lost"), 0)
 
 	sp.err = errors.New("disk full")
 	b.Record(t.Context(), e) // closed
 	assert.InDelta(t, 2, b.events(t, "lost"), 0)
-	assert.InDelta(t, 1, b.events(t, "kept"), 0)
-	assert.InDelta(t, 1, b.events(t, "unkept"), 0)
+	assert.InDelta(t, 1, b.events(t, "spooled"), 0)
+	assert.InDelta(t, 1, b.events(t, "spool_failed"), 0)
 }
 
 func TestALateRowIsWrittenAllTheSame(t *testing.T) {

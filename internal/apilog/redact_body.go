@@ -62,7 +62,7 @@ func harmless(raw []byte) bool {
 }
 
 // sanitise gives text that PostgreSQL takes: valid UTF-8 without NUL, at most
-// maximum bytes and then a mark with the whole size.
+// maximum bytes and then a note of the whole size.
 func sanitise(b []byte, maximum, whole int) string {
 	cut := len(b) > maximum
 	if cut {

@@ -55,7 +55,7 @@ func (w *headerWriter) field(name string, values []string) {
 	if len(w.b) == 1 {
 		w.b[0] = '{'
 	}
-	w.b = append(appendString(w.b, name, longestName), ':')
+	w.b = append(appendString(w.b, name, maxNameLength), ':')
 	if len(values) == 1 {
 		w.b = appendString(w.b, values[0], maxValue)
 		return
@@ -94,7 +94,7 @@ func appendString(b []byte, s string, maximum int) []byte {
 	return append(b, quoted...)
 }
 
-// redactField replaces the values of one header as its name and their look demand.
+// redactField replaces the secret values of one header.
 func redactField(name string, values []string) []string {
 	out := make([]string, len(values))
 	secret := secretName([]byte(name))
@@ -139,7 +139,7 @@ func redactTarget(target string) string {
 		name, _, _ := strings.Cut(pair, "=")
 		if secretName([]byte(name)) || strings.Contains(name, "%") || secretValue([]byte(pair)) {
 			pairs[i] = redacted
-			if len(name) <= longestName && !secretValue([]byte(name)) {
+			if len(name) <= maxNameLength && !secretValue([]byte(name)) {
 				pairs[i] = name + "=" + redacted
 			}
 		}

@@ -5,19 +5,19 @@ import (
 	"encoding/json"
 )
 
-const deepest = 32 // levels of JSON; deeper documents are not ours
+const maxDepth = 32 // levels of JSON; deeper documents are not ours
 
 // scanner walks a JSON document once and copies it with the secrets replaced:
 // values under a secret name, values that look like a secret, and values without
 // any name (of a top-level array or scalar), about which nothing is known. It
-// judges every occurrence of a name, so a repeated one hides nothing.
+// checks every occurrence of a name, so a repeated one hides nothing.
 type scanner struct {
-	src    []byte
-	pos    int
-	dst    []byte
-	copied int // src up to here stands in dst, redacted
-	muted  int // inside a value that is replaced as a whole
-	max    int // stop soon after this many bytes of output
+	src       []byte
+	pos       int
+	dst       []byte
+	copied    int // src up to here stands in dst, redacted
+	replacing int // inside a value that is replaced as a whole
+	max       int // stop soon after this many bytes of output
 }
 
 // redactJSON gives the redacted document, or false when src is not one JSON value.
@@ -37,11 +37,11 @@ func redactJSON(src []byte, maximum int) ([]byte, bool) {
 func (s *scanner) rest() []byte { return append(s.dst, s.src[s.copied:s.pos]...) }
 
 // full tells that what was seen fills the output, so the rest need not be read.
-func (s *scanner) full() bool { return s.muted == 0 && len(s.dst)+s.pos-s.copied > s.max }
+func (s *scanner) full() bool { return s.replacing == 0 && len(s.dst)+s.pos-s.copied > s.max }
 
 func (s *scanner) value(depth int, named bool) bool {
 	s.space()
-	if s.pos >= len(s.src) || depth > deepest {
+	if s.pos >= len(s.src) || depth > maxDepth {
 		return false
 	}
 	start := s.pos
@@ -51,7 +51,7 @@ func (s *scanner) value(depth int, named bool) bool {
 	case c == '[':
 		return s.array(depth+1, named)
 	case c == '"':
-		text, ok := s.text()
+		text, ok := s.str()
 		if ok && (!named || secretValue(plainName(text))) {
 			s.replace(start)
 		}
@@ -63,16 +63,16 @@ func (s *scanner) value(depth int, named bool) bool {
 		}
 		return true
 	}
-	return s.word("true") || s.word("false") || s.word("null")
+	return s.literal("true") || s.literal("false") || s.literal("null")
 }
 
 func (s *scanner) object(depth int) bool {
 	s.pos++
 	for first := true; ; first = false {
-		if s.after('}') {
+		if s.consume('}') {
 			return true
 		}
-		if !first && !s.after(',') {
+		if !first && !s.consume(',') {
 			return false
 		}
 		s.space()
@@ -90,14 +90,14 @@ func (s *scanner) member(depth int) bool {
 	if start >= len(s.src) || s.src[start] != '"' {
 		return false
 	}
-	raw, ok := s.text()
+	raw, ok := s.str()
 	if !ok {
 		return false
 	}
 	if secretValue(raw) {
 		s.replace(start)
 	}
-	if !s.after(':') {
+	if !s.consume(':') {
 		return false
 	}
 	if !secretName(plainName(raw)) {
@@ -105,9 +105,9 @@ func (s *scanner) member(depth int) bool {
 	}
 	s.space()
 	start = s.pos
-	s.muted++
+	s.replacing++
 	ok = s.value(depth, true)
-	s.muted--
+	s.replacing--
 	if ok {
 		s.replace(start)
 	}
@@ -117,10 +117,10 @@ func (s *scanner) member(depth int) bool {
 func (s *scanner) array(depth int, named bool) bool {
 	s.pos++
 	for first := true; ; first = false {
-		if s.after(']') {
+		if s.consume(']') {
 			return true
 		}
-		if !first && !s.after(',') {
+		if !first && !s.consume(',') {
 			return false
 		}
 		if !s.value(depth, named) {
@@ -132,9 +132,9 @@ func (s *scanner) array(depth int, named bool) bool {
 	}
 }
 
-// replace puts the mark in place of src[start:pos].
+// replace puts "[redacted]" in place of src[start:pos].
 func (s *scanner) replace(start int) {
-	if s.muted > 0 {
+	if s.replacing > 0 {
 		return
 	}
 	s.dst = append(append(s.dst, s.src[s.copied:start]...), `"`+redacted+`"`...)
@@ -147,8 +147,8 @@ func (s *scanner) space() {
 	}
 }
 
-// after skips white space and c, if that is what comes next.
-func (s *scanner) after(c byte) bool {
+// consume skips white space and c, if that is what comes next.
+func (s *scanner) consume(c byte) bool {
 	s.space()
 	if s.pos >= len(s.src) || s.src[s.pos] != c {
 		return false
@@ -157,8 +157,8 @@ func (s *scanner) after(c byte) bool {
 	return true
 }
 
-// text reads a string and gives what stands between its quotes, still escaped.
-func (s *scanner) text() ([]byte, bool) {
+// str reads a string and gives what stands between its quotes, still escaped.
+func (s *scanner) str() ([]byte, bool) {
 	start := s.pos + 1
 	for i := start; i < len(s.src); i++ {
 		switch c := s.src[i]; {
@@ -180,7 +180,7 @@ func (s *scanner) number() {
 	}
 }
 
-func (s *scanner) word(w string) bool {
+func (s *scanner) literal(w string) bool {
 	if !bytes.HasPrefix(s.src[s.pos:], []byte(w)) {
 		return false
 	}

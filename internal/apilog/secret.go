@@ -19,15 +19,15 @@ var (
 	}
 )
 
-const longestName = 64
+const maxNameLength = 64
 
 // secretName tells whether a value under this name must not be stored. A name
 // too long to be one of ours counts as secret.
 func secretName(name []byte) bool {
-	if len(name) > longestName {
+	if len(name) > maxNameLength {
 		return true
 	}
-	var buffer [longestName]byte
+	var buffer [maxNameLength]byte
 	plain := buffer[:0]
 	for _, c := range name {
 		switch {
@@ -49,15 +49,15 @@ func secretName(name []byte) bool {
 	return false
 }
 
-// secretValue tells whether a value is a secret by its own look, whatever its
+// secretValue tells whether a value is a secret by its own form, whatever its
 // name: a service key, or a JWT (its first part is {" in base64, so eyJ).
 func secretValue(value []byte) bool {
-	return followedBy(value, "sk_", 20) || followedBy(value, "eyJ", 20)
+	return hasTokenAfter(value, "sk_", 20) || hasTokenAfter(value, "eyJ", 20)
 }
 
-// followedBy tells whether prefix stands in value with at least n characters of
+// hasTokenAfter tells whether prefix stands in value with at least n characters of
 // a key or token behind it, so that task_id is not taken for a key.
-func followedBy(value []byte, prefix string, n int) bool {
+func hasTokenAfter(value []byte, prefix string, n int) bool {
 	for {
 		i := bytes.Index(value, []byte(prefix))
 		if i < 0 {

@@ -10,23 +10,23 @@ import (
 	"sespan/internal/problem"
 )
 
-// writer flushes batches: it outlasts a short absence of the database and finds
-// the row that makes a batch fail.
+// writer flushes batches: it retries while the database is unavailable for a short
+// time and finds the row that makes a batch fail.
 type writer struct {
 	store   Store
 	metrics *metrics
 	logger  *slog.Logger
-	failed  atomic.Bool // the last flush found no database: the next one is hasty
+	failed  atomic.Bool // the last flush found no database: the next one gets less time
 	closing atomic.Bool
 }
 
 // flush gives one error, or nil, per entry.
 func (w *writer) flush(entries []Entry) ([]error, error) {
-	patience := healthyFlush
+	timeout := flushTimeout
 	if w.failed.Load() || w.closing.Load() {
-		patience = hastyFlush
+		timeout = shortFlushTimeout
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	results := make([]error, len(entries))
 	w.failed.Store(w.insert(ctx, entries, results))
@@ -34,9 +34,9 @@ func (w *writer) flush(entries []Entry) ([]error, error) {
 }
 
 // insert writes the entries, or in halves when the database refuses one of them,
-// and tells whether the database was away.
-func (w *writer) insert(ctx context.Context, entries []Entry, results []error) (away bool) {
-	err := w.persist(ctx, entries)
+// and tells whether the database was unavailable.
+func (w *writer) insert(ctx context.Context, entries []Entry, results []error) (unavailable bool) {
+	err := w.insertRetrying(ctx, entries)
 	switch {
 	case err == nil:
 		w.metrics.count(eventWritten, len(entries))
@@ -49,17 +49,17 @@ func (w *writer) insert(ctx context.Context, entries []Entry, results []error) (
 		w.logger.Error("api log: rows were lost", "rows", len(entries), "error", err)
 		return true
 	case len(entries) == 1:
-		results[0] = w.bare(ctx, entries[0], err)
+		results[0] = w.insertBare(ctx, entries[0], err)
 		return false
 	}
 	half := len(entries) / 2
-	away = w.insert(ctx, entries[:half], results[:half])
-	return w.insert(ctx, entries[half:], results[half:]) || away
+	unavailable = w.insert(ctx, entries[:half], results[:half])
+	return w.insert(ctx, entries[half:], results[half:]) || unavailable
 }
 
-// bare stores a refused row without headers and bodies, so that the call at least
-// left its trace. It gives the reason of the refusal if even that fails.
-func (w *writer) bare(ctx context.Context, e Entry, reason error) error {
+// insertBare stores a refused row without headers and bodies, so that the call is
+// logged at all. It gives the reason of the refusal if even that fails.
+func (w *writer) insertBare(ctx context.Context, e Entry, reason error) error {
 	w.metrics.count(eventRefused, 1)
 	w.logger.Error("api log: the database refused a row", "response_id", e.ResponseID.String(), "error", reason)
 	e.RequestHeader, e.ResponseHeader = Header{}, Header{}
@@ -71,24 +71,24 @@ func (w *writer) bare(ctx context.Context, e Entry, reason error) error {
 	return nil
 }
 
-// persist repeats an insert while the database is away and ctx lasts. It may do
-// so: rows that came through the first time are skipped by their key. A process
-// that ends is not held up for long.
-func (w *writer) persist(ctx context.Context, entries []Entry) error {
-	begun, pause := time.Now(), 5*time.Millisecond
+// insertRetrying repeats an insert while the database is unavailable and ctx lasts.
+// That is safe: rows that were committed the first time are skipped by their key. A
+// process that ends is not delayed for long.
+func (w *writer) insertRetrying(ctx context.Context, entries []Entry) error {
+	begun, delay := time.Now(), 5*time.Millisecond
 	for {
 		_, err := w.store.Insert(ctx, entries)
-		if err == nil || !transient(err) || w.closing.Load() && time.Since(begun) > hastyFlush {
+		if err == nil || !transient(err) || w.closing.Load() && time.Since(begun) > shortFlushTimeout {
 			return err
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(delay)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return err
 		case <-timer.C:
 		}
-		pause = min(2*pause, 500*time.Millisecond)
+		delay = min(2*delay, 500*time.Millisecond)
 	}
 }
 

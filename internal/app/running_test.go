@@ -125,7 +125,7 @@ func (s *running) key(role access.Role) string {
 		s.t.Fatal(err)
 	}
 	defer pool.Close()
-	_, whole, err := access.Keeper{Store: postgres.NewKeys(pool), Clock: time.Now}.Create(s.t.Context(), role, "test", 0)
+	_, whole, err := access.KeyAdmin{Store: postgres.NewKeys(pool), Clock: time.Now}.Create(s.t.Context(), role, "test", 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // key makes the site's service key once: into the key file, or printed.
-func (c *Init) key(ctx context.Context, e *Env, keeper access.Keeper, keys []access.Key) error {
+func (c *Init) key(ctx context.Context, e *Env, keeper access.KeyAdmin, keys []access.Key) error {
 	if kept(c.KeyFile) {
 		return c.keptKey(e, keys)
 	}

@@ -34,19 +34,19 @@ type KeysRevoke struct {
 	ID string `arg:"" help:"The key's id: the 12 characters after sk_."`
 }
 
-func (k *Keys) open(ctx context.Context) (access.Keeper, func(), error) {
+func (k *Keys) open(ctx context.Context) (access.KeyAdmin, func(), error) {
 	if err := k.Resolve(); err != nil {
-		return access.Keeper{}, nil, err
+		return access.KeyAdmin{}, nil, err
 	}
 	return openKeeper(ctx, k.URL)
 }
 
-func openKeeper(ctx context.Context, url string) (access.Keeper, func(), error) {
+func openKeeper(ctx context.Context, url string) (access.KeyAdmin, func(), error) {
 	pool, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: 1, ApplicationName: "sespan keys", Pooled: true})
 	if err != nil {
-		return access.Keeper{}, nil, err
+		return access.KeyAdmin{}, nil, err
 	}
-	return access.Keeper{Store: postgres.NewKeys(pool), Clock: time.Now}, pool.Close, nil
+	return access.KeyAdmin{Store: postgres.NewKeys(pool), Clock: time.Now}, pool.Close, nil
 }
 
 // Run prints the key alone on standard output, so that it can be piped

@@ -20,7 +20,7 @@ import (
 // ErrClosed says that the committer takes no more calls.
 var ErrClosed = errors.New("groupcommit: closed")
 
-// ErrFull says that more calls wait than the committer may hold.
+// ErrFull says that too many calls wait already.
 var ErrFull = errors.New("groupcommit: too many calls wait")
 
 // Flush commits a batch and gives one result per item, in order, and nil, or
@@ -105,19 +105,19 @@ func (c *Committer[T, R]) put(one call[T, R]) error {
 		return ErrFull
 	}
 	c.pending = append(c.pending, one)
-	c.ring()
+	c.signal()
 	return nil
 }
 
-// ring wakes one flusher; the caller holds mu and the committer is not closed.
-func (c *Committer[T, R]) ring() {
+// signal wakes one flusher; the caller holds mu and the committer is not closed.
+func (c *Committer[T, R]) signal() {
 	select {
 	case c.wake <- struct{}{}:
 	default: // a wake-up is already on its way
 	}
 }
 
-func (c *Committer[T, R]) take() []call[T, R] {
+func (c *Committer[T, R]) next() []call[T, R] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := min(len(c.pending), c.maxBatch)
@@ -126,7 +126,7 @@ func (c *Committer[T, R]) take() []call[T, R] {
 	if len(c.pending) == 0 {
 		c.pending = nil
 	} else if !c.closed {
-		c.ring() // what is over the batch size is for the next flusher
+		c.signal() // what is over the batch size is for the next flusher
 	}
 	return batch
 }
@@ -139,7 +139,7 @@ func (c *Committer[T, R]) run() {
 }
 
 func (c *Committer[T, R]) drain() {
-	for batch := c.take(); len(batch) > 0; batch = c.take() {
+	for batch := c.next(); len(batch) > 0; batch = c.next() {
 		c.commit(batch)
 	}
 }

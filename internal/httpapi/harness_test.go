@@ -31,7 +31,7 @@ type site struct {
 	db   *pgtest.DB
 	url  string
 	reg  *prometheus.Registry
-	keys access.Keeper
+	keys access.KeyAdmin
 	log  *apilog.Logger
 	deps Deps
 	skew atomic.Int64 // added to the key cache's clock, in nanoseconds
@@ -50,7 +50,7 @@ func newImpatientSite(t *testing.T, wait time.Duration, change func(*Deps), oper
 	t.Helper()
 	s := &site{t: t, db: pgtest.NewDB(t), reg: prometheus.NewRegistry()}
 	store := postgres.NewKeys(s.pool("requests", 10))
-	s.keys = access.Keeper{Store: store, Clock: time.Now}
+	s.keys = access.KeyAdmin{Store: store, Clock: time.Now}
 	logger := slog.New(slog.DiscardHandler)
 	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg, Wait: wait})
 	t.Cleanup(s.log.Close)

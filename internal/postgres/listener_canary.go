@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"strconv"
@@ -37,7 +38,7 @@ type canary struct {
 func newCanary(l *Listener, o ListenerOptions) *canary {
 	c := &canary{
 		listener: l, pool: o.Pool, channel: "sespan_canary_" + strconv.FormatUint(rand.Uint64(), 36), //nolint:gosec // a name, no secret
-		interval: orDefault(o.CanaryInterval, 3*time.Second), timeout: orDefault(o.CanaryTimeout, 2*time.Second),
+		interval: cmp.Or(o.CanaryInterval, 3*time.Second), timeout: cmp.Or(o.CanaryTimeout, 2*time.Second),
 		listened: make(chan struct{}, 1), received: make(chan string, 16),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sespan_listener_latency_seconds", Help: "From NOTIFY to its arrival at the listener, measured by a canary.",

@@ -4,6 +4,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a PostgreSQL URL: %w", hideDSN(err))
 	}
-	c.MaxConns = orDefault(o.MaxConns, 10)
+	c.MaxConns = cmp.Or(o.MaxConns, 10)
 	c.MinConns = 1
 	c.MaxConnIdleTime = 5 * time.Minute
 	c.ConnConfig.ConnectTimeout = 3 * time.Second
@@ -47,11 +48,11 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	settings := c.ConnConfig.RuntimeParams
-	settings["application_name"] = orDefault(o.ApplicationName, "sespan")
+	settings["application_name"] = cmp.Or(o.ApplicationName, "sespan")
 	settings["timezone"] = "UTC"
 	timeouts := map[string]time.Duration{
-		"lock_timeout":                        orDefault(o.LockTimeout, 500*time.Millisecond),
-		"statement_timeout":                   orDefault(o.StatementTimeout, 5*time.Second),
+		"lock_timeout":                        cmp.Or(o.LockTimeout, 500*time.Millisecond),
+		"statement_timeout":                   cmp.Or(o.StatementTimeout, 5*time.Second),
 		"idle_in_transaction_session_timeout": 10 * time.Second,
 	}
 	for name, d := range timeouts {
@@ -76,14 +77,6 @@ func hideDSN(err error) error {
 		return pe
 	}
 	return err
-}
-
-func orDefault[T comparable](v, d T) T {
-	var zero T
-	if v == zero {
-		return d
-	}
-	return v
 }
 
 // Ping answers nil when the server answers within the context.

@@ -53,7 +53,7 @@
 // the statement (ErrStaleEpoch; the statement refuses them), a tier got its first
 // limit between the two steps (ErrTryAgain), and an error that belongs to single
 // rows, after which the batch is cut in halves until the bad row stands alone: one
-// bad order never fails its neighbours.
+// bad order never fails the others.
 //
 // A caller that hangs up leaves its draw in the batch. It is committed, and the
 // same order asked again gets that result.

@@ -44,7 +44,7 @@ type Epochs struct {
 	current atomic.Pointer[Epoch]
 }
 
-// NewEpochs makes the keeper of the seeds; random is crypto/rand.Reader.
+// NewEpochs makes an Epochs; random is crypto/rand.Reader.
 func NewEpochs(store EpochStore, ring *secret.Ring, random io.Reader) *Epochs {
 	return &Epochs{store: store, ring: ring, random: random}
 }
@@ -117,7 +117,7 @@ func (e *Epochs) open(sealed SealedEpoch) (*Epoch, error) {
 	return epoch, nil
 }
 
-// forget drops an epoch that the store has refused.
-func (e *Epochs) forget(epoch *Epoch) { e.current.CompareAndSwap(epoch, nil) }
+// invalidate drops an epoch that the store has refused.
+func (e *Epochs) invalidate(epoch *Epoch) { e.current.CompareAndSwap(epoch, nil) }
 
 func sealContext(day time.Time) string { return "draw_epoch " + day.Format(dayLayout) }

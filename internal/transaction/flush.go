@@ -40,12 +40,12 @@ type DrawStore interface {
 	Draw(ctx context.Context, b Batch, answer func([]Result) []apilog.Entry) error
 }
 
-// maxAttempts bounds the restarts of a flush. Each cause strikes once in
-// practice: at midnight, and when an administrator saves a tier.
+// maxAttempts bounds the restarts of a flush. In practice each cause occurs once:
+// at midnight, and when an administrator saves a tier.
 const maxAttempts = 4
 
 func (s *Service) flush(requests []request) ([]outcome, error) {
-	outcomes, err := s.attempt(requests)
+	outcomes, err := s.drawAll(requests)
 	switch {
 	case err == nil:
 		return outcomes, nil
@@ -69,12 +69,12 @@ func (s *Service) flush(requests []request) ([]outcome, error) {
 	return outcomes, nil
 }
 
-// attempt draws all requests or none, again when the day or a tier changed.
-func (s *Service) attempt(requests []request) (outcomes []outcome, err error) {
+// drawAll draws all requests or none, again when the day or a tier changed.
+func (s *Service) drawAll(requests []request) (outcomes []outcome, err error) {
 	// Not a caller's context: whoever hangs up does not undo the draws of others.
 	for range maxAttempts {
 		ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
-		outcomes, err = s.once(ctx, requests)
+		outcomes, err = s.drawOnce(ctx, requests)
 		cancel()
 		if !errors.Is(err, ErrStaleEpoch) && !errors.Is(err, ErrTryAgain) {
 			return outcomes, err
@@ -83,18 +83,18 @@ func (s *Service) attempt(requests []request) (outcomes []outcome, err error) {
 	return nil, problem.New(problem.Unavailable, "The draw epoch or the tiers change too fast.").Because(err)
 }
 
-func (s *Service) once(ctx context.Context, requests []request) ([]outcome, error) {
+func (s *Service) drawOnce(ctx context.Context, requests []request) ([]outcome, error) {
 	epoch, err := s.epochs.today(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var outcomes []outcome
 	err = s.store.Draw(ctx, s.batch(epoch, requests), func(results []Result) []apilog.Entry {
-		outcomes = settle(requests, results)
-		return entries(requests, outcomes)
+		outcomes = outcomesOf(requests, results)
+		return logEntries(requests, outcomes)
 	})
 	if errors.Is(err, ErrStaleEpoch) {
-		s.epochs.forget(epoch)
+		s.epochs.invalidate(epoch)
 	}
 	if err != nil {
 		return nil, err
@@ -120,9 +120,9 @@ func (s *Service) batch(epoch *Epoch, requests []request) Batch {
 	return b
 }
 
-// settle gives each request its outcome: of several for one order the first is
+// outcomesOf gives each request its outcome: of several for one order the first is
 // the draw and the others are replays of it.
-func settle(requests []request, results []Result) []outcome {
+func outcomesOf(requests []request, results []Result) []outcome {
 	byKey := make(map[key]Result, len(results))
 	for _, r := range results {
 		byKey[key{r.CustomerID, r.OrderRef}] = r
@@ -144,7 +144,7 @@ func settle(requests []request, results []Result) []outcome {
 	return outcomes
 }
 
-func entries(requests []request, outcomes []outcome) []apilog.Entry {
+func logEntries(requests []request, outcomes []outcome) []apilog.Entry {
 	list := make([]apilog.Entry, 0, len(requests))
 	for i, r := range requests {
 		if r.log != nil && outcomes[i].err == nil {

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -20,7 +21,7 @@ type Config struct {
 	Minor      Minor
 	Flushers   int           // [1] flushes at once, each with a connection of the Store's pool; more make smaller batches
 	MaxBatch   int           // [128] orders in one flush
-	MaxWait    int           // [4096] orders that may wait; more are told to come back
+	MaxWait    int           // [4096] orders that may wait; more are refused with Retry-After
 	Timeout    time.Duration // [5 s] of one attempt of a flush
 }
 
@@ -49,23 +50,16 @@ type outcome struct {
 func NewService(c Config) *Service {
 	s := &Service{
 		store: c.Store, epochs: c.Epochs, metrics: newMetrics(c.Registerer), minor: c.Minor,
-		timeout: orDefault(c.Timeout, 5*time.Second),
+		timeout: cmp.Or(c.Timeout, 5*time.Second),
 	}
-	s.committer = groupcommit.New(s.flush, orDefault(c.Flushers, 1), orDefault(c.MaxBatch, 128), orDefault(c.MaxWait, 4096))
+	s.committer = groupcommit.New(s.flush, cmp.Or(c.Flushers, 1), cmp.Or(c.MaxBatch, 128), cmp.Or(c.MaxWait, 4096))
 	return s
-}
-
-func orDefault[N int | time.Duration](n, d N) N {
-	if n == 0 {
-		return d
-	}
-	return n
 }
 
 // Close refuses new draws and returns when the waiting ones are committed.
 func (s *Service) Close() { s.committer.Close() }
 
-// Draw draws the order, or gives the result of the time before. log, which may
+// Draw draws the order, or gives the result of an earlier draw. log, which may
 // be nil, renders the API log row of the answer; it is called inside the flush
 // and the row is committed together with the draw. A caller whose context ends
 // gets its error, yet the draw is made.

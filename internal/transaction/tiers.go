@@ -28,13 +28,13 @@ type TierWriter interface {
 	TierReplace(ctx context.Context, set []Tier) ([]Tier, error)
 }
 
-// TierStore is what Tiers stands on.
+// TierStore stores tiers.
 type TierStore interface {
 	TierReader
 	TierWriter
 }
 
-// Tiers is the service that looks after the tiers.
+// Tiers is the service that validates and stores tiers.
 type Tiers struct {
 	TierReader
 	store TierStore
@@ -66,7 +66,7 @@ func (s *Tiers) Replace(ctx context.Context, set []Tier) ([]Tier, error) {
 	}
 	for i, t := range set {
 		if err := t.Validate(s.minor); err != nil {
-			return nil, inSet(i, err)
+			return nil, memberProblem(i, err)
 		}
 		for j, o := range set[:i] {
 			switch {
@@ -80,7 +80,7 @@ func (s *Tiers) Replace(ctx context.Context, set []Tier) ([]Tier, error) {
 	return s.store.TierReplace(ctx, set)
 }
 
-func inSet(i int, err error) error {
+func memberProblem(i int, err error) error {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		return p.At(fmt.Sprintf("tiers[%d].%s", i, p.Field))
 	}

@@ -135,7 +135,7 @@ func (e *env) bearer(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer pool.Close()
-	keeper := access.Keeper{Store: postgres.NewKeys(pool), Clock: time.Now}
+	keeper := access.KeyAdmin{Store: postgres.NewKeys(pool), Clock: time.Now}
 	_, key, err := keeper.Create(ctx, access.RoleService, "bench", 0)
 	return "Bearer " + key, err
 }

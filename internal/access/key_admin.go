@@ -21,23 +21,23 @@ type KeyStore interface {
 	KeyRevoke(ctx context.Context, id string, at time.Time) (Key, error)
 }
 
-// Keeper makes, lists and revokes service keys: the commands `sespan keys …`.
-type Keeper struct {
+// KeyAdmin creates, lists and revokes service keys: the commands `sespan keys …`.
+type KeyAdmin struct {
 	Store  KeyStore
 	Clock  func() time.Time
 	Random io.Reader // nil: crypto/rand
 }
 
-const longestKeyName = 100
+const maxKeyNameLength = 100
 
 // Create makes a key and gives it whole, for the only time. life 0 is for ever.
 // Errors: problem.Invalid for a role or name that cannot be.
-func (k Keeper) Create(ctx context.Context, role Role, name string, life time.Duration) (Key, string, error) {
+func (k KeyAdmin) Create(ctx context.Context, role Role, name string, life time.Duration) (Key, string, error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case role != RoleService && role != RoleReport && role != RoleDashboard && role != RoleAdmin:
 		return Key{}, "", problem.New(problem.Invalid, "The role must be service, report, dashboard or admin.").At("role")
-	case name == "" || utf8.RuneCountInString(name) > longestKeyName || !printable(name):
+	case name == "" || utf8.RuneCountInString(name) > maxKeyNameLength || !printable(name):
 		return Key{}, "", problem.New(problem.Invalid, "The name must have 1 to 100 printable characters.").At("name")
 	case life < 0:
 		return Key{}, "", problem.New(problem.Invalid, "The life of a key cannot be negative.").At("expires")
@@ -46,7 +46,7 @@ func (k Keeper) Create(ctx context.Context, role Role, name string, life time.Du
 	if random == nil {
 		random = rand.Reader
 	}
-	id, secret, whole, err := makeKey(random)
+	id, secret, whole, err := generateKey(random)
 	if err != nil {
 		return Key{}, "", err
 	}
@@ -61,12 +61,12 @@ func (k Keeper) Create(ctx context.Context, role Role, name string, life time.Du
 }
 
 // List gives every key, the oldest first, revoked ones too.
-func (k Keeper) List(ctx context.Context) ([]Key, error) { return k.Store.KeyList(ctx) }
+func (k KeyAdmin) List(ctx context.Context) ([]Key, error) { return k.Store.KeyList(ctx) }
 
 // Revoke ends a key, named by its id or presented whole. Servers refuse it within
 // seconds. A second revoke keeps the time of the first. Errors: problem.NotFound.
-func (k Keeper) Revoke(ctx context.Context, id string) (Key, error) {
-	if whole, _, ok := split(id); ok {
+func (k KeyAdmin) Revoke(ctx context.Context, id string) (Key, error) {
+	if whole, _, ok := parseKey(id); ok {
 		id = whole
 	}
 	if !isKeyID(id) {
