@@ -1,19 +1,5 @@
--- name: CustomerByID :one
-SELECT * FROM sespan.customer_by_id(@customer_id::bigint) LIMIT 1;
-
--- At most two rows: two customers with one address are for the caller to refuse.
--- name: CustomerByEmail :many
-SELECT * FROM sespan.customer_by_email(@email::text);
-
--- Locks the customer's row until the end of the transaction. True if a row changed.
--- name: CustomerActivate :one
-SELECT sespan.customer_activate(@customer_id::bigint)::boolean AS activated;
-
 -- name: CustomerBindingState :one
 SELECT sespan.customer_binding_state()::text AS state;
-
--- name: CustomerBindingGet :one
-SELECT table_schema, table_name, columns FROM sespan.customer_binding;
 
 -- An empty schema name means: as this login's search path finds it.
 -- name: CustomerTableFind :one

@@ -38,11 +38,15 @@ CREATE SCHEMA sespan;
 -- name: SchemaActAs :exec
 SELECT pg_catalog.set_config('role', @role::text, false);
 
--- name: SchemaVersionTableExists :one
-SELECT (pg_catalog.to_regclass('sespan.schema_version') IS NOT NULL)::boolean AS found;
+-- name: SchemaHasTable :one
+SELECT (pg_catalog.to_regclass(@qualified::text) IS NOT NULL)::boolean AS found;
 
 -- name: SchemaVersionGet :one
 SELECT version FROM sespan.schema_version;
+
+-- name: SchemaMigrationList :many
+SELECT m.version, m.file, m.sha256 FROM sespan.schema_migration m
+WHERE m.version <= (SELECT v.version FROM sespan.schema_version v) ORDER BY m.version;
 
 -- name: SchemaHasFunction :one
 SELECT (pg_catalog.to_regprocedure(@signature::text) IS NOT NULL)::boolean AS found;

@@ -16,6 +16,12 @@ var migrations embed.FS
 //go:embed roles.sql
 var Roles string
 
+// Migrated runs at the end of each migration and remembers the file that made
+// it; :version, :file and :sha256 are put in by the migrator.
+//
+//go:embed migrated.sql
+var Migrated string
+
 // Migrations gives the tern migrations at the root of a file system.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")

@@ -101,7 +101,7 @@ GRANT USAGE ON SCHEMA sespan TO sespan_service, sespan_producer, sespan_reader, 
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sespan TO sespan_service;
 
 -- schema
-GRANT SELECT ON sespan.schema_version TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
+GRANT SELECT ON sespan.schema_version, sespan.schema_migration TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
 
 -- customer (on the site's own tables: see bind-customers)
 GRANT SELECT ON sespan.customer_binding TO sespan_service, sespan_producer, sespan_admin;

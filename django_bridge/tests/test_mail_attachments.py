@@ -32,15 +32,6 @@ def message(content=None, mimetype="application/pdf", n=0):
     return made
 
 
-@pytest.fixture(autouse=True)
-def apart(db):
-    """As since a worker was there that reads attachments by their digest."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE sespan.mail_setting SET value = 'apart' WHERE name = 'mail_attachments'"
-        )
-
-
 def stored(item):
     """The content that the database keeps for an item."""
     if "content" in item:
@@ -143,25 +134,6 @@ def test_rolled_back_with_its_mail():
             "SELECT sespan.mail_attachment_known(%s::bytea)", [hashlib.sha256(content).digest()]
         )
         assert cursor.fetchone()[0] is False
-
-
-def test_before_such_a_worker_was_there():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE sespan.mail_setting SET value = 'inline' WHERE name = 'mail_attachments'"
-        )
-    content = os.urandom(2 * PIECE_SIZE)
-    (item,) = send(message(content))["attachments"]
-    assert "content" in item
-    assert stored(item) == content
-
-
-def test_a_schema_without_pieces_gets_base64(monkeypatch, pieces):
-    monkeypatch.setattr(enqueue, "PUT_SIGNATURE", "sespan.mail_attachment_put_later(bytea)")
-    content = os.urandom(INLINE_LIMIT + 1)
-    (item,) = send(message(content))["attachments"]
-    assert stored(item) == content
-    assert not pieces
 
 
 def test_too_large_is_said_before_it_travels(pieces):

@@ -260,15 +260,9 @@ class TestByTheContract:
         assert again["challenge_id"] == first["challenge_id"]
         assert len(memory.outbox) == 1
 
-    def test_a_new_address(self, memory):
-        user = User.objects.create_user("budi", EMAIL, "x")
-        body = {"purpose": "email_change", "customer_id": str(user.pk), "email": "new@example.com"}
-        challenge = self.post(memory, "otp", **body)["challenge_id"]
-        assert [sent.email for sent in memory.outbox] == ["new@example.com"]
-        assert [notice.email for notice in memory.notices] == [EMAIL]
-        guess = {"otp_number": memory.code(), "email": "other@example.com"}
-        with pytest.raises(errors.OTPIncorrect):
-            self.post(memory, f"otp/{challenge}/verify", **guess)
+    def test_another_purpose(self, memory, user):
+        with pytest.raises(errors.SespanRefused):
+            self.post(memory, "otp", purpose="transaction", customer_id=str(user.pk))
 
     def test_another_path(self, memory):
         with pytest.raises(errors.SespanRefused):

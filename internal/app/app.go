@@ -68,6 +68,9 @@ func (a *App) start(ctx context.Context) error {
 	if err := CheckLogin(ctx, a.pool); err != nil {
 		return err
 	}
+	if err := checkSchema(ctx, a.pool); err != nil {
+		return err
+	}
 	a.check("database", true, a.databaseReady)
 	for _, part := range []struct {
 		name  string

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +17,18 @@ func CheckLogin(ctx context.Context, pool *postgres.Pool) error {
 	defer cancel()
 	if err := pool.CheckLogin(ctx); err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "is refused by the server: " + err.Error(), Hint: "correct login, password and database in it"}
+	}
+	return nil
+}
+
+// checkSchema refuses a schema that a build between two releases made. One that
+// cannot be read is none: the database may start, or be migrated, after its clients.
+func checkSchema(ctx context.Context, pool *postgres.Pool) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := pool.Recognise(ctx)
+	if _, unreleased := errors.AsType[*postgres.UnreleasedError](err); unreleased {
+		return err
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ type WorkerConfig struct {
 
 	Now    func() time.Time // [time.Now]
 	Jitter func() float64   // in [0, 1) [math/rand/v2]
-	Token  func() int64     // of a claim, must not repeat; below zero: it can read files that are stored apart [math/rand/v2]
+	Token  func() int64     // of a claim, must not repeat [math/rand/v2]
 }
 
 // setDefaults replaces zero values.
@@ -67,7 +67,7 @@ func (c *WorkerConfig) setDefaults() {
 		c.Jitter = rand.Float64
 	}
 	if c.Token == nil {
-		c.Token = func() int64 { return -1 - rand.Int64() } //nolint:gosec // told apart, not kept secret
+		c.Token = rand.Int64 //nolint:gosec // told apart, not kept secret
 	}
 	if c.Listening == nil {
 		c.Listening = func() bool { return false }

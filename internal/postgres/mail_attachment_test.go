@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,12 +14,6 @@ import (
 	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
-
-// apart says that a worker which reads digests has been seen.
-func apart(tb testing.TB, db *pgtest.DB) {
-	tb.Helper()
-	db.Exec(tb, "UPDATE sespan.mail_setting SET value = 'apart' WHERE name = 'mail_attachments'")
-}
 
 func inlineFile(content []byte) string {
 	return fmt.Sprintf(`attachments => '[{"filename": "a.pdf", "content_type": "application/pdf", "content": %q}]'`, base64.StdEncoding.EncodeToString(content))
@@ -51,7 +44,6 @@ func filesOf(tb testing.TB, db *pgtest.DB, n int) map[string][]byte {
 func TestMailFilesAreStoredOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	apart(t, db)
 	content := bytes.Repeat([]byte{0, 1, 2, 0xff}, 30_000)
 	for i := range 3 {
 		enqueue(t, db, fmt.Sprintf("recipient => 'r%d@b.co', body_text => 'x', %s", i, inlineFile(content)))
@@ -60,7 +52,7 @@ func TestMailFilesAreStoredOnce(t *testing.T) {
 	if got := mailValue[string](t, db, "SELECT concat_ws(' ', count(*), sum(size_bytes), (SELECT count(*) FROM sespan.mail_attachment_use)) FROM sespan.mail_attachment"); got != "1 120000 3" {
 		t.Errorf("files, bytes and references: %s", got)
 	}
-	if got := mailValue[string](t, db, "SELECT string_agg(concat_ws(' ', by_digest, size_bytes > 160000), ', ' ORDER BY queue_id) FROM sespan.mail_queue"); got != "t t, t t, t t, f f" {
+	if got := mailValue[string](t, db, "SELECT string_agg((size_bytes > 160000)::text, ' ' ORDER BY queue_id) FROM sespan.mail_queue"); got != "true true true false" {
 		t.Errorf("queue rows: %s", got)
 	}
 	for who, file := range filesOf(t, db, 4) {
@@ -71,37 +63,6 @@ func TestMailFilesAreStoredOnce(t *testing.T) {
 		} else if !bytes.Equal(file, want) {
 			t.Errorf("%s got %d bytes", who, len(file))
 		}
-	}
-}
-
-// Two versions side by side: an earlier worker, whose tokens are not negative,
-// never gets a mail whose file it would send empty; and while no other is known
-// the file stays in the mail, also one that came by digest.
-func TestMailFilesAndWorkersOfEarlierVersions(t *testing.T) {
-	t.Parallel()
-	db := pgtest.NewDB(t)
-	s := postgres.NewMail(openMailPool(t, db.URL))
-	content := bytes.Repeat([]byte("long"), 2000)
-	digest := sha256.Sum256(content)
-	put := func() {
-		db.Exec(t, "SELECT sespan.mail_attachment_put($1, 0, $2)", digest[:], content)
-	}
-	byDigest := fmt.Sprintf(`body_text => 'x', attachments => '[{"filename": "a.pdf", "sha256": "%s"}]'`, hex.EncodeToString(digest[:]))
-	put()
-	enqueue(t, db, "recipient => 'before@b.co', "+byDigest)
-	old := claim(t, s, 7, 10, time.Minute)
-	if len(old) != 1 || !bytes.Contains(old[0].Stored.Attachments, []byte(`"content"`)) {
-		t.Fatalf("the earlier worker got %+v", old)
-	}
-	settle(t, s, mail.StateSent, old...)
-	apart(t, db)
-	enqueue(t, db, "recipient => 'after@b.co', "+byDigest)
-	enqueue(t, db, "recipient => 'plain@b.co', body_text => 'x'")
-	if old = claim(t, s, 8, 10, time.Minute); len(old) != 1 || old[0].Recipient != "plain@b.co" {
-		t.Fatalf("the earlier worker got %+v", old)
-	}
-	if got := filesOf(t, db, 1)["after@b.co"]; !bytes.Equal(got, content) {
-		t.Errorf("a worker sent %d bytes", len(got))
 	}
 }
 
@@ -164,13 +125,12 @@ func TestMailAttachmentPutRefuses(t *testing.T) {
 func TestMailFilesAreSweptWithoutAMail(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	apart(t, db)
 	retention, s := openRetention(t, db), postgres.NewMail(openMailPool(t, db.URL))
 	file := func(name string) []byte { return bytes.Repeat([]byte(name), 5000) }
 	for _, name := range []string{"sent", "waiting"} {
 		enqueue(t, db, "recipient => '"+name+"@b.co', body_text => 'x', "+inlineFile(file(name)))
 		if name == "sent" {
-			settle(t, s, mail.StateSent, claim(t, s, -1, 1, time.Minute)...)
+			settle(t, s, mail.StateSent, claim(t, s, 1, 1, time.Minute)...)
 		}
 	}
 	for _, name := range []string{"open", "young", "orphan"} {
@@ -206,22 +166,20 @@ func TestMailFilesAreSweptWithoutAMail(t *testing.T) {
 func TestMailFilesSurviveAStepBack(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	apart(t, db)
 	content := bytes.Repeat([]byte("long"), 2000)
 	enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', "+inlineFile(content))
 	latest := mailValue[int](t, db, "SELECT version FROM sespan.schema_version")
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Down: latest - 10}); err != nil {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Down: latest - 7}); err != nil {
 		t.Fatal(err)
 	}
 	got := mailValue[string](t, db, "SELECT attachments -> 0 ->> 'content' FROM sespan.mail_message")
 	if file, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(got, "\n", "")); err != nil || !bytes.Equal(file, content) {
 		t.Errorf("%d bytes came back, %v", len(file), err)
 	}
-	enqueue(t, db, "recipient => 'b@b.co', body_text => 'x', "+inlineFile(content))
 	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if files := filesOf(t, db, 2); !bytes.Equal(files["a@b.co"], content) || !bytes.Equal(files["b@b.co"], content) {
-		t.Error("a file is not what it was")
+	if files := filesOf(t, db, 1); !bytes.Equal(files["a@b.co"], content) {
+		t.Error("the file is not what it was")
 	}
 }

@@ -251,7 +251,6 @@ func TestMailBatchIsAllOrNothing(t *testing.T) {
 func TestMailBatchIsTheSameAsSingleCalls(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	apart(t, db)
 	mails := `[
 		{"recipient": "Anna <A@B.co>", "subject": "s", "body_text": "x", "body_html": "<p>", "sender": "Shop <s@b.co>", "reply_to": "r@b.co", "headers": {"X-A": "1"}, "category": "news", "priority": 3},
 		{"recipient": "b@b.co", "body_html": "y", "send_at": "` + after(24*time.Hour) + `", "expires_at": "` + after(48*time.Hour) + `", "on_unknown": "hold", "retain_body": true},

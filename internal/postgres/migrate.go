@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/tern/v2/migrate"
@@ -84,15 +85,14 @@ func Status(ctx context.Context, url string) (MigrationStatus, error) {
 		return st, fmt.Errorf("migrate: %w", err)
 	}
 	defer s.close(ctx)
-	found, err := s.q.SchemaVersionTableExists(ctx, s.conn)
-	if err == nil && found {
-		var version int32
-		version, err = s.q.SchemaVersionGet(ctx, s.conn)
-		st.Current = int(version)
+	version, err := schemaVersion(ctx, s.q, s.conn)
+	if err == nil {
+		err = refuseUnreleased(ctx, s.q, s.conn, sespansql.Migrations())
 	}
 	if err != nil {
 		return st, fmt.Errorf("migrate: %w", err)
 	}
+	st.Current = version
 	st.Pending = names[min(st.Current, len(names)):]
 	return st, nil
 }
@@ -113,7 +113,14 @@ func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *Migrat
 	if err := s.actAsOwner(ctx); err != nil {
 		return err
 	}
-	m, err := s.migrator(ctx, o.Files)
+	files := o.Files
+	if files == nil {
+		files = sespansql.Migrations()
+	}
+	if err := refuseUnreleased(ctx, s.q, s.conn, files); err != nil {
+		return err
+	}
+	m, err := s.migrator(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -162,14 +169,21 @@ func between(all []*migrate.Migration, from, to int) []string {
 }
 
 func (s *schemaSession) migrator(ctx context.Context, files fs.FS) (*migrate.Migrator, error) {
-	if files == nil {
-		files = sespansql.Migrations()
-	}
 	m, err := migrate.NewMigrator(ctx, s.conn, versionTable)
 	if err != nil {
 		return nil, err
 	}
-	return m, m.LoadMigrations(files)
+	if err := m.LoadMigrations(files); err != nil {
+		return nil, err
+	}
+	for _, one := range m.Migrations {
+		sum, err := fileSum(files, one.Name)
+		if err != nil {
+			return nil, err
+		}
+		one.UpSQL += "\n" + strings.NewReplacer(":version", strconv.Itoa(int(one.Sequence)), ":file", one.Name, ":sha256", sum).Replace(sespansql.Migrated)
+	}
+	return m, nil
 }
 
 func (s *schemaSession) dropInvalidIndexes(ctx context.Context) error {

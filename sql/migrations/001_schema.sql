@@ -7,6 +7,20 @@ CREATE TABLE IF NOT EXISTS sespan.schema_version (version int4 NOT NULL);
 COMMENT ON TABLE sespan.schema_version IS 'One row: the number of the last migration that was applied';
 COMMENT ON COLUMN sespan.schema_version.version IS 'Number of the last applied migration, 0 for none';
 
+-- Written with each migration, in its transaction (sql/migrated.sql): it tells a
+-- schema of this program from one that files of another wording made.
+CREATE TABLE sespan.schema_migration (
+    version    int PRIMARY KEY,
+    file       text NOT NULL,
+    sha256     text NOT NULL CONSTRAINT schema_migration_sha256_check CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE sespan.schema_migration IS 'The migrations that made this schema; rows above schema_version are of those that were taken back';
+COMMENT ON COLUMN sespan.schema_migration.version IS 'Number of the migration';
+COMMENT ON COLUMN sespan.schema_migration.file IS 'Its file';
+COMMENT ON COLUMN sespan.schema_migration.sha256 IS 'SHA-256 of the file, in hexadecimal digits';
+COMMENT ON COLUMN sespan.schema_migration.applied_at IS 'When it was applied';
+
 -- An index whose CONCURRENTLY build was cut short stays behind, invalid; the
 -- migration that builds it runs again, so it has to go first. An invalid index of
 -- a partitioned table is no remnant: it waits for those of its partitions.
@@ -129,3 +143,4 @@ DROP FUNCTION sespan.login_ensure(text, text, text);
 DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
 DROP FUNCTION sespan.schema_drop_invalid_indexes();
+DROP TABLE sespan.schema_migration;

@@ -1,108 +1,19 @@
--- mail_enqueue, the way for any SQL client to send a mail: its checks and its batch form.
+-- mail_enqueue, the way for any SQL client to send a mail.
 
-CREATE FUNCTION sespan.mail_mailbox(value text, parameter text, OUT mailbox text, OUT address text) LANGUAGE plpgsql IMMUTABLE
-AS $$
-DECLARE
-    open int := pg_catalog.strpos(value, '<');
-    name text;
-BEGIN
-    IF open = 0 THEN
-        address := sespan.mail_address(pg_catalog.btrim(value, ' '), parameter);
-        mailbox := address;
-        RETURN;
-    END IF;
-    name := pg_catalog.btrim(pg_catalog.left(value, open - 1), ' ');
-    IF value !~ '>\s*$' OR name ~ '[[:cntrl:]<>]' OR pg_catalog.length(name) > 255 THEN
-        PERFORM sespan.mail_refuse(parameter, pg_catalog.format('%L is not of the form Name <address>', pg_catalog.left(value, 100)));
-    END IF;
-    address := sespan.mail_address(pg_catalog.rtrim(pg_catalog.substr(value, open + 1), '> '), parameter);
-    -- A name with specials must be quoted; one that is quoted well already stays.
-    IF name ~ '[][()<>:;@\\,."]' AND name !~ '^"([^"\\]|\\.)*"$' THEN
-        name := '"' || pg_catalog.regexp_replace(name, '(["\\])', '\\\1', 'g') || '"';
-    END IF;
-    mailbox := pg_catalog.ltrim(name || ' <' || address || '>', ' ');
-END
-$$;
-COMMENT ON FUNCTION sespan.mail_mailbox(text, text) IS 'Takes "a@b.co" or "Name <a@b.co>" apart; SP003 for anything else';
-
-CREATE FUNCTION sespan.mail_mailboxes(list text[], parameter text, OUT mailboxes text[], OUT addresses text[]) LANGUAGE plpgsql IMMUTABLE
-AS $$
-DECLARE
-    one record;
-BEGIN
-    mailboxes := '{}';
-    addresses := '{}';
-    IF pg_catalog.array_ndims(list) > 1 OR pg_catalog.cardinality(list) > 1000 OR pg_catalog.array_position(list, NULL) IS NOT NULL THEN
-        PERFORM sespan.mail_refuse(parameter, 'must be a plain list of at most 1000 addresses without NULL');
-    END IF;
-    FOR i IN 1..coalesce(pg_catalog.cardinality(list), 0) LOOP
-        one := sespan.mail_mailbox(list[i], parameter);
-        mailboxes := mailboxes || one.mailbox;
-        addresses := addresses || one.address;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION sespan.mail_mailboxes(text[], text) IS 'mail_mailbox for a list';
-
-CREATE FUNCTION sespan.mail_check_headers(headers jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
-AS $$
-DECLARE
-    h record;
-BEGIN
-    IF pg_catalog.jsonb_typeof(headers) <> 'object' OR pg_catalog.octet_length(headers::text) > 65536 THEN
-        PERFORM sespan.mail_refuse('headers', 'must be an object of at most 64 KiB, name to text');
-    END IF;
-    FOR h IN SELECT e.key, e.value, pg_catalog.jsonb_typeof(e.value) AS kind, e.value #>> '{}' AS line FROM pg_catalog.jsonb_each(headers) e LOOP
-        IF h.key !~ '^[!-9;-~]{1,76}$' THEN
-            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%L is not a header name', pg_catalog.left(h.key, 80)));
-        ELSIF pg_catalog.lower(h.key) IN ('from', 'to', 'cc', 'bcc', 'subject', 'date', 'reply-to', 'return-path', 'received', 'dkim-signature')
-              OR h.key ~* '^(content-|mime-version$)' THEN
-            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%s is made from the other parameters', h.key));
-        ELSIF h.kind <> 'string' OR h.line ~ '[\u0001-\u0008\u000A-\u001F\u007F]' THEN
-            PERFORM sespan.mail_refuse('headers', pg_catalog.format('%s must be text without control characters', h.key));
-        ELSIF pg_catalog.lower(h.key) = 'message-id' AND h.line !~ '^<[!-;=?-~]+@[!-;=?-~]+>$' THEN
-            PERFORM sespan.mail_refuse('headers', 'Message-ID must be of the form <left@right>');
-        END IF;
-    END LOOP;
-    IF EXISTS (SELECT FROM pg_catalog.jsonb_object_keys(headers) k GROUP BY pg_catalog.lower(k) HAVING count(*) > 1) THEN
-        PERFORM sespan.mail_refuse('headers', 'holds one name twice');
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION sespan.mail_check_headers(jsonb) IS 'SP003 unless these are extra headers that may be sent';
-
-CREATE FUNCTION sespan.mail_check_attachments(attachments jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
-AS $$
-DECLARE
-    a jsonb;
-    n int := 0;
-    bytes int;
-BEGIN
-    IF pg_catalog.jsonb_typeof(attachments) <> 'array' OR pg_catalog.jsonb_array_length(attachments) > 100 THEN
-        PERFORM sespan.mail_refuse('attachments', 'must be a list of at most 100 objects');
-    END IF;
-    FOR a IN SELECT e FROM pg_catalog.jsonb_array_elements(attachments) e LOOP
-        n := n + 1;
-        IF pg_catalog.jsonb_typeof(a) <> 'object' OR pg_catalog.jsonb_typeof(a -> 'content') IS DISTINCT FROM 'string'
-           OR EXISTS (SELECT FROM pg_catalog.jsonb_each(a) e WHERE e.key NOT IN ('filename', 'content_type', 'content', 'content_id')
-                      OR pg_catalog.jsonb_typeof(e.value) NOT IN ('string', 'null')) THEN
-            PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s must have the text members content (base64), filename, content_type and, for an inline image, content_id, and no others', n));
-        ELSIF a ->> 'filename' ~ '[[:cntrl:]]' OR pg_catalog.length(a ->> 'filename') NOT BETWEEN 1 AND 255 THEN
-            PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s has a filename that is empty, too long or has control characters', n));
-        ELSIF a ->> 'content_type' !~ '^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(;\s*[A-Za-z0-9!#$&^_.+-]+=([A-Za-z0-9!#$&^_.+-]+|"[ !#-\u005B\u005D-~]*"))*$' THEN
-            PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s has a content_type that is not type/subtype', n));
-        ELSIF a ->> 'content_id' !~ '^<?[!-;=?-~]{1,200}>?$' THEN
-            PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s has a content_id that is not one', n));
-        END IF;
-        BEGIN
-            bytes := pg_catalog.octet_length(pg_catalog.decode(a ->> 'content', 'base64'));
-        EXCEPTION WHEN invalid_parameter_value THEN
-            PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s: content is not base64', n));
-        END;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION sespan.mail_check_attachments(jsonb) IS 'SP003 unless these are attachments that may be sent';
+CREATE TABLE sespan.mail_idempotency (
+    idempotency_key text PRIMARY KEY,
+    message_id      bigint NOT NULL,
+    created_at      timestamptz NOT NULL,
+    fingerprint     bytea NOT NULL,
+    expires_at      timestamptz NOT NULL
+);
+CREATE INDEX mail_idempotency_expires_at_idx ON sespan.mail_idempotency (expires_at);
+COMMENT ON TABLE sespan.mail_idempotency IS 'Keys under which a mail was enqueued; unpartitioned, so that a key is unique for its whole life';
+COMMENT ON COLUMN sespan.mail_idempotency.idempotency_key IS 'The caller''s key, 1 to 200 characters';
+COMMENT ON COLUMN sespan.mail_idempotency.message_id IS 'The message it stands for';
+COMMENT ON COLUMN sespan.mail_idempotency.created_at IS 'created_at of the message';
+COMMENT ON COLUMN sespan.mail_idempotency.fingerprint IS 'SHA-256 of recipients and content: the same key with another mail is refused';
+COMMENT ON COLUMN sespan.mail_idempotency.expires_at IS 'When the key may be used anew';
 
 CREATE FUNCTION sespan.mail_claim_key(key text, id bigint, fingerprint bytea) RETURNS bigint LANGUAGE plpgsql VOLATILE
 AS $$
@@ -146,6 +57,10 @@ DECLARE
     to_list text[];
     cc_list text[] := '{}';
     envelope text[];
+    files record;
+    kept jsonb;
+    digests bytea[] := '{}';
+    file_bytes bigint := 0; -- and those of long lists of addressees
     size int;
 BEGIN
     IF recipient IS NOT NULL AND recipients IS NULL AND cc IS NULL AND bcc IS NULL AND strpos(recipient, '<') = 0 THEN -- the short way
@@ -158,6 +73,8 @@ BEGIN
         envelope := lists.addresses;
         lists := sespan.mail_mailboxes(cc, 'cc');
         cc_list := lists.mailboxes;
+        -- Every recipient's row is read with them: they count when a worker bounds its memory.
+        file_bytes := CASE WHEN cardinality(to_list) + cardinality(cc_list) > 1 THEN octet_length(to_list::text) + octet_length(cc_list::text) ELSE 0 END;
         SELECT array_agg(u.address ORDER BY u.n) INTO envelope
         FROM (SELECT a.address, min(a.n) AS n
               FROM unnest(envelope || lists.addresses || (sespan.mail_mailboxes(bcc, 'bcc')).addresses) WITH ORDINALITY a(address, n)
@@ -191,11 +108,14 @@ BEGIN
         PERFORM sespan.mail_check_headers(headers);
     END IF;
     IF attachments IS NOT NULL THEN
-        PERFORM sespan.mail_check_attachments(attachments);
+        files := sespan.mail_attach(attachments);
+        kept := files.kept;
+        digests := files.digests;
+        file_bytes := file_bytes + files.bytes;
     END IF;
     size := sespan.mail_check_rest(priority, send_at, expires_at, category, on_unknown, retain_body,
                 octet_length(subject)::bigint + coalesce(octet_length(body_text), 0) + coalesce(octet_length(body_html), 0)
-                + coalesce(octet_length(raw), 0) + coalesce(octet_length(headers::text), 0) + coalesce(octet_length(attachments::text), 0));
+                + coalesce(octet_length(raw), 0) + coalesce(octet_length(headers::text), 0) + file_bytes);
     id := nextval('sespan.mail_message_id_seq');
     IF idempotency_key IS NOT NULL THEN
         DECLARE
@@ -210,69 +130,49 @@ BEGIN
     INSERT INTO sespan.mail_message AS m (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, body_text,
         body_html, headers, attachments, raw, send_at, expires_at, size_bytes, priority, recipients, pending, on_unknown, retain_body)
     VALUES (id, now(), category, sender, reply_to, to_list, cc_list, subject, body_text,
-        body_html, headers, attachments, raw, send_at, expires_at, size, priority, cardinality(envelope), cardinality(envelope), on_unknown, retain_body);
-    PERFORM sespan.mail_put(id, envelope, size, priority, send_at, expires_at, on_unknown);
+        body_html, headers, kept, raw, send_at, expires_at, size, priority, cardinality(envelope), cardinality(envelope), on_unknown, retain_body);
+    IF digests <> '{}' THEN
+        INSERT INTO sespan.mail_attachment_use (sha256, message_id, created_at) SELECT DISTINCT d, id, now() FROM unnest(digests) d;
+    END IF;
+    IF cardinality(envelope) = 1 THEN -- nearly always, and a plain VALUES is cheaper
+        INSERT INTO sespan.mail_queue (queue_id, message_id, created_at, due_at, expires_at, size_bytes, priority, state, on_unknown, recipient)
+        VALUES (id * 1024, id, now(), coalesce(send_at, now()), expires_at, size, priority, CASE WHEN send_at > now() THEN 'scheduled' ELSE 'queued' END,
+                on_unknown, envelope[1]);
+        RETURN id;
+    END IF;
+    INSERT INTO sespan.mail_queue (queue_id, message_id, created_at, due_at, expires_at, size_bytes, priority, state, on_unknown, recipient)
+    SELECT id * 1024 + u.n - 1, id, now(), coalesce(send_at, now()), expires_at, size, priority, CASE WHEN send_at > now() THEN 'scheduled' ELSE 'queued' END,
+           on_unknown, u.address
+    FROM unnest(envelope) WITH ORDINALITY u(address, n);
     RETURN id;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_enqueue IS
     'Puts a mail into the queue within the caller''s transaction and returns its message_id; a wrong parameter raises SP003 and is named';
 
-CREATE FUNCTION sespan.mail_list(m jsonb, parameter text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE
-AS $$
-BEGIN
-    IF pg_catalog.jsonb_typeof(m -> parameter) NOT IN ('null', 'array') THEN
-        PERFORM sespan.mail_refuse(parameter, 'must be a list of addresses');
-    ELSIF pg_catalog.jsonb_typeof(m -> parameter) = 'array' THEN
-        RETURN ARRAY(SELECT pg_catalog.jsonb_array_elements_text(m -> parameter));
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION sespan.mail_list(jsonb, text) IS 'A list of texts in a member of a batch''s mail';
-
-CREATE FUNCTION sespan.mail_enqueue_batch(mails jsonb) RETURNS bigint[]
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION sespan.mail_enqueue_sealed(recipient text, subject text, sealed bytea, category text, priority int, expires_at timestamptz)
+RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m jsonb;
-    ids bigint[] := '{}';
-    n int := -1;
-    unknown text;
+    id bigint := nextval('sespan.mail_message_id_seq');
+    address text := sespan.mail_address(recipient, 'recipient');
+    size int := sespan.mail_check_rest(priority, NULL, expires_at, category, 'retry', false, octet_length(sealed) + octet_length(subject));
 BEGIN
-    IF jsonb_typeof(mails) IS DISTINCT FROM 'array' OR jsonb_array_length(mails) > 10000 THEN
-        PERFORM sespan.mail_refuse('mails', 'must be a list of at most 10000 objects');
+    IF sealed IS NULL OR subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 998 THEN
+        PERFORM sespan.mail_refuse('subject', 'and sealed must be given; a subject is one line of at most 998 characters');
     END IF;
-    FOR m IN SELECT e FROM jsonb_array_elements(mails) e LOOP
-        n := n + 1;
-        SELECT k INTO unknown FROM jsonb_object_keys(m) k
-        WHERE k NOT IN ('recipient', 'recipients', 'subject', 'body_text', 'body_html', 'sender', 'reply_to', 'cc', 'bcc', 'headers', 'attachments',
-                        'raw', 'priority', 'send_at', 'expires_at', 'category', 'idempotency_key', 'on_unknown', 'retain_body') LIMIT 1;
-        IF unknown IS NOT NULL THEN
-            PERFORM sespan.mail_refuse(unknown, 'is not a parameter');
-        END IF;
-        ids := ids || sespan.mail_enqueue(
-            recipient => m ->> 'recipient', recipients => sespan.mail_list(m, 'recipients'), subject => coalesce(m ->> 'subject', ''),
-            body_text => m ->> 'body_text', body_html => m ->> 'body_html', sender => m ->> 'sender', reply_to => m ->> 'reply_to',
-            cc => sespan.mail_list(m, 'cc'), bcc => sespan.mail_list(m, 'bcc'), headers => nullif(m -> 'headers', 'null'),
-            attachments => nullif(m -> 'attachments', 'null'), raw => decode(m ->> 'raw', 'base64'), priority => coalesce((m ->> 'priority')::int, 5),
-            send_at => (m ->> 'send_at')::timestamptz, expires_at => (m ->> 'expires_at')::timestamptz, category => m ->> 'category',
-            idempotency_key => m ->> 'idempotency_key', on_unknown => coalesce(m ->> 'on_unknown', 'retry'),
-            retain_body => coalesce((m ->> 'retain_body')::boolean, false));
-    END LOOP;
-    RETURN ids;
-EXCEPTION
-    WHEN SQLSTATE 'SP003' THEN
-        RAISE EXCEPTION 'mails[%].%', n, SQLERRM USING ERRCODE = 'SP003', HINT = 'Nothing of the batch is enqueued.';
-    WHEN data_exception THEN
-        RAISE EXCEPTION 'mails[%]: %', n, SQLERRM USING ERRCODE = 'SP003', HINT = 'Nothing of the batch is enqueued.';
+    INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, sealed, expires_at, size_bytes, priority, recipients, pending)
+    VALUES (id, now(), category, ARRAY[address], subject, sealed, expires_at, size, priority, 1, 1);
+    INSERT INTO sespan.mail_queue (queue_id, message_id, created_at, due_at, expires_at, size_bytes, priority, recipient)
+    VALUES (id * 1024, id, now(), now(), expires_at, size, priority, address);
+    RETURN id;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_enqueue_batch(jsonb) IS
-    'mail_enqueue for a list of objects with its parameters as members (raw in base64); returns the ids in order, or SP003 and nothing is enqueued';
+COMMENT ON FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz) IS
+    'Like mail_enqueue for a body that only the service can open; always tried again after a lost answer';
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_enqueue_batch(jsonb), sespan.mail_enqueue(text, text[], text, text, text, text, text, text[], text[], jsonb, jsonb, bytea,
-    int, timestamptz, timestamptz, text, text, text, boolean), sespan.mail_list(jsonb, text), sespan.mail_claim_key(text, bigint, bytea),
-    sespan.mail_check_attachments(jsonb), sespan.mail_check_headers(jsonb), sespan.mail_mailboxes(text[], text), sespan.mail_mailbox(text, text);
+DROP FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz), sespan.mail_enqueue(text, text[], text, text, text, text, text,
+    text[], text[], jsonb, jsonb, bytea, int, timestamptz, timestamptz, text, text, text, boolean), sespan.mail_claim_key(text, bigint, bytea);
+DROP TABLE sespan.mail_idempotency;

@@ -1,7 +1,7 @@
 """The helpers for async views: the event loop turns while Sespan is waited for.
 
     draw = await aio.price(user.pk, order.ref, order.total)
-    challenge = await aio.call(get_client().otp_create, purpose="transaction", customer_id=user.pk)
+    challenge = await aio.call(get_client().otp_create, purpose="login", customer_id=user.pk)
 
 The bridge's own pages are plain views, which Django runs in a thread. Login signals need
 nothing: a report is put into a queue, by `alogin` as by `login`.

@@ -9,18 +9,6 @@ import (
 	"context"
 )
 
-const customerActivate = `-- name: CustomerActivate :one
-SELECT sespan.customer_activate($1::bigint)::boolean AS activated
-`
-
-// Locks the customer's row until the end of the transaction. True if a row changed.
-func (q *Queries) CustomerActivate(ctx context.Context, db DBTX, customerID int64) (bool, error) {
-	row := db.QueryRow(ctx, customerActivate, customerID)
-	var activated bool
-	err := row.Scan(&activated)
-	return activated, err
-}
-
 const customerBind = `-- name: CustomerBind :one
 SELECT sespan.customer_bind(($1::bigint)::oid, $2::jsonb)::boolean AS changed
 `
@@ -33,23 +21,6 @@ func (q *Queries) CustomerBind(ctx context.Context, db DBTX, relation int64, col
 	return changed, err
 }
 
-const customerBindingGet = `-- name: CustomerBindingGet :one
-SELECT table_schema, table_name, columns FROM sespan.customer_binding
-`
-
-type CustomerBindingGetRow struct {
-	TableSchema string
-	TableName   string
-	Columns     []byte
-}
-
-func (q *Queries) CustomerBindingGet(ctx context.Context, db DBTX) (CustomerBindingGetRow, error) {
-	row := db.QueryRow(ctx, customerBindingGet)
-	var i CustomerBindingGetRow
-	err := row.Scan(&i.TableSchema, &i.TableName, &i.Columns)
-	return i, err
-}
-
 const customerBindingState = `-- name: CustomerBindingState :one
 SELECT sespan.customer_binding_state()::text AS state
 `
@@ -59,58 +30,6 @@ func (q *Queries) CustomerBindingState(ctx context.Context, db DBTX) (string, er
 	var state string
 	err := row.Scan(&state)
 	return state, err
-}
-
-const customerByEmail = `-- name: CustomerByEmail :many
-SELECT customer_id, email, phone_number, username, is_active, date_joined, updated_at FROM sespan.customer_by_email($1::text)
-`
-
-// At most two rows: two customers with one address are for the caller to refuse.
-func (q *Queries) CustomerByEmail(ctx context.Context, db DBTX, email string) ([]SespanCustomerRow, error) {
-	rows, err := db.Query(ctx, customerByEmail, email)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SespanCustomerRow
-	for rows.Next() {
-		var i SespanCustomerRow
-		if err := rows.Scan(
-			&i.CustomerID,
-			&i.Email,
-			&i.PhoneNumber,
-			&i.Username,
-			&i.IsActive,
-			&i.DateJoined,
-			&i.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const customerByID = `-- name: CustomerByID :one
-SELECT customer_id, email, phone_number, username, is_active, date_joined, updated_at FROM sespan.customer_by_id($1::bigint) LIMIT 1
-`
-
-func (q *Queries) CustomerByID(ctx context.Context, db DBTX, customerID int64) (SespanCustomerRow, error) {
-	row := db.QueryRow(ctx, customerByID, customerID)
-	var i SespanCustomerRow
-	err := row.Scan(
-		&i.CustomerID,
-		&i.Email,
-		&i.PhoneNumber,
-		&i.Username,
-		&i.IsActive,
-		&i.DateJoined,
-		&i.UpdatedAt,
-	)
-	return i, err
 }
 
 const customerEmailIndexed = `-- name: CustomerEmailIndexed :one

@@ -552,8 +552,6 @@ type SespanMailQueue struct {
 	LastReason *string
 	// The server's words, shortened
 	LastReply *string
-	// An attachment of the message is stored apart: only a worker with a negative lease token may have the row
-	ByDigest bool
 	// The pause that holds the row (due_at is infinity then); NULL for none
 	Parked *string
 }
@@ -591,9 +589,9 @@ type SespanMailRecipient struct {
 
 // Settings of the mail queue that a person changes with UPDATE
 type SespanMailSetting struct {
-	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_attachments, mail_retention_days, mail_audit_days
+	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_retention_days, mail_audit_days
 	Name string
-	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts; inline, apart (set by the first worker that reads files apart) or off; days that mails and their outcomes are kept; days of the audit
+	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts; days that mails and their outcomes are kept; days of the audit
 	Value string
 }
 
@@ -731,7 +729,7 @@ type SespanOtpChallenge struct {
 	WrongGuesses int16
 	// No code of it was mailed: the address is unknown, not unique, or its customer is not to have one; an active one who registers is told of the account instead
 	Decoy bool
-	// What its codes are for: registration login email_change password_reset transaction
+	// What its codes are for: registration login
 	Purpose string
 	// pending verified superseded locked (five wrong codes) refused (a right code without a right to activate, used up); pending ones end at valid_until
 	Status string
@@ -741,6 +739,18 @@ type SespanOtpChallenge struct {
 	Email string
 	// Encrypted form data of a registration before its customer; given back and wiped by the verification
 	SealedData []byte
+}
+
+// The migrations that made this schema; rows above schema_version are of those that were taken back
+type SespanSchemaMigration struct {
+	// Number of the migration
+	Version int32
+	// Its file
+	File string
+	// SHA-256 of the file, in hexadecimal digits
+	Sha256 string
+	// When it was applied
+	AppliedAt time.Time
 }
 
 // One row: the number of the last migration that was applied

@@ -114,6 +114,48 @@ func (q *Queries) SchemaHasRoles(ctx context.Context, db DBTX, service string, o
 	return found, err
 }
 
+const schemaHasTable = `-- name: SchemaHasTable :one
+SELECT (pg_catalog.to_regclass($1::text) IS NOT NULL)::boolean AS found
+`
+
+func (q *Queries) SchemaHasTable(ctx context.Context, db DBTX, qualified string) (bool, error) {
+	row := db.QueryRow(ctx, schemaHasTable, qualified)
+	var found bool
+	err := row.Scan(&found)
+	return found, err
+}
+
+const schemaMigrationList = `-- name: SchemaMigrationList :many
+SELECT m.version, m.file, m.sha256 FROM sespan.schema_migration m
+WHERE m.version <= (SELECT v.version FROM sespan.schema_version v) ORDER BY m.version
+`
+
+type SchemaMigrationListRow struct {
+	Version int32
+	File    string
+	Sha256  string
+}
+
+func (q *Queries) SchemaMigrationList(ctx context.Context, db DBTX) ([]SchemaMigrationListRow, error) {
+	rows, err := db.Query(ctx, schemaMigrationList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SchemaMigrationListRow
+	for rows.Next() {
+		var i SchemaMigrationListRow
+		if err := rows.Scan(&i.Version, &i.File, &i.Sha256); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const schemaOwner = `-- name: SchemaOwner :one
 SELECT COALESCE((SELECT r.rolname FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
                  WHERE n.nspname = 'sespan'), '')::text AS owner
@@ -184,15 +226,4 @@ func (q *Queries) SchemaVersionGet(ctx context.Context, db DBTX) (int32, error) 
 	var version int32
 	err := row.Scan(&version)
 	return version, err
-}
-
-const schemaVersionTableExists = `-- name: SchemaVersionTableExists :one
-SELECT (pg_catalog.to_regclass('sespan.schema_version') IS NOT NULL)::boolean AS found
-`
-
-func (q *Queries) SchemaVersionTableExists(ctx context.Context, db DBTX) (bool, error) {
-	row := db.QueryRow(ctx, schemaVersionTableExists)
-	var found bool
-	err := row.Scan(&found)
-	return found, err
 }

@@ -27,7 +27,6 @@ CASTS = {
     "expires_at": "timestamptz",
     "retain_body": "boolean",
 }
-PUT_SIGNATURE = "sespan.mail_attachment_put(bytea,integer,bytea,boolean)"
 MAX_BYTES = 25 << 20
 """No mail is larger, attachments counted in base64; checked before its pieces travel."""
 
@@ -42,8 +41,9 @@ def enqueue(using: str, mails: Sequence[Parameters]) -> list[int]:
     if not (blobs or connection.in_atomic_block) and connection.get_autocommit():
         return _call(connection, mails)
     with transaction.atomic(using=using):
-        known = _store_pieces(connection, blobs.values()) if blobs else False
-        return _call(connection, [_with_content(mail, by_digest=known) for mail in mails])
+        if blobs:
+            _store_pieces(connection, blobs.values())
+        return _call(connection, [_with_content(mail) for mail in mails])
 
 
 def _call(connection: BaseDatabaseWrapper, mails: Sequence[Parameters]) -> list[int]:
@@ -86,32 +86,27 @@ def _blobs(mail: Parameters) -> Iterator[Blob]:
     yield from found
 
 
-def _with_content(mail: Parameters, *, by_digest: bool) -> Parameters:
+def _with_content(mail: Parameters) -> Parameters:
     if not any("blob" in item for item in mail.get("attachments", ())):
         return mail
-    return {**mail, "attachments": [_item(item, by_digest) for item in mail["attachments"]]}
+    return {**mail, "attachments": [_item(item) for item in mail["attachments"]]}
 
 
-def _item(item: dict[str, Any], by_digest: bool) -> dict[str, Any]:
+def _item(item: dict[str, Any]) -> dict[str, Any]:
     if "blob" not in item:
         return item
     blob: Blob = item["blob"]
-    said = {"sha256": blob.sha256.hex()} if by_digest else {"content": blob.base64()}
-    return {name: value for name, value in item.items() if name != "blob"} | said
+    rest = {name: value for name, value in item.items() if name != "blob"}
+    return rest | {"sha256": blob.sha256.hex()}
 
 
-def _store_pieces(connection: BaseDatabaseWrapper, blobs: Iterable[Blob]) -> bool:
-    """Store what the database does not have; False where its schema is too old for that."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [PUT_SIGNATURE])
-        if not cursor.fetchone()[0]:
-            return False
+def _store_pieces(connection: BaseDatabaseWrapper, blobs: Iterable[Blob]) -> None:
+    """Store what the database does not have."""
     # Not connection.cursor(): while DEBUG is on that one keeps every statement, and with
     # it every piece, in memory.
     with connection.make_cursor(connection.create_cursor()) as cursor:
         for blob in blobs:
             _put(cursor, blob)
-    return True
 
 
 def _put(cursor: CursorWrapper, blob: Blob) -> None:

@@ -172,9 +172,6 @@ class Migration(migrations.Migration):
                         choices=[
                             ("registration", "registration"),
                             ("login", "login"),
-                            ("email_change", "email_change"),
-                            ("password_reset", "password_reset"),
-                            ("transaction", "transaction"),
                         ],
                         verbose_name="purpose",
                     ),

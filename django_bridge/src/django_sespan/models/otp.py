@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_sespan.models.customer import customer_key, words
 
-PURPOSES = ("registration", "login", "email_change", "password_reset", "transaction")
+PURPOSES = ("registration", "login")
 STATUSES = ("pending", "verified", "expired", "superseded", "locked")
 
 

@@ -25,7 +25,7 @@ LIFE = timedelta(minutes=10)
 RESEND = timedelta(seconds=60)
 NEVER = datetime.min.replace(tzinfo=UTC)
 DONE = {"verified", "refused"}
-REGISTRATION, EMAIL_CHANGE = "registration", "email_change"
+REGISTRATION, LOGIN = "registration", "login"
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,8 @@ class Challenges:
 
     def _wanted(self, body: Mapping[str, Any]) -> _Challenge:
         purpose, email = str(body["purpose"]), str(body.get("email") or "")
+        if purpose not in {REGISTRATION, LOGIN}:
+            raise errors.SespanRefused(f"{purpose!r} is not a purpose of codes.", status=422)
         person = None
         if body.get("customer_id") is not None:
             person = people.by_id(body["customer_id"])
@@ -171,7 +173,7 @@ class Challenges:
             raise errors.SespanRefused("Either customer_id or email is needed.", status=422)
         if person is not None and purpose == REGISTRATION and body.get("new_customer"):
             self._registrations.grant(person.customer_id)
-        if person is not None and purpose != EMAIL_CHANGE:
+        if person is not None:
             email = person.email
         found = _Challenge(
             challenge_id=str(uuid.uuid4()),
@@ -270,9 +272,7 @@ class Challenges:
 
 
 def _noteworthy(found: _Challenge, person: Person) -> bool:
-    if found.purpose == REGISTRATION:
-        return person.active
-    return found.purpose == EMAIL_CHANGE and not found.decoy
+    return found.purpose == REGISTRATION and person.active
 
 
 def _issued(found: _Challenge) -> dict[str, Any]:

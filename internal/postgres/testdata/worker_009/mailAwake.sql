@@ -1,1 +1,0 @@
-SELECT sespan.mail_awake($1::int)

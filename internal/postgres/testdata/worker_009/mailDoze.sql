@@ -1,1 +1,0 @@
-SELECT sespan.mail_doze()::int AS others

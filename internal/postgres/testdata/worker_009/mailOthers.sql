@@ -1,1 +1,0 @@
-SELECT sespan.mail_others()::int AS others

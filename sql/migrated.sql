@@ -1,0 +1,4 @@
+-- Runs at the end of each migration, in its transaction. Again after a migration
+-- without one that was cut short.
+INSERT INTO sespan.schema_migration (version, file, sha256) VALUES (:version, ':file', ':sha256')
+ON CONFLICT (version) DO UPDATE SET file = excluded.file, sha256 = excluded.sha256, applied_at = now();
