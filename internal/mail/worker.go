@@ -67,7 +67,7 @@ func (c *WorkerConfig) setDefaults() {
 		c.Jitter = rand.Float64
 	}
 	if c.Token == nil {
-		c.Token = rand.Int64 //nolint:gosec // told apart, not kept secret
+		c.Token = rand.Int64
 	}
 	if c.Listening == nil {
 		c.Listening = func() bool { return false }
