@@ -41,7 +41,7 @@ func (a *App) tasks() []task {
 			return nil
 		}},
 		{"old mails", postgres.NewMailRetention(a.pool, a.logger).Run},
-		{"old mail events", func(ctx context.Context) error { return events.Tidy(ctx, keepEvents) }},
+		{"old mail events", func(ctx context.Context) error { return events.Cleanup(ctx, keepEvents) }},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // APILog stores rows of the API log. Give it a pool of its own (two connections
 // are enough): a log that waits for a handler's connection, which waits for the
-// log, would stand still.
+// log, would deadlock.
 type APILog struct{ pool *Pool }
 
 // NewAPILog makes the store.

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// mostShared is as far as shared addresses are counted.
-const mostShared = 1000
+// maxShared bounds the count of shared addresses.
+const maxShared = 1000
 
 // Addresses tells whether an address leads to one customer.
 type Addresses struct {
@@ -54,11 +54,11 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 		if err := p.queries.CustomerAddressBound(ctx, tx, max(limit.Milliseconds(), 1)); err != nil {
 			return err
 		}
-		row, err := p.queries.CustomerAddressShared(ctx, tx, mostShared+1)
+		row, err := p.queries.CustomerAddressShared(ctx, tx, maxShared+1)
 		if err != nil {
 			return err
 		}
-		a.Counted, a.Shared, a.More = true, min(int(row.Shared), mostShared), row.Shared > mostShared
+		a.Counted, a.Shared, a.More = true, min(int(row.Shared), maxShared), row.Shared > maxShared
 		if a.Empty = row.Empty; a.Empty {
 			a.UniqueIndex = fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (upper(%s)) WHERE %s <> ''", at.Qualified, at.Email, at.Email)
 		}

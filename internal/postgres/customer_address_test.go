@@ -24,7 +24,7 @@ func addresses(t *testing.T, db *pgtest.DB, limit time.Duration) postgres.Addres
 	return a
 }
 
-// What is advised is also what mends it.
+// The advised statement also repairs it.
 func TestSharedAddresses(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)

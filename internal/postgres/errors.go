@@ -55,7 +55,7 @@ func isState(err error, states ...string) bool {
 }
 
 // transient are the SQLSTATEs (and classes) after which the same call may
-// succeed: the caller is told to come back.
+// succeed: the caller is asked to retry later.
 var transient = map[string]string{
 	stateLockNotAvailable:      "Another transaction holds a lock that this call needs.",
 	stateQueryCanceled:         "The database took too long.",
@@ -103,8 +103,8 @@ func mapState(pe *pgconn.PgError, err error) error {
 	return err
 }
 
-// refusal tells why the server will never admit this login, as opposed to not now.
-func refusal(err error) (reason string, ok bool) {
+// loginRefusal tells why the server will never admit this login, as opposed to not now.
+func loginRefusal(err error) (reason string, ok bool) {
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && isState(pe, stateInvalidAuthorization, stateInvalidPassword, stateInvalidCatalogName) {
 		return pe.Message, true
 	}
@@ -125,7 +125,7 @@ func unreachable(err error) bool {
 		strings.Contains(err.Error(), "broken pipe") || strings.Contains(err.Error(), "connection reset")
 }
 
-func parseReason(err error) (reason error, ok bool) { //nolint:revive // the reason is the value, not the failure
+func parseConfigReason(err error) (reason error, ok bool) { //nolint:revive // the reason is the value, not the failure
 	pe, ok := errors.AsType[*pgconn.ParseConfigError](err)
 	if !ok {
 		return nil, false

@@ -53,8 +53,8 @@ func (r *record) count(what string) int {
 	return strings.Count(r.lines.String(), what)
 }
 
-// becomes follows the listener's signals, each of which may tell of a change.
-func becomes(tb testing.TB, l *postgres.Listener, want bool) {
+// waitConnected follows the listener's signals, each of which may tell of a change.
+func waitConnected(tb testing.TB, l *postgres.Listener, want bool) {
 	tb.Helper()
 	deadline := time.After(time.Minute)
 	for l.Connected() != want {
@@ -71,7 +71,7 @@ func TestListenerCanaryMeasures(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	l, reg, log := quickListener(t, db.URL, db.URL)
-	becomes(t, l, true)
+	waitConnected(t, l, true)
 	connected(t, reg, "1")
 	if n, err := testutil.GatherAndCount(reg, "sespan_listener_latency_seconds"); err != nil || n != 1 {
 		t.Fatalf("%d latencies, %v", n, err)
@@ -82,13 +82,13 @@ func TestListenerCanaryMeasures(t *testing.T) {
 }
 
 // A half-open connection, on which nothing comes and nothing fails, is noticed
-// within seconds; mails are polled meanwhile, and a new connection hears again.
+// within seconds; mails are polled meanwhile, and a new connection receives again.
 func TestListenerHalfOpenConnection(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	way := newProxy(t, db.URL)
 	l, reg, log := quickListener(t, way.url, db.URL)
-	becomes(t, l, true)
+	waitConnected(t, l, true)
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
 		c.Bell, c.Listening, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond

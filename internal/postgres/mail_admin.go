@@ -108,7 +108,7 @@ func (a *MailAdmin) Suppressed(ctx context.Context, address string, limit int) (
 
 func adminRows[T any](list []byte, err error) ([]T, error) {
 	if err != nil {
-		return nil, mailRefusal(err)
+		return nil, adminError(err)
 	}
 	var rows []T
 	if err := json.Unmarshal(list, &rows); err != nil {
@@ -117,8 +117,8 @@ func adminRows[T any](list []byte, err error) ([]T, error) {
 	return rows, nil
 }
 
-// mailRefusal puts a refusal in words for the person at the command line.
-func mailRefusal(err error) error {
+// adminError gives a refusal as a sentence for the person at the command line.
+func adminError(err error) error {
 	pe, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return mapError(err)

@@ -11,8 +11,8 @@ import (
 // seqRead is how many rows of the mail tables were read in sequence so far.
 const seqRead = `SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE schemaname = 'sespan' AND relname ~ '^mail_(queue|message|outcome|attachment)'`
 
-// crowd fills the tables: 18000 mails that are done over a week, 2000 that wait.
-func crowd(tb testing.TB, db *pgtest.DB) {
+// fillQueue fills the tables: 18000 mails that are done over a week, 2000 that wait.
+func fillQueue(tb testing.TB, db *pgtest.DB) {
 	tb.Helper()
 	enqueueMany(tb, db, 20_000)
 	db.Exec(tb, `WITH q AS (DELETE FROM sespan.mail_queue WHERE message_id <= 18000 RETURNING *)
@@ -40,7 +40,7 @@ func summarize(tb testing.TB, db *pgtest.DB) {
 func TestMailAdminReadsByIndexes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	crowd(t, db)
+	fillQueue(t, db)
 	for _, call := range []string{
 		"SELECT * FROM sespan.mail_why(100)", "SELECT * FROM sespan.mail_why(7)", "SELECT * FROM sespan.mail_why(20000)",
 		"SELECT * FROM sespan.mail_find()", "SELECT * FROM sespan.mail_find('dead')", "SELECT * FROM sespan.mail_find('sent', before => 9000)",

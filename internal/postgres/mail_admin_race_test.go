@@ -31,7 +31,7 @@ const messagesInOrder = `
 		OR (m.body_text IS NULL) <> (m.wiped_at IS NOT NULL)`
 
 // People retry, cancel, pause and resume what two workers send at that moment.
-// Nobody waits in a circle, no call fails, nothing is lost or sent twice, and what
+// Nothing deadlocks, no call fails, nothing is lost or sent twice, and what
 // was cancelled was not sent.
 func TestMailAdminBesideWorkers(t *testing.T) {
 	t.Parallel()
@@ -54,7 +54,7 @@ func TestMailAdminBesideWorkers(t *testing.T) {
 		admin, random := openMailAdmin(t, db), rand.New(rand.NewPCG(1, uint64(person)))
 		people.Go(func() {
 			for range calls {
-				if err := meddle(t.Context(), admin, random); err != nil {
+				if err := changeSomething(t.Context(), admin, random); err != nil {
 					t.Error(err)
 				}
 			}
@@ -90,8 +90,8 @@ func TestMailAdminBesideWorkers(t *testing.T) {
 
 func pauses() []string { return []string{"all", "category:news", "domain:b.co"} }
 
-// meddle does one thing to a few mails around the newest.
-func meddle(ctx context.Context, admin *postgres.MailAdmin, random *rand.Rand) error {
+// changeSomething does one thing to a few mails around the newest.
+func changeSomething(ctx context.Context, admin *postgres.MailAdmin, random *rand.Rand) error {
 	found, err := admin.Find(ctx, mail.Filter{Limit: 60})
 	if err != nil {
 		return err

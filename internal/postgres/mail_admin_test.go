@@ -293,7 +293,7 @@ func TestMailAuditNamesChangedMails(t *testing.T) {
 	}
 }
 
-func TestMailDeskRefusals(t *testing.T) {
+func TestMailAdminRefusals(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	admin := openMailAdmin(t, db)

@@ -170,7 +170,7 @@ func TestMailLapsedLeaseIsTakenBack(t *testing.T) {
 			t.Errorf("state %q, want %q", got, want)
 		}
 	}
-	// The worker comes back from the dead: its result and its heartbeat bounce.
+	// The worker was only late: its result and its heartbeat are refused.
 	if ids := settle(t, s, mail.StateSent, rows...); len(ids) != 0 {
 		t.Errorf("results without a lease were written: %v", ids)
 	}

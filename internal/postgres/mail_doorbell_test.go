@@ -15,8 +15,8 @@ import (
 	"sespan/internal/postgres"
 )
 
-// onlyTheBell makes a worker that polls once an hour: what it sends it was rung for.
-func onlyTheBell(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify, c.SweepInterval = time.Hour, time.Hour, time.Hour }
+// notifyOnly makes a worker that polls once an hour: what it sends it was rung for.
+func notifyOnly(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify, c.SweepInterval = time.Hour, time.Hour, time.Hour }
 
 func listen(tb testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
 	tb.Helper()
@@ -130,7 +130,7 @@ func TestMailSilentInsertIsFoundAfterItsCommit(t *testing.T) {
 			db := pgtest.NewDB(t)
 			tx := silentInsert(t, db, level)
 			box := newMailbox(nil)
-			startWorker(t, db, box, onlyTheBell)
+			startWorker(t, db, box, notifyOnly)
 			eventually(t, db, "the worker lowers the flag", "SELECT last_value = 0 FROM sespan.mail_doorbell")
 			if err := tx.Commit(t.Context()); err != nil {
 				t.Fatal(err)
@@ -151,7 +151,7 @@ func TestMailDoorbellNeedsTheLocks(t *testing.T) {
 	}
 	tx := silentInsert(t, db, pgx.ReadCommitted)
 	box := newMailbox(nil)
-	startWorker(t, db, box, onlyTheBell)
+	startWorker(t, db, box, notifyOnly)
 	eventually(t, db, "the worker sleeps", "SELECT last_value = 0 FROM sespan.mail_doorbell")
 	quietFor(t, db) // asleep, that is
 	if err := tx.Commit(t.Context()); err != nil {
@@ -185,7 +185,7 @@ func TestMailDoorbellRace(t *testing.T) {
 			t.Parallel()
 			db := pgtest.NewDB(t)
 			box := newMailbox(nil)
-			startWorker(t, db, box, onlyTheBell)
+			startWorker(t, db, box, notifyOnly)
 			random := rand.New(rand.NewPCG(1, 2))
 			lost := 0
 			for round := range rounds {
@@ -234,7 +234,7 @@ func arrive(box *mailbox, n int) bool {
 	return true
 }
 
-// arriveAll rings for what was lost, so that the next round begins anew.
+// arriveAll rings for what was lost, so that the next round starts from the beginning.
 func arriveAll(tb testing.TB, db *pgtest.DB, box *mailbox) {
 	tb.Helper()
 	if _, err := db.Pool.Exec(tb.Context(), "SELECT sespan.mail_bell()"); err != nil {

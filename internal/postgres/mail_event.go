@@ -29,7 +29,7 @@ type eventRow struct {
 	Detail     string         `json:"detail"`
 }
 
-// Apply notes the events in one transaction; a bounced address is suppressed for
+// Apply stores the events in one transaction; a bounced address is suppressed for
 // bounceLife, in whole days.
 func (s *MailEvents) Apply(ctx context.Context, source string, events []mailevent.Event, bounceLife time.Duration) (map[string]mailevent.Result, error) {
 	rows := make([]eventRow, len(events))
@@ -60,8 +60,8 @@ func (s *MailEvents) Apply(ctx context.Context, source string, events []maileven
 	return results, nil
 }
 
-// Tidy forgets events of keep ago, in portions, until few are left.
-func (s *MailEvents) Tidy(ctx context.Context, keep time.Duration) error {
+// Cleanup deletes events older than keep, in portions, until few are left.
+func (s *MailEvents) Cleanup(ctx context.Context, keep time.Duration) error {
 	const portion = 1000
 	for {
 		n, err := s.pool.queries.MailEventTidy(ctx, s.pool, keep.Seconds(), portion)

@@ -197,7 +197,7 @@ func TestMailEventsAreForgotten(t *testing.T) {
 		SELECT 'x', i::text, now() - make_interval(days => i % 100), now(), 'delivered', false, 'recorded', 'a@b.co' FROM generate_series(1, 3000) i`)
 	db.Exec(t, `INSERT INTO sespan.mail_suppression (address, scope, reason, created_at, expires_at, source)
 		VALUES ('old@b.co', 'all', 'bounce', now() - interval '200 days', now() - interval '31 days', 'x'), ('new@b.co', 'all', 'bounce', now() - interval '20 days', now() - interval '1 day', 'x')`)
-	if err := s.Tidy(t.Context(), 60*24*time.Hour); err != nil {
+	if err := s.Cleanup(t.Context(), 60*24*time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if n := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_event WHERE received_at < now() - interval '60 days'"); n != 0 {

@@ -17,7 +17,7 @@ const (
 
 // MailRetention drops days of mails and sweeps what lived longer than they. Every
 // step is a transaction of its own that leaves nothing half done, so a process may
-// end between them and any number may be at it.
+// end between them and any number may run it at once.
 type MailRetention struct {
 	pool   *Pool
 	logger *slog.Logger
@@ -45,8 +45,8 @@ func (r *MailRetention) Run(ctx context.Context) error {
 	return nil
 }
 
-// retire drops one day after the other. It does not queue behind those who use
-// the tables, so it may have to come back.
+// retire drops one day after the other. It does not queue for the tables' locks, so
+// it may have to retry.
 func (r *MailRetention) retire(ctx context.Context) error {
 	after := ""
 	for busy := 0; busy < retireTries; {

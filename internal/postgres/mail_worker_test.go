@@ -113,7 +113,7 @@ func TestMailSealedIsOpenedOnlyToSendAndThenWiped(t *testing.T) {
 }
 
 // One bad mail stops the queue: not here.
-func TestMailPoisonDelaysNobody(t *testing.T) {
+func TestMailThatCannotBeComposedDelaysNobody(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	enqueue(t, db, "recipient => 'panic@b.co', body_text => 'x'")
@@ -272,7 +272,7 @@ func TestMailDrainFinishesAndGivesBack(t *testing.T) {
 }
 
 // A worker that is killed loses nothing: another sends what it held.
-func TestMailAbandonedRowsAreSentByAnother(t *testing.T) {
+func TestMailWhoseLeaseLapsedIsSentByAnotherWorker(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	enqueueMany(t, db, 10)

@@ -76,33 +76,32 @@ func (s *OTPStore) Status(ctx context.Context, challenge uuid.UUID) (otp.State, 
 	return stateOfChallenge(row), nil
 }
 
-// A verification that finds the customer locked lets all its locks go and begins
-// again: half a second altogether, as a statement waits for any other lock.
+// A verification that finds the customer locked releases all its locks and starts
+// over: for half a second altogether, as long as a statement waits for any other lock.
 const (
-	customerTries = 12
-	customerPause = 40 * time.Millisecond
+	lockAttempts = 12
+	lockRetryPause = 40 * time.Millisecond
 )
 
 // Verify implements otp.Store.
 func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.VerifyDecision, error)) (otp.Consumed, error) {
-	for tries := 1; ; tries++ {
-		done, again, err := s.verify(ctx, challenge, l, decide)
-		if !again || tries == customerTries {
+	for attempt := 1; ; attempt++ {
+		done, retry, err := s.verify(ctx, challenge, l, decide)
+		if !retry || attempt == lockAttempts {
 			return done, otpError(err)
 		}
 		select {
 		case <-ctx.Done():
 			return done, otpError(err)
-		case <-time.After(customerPause):
+		case <-time.After(lockRetryPause):
 		}
 	}
 }
 
-// verify tries once; again tells that only the lock of a row stood in the way of a
-// right code.
+// verify tries once; retry tells that a right code failed only for the lock of a row.
 func (s *OTPStore) verify(
 	ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.VerifyDecision, error),
-) (done otp.Consumed, again bool, err error) {
+) (done otp.Consumed, retry bool, err error) {
 	err = s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetLockOf(ctx, tx, challenge); err != nil {
 			return err
@@ -120,10 +119,10 @@ func (s *OTPStore) verify(
 			return err
 		}
 		done, err = s.applyVerify(ctx, tx, state.Challenge, decision)
-		again = decision.Action == otp.Consume && isState(err, stateLockNotAvailable)
+		retry = decision.Action == otp.Consume && isState(err, stateLockNotAvailable)
 		return err
 	})
-	return done, again, err
+	return done, retry, err
 }
 
 func (s *OTPStore) applyVerify(ctx context.Context, tx *batchTx, c *otp.Challenge, d otp.VerifyDecision) (otp.Consumed, error) {
@@ -191,7 +190,7 @@ func (s *OTPStore) saveChallenge(ctx context.Context, tx *batchTx, code *otp.New
 	})
 }
 
-// Revoke ends the customer's right to be activated, for good; false when there
+// Revoke ends the customer's activation right, for good; false when there
 // was nothing left to end.
 func (s *OTPStore) Revoke(ctx context.Context, customerID int64) (bool, error) {
 	changed, err := s.q.OTPRevoke(ctx, s.pool, customerID)
@@ -206,7 +205,7 @@ func (s *OTPStore) Sweep(ctx context.Context, keepSeconds float64, portion int32
 	return changed, otpError(err)
 }
 
-// otpError says what only these statements can run into.
+// otpError maps what only these statements can run into.
 func otpError(err error) error {
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {

@@ -11,13 +11,13 @@ import (
 )
 
 // again asks for a code without claiming that the customer is new, a minute later.
-func (d *codeDesk) again(t *testing.T, customer int64) otp.Issued {
+func (d *otpFixture) again(t *testing.T, customer int64) otp.Issued {
 	t.Helper()
 	d.later(t, 61*time.Second)
 	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration})
 }
 
-func (d *codeDesk) refuse(t *testing.T, issued otp.Issued, customer int64) {
+func (d *otpFixture) refuse(t *testing.T, issued otp.Issued, customer int64) {
 	t.Helper()
 	code := d.code(t)
 	refused(t, d.verify(t, issued.ChallengeID, code), problem.ActivationRefused)
@@ -28,7 +28,7 @@ func (d *codeDesk) refuse(t *testing.T, issued otp.Issued, customer int64) {
 }
 
 // decoy fails unless the challenge's code was mailed to nobody, so that none is right.
-func (d *codeDesk) decoy(t *testing.T, issued otp.Issued, customer int64, mails int) {
+func (d *otpFixture) decoy(t *testing.T, issued otp.Issued, customer int64, mails int) {
 	t.Helper()
 	if got := len(d.mails(t)); got != mails {
 		t.Errorf("%d mails, want %d", got, mails)
@@ -41,7 +41,7 @@ func (d *codeDesk) decoy(t *testing.T, issued otp.Issued, customer int64, mails 
 
 func TestWhoWasInactiveBeforeStaysInactive(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	d.decoy(t, d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration}), id, 0)
 	if d.events(otp.Registration, "decoy") != 1 || d.events(otp.Registration, "notified") != 0 {
@@ -52,7 +52,7 @@ func TestWhoWasInactiveBeforeStaysInactive(t *testing.T) {
 // A site that says "new" of an old customer is not believed.
 func TestOldCustomerIsNotNew(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours 1 second'`)
 	d.decoy(t, d.register(t, id), id, 0)
@@ -60,7 +60,7 @@ func TestOldCustomerIsNotNew(t *testing.T) {
 
 func TestLaterChallengesInheritTheRight(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	first := d.register(t, id)
 	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '3 days'`)
@@ -76,7 +76,7 @@ func TestLaterChallengesInheritTheRight(t *testing.T) {
 
 func TestBannedStaysBanned(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	if err := d.verify(t, d.register(t, id).ChallengeID, d.code(t)); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestBannedStaysBanned(t *testing.T) {
 
 func TestRevokedRightIsGone(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	revoke := func(want int) {
@@ -114,7 +114,7 @@ func TestRevokedRightIsGone(t *testing.T) {
 // A ban that comes before the first code: there is no right yet, and never will be.
 func TestRevokeBeforeTheGrant(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	if done, err := d.store.Revoke(t.Context(), id); err != nil || !done {
 		t.Fatalf("revoke: %v, %v", done, err)
@@ -128,7 +128,7 @@ func TestRevokeBeforeTheGrant(t *testing.T) {
 // The right comes also with a repeated call: the first one forgot to say it.
 func TestGrantWithTheSecondCall(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	d.decoy(t, d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration}), id, 0)
 	if err := d.verify(t, d.register(t, id).ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
@@ -141,7 +141,7 @@ func TestGrantWithTheSecondCall(t *testing.T) {
 // login: a registration tells the owner that there is an account.
 func TestActiveCustomerIsJustVerified(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
 	v, err := d.Verify(t.Context(), d.register(t, id).ChallengeID, d.code(t), "")
 	if err != nil || *v.CustomerID != id {
@@ -162,7 +162,7 @@ func TestActiveCustomerIsJustVerified(t *testing.T) {
 // Where the site's table has no is_active there is no account to speak of.
 func TestWithoutIsActiveACodeIsMailed(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	if _, err := postgres.BindCustomers(t.Context(), d.db.URL, postgres.Binding{Table: "public.auth_user", Columns: map[string]string{"is_active": ""}}); err != nil {
 		t.Fatal(err)
 	}
@@ -177,26 +177,26 @@ func TestWithoutIsActiveACodeIsMailed(t *testing.T) {
 // a later ban stays one, whichever way Sespan hears of it first.
 func TestRightEndsWithAnyActivation(t *testing.T) {
 	t.Parallel()
-	for name, hear := range map[string]func(t *testing.T, d *codeDesk, id int64, issued otp.Issued){
-		"verification": func(t *testing.T, d *codeDesk, _ int64, issued otp.Issued) {
+	for name, hear := range map[string]func(t *testing.T, d *otpFixture, id int64, issued otp.Issued){
+		"verification": func(t *testing.T, d *otpFixture, _ int64, issued otp.Issued) {
 			t.Helper()
 			if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil {
 				t.Errorf("verify: %v", err)
 			}
 		},
-		"registration": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) {
+		"registration": func(t *testing.T, d *otpFixture, id int64, _ otp.Issued) {
 			t.Helper()
 			d.again(t, id)
 		},
-		"form": func(t *testing.T, d *codeDesk, _ int64, _ otp.Issued) {
+		"form": func(t *testing.T, d *otpFixture, _ int64, _ otp.Issued) {
 			t.Helper()
 			d.issue(t, otp.Request{Email: "A@example.com", Purpose: otp.Registration, Data: []byte(`{}`)})
 		},
-		"login": func(t *testing.T, d *codeDesk, _ int64, _ otp.Issued) {
+		"login": func(t *testing.T, d *otpFixture, _ int64, _ otp.Issued) {
 			t.Helper()
 			d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
 		},
-		"otp_register": func(t *testing.T, d *codeDesk, id int64, _ otp.Issued) {
+		"otp_register": func(t *testing.T, d *otpFixture, id int64, _ otp.Issued) {
 			t.Helper()
 			if got := registered(t, d.newSite(t), id); got != "ended" {
 				t.Errorf("otp_register: %s", got)
@@ -205,7 +205,7 @@ func TestRightEndsWithAnyActivation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newCodeDesk(t, codeOptions{})
+			d := newOTPFixture(t, otpOptions{})
 			id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 			issued := d.register(t, id)
 			d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
@@ -222,7 +222,7 @@ func TestRightEndsWithAnyActivation(t *testing.T) {
 // banned is refused, and so is one that has the right for its registration.
 func TestLoginNeverActivates(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	d.register(t, id)
 	d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
@@ -236,7 +236,7 @@ func TestLoginNeverActivates(t *testing.T) {
 
 func TestPurposesDoNotServeEachOther(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
 	registration := d.register(t, id)
 	login := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Login})
@@ -251,7 +251,7 @@ func TestPurposesDoNotServeEachOther(t *testing.T) {
 // A code proves the address that it was mailed to, not the one that came after.
 func TestAddressChangedMeanwhile(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	old := d.code(t)

@@ -13,10 +13,10 @@ import (
 	"sespan/internal/secret"
 )
 
-// benchDesk has n new customers and, where issued, a challenge with its code for each.
-func benchDesk(b *testing.B, n int, issued bool) (d *codeDesk, challenges []uuid.UUID, codes []string) {
+// benchOTP has n new customers and, where issued, a challenge with its code for each.
+func benchOTP(b *testing.B, n int, issued bool) (d *otpFixture, challenges []uuid.UUID, codes []string) {
 	b.Helper()
-	d = newCodeDesk(b, codeOptions{conns: 8})
+	d = newOTPFixture(b, otpOptions{conns: 8})
 	d.db.Exec(b, `INSERT INTO public.auth_user (username, email, is_active) SELECT 'u' || i, 'u' || i || '@example.com', false
 		FROM generate_series(1, $1::int) AS i`, n)
 	d.db.Exec(b, `ANALYZE`)
@@ -42,7 +42,7 @@ func benchDesk(b *testing.B, n int, issued bool) (d *codeDesk, challenges []uuid
 }
 
 func BenchmarkOTPIssue(b *testing.B) {
-	d, _, _ := benchDesk(b, b.N, false)
+	d, _, _ := benchOTP(b, b.N, false)
 	var next atomic.Int64
 	b.SetParallelism(4)
 	b.ResetTimer()
@@ -57,7 +57,7 @@ func BenchmarkOTPIssue(b *testing.B) {
 }
 
 func BenchmarkOTPVerify(b *testing.B) {
-	d, challenges, codes := benchDesk(b, b.N, true)
+	d, challenges, codes := benchOTP(b, b.N, true)
 	var next atomic.Int64
 	b.SetParallelism(4)
 	b.ResetTimer()

@@ -20,9 +20,9 @@ import (
 	"sespan/internal/secret"
 )
 
-// codeDesk is the code service on a database of its own, with the rights of the
+// otpFixture is the code service on a database of its own, with the rights of the
 // service's role.
-type codeDesk struct {
+type otpFixture struct {
 	*otp.Service
 	store *postgres.OTPStore
 	db    *pgtest.DB
@@ -31,17 +31,17 @@ type codeDesk struct {
 	login *pgtest.Login
 }
 
-type codeOptions struct {
+type otpOptions struct {
 	digits int
 	keys   string
 	conns  int32
 	pooled bool // statements as behind a transaction pooler
 }
 
-func newCodeDesk(t testing.TB, o codeOptions) *codeDesk {
+func newOTPFixture(t testing.TB, o otpOptions) *otpFixture {
 	t.Helper()
 	db := pgtest.NewDB(t)
-	d := &codeDesk{db: db, login: db.Login(t, "", "sespan_service")}
+	d := &otpFixture{db: db, login: db.Login(t, "", "sespan_service")}
 	if o.conns == 0 {
 		o.conns = 4
 	}
@@ -58,8 +58,8 @@ func newCodeDesk(t testing.TB, o codeOptions) *codeDesk {
 	return d
 }
 
-// start makes the service anew, as a restart with other settings does.
-func (d *codeDesk) start(t testing.TB, o codeOptions) {
+// start makes the service again, as a restart with other settings does.
+func (d *otpFixture) start(t testing.TB, o otpOptions) {
 	t.Helper()
 	var err error
 	if d.ring, err = secret.Parse(o.keys); err != nil {
@@ -76,7 +76,7 @@ func (d *codeDesk) start(t testing.TB, o codeOptions) {
 	})
 }
 
-func (d *codeDesk) issue(t testing.TB, r otp.Request) otp.Issued {
+func (d *otpFixture) issue(t testing.TB, r otp.Request) otp.Issued {
 	t.Helper()
 	issued, err := d.Issue(t.Context(), r)
 	if err != nil {
@@ -85,13 +85,13 @@ func (d *codeDesk) issue(t testing.TB, r otp.Request) otp.Issued {
 	return issued
 }
 
-func (d *codeDesk) register(t testing.TB, customer int64) otp.Issued {
+func (d *otpFixture) register(t testing.TB, customer int64) otp.Issued {
 	t.Helper()
 	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration, NewCustomer: true})
 }
 
 // later lets the given time pass for all that is stored.
-func (d *codeDesk) later(t testing.TB, by time.Duration) {
+func (d *otpFixture) later(t testing.TB, by time.Duration) {
 	t.Helper()
 	seconds := by.Seconds()
 	d.db.Exec(t, `UPDATE sespan.otp SET created_at = created_at - make_interval(secs => $1), valid_until = valid_until - make_interval(secs => $1)`, seconds)
@@ -106,7 +106,7 @@ func (d *codeDesk) later(t testing.TB, by time.Duration) {
 const notice = "notice"
 
 // mails gives the codes that were mailed, the oldest first.
-func (d *codeDesk) mails(t testing.TB) []string {
+func (d *otpFixture) mails(t testing.TB) []string {
 	t.Helper()
 	rows, err := d.db.Pool.Query(t.Context(), `SELECT sealed FROM sespan.mail_message ORDER BY message_id`)
 	if err != nil {
@@ -124,7 +124,7 @@ func (d *codeDesk) mails(t testing.TB) []string {
 	return codes
 }
 
-func (d *codeDesk) codeIn(t testing.TB, sealed []byte) string {
+func (d *otpFixture) codeIn(t testing.TB, sealed []byte) string {
 	t.Helper()
 	plain, err := d.ring.Open(secret.LabelMail, "", sealed)
 	if err != nil {
@@ -145,7 +145,7 @@ func (d *codeDesk) codeIn(t testing.TB, sealed []byte) string {
 }
 
 // code gives the newest code.
-func (d *codeDesk) code(t testing.TB) string {
+func (d *otpFixture) code(t testing.TB) string {
 	t.Helper()
 	codes := d.mails(t)
 	if len(codes) == 0 {
@@ -168,7 +168,7 @@ func wrong(codes ...string) string {
 	panic("at most three codes are alive")
 }
 
-func (d *codeDesk) verify(t testing.TB, challenge uuid.UUID, code string) error {
+func (d *otpFixture) verify(t testing.TB, challenge uuid.UUID, code string) error {
 	t.Helper()
 	_, err := d.Verify(t.Context(), challenge, code, "")
 	return err
@@ -184,7 +184,7 @@ func refused(t testing.TB, err error, want problem.Slug) *problem.Problem {
 	return p
 }
 
-func (d *codeDesk) events(purpose otp.Purpose, event string) int {
+func (d *otpFixture) events(purpose otp.Purpose, event string) int {
 	families, err := d.reg.Gather()
 	if err != nil || len(families) != 1 {
 		return -1
@@ -197,7 +197,7 @@ func (d *codeDesk) events(purpose otp.Purpose, event string) int {
 	return 0
 }
 
-func (d *codeDesk) active(t testing.TB, customer int64) bool {
+func (d *otpFixture) active(t testing.TB, customer int64) bool {
 	t.Helper()
 	var active bool
 	if err := d.db.Pool.QueryRow(t.Context(), `SELECT is_active FROM public.auth_user WHERE id = $1`, customer).Scan(&active); err != nil {

@@ -11,7 +11,7 @@ import (
 
 func TestAskedAgainWithinAMinute(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	first, again := d.register(t, id), d.register(t, id)
 	if first.ChallengeID != again.ChallengeID || len(d.mails(t)) != 1 {
@@ -26,7 +26,7 @@ func TestAskedAgainWithinAMinute(t *testing.T) {
 // puts the oldest out.
 func TestLateMailStillWorks(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	for i, alive := range []bool{false, true, true, true} {
 		id := pgtest.AddCustomer(t, d.db, "a"+string(rune('0'+i))+"@example.com", false)
 		before := len(d.mails(t))
@@ -61,7 +61,7 @@ func ignore(_ otp.Issued, err error) error { return err }
 
 func TestSixMailsAnHour(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	pgtest.AddCustomer(t, d.db, "a@example.com", true)
 	issue := func(email string) error {
 		return ignore(d.Issue(t.Context(), otp.Request{Email: email, Purpose: otp.Login}))
@@ -90,7 +90,7 @@ func TestSixMailsAnHour(t *testing.T) {
 
 func TestResendTooEarly(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	_, err := d.Resend(t.Context(), issued.ChallengeID)
 	if p := refused(t, err, problem.OTPTooSoon); p.RetryAfter < 50*time.Second || p.RetryAfter > time.Minute {
@@ -108,7 +108,7 @@ func TestResendTooEarly(t *testing.T) {
 // the minute where the challenge was locked, and after a day in any case.
 func TestWhenAChallengeIsNew(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
 	login := func() (otp.Issued, error) {
 		return d.Issue(t.Context(), otp.Request{CustomerID: &id, Purpose: otp.Login})
@@ -156,7 +156,7 @@ func TestDecoys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newCodeDesk(t, codeOptions{})
+			d := newOTPFixture(t, otpOptions{})
 			for i, active := range c.active {
 				pgtest.AddCustomer(t, d.db, []string{"x@example.com", "X@example.com"}[i], active)
 			}
@@ -199,7 +199,7 @@ func TestDecoys(t *testing.T) {
 
 func TestIssueRefusals(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	nameless := pgtest.AddCustomer(t, d.db, "", false)
 	odd := pgtest.AddCustomer(t, d.db, "not an address", true)
@@ -236,7 +236,7 @@ func TestIssueRefusals(t *testing.T) {
 
 func TestRegistrationBeforeItsCustomer(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	ask := func(data string) (otp.Issued, error) {
 		return d.Issue(t.Context(), otp.Request{Email: "new@example.com", Purpose: otp.Registration, Data: []byte(data)})
 	}
@@ -272,7 +272,7 @@ func TestRegistrationBeforeItsCustomer(t *testing.T) {
 
 func TestStatusFollowsTheMail(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	early, err := d.Status(t.Context(), issued.ChallengeID)
 	if err != nil || early.Delivery != "queued" || !early.ValidUntil.Equal(issued.ValidUntil) || !early.ResendAfter.Equal(issued.ResendAfter) {
@@ -299,7 +299,7 @@ func TestStatusFollowsTheMail(t *testing.T) {
 // The status of a decoy is that of any other challenge, whatever the relay does.
 func TestStatusOfADecoyFollowsTheMails(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	decoy := d.issue(t, otp.Request{Email: "nobody@example.com", Purpose: otp.Login})
 	for _, c := range []struct{ change, delivery string }{

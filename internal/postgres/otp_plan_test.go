@@ -16,16 +16,16 @@ func TestOTPPlansGoByIndexes(t *testing.T) {
 	for name, customers := range map[string]int{"of a site in use": 5000, "of a new site": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newCodeDesk(t, codeOptions{})
+			d := newOTPFixture(t, otpOptions{})
 			if customers > 0 {
 				d.fill(t, customers)
 			}
-			d.judgePlans(t)
+			d.checkPlans(t)
 		})
 	}
 }
 
-func (d *codeDesk) judgePlans(t *testing.T) {
+func (d *otpFixture) checkPlans(t *testing.T) {
 	t.Helper()
 	const uuid = "'01997d4e-6f2a-7cc3-98c4-dc0c0c07398f'"
 	texts := statements(t)
@@ -62,7 +62,7 @@ func (d *codeDesk) judgePlans(t *testing.T) {
 // plan for all parameters.
 func TestOTPStateKeepsItsPlan(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	d.fill(t, 1000)
 	conn, err := d.db.Pool.Acquire(t.Context())
 	if err != nil {
@@ -81,12 +81,12 @@ func TestOTPStateKeepsItsPlan(t *testing.T) {
 	}
 	var kept int
 	if err := conn.QueryRow(t.Context(), `SELECT generic_plans FROM pg_prepared_statements WHERE name = 'state'`).Scan(&kept); err != nil || kept == 0 {
-		t.Fatalf("it is planned anew for each call (%v)", err)
+		t.Fatalf("it is planned again for each call (%v)", err)
 	}
 }
 
 // fill makes n customers with codes of the past hour.
-func (d *codeDesk) fill(t *testing.T, n int) {
+func (d *otpFixture) fill(t *testing.T, n int) {
 	t.Helper()
 	for _, statement := range []string{
 		`INSERT INTO public.auth_user (username, email) SELECT 'u' || i, 'u' || i || '@example.com' FROM generate_series(1, $1::int) AS i`,
@@ -103,7 +103,7 @@ func (d *codeDesk) fill(t *testing.T, n int) {
 	d.db.Exec(t, `ANALYZE`)
 }
 
-func (d *codeDesk) genericPlan(t *testing.T, name, text, args string) string {
+func (d *otpFixture) genericPlan(t *testing.T, name, text, args string) string {
 	t.Helper()
 	conn, err := d.db.Pool.Acquire(t.Context())
 	if err != nil {

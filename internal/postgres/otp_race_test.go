@@ -15,9 +15,9 @@ import (
 	"sespan/internal/problem"
 )
 
-// together runs fn n times at once and counts what came of it. Who is told to come
-// back does, as a caller would: on a busy machine a lock may not be had in time.
-func together(n int, fn func(i int) error) map[problem.Slug]int {
+// concurrently runs fn n times at once and counts the answers. Who is asked to retry
+// later does, as a caller would: on a busy machine a lock may not be had in time.
+func concurrently(n int, fn func(i int) error) map[problem.Slug]int {
 	start, slugs := make(chan struct{}), make(chan problem.Slug, n)
 	var wg sync.WaitGroup
 	for i := range n {
@@ -42,10 +42,10 @@ func together(n int, fn func(i int) error) map[problem.Slug]int {
 
 func TestParallelGuessesAreBounded(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 16})
+	d := newOTPFixture(t, otpOptions{conns: 16})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	guess := wrong(d.code(t))
-	got := together(50, func(int) error {
+	got := concurrently(50, func(int) error {
 		_, err := d.Verify(context.Background(), issued.ChallengeID, guess, "")
 		return err
 	})
@@ -60,7 +60,7 @@ func TestParallelGuessesAreBounded(t *testing.T) {
 // Several challenges of one address at once share its ten guesses.
 func TestParallelGuessesShareTheBudget(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 16})
+	d := newOTPFixture(t, otpOptions{conns: 16})
 	var challenges []uuid.UUID
 	for range 4 { // four customers with one address
 		id := pgtest.AddCustomer(t, d.db, "x"+uuid.NewString()+"@example.com", false)
@@ -68,7 +68,7 @@ func TestParallelGuessesShareTheBudget(t *testing.T) {
 		challenges = append(challenges, d.register(t, id).ChallengeID)
 	}
 	guess := wrong(d.mails(t)[:3]...)
-	got := together(40, func(i int) error {
+	got := concurrently(40, func(i int) error {
 		_, err := d.Verify(context.Background(), challenges[i%4], guess, "")
 		return err
 	})
@@ -79,11 +79,11 @@ func TestParallelGuessesShareTheBudget(t *testing.T) {
 
 func TestParallelRightCodesCountOnce(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 16})
+	d := newOTPFixture(t, otpOptions{conns: 16})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	code := d.code(t)
-	got := together(30, func(int) error {
+	got := concurrently(30, func(int) error {
 		_, err := d.Verify(context.Background(), issued.ChallengeID, code, "")
 		return err
 	})
@@ -97,10 +97,10 @@ func TestParallelRightCodesCountOnce(t *testing.T) {
 
 func TestParallelIssuesMailOnce(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 16})
+	d := newOTPFixture(t, otpOptions{conns: 16})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	challenges := make([]uuid.UUID, 30)
-	got := together(30, func(i int) error {
+	got := concurrently(30, func(i int) error {
 		issued, err := d.Issue(context.Background(), otp.Request{CustomerID: &id, Purpose: otp.Registration, NewCustomer: true})
 		challenges[i] = issued.ChallengeID
 		return err
@@ -116,9 +116,9 @@ func TestParallelIssuesMailOnce(t *testing.T) {
 }
 
 // A client that hangs up has guessed all the same.
-func TestHangingUpCosts(t *testing.T) {
+func TestGuessCountsWhenTheClientHangsUp(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -137,7 +137,7 @@ func TestHangingUpCosts(t *testing.T) {
 // A lock that somebody else holds is a 503, and the connection lives on.
 func TestHeldLocksAreUnavailable(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 1})
+	d := newOTPFixture(t, otpOptions{conns: 1})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	code := d.code(t)
@@ -163,16 +163,16 @@ func TestHeldLocksAreUnavailable(t *testing.T) {
 }
 
 // Everything at once, with the site deleting customers in between: calls may be
-// told to come back, but nothing deadlocks and nothing fails.
+// asked to retry later, but nothing deadlocks and nothing fails.
 func TestMixedLoadHasNoDeadlock(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 8})
+	d := newOTPFixture(t, otpOptions{conns: 8})
 	var customers []int64
 	for range 6 {
 		customers = append(customers, pgtest.AddCustomer(t, d.db, uuid.NewString()+"@example.com", false))
 	}
 	m := &mixer{d: d, customers: customers}
-	got := together(12, func(worker int) error {
+	got := concurrently(12, func(worker int) error {
 		r := rand.New(rand.NewPCG(uint64(worker), 7))
 		for range 40 {
 			if err := m.one(r); err != nil {
@@ -190,7 +190,7 @@ func TestMixedLoadHasNoDeadlock(t *testing.T) {
 }
 
 type mixer struct {
-	d         *codeDesk
+	d         *otpFixture
 	customers []int64
 	mu        sync.Mutex
 	last      []uuid.UUID
@@ -234,11 +234,11 @@ func (m *mixer) one(r *rand.Rand) error {
 			_, err = m.d.db.Pool.Exec(ctx, `UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '1 minute' WHERE challenge_id = $1`, m.challenge(r))
 		}
 	}
-	return m.judge(err)
+	return m.checkAnswer(err)
 }
 
-// judge lets every answer pass that a caller can understand.
-func (m *mixer) judge(err error) error {
+// checkAnswer accepts every answer that a caller can understand.
+func (m *mixer) checkAnswer(err error) error {
 	if p, ok := errors.AsType[*problem.Problem](err); err == nil || ok && p.Slug != problem.Internal {
 		return nil
 	}

@@ -40,12 +40,12 @@ func reregister(site *pgtest.Login, customer int64, first ...string) (answer str
 	return answer, err
 }
 
-func (d *codeDesk) replaced(t *testing.T, customer int64) bool {
+func (d *otpFixture) replaced(t *testing.T, customer int64) bool {
 	t.Helper()
 	return count(t, d.db, `SELECT count(*) FROM public.auth_user WHERE id = $1 AND password = 'replaced'`, customer) == 1
 }
 
-func (d *codeDesk) noDeadlock(t *testing.T) {
+func (d *otpFixture) noDeadlock(t *testing.T) {
 	t.Helper()
 	if n := count(t, d.db, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
 		t.Errorf("%d deadlocks", n)
@@ -53,7 +53,7 @@ func (d *codeDesk) noDeadlock(t *testing.T) {
 }
 
 // waiting returns when n sessions of the database wait for a lock.
-func (d *codeDesk) waiting(t *testing.T, n int) {
+func (d *otpFixture) waiting(t *testing.T, n int) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for count(t, d.db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) < n {
@@ -76,14 +76,14 @@ func TestVerifyAgainstRegister(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newCodeDesk(t, codeOptions{conns: 8})
+			d := newOTPFixture(t, otpOptions{conns: 8})
 			site := d.newSite(t)
 			for n := range c.rounds {
 				id := pgtest.AddCustomer(t, d.db, fmt.Sprintf("a%d@example.com", n), false)
 				issued, code := d.register(t, id), d.code(t)
 				var answers [3]string
 				var failures [3]error
-				slugs := together(3, func(i int) (err error) {
+				slugs := concurrently(3, func(i int) (err error) {
 					if i == 0 {
 						_, err = d.Verify(context.Background(), issued.ChallengeID, code, "")
 						return err
@@ -107,7 +107,7 @@ func TestVerifyAgainstRegister(t *testing.T) {
 // The verification has the locks: the form comes too late.
 func TestRegisterWaitsForAVerification(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
@@ -130,7 +130,7 @@ func TestRegisterWaitsForAVerification(t *testing.T) {
 // verification gives way, and its code is worth nothing afterwards.
 func TestVerificationGivesWayToRegister(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	for name, c := range map[string]struct {
 		first string
@@ -181,11 +181,11 @@ func TestVerificationGivesWayToRegister(t *testing.T) {
 // challenge that lives at most, and everybody gets an answer.
 func TestParallelRegistersOfOneCustomer(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{conns: 8})
+	d := newOTPFixture(t, otpOptions{conns: 8})
 	site := d.newSite(t)
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	answers := make([]string, 20)
-	got := together(24, func(i int) (err error) {
+	got := concurrently(24, func(i int) (err error) {
 		if i < len(answers) {
 			answers[i], err = reregister(site, id)
 			return err
@@ -210,7 +210,7 @@ func TestParallelRegistersOfOneCustomer(t *testing.T) {
 // told so, and replaces nothing.
 func TestRegisterAtRepeatableRead(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	for name, meanwhile := range map[string]func(uuid.UUID, string, int64) error{
 		"verified": func(c uuid.UUID, code string, _ int64) error { return d.verify(t, c, code) },

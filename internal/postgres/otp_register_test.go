@@ -16,7 +16,7 @@ import (
 )
 
 // newSite gives the login of the site: it owns the users and is a producer.
-func (d *codeDesk) newSite(t testing.TB) *pgtest.Login {
+func (d *otpFixture) newSite(t testing.TB) *pgtest.Login {
 	t.Helper()
 	site := d.db.Login(t, "", "sespan_producer")
 	d.db.Exec(t, `GRANT SELECT, INSERT, UPDATE, DELETE ON public.auth_user TO `+pgx.Identifier{site.Name}.Sanitize())
@@ -47,7 +47,7 @@ func registered(t testing.TB, site *pgtest.Login, customer int64) string {
 // The rule is that of a call with new_customer.
 func TestRegisterGrantsAsNewCustomerDoes(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	for name, c := range map[string]struct {
 		active      bool
@@ -82,7 +82,7 @@ func TestRegisterGrantsAsNewCustomerDoes(t *testing.T) {
 // The site's way: the user, the right and what is replaced in one transaction.
 func TestRegisterGoesWithTheSitesTransaction(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	register := func(end func(pgx.Tx) error) (id int64) {
 		tx, err := site.Pool.Begin(t.Context())
@@ -113,7 +113,7 @@ func TestRegisterGoesWithTheSitesTransaction(t *testing.T) {
 // became of their mail, and challenges that could have had further codes.
 func TestRegisterSupersedes(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	id, other := pgtest.AddCustomer(t, d.db, "a@example.com", false), pgtest.AddCustomer(t, d.db, "b@example.com", false)
 	old := d.register(t, id)
@@ -146,7 +146,7 @@ func TestRegisterSupersedes(t *testing.T) {
 // The pause between two mails outlives the challenge, and so does the hour's budget.
 func TestRegisterDoesNotRefillTheMails(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	ask := func() (otp.Issued, error) {
@@ -180,7 +180,7 @@ func TestRegisterDoesNotRefillTheMails(t *testing.T) {
 // there is nobody to register.
 func TestRegisterRefusals(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	mailOnly, reader := d.db.Login(t, "", "sespan_producer"), d.db.Login(t, "", "sespan_reader_detail")

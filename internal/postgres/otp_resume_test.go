@@ -32,7 +32,7 @@ func TestResume(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newCodeDesk(t, codeOptions{})
+			d := newOTPFixture(t, otpOptions{})
 			var id int64
 			if c.customer {
 				id = pgtest.AddCustomer(t, d.db, "a@example.com", c.active)
@@ -64,7 +64,7 @@ func TestResume(t *testing.T) {
 
 func TestResumeKeepsCodesAndForms(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	resume := otp.Request{CustomerID: &id, Purpose: otp.Registration, Resume: true}
 	first := d.register(t, id)

@@ -15,7 +15,7 @@ import (
 
 func TestCodeActivatesANewCustomer(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "Sari@Example.co", false)
 	issued := d.register(t, id)
 	if issued.Email != "s***@example.co" || *issued.CustomerID != id {
@@ -48,7 +48,7 @@ func TestCodeActivatesANewCustomer(t *testing.T) {
 
 func TestWrongCodesLockTheChallenge(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	code := d.code(t)
 	for left := 4; left >= 0; left-- {
@@ -77,7 +77,7 @@ func TestWrongCodesLockTheChallenge(t *testing.T) {
 // the spelling of the address.
 func TestBudgetOfAnAddressIsNotRefilled(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	pgtest.AddCustomer(t, d.db, "Ann@example.com", true)
 	wrongs := 0
 	for _, spelling := range []string{"ann@example.com", "ANN@example.com", "ann@EXAMPLE.com", "Ann@example.com"} {
@@ -107,7 +107,7 @@ func TestBudgetOfAnAddressIsNotRefilled(t *testing.T) {
 
 func TestRightGuessGivesItsCountBack(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	pgtest.AddCustomer(t, d.db, "a@example.com", true)
 	for range 5 {
 		issued := d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
@@ -126,7 +126,7 @@ func TestRightGuessGivesItsCountBack(t *testing.T) {
 
 func TestEmailMustMatchWhenGiven(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	_, err := d.Verify(t.Context(), issued.ChallengeID, d.code(t), "b@example.com")
 	if p := refused(t, err, problem.OTPIncorrect); p.Members["attempts_left"] != 4 {
@@ -136,7 +136,7 @@ func TestEmailMustMatchWhenGiven(t *testing.T) {
 
 func TestMalformedCodeCostsNothing(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	for _, input := range []string{"", "12345", "123456789", "12345a", strings.Repeat("1", 100)} {
 		refused(t, d.verify(t, issued.ChallengeID, input), problem.Invalid)
@@ -148,7 +148,7 @@ func TestMalformedCodeCostsNothing(t *testing.T) {
 
 func TestExpiredCode(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	code := d.code(t)
 	d.later(t, 10*time.Minute+time.Second)
@@ -171,7 +171,7 @@ func TestExpiredCode(t *testing.T) {
 
 func TestUnknownChallenge(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := uuid.New()
 	refused(t, d.verify(t, id, "123456"), problem.UnknownChallenge)
 	_, err := d.Resend(t.Context(), id)
@@ -184,15 +184,15 @@ func TestUnknownChallenge(t *testing.T) {
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	old, fresh := secret.Generate("old"), secret.Generate("new")
-	d := newCodeDesk(t, codeOptions{keys: old})
+	d := newOTPFixture(t, otpOptions{keys: old})
 	first := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	second := d.register(t, pgtest.AddCustomer(t, d.db, "b@example.com", false))
 	codes := d.mails(t)
-	d.start(t, codeOptions{keys: fresh + "," + old})
+	d.start(t, otpOptions{keys: fresh + "," + old})
 	if err := d.verify(t, first.ChallengeID, codes[0]); err != nil {
 		t.Errorf("with both keys: %v", err)
 	}
-	d.start(t, codeOptions{keys: fresh})
+	d.start(t, otpOptions{keys: fresh})
 	refused(t, d.verify(t, second.ChallengeID, codes[1]), problem.OTPIncorrect)
 	d.register(t, pgtest.AddCustomer(t, d.db, "c@example.com", false))
 	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp WHERE key_id = 'new'`); n != 1 {
@@ -203,7 +203,7 @@ func TestKeyRotation(t *testing.T) {
 // Behind a transaction pooler there are no named statements; the round trips stay.
 func TestCodesBehindAPooler(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{pooled: true})
+	d := newOTPFixture(t, otpOptions{pooled: true})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	refused(t, d.verify(t, issued.ChallengeID, wrong(d.code(t))), problem.OTPIncorrect)

@@ -73,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 // hideDSN drops the connection string, which may hold a password, from pgx's
 // parse error and keeps the reason.
 func hideDSN(err error) error {
-	if pe, ok := parseReason(err); ok {
+	if pe, ok := parseConfigReason(err); ok {
 		return pe
 	}
 	return err
@@ -85,7 +85,7 @@ func (p *Pool) Ping(ctx context.Context) error { return mapError(p.Pool.Ping(ctx
 // CheckLogin fails when the server refuses the URL's login, password or database. A
 // server that does not answer has refused nothing.
 func (p *Pool) CheckLogin(ctx context.Context) error {
-	if reason, refused := refusal(p.Pool.Ping(ctx)); refused {
+	if reason, refused := loginRefusal(p.Pool.Ping(ctx)); refused {
 		return errors.New(reason)
 	}
 	return nil

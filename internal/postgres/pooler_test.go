@@ -114,7 +114,7 @@ func TestMailThroughPooler(t *testing.T) {
 	}
 	t.Cleanup(pool.Close)
 	l, _, _ := quickListener(t, db.URL, db.URL)
-	becomes(t, l, true)
+	waitConnected(t, l, true)
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
 		c.Store, c.Bell, c.Listening = postgres.NewMail(pool), l.Signal(postgres.MailChannel), l.Connected
@@ -139,7 +139,7 @@ func TestMailThroughPooler(t *testing.T) {
 
 // LISTEN through the pooler is swallowed without an error. The canary notices, the
 // worker polls, and the log and the metric say so.
-func TestListenerThroughPoolerIsDeaf(t *testing.T) {
+func TestListenerThroughPoolerFallsBackToPolling(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	through := pooler(t, db.URL)

@@ -20,11 +20,11 @@ import (
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	keys := secret.Generate("k1")
-	d := newCodeDesk(t, codeOptions{keys: keys})
+	d := newOTPFixture(t, otpOptions{keys: keys})
 	way := newProxy(t, d.login.URL)
 	pool := openPool(t, way.url, 1)
 	d.store = postgres.NewOTPStore(pool)
-	d.start(t, codeOptions{keys: keys})
+	d.start(t, otpOptions{keys: keys})
 	s := &shop{DB: d.db, ring: d.ring}
 	s.store, s.tiers = newStores(openPool(t, d.db.URL, 1))
 	s.tier(t, "1", "0.5", nil)

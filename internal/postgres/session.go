@@ -143,7 +143,7 @@ func (s *schemaSession) actAsLogin(ctx context.Context) error {
 func (s *schemaSession) retry(ctx context.Context, what string, fn func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := fn()
-		if err == nil || attempt == ddlAttempts || !worthRetry(err) {
+		if err == nil || attempt == ddlAttempts || !retryable(err) {
 			return err
 		}
 		s.say("%s waits for a lock, attempt %d of %d", what, attempt+1, ddlAttempts)
@@ -153,9 +153,9 @@ func (s *schemaSession) retry(ctx context.Context, what string, fn func() error)
 	}
 }
 
-// worthRetry: lock timeout, deadlock, and two sessions at one catalog row (which
+// retryable: lock timeout, deadlock, and two sessions at one catalog row (which
 // PostgreSQL reports as an internal error: roles are shared by all databases).
-func worthRetry(err error) bool {
+func retryable(err error) bool {
 	pe, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (isState(pe, stateLockNotAvailable, stateDeadlockDetected) || pe.Message == "tuple concurrently updated")
 }

@@ -13,7 +13,7 @@ import (
 
 // Transactions makes draws and keeps their epochs: transaction.DrawStore and
 // transaction.EpochStore. Give it a pool of its own with one connection per
-// flusher; every flush takes one and waits for nobody else.
+// flusher; every flush takes one, and none waits for another.
 type Transactions struct{ pool *Pool }
 
 // NewTransactions makes the store.

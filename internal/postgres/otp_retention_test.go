@@ -18,7 +18,7 @@ import (
 // that a look through six or eight digits would find.
 func TestNoTableHoldsACode(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{digits: 8})
+	d := newOTPFixture(t, otpOptions{digits: 8})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	d.later(t, time.Minute)
@@ -43,7 +43,7 @@ func TestNoTableHoldsACode(t *testing.T) {
 }
 
 // dump gives every row of every table and sequence of the schema as text.
-func (d *codeDesk) dump(t *testing.T) string {
+func (d *otpFixture) dump(t *testing.T) string {
 	t.Helper()
 	rows, err := d.db.Pool.Query(t.Context(), `SELECT c.oid::regclass::text FROM pg_class c
 		WHERE c.relnamespace = 'sespan'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition`)
@@ -71,7 +71,7 @@ func (d *codeDesk) dump(t *testing.T) string {
 
 func TestDeletedCustomerLeavesNothing(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	keep, gone := pgtest.AddCustomer(t, d.db, "keep@example.com", false), pgtest.AddCustomer(t, d.db, "gone@example.com", false)
 	kept, issued := d.register(t, keep), d.register(t, gone)
 	code := d.code(t)
@@ -95,7 +95,7 @@ func TestDeletedCustomerLeavesNothing(t *testing.T) {
 // The customer goes after the guess was counted and before the code is used up.
 func TestDeletedBetweenGuessAndUse(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	var code int64
@@ -122,7 +122,7 @@ func TestDeletedBetweenGuessAndUse(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	sweep := func(want int64) {
 		t.Helper()

@@ -21,7 +21,7 @@ const openFor = 65 * time.Second
 
 // Transactions that enqueue and stay open for a real minute, at each isolation
 // level, straight and through PgBouncer in transaction mode, while a worker drains
-// what others enqueue, dozes off and wakes. Their inserts were silent and the worker
+// what others enqueue, goes to sleep and wakes. Their inserts were silent and the worker
 // polls once an hour, so nothing but the look into the locks tells of them; each of
 // their mails leaves within a poll's usual interval of its commit.
 func TestMailTransactionsOpenForAMinute(t *testing.T) {
@@ -107,7 +107,7 @@ func startPooledWorker(tb testing.TB, db *pgtest.DB, through string, box *mailbo
 }
 
 // drainBeside enqueues a burst whenever the worker has lowered the flag, and takes
-// its mails. The answer ends that and says how often the worker dozed off.
+// its mails. end stops that and says how often the worker went to sleep.
 func drainBeside(tb testing.TB, db *pgtest.DB, through string, box *mailbox) (end func() int) {
 	tb.Helper()
 	const burst = 50
@@ -135,7 +135,7 @@ func drainBeside(tb testing.TB, db *pgtest.DB, through string, box *mailbox) (en
 					return
 				}
 			}
-			if !dozesOff(tb, db) {
+			if !waitAllowsNotify(tb, db) {
 				return
 			}
 			select {
@@ -148,8 +148,8 @@ func drainBeside(tb testing.TB, db *pgtest.DB, through string, box *mailbox) (en
 	return sync.OnceValue(func() int { close(done); wg.Wait(); return rounds })
 }
 
-// dozesOff waits until inserts would ring.
-func dozesOff(tb testing.TB, db *pgtest.DB) bool {
+// waitAllowsNotify waits until inserts would notify.
+func waitAllowsNotify(tb testing.TB, db *pgtest.DB) bool {
 	tb.Helper()
 	for range 12_000 {
 		var down bool

@@ -9,7 +9,7 @@ import (
 
 // A round takes all that is over, however much came due since the last one: a shop
 // that enqueues faster than a portion a round would keep its keys for ever.
-func TestMailTidyKeepsUp(t *testing.T) {
+func TestMailMaintenanceKeepsUp(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	mailExec(t, db, `INSERT INTO sespan.mail_idempotency (idempotency_key, message_id, created_at, fingerprint, expires_at)

@@ -11,7 +11,7 @@ import (
 
 func TestUnusedRights(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
 	want := map[string][]int64{}
 	for _, name := range []string{"fresh", "old", "used", "older", "revoked", "none", "oldest"} {
@@ -60,7 +60,7 @@ func TestUnusedRights(t *testing.T) {
 // use: neither the plans of the first calls nor the one that is kept.
 func TestRegisterGoesByIndexes(t *testing.T) {
 	t.Parallel()
-	d := newCodeDesk(t, codeOptions{})
+	d := newOTPFixture(t, otpOptions{})
 	d.fill(t, 5000)
 	d.db.Exec(t, `UPDATE sespan.otp SET purpose = 'registration'`)
 	d.db.Exec(t, `UPDATE sespan.otp_challenge SET purpose = 'registration'`)

@@ -10,7 +10,7 @@ import (
 
 // A mail that is sent but cannot be marked as sent is not sent for ever: after a
 // few workers have lost it, it is dead with the reason.
-func TestMailSentButNotMarkedEnds(t *testing.T) {
+func TestMailWhoseResultCannotBeWrittenEnds(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	mailExec(t, db, `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`)

@@ -9,7 +9,7 @@ import (
 // A worker cannot reckon with a moment without end, and PostgreSQL before 17 not
 // either: one such row kept every claim from being read. They are refused, and a
 // row that an earlier version let in is sent as any other.
-func TestMailTimesWithoutEnd(t *testing.T) {
+func TestMailInfiniteTimesAreRefused(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	for arguments, parameter := range map[string]string{

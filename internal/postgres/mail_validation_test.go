@@ -66,7 +66,7 @@ func TestMailBatchOfTenThousandWithOneWrong(t *testing.T) {
 }
 
 // The hint speaks of the parameter, whichever function was called.
-func TestMailRefusalsNameNoOtherFunction(t *testing.T) {
+func TestMailRefusalsNameTheCalledFunction(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	for call, parameter := range map[string]string{
@@ -80,7 +80,7 @@ func TestMailRefusalsNameNoOtherFunction(t *testing.T) {
 }
 
 // A pause that could hold no mail is refused: a pattern, or what is no domain.
-func TestMailPauseOfWhatIsNoDomain(t *testing.T) {
+func TestMailPauseRefusesWhatIsNoDomain(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	for _, domain := range []string{"*.b.co", "b..co", ".co", "-b.co", "a,b.co", strings.Repeat("a", 64) + ".co"} {
@@ -101,7 +101,7 @@ func TestMailPauseOfWhatIsNoDomain(t *testing.T) {
 }
 
 // A suppression ends at a moment that clients can read, or never.
-func TestMailSuppressionEndsInThisEra(t *testing.T) {
+func TestMailSuppressionRefusesFarTimes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	for until, want := range map[string]string{"infinity": "never comes", "290000-01-01": "never comes", "-infinity": "in the past", "2020-01-01": "in the past"} {
@@ -126,7 +126,7 @@ func TestMailStatusIsInOrder(t *testing.T) {
 
 // What could be enqueued and never be sent is refused: 64 bytes before the @,
 // characters of several bytes counted, and words that no line has room for.
-func TestMailRefusesWhatSMTPHasNoRoomFor(t *testing.T) {
+func TestMailEnqueueRefusesWhatSMTPCannotCarry(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	long := strings.Repeat("x", 901)
