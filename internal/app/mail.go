@@ -43,7 +43,7 @@ func (a *App) startMail(ctx context.Context) error {
 	worker, err := mail.NewWorker(mail.WorkerConfig{
 		Store: postgres.NewMail(pool), Sender: sender, Unseal: a.unseal, From: a.cfg.MailFrom, Sign: sign,
 		Limits: ratelimit.Limits{Rate: a.cfg.Rates.All, DomainRate: a.cfg.Rates.Default, Domains: a.cfg.Rates.Domains},
-		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(),
+		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(), Senders: sender.Concurrency(),
 		Bell: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
 	})
 	if err != nil {

@@ -45,7 +45,7 @@ func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), rel
 		t.Fatal(err)
 	}
 	c := mail.WorkerConfig{
-		Store: postgres.NewMail(pool), Sender: sender, From: "Shop <shop@shop.example>", Connections: 4,
+		Store: postgres.NewMail(pool), Sender: sender, From: "Shop <shop@shop.example>", Connections: 4, Senders: sender.Concurrency(),
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(), PollWithoutNotify: 20 * time.Millisecond,
 		Jitter: func() float64 { return 0 }, // every wait is the shortest
 	}

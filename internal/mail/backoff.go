@@ -22,8 +22,8 @@ const MaxAttempts = len(backoffTable) + 1
 
 const (
 	minimumBackoff = time.Second
-	// relayBackoff bounds the wait of a mail when not it but the relay failed;
-	// the gate, not the mail, then paces the tries.
+	// relayBackoff bounds the wait of a mail when not it but the relay failed; the
+	// sender's circuit breaker then paces the tries.
 	relayBackoff = 15 * time.Second
 )
 

@@ -19,7 +19,7 @@ func TestWorkerSendsNothingThatItCannotWriteDown(t *testing.T) {
 		}
 		return nil
 	}
-	sender := newAheadSender(func(int) { time.Sleep(time.Millisecond) })
+	sender := &countingSender{sent: map[string]int{}}
 	inBubble(t, s, sender, func(c *WorkerConfig) { c.Lease = time.Hour }, func(*Worker, func()) {
 		s.put(20_000, nil)
 		time.Sleep(2 * time.Second)

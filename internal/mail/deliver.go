@@ -33,31 +33,40 @@ const (
 const replyBytes = 500
 
 // deliver tries one mail. It always gives a result, and a panic ends at this mail.
-// It stops waiting when ctx ends; what is being sent has until sending ends. Next
-// is asked for the mail that follows.
-func (w *Worker) deliver(ctx, sending context.Context, t *turn, next func(Said) *Envelope) Result {
-	if r := w.admit(ctx, t); r != nil {
+// It stops waiting when ctx ends; what is being sent has until sending ends.
+func (w *Worker) deliver(ctx, sending context.Context, c *Claimed) Result {
+	wait, r := w.holdBack(c)
+	if r != nil {
 		return *r
 	}
-	if r := w.compose(t); r != nil {
+	if wait > 0 {
+		w.pause(ctx, wait)
+	}
+	e, r := w.prepare(c)
+	if r != nil {
 		return *r
 	}
-	if !w.backpressure.wait(ctx) || !w.gate.pass(ctx) {
-		return Result{Lease: t.Lease, State: released}
+	if !w.backpressure.wait(ctx) || !w.relayReady(ctx, c) {
+		return Result{Lease: c.Lease, State: released}
 	}
-	if r := w.mayBegin(sending, t.Claimed); r != nil {
-		w.gate.leave()
+	if r := w.mayBegin(sending, c); r != nil {
 		return *r
 	}
-	t.envelope.Next = next
-	receipt, err := w.send(sending, *t.envelope)
-	if err == nil {
-		w.gate.report(false)
-		w.learn(sending, t.Claimed, nil)
-		w.metrics.delivery.Observe((t.Waited + w.age(t.Claimed)).Seconds())
-		return Result{Lease: t.Lease, State: StateSent, Tries: 1, Code: 250, Reply: clean(receipt.Reply), Relay: clean(receipt.Relay)}
+	receipt, err := w.send(sending, e)
+	if err != nil {
+		return w.failed(sending, c, err)
 	}
-	return w.failed(sending, t.Claimed, err)
+	w.learn(sending, c, nil)
+	w.metrics.delivery.Observe((c.Waited + w.age(c)).Seconds())
+	return Result{Lease: c.Lease, State: StateSent, Tries: 1, Code: 250, Reply: clean(receipt.Reply), Relay: clean(receipt.Relay)}
+}
+
+// relayReady waits until a relay serves, but no longer than the length of a lease
+// from the claim: another worker may have a relay that does.
+func (w *Worker) relayReady(ctx context.Context, c *Claimed) bool {
+	ctx, cancel := context.WithTimeout(ctx, w.Lease-w.age(c))
+	defer cancel()
+	return w.Sender.Ready(ctx) == nil
 }
 
 // prepare composes the mail, or says why it will never be sent.
@@ -129,10 +138,6 @@ func (w *Worker) failed(ctx context.Context, c *Claimed, err error) Result {
 	se, ok := errors.AsType[*SendError](err)
 	if !ok {
 		se = &SendError{Verdict: Retry, Reason: reasonOther, Err: err}
-	}
-	relay := se.RelayFailed()
-	if n := w.gate.report(relay); relay && n == 1 {
-		w.log.WarnContext(ctx, "mail: the relay fails, trying more seldom", "reason", se.Reason, "err", err)
 	}
 	w.learn(ctx, c, se)
 	return w.retry(c, se)

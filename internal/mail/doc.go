@@ -21,7 +21,8 @@
 //	▪ final. suppressed and cancelled are final, too, and set by people or lists.
 //
 // A failure of the relay itself (no connection, no TLS, login refused) costs the
-// mail no try: the gate paces the tries instead. See backoff.go for the waits.
+// mail no try: while no relay serves, Sender.Ready holds the mails back. See backoff.go
+// for the waits.
 //
 // A mail that a rate limit postpones, configured or found out because a domain
 // throttles, returns as retry with its slot as due_at and no try counted, so that the
@@ -89,7 +90,7 @@
 //
 //	fetch ──claim──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
 //	  ▲                       rate limits, compose, sign,          │
-//	  │                       backpressure, gate, lease, send      │
+//	  │                       backpressure, Ready, lease, Send     │
 //	  └────── capacity: about 500 ms of work ahead ◀── leases ◀────┘
 //
 // What can stop a mail between its claim and the socket, and why each is there:
@@ -101,7 +102,7 @@
 //	                adaptive in one question (package ratelimit)
 //	backpressure    while results cannot be written, a crash would send every further
 //	                mail twice (backpressure.go)
-//	gate            while no relay can be used, tries would only spend time and leases
+//	Ready           while no relay serves, nothing is claimed and no mail is tried (package smtp)
 //	lease           another worker may have the row: never two at once (leases.go)
 //	connections     what a relay bears at once (package smtp)
 package mail

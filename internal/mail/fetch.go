@@ -73,12 +73,15 @@ func (w *Worker) stayBusy(rows int) bool {
 	return rows >= busyRows || !w.suppressedAt.IsZero() && w.recentRows >= busyRows
 }
 
-// fetch waits for capacity, claims once, parks what is paused and hands the others to
+// fetch waits for capacity and for a relay that serves, claims once, parks what is paused and hands the others to
 // the senders.
 func (w *Worker) fetch(ctx context.Context, sweep bool) (got fetched, err error) {
 	capacity, err := w.awaitCapacity(ctx)
 	if err != nil || capacity == 0 {
 		return fetched{}, err
+	}
+	if w.Sender.Ready(ctx) != nil { // ctx has ended
+		return fetched{}, nil
 	}
 	c := Claim{Token: w.Token(), Lease: w.Lease, Limit: capacity, Bytes: w.Bytes}
 	begin := w.Now()

@@ -12,18 +12,7 @@ type Envelope struct {
 	Recipient string // bare address
 	Data      []byte // RFC 5322 message with CRLF line ends, not dot-stuffed
 	Careful   bool   // a second mail would be worse than none: the time in which an answer can be lost is to be short
-
-	// Next, where it is set, may be asked once, when the message is about to be
-	// written, for the mail that will be given to Send right after this one; nil:
-	// none is ready. A sender may say that mail's envelope ahead of time. It gives a
-	// way to take that back.
-	Next func(Said) *Envelope
-	Said Said // set by the answer of Next: its envelope may have been said
 }
-
-// Said is an envelope that a relay may have heard before its mail was given to
-// Send. Whoever will not send that mail after all must call Forget.
-type Said interface{ Forget() }
 
 // Receipt is the server's 2xx answer to the final dot.
 type Receipt struct {
@@ -31,9 +20,12 @@ type Receipt struct {
 	Reply string // the server's text, usually with its queue id
 }
 
-// Sender delivers one envelope. A failure is a *SendError.
+// Sender delivers envelopes. Send tries one; a failure is a *SendError. Ready waits
+// while no mail may be tried because no relay serves; its error means that ctx has
+// ended first.
 type Sender interface {
 	Send(ctx context.Context, e Envelope) (Receipt, error)
+	Ready(ctx context.Context) error
 }
 
 // Verdict says what a failed try means for the queue row.

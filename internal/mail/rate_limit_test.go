@@ -24,6 +24,8 @@ type arrivals struct {
 	reply func(domain string, n int) *SendError
 }
 
+func (*arrivals) Ready(context.Context) error { return nil }
+
 func (a *arrivals) Send(_ context.Context, e Envelope) (Receipt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -32,7 +32,8 @@ type WorkerConfig struct {
 	Bell      <-chan struct{} // rung by the listener; nil: poll only
 	Listening func() bool     // whether notifications reach the listener; nil: no
 
-	Connections       int           // senders at once [4]
+	Connections       int           // to the relay [4]
+	Senders           int           // mails that are given to Sender at once [Connections]
 	Batch             int           // most rows of one claim [1000]
 	Bytes             int64         // most content of one claim [16 MiB]
 	Lease             time.Duration // life of a lease that is not renewed [30 s]
@@ -51,6 +52,7 @@ type WorkerConfig struct {
 // setDefaults replaces zero values.
 func (c *WorkerConfig) setDefaults() {
 	c.Connections = cmp.Or(c.Connections, 4)
+	c.Senders = cmp.Or(c.Senders, c.Connections)
 	c.Batch = cmp.Or(c.Batch, 1000)
 	c.Bytes = cmp.Or(c.Bytes, 16<<20)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
@@ -95,7 +97,6 @@ type Worker struct {
 	jobs           chan *Claimed
 
 	// Sending.
-	gate         *gate
 	backpressure *backpressure
 	limits       *ratelimit.Limiter
 	limitMetrics *limitMetrics
@@ -121,7 +122,6 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		id:           rand.Int64(), //nolint:gosec // as the tokens
 		log:          c.Logger.With("component", "mail"),
 		metrics:      newMetrics(c.Metrics),
-		gate:         newGate(c.Now, c.Jitter),
 		backpressure: newBackpressure(),
 		limits:       limits,
 		limitMetrics: newLimitMetrics(c.Metrics, limits),
@@ -145,11 +145,11 @@ func (w *Worker) Run(ctx context.Context) {
 	defer stopSending()
 	keeping, stopKeeping := context.WithCancel(writing)
 	defer stopKeeping()
-	w.marker = groupcommit.New(w.markSending(writing), 1, w.Connections, 2*w.Connections)
+	w.marker = groupcommit.New(w.markSending(writing), 1, w.Senders, 2*w.Senders)
 
 	var senders, settling sync.WaitGroup
-	for range w.Connections {
-		senders.Go(func() { (&courier{worker: w}).sendAll(ctx, sending) })
+	for range w.Senders {
+		senders.Go(func() { w.sendAll(ctx, sending) })
 	}
 	settling.Go(func() { w.settleLoop(writing) })
 	maintenance := w.maintain(ctx, keeping)

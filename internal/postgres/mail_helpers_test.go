@@ -41,6 +41,8 @@ func (b *mailbox) Send(_ context.Context, e mail.Envelope) (mail.Receipt, error)
 	return mail.Receipt{Relay: "fake:25", Reply: "2.0.0 queued"}, nil
 }
 
+func (*mailbox) Ready(context.Context) error { return nil }
+
 func (b *mailbox) sent() []mail.Envelope {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,6 +51,8 @@ func (b *mailbox) sent() []mail.Envelope {
 
 // senderTo is a Sender that takes everything and tells of each.
 type senderTo func()
+
+func (senderTo) Ready(context.Context) error { return nil }
 
 func (f senderTo) Send(context.Context, mail.Envelope) (mail.Receipt, error) {
 	f()

@@ -59,8 +59,8 @@ func malformed(err error) bool {
 	return errors.Is(err, errReplyTooLong) || errors.Is(err, errNotSMTP)
 }
 
-// crowded reports whether a relay refused a connection because there are too many.
-func crowded(err error) bool {
+// tooManyConnections reports whether a relay refused a connection because there are too many.
+func tooManyConnections(err error) bool {
 	var e *mail.SendError
 	if !errors.As(err, &e) || e.Code == 0 || e.Reason == "mail_from" {
 		return false

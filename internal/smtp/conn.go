@@ -8,8 +8,6 @@ import (
 	"time"
 
 	simplemail "github.com/xhit/go-simple-mail/v2"
-
-	"sespan/internal/mail"
 )
 
 const (
@@ -29,6 +27,8 @@ type conn struct {
 	kept   bool // came back to the pool at least once
 	dirty  bool // the last transaction was refused: RSET comes first
 	cold   bool // kept for so long that the relay may have closed it
+
+	reserved *waiter // whose envelope has gone out on it; under the pool's lock
 }
 
 // deliver does one SMTP transaction and returns the relay's text. Next may give the
@@ -55,17 +55,17 @@ func (c *conn) deliver(ctx context.Context, tx transaction, next func() *transac
 		_, text := w.last.text()
 		return text, nil
 	}
-	if w.broken == nil && !w.said { // after the dot a transaction is over in any case
+	if w.broken == nil && !w.nextSent { // after the dot a transaction is over in any case
 		c.dirty = true
 	}
 	return "", failure(ctx, w, err)
 }
 
 // stale reports whether the last delivery failed only because the relay had
-// closed the connection while it was kept, does not know BDAT, or did not hear what
-// was said ahead.
+// closed the connection while it was kept, does not know BDAT, or did not take an
+// envelope that came with the message before it.
 func (c *conn) stale() bool {
-	if errors.Is(c.wire.broken, errNoChunks) || errors.Is(c.wire.broken, errNotAhead) {
+	if errors.Is(c.wire.broken, errNoChunks) || errors.Is(c.wire.broken, errNotPipelined) {
 		return true
 	}
 	if !c.kept || c.wire.phase != mailFrom || c.wire.broken == nil {
@@ -102,7 +102,7 @@ func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Durati
 
 // quit says goodbye and closes.
 func (c *conn) quit() {
-	if c.wire.broken == nil && !c.wire.said { // a relay that waits for a message would not hear it
+	if c.wire.broken == nil && !c.wire.nextSent { // a relay that waits for a message would not hear it
 		c.wire.begin(transaction{})
 		c.wire.timeouts.Command = quitTimeout
 		_ = c.client.Quit() // the connection is closed whatever the relay says
@@ -110,9 +110,7 @@ func (c *conn) quit() {
 	c.wire.abort()
 }
 
-// worn reports whether the connection will have served its time after more mails.
-func (c *conn) worn(cfg Config, now time.Time, more int) bool {
+// expired reports whether the connection will have served its time after more mails.
+func (c *conn) expired(cfg Config, now time.Time, more int) bool {
 	return c.sent+more >= cfg.MessagesPerConn || now.Sub(c.born) >= cfg.MaxAge || now.Sub(c.used) >= cfg.IdleTimeout
 }
-
-var _ mail.Sender = (*Sender)(nil)

@@ -1,5 +1,5 @@
 // Package smtp delivers mails to a relay, or its fail-overs, over connections that
-// are kept. A Sender is one relay; Relays are several, with a breaker each.
+// are kept. A Sender is one relay; Relays are one or several, with a circuit breaker each.
 //
 // go-simple-mail speaks the protocol; this package owns everything round it:
 // dialling, TLS, deadlines, the pool and the meaning of a failure. The library
@@ -27,15 +27,27 @@
 // by one. What that is depends on the relay's EHLO reply:
 //
 //	PIPELINING and CHUNKING   MAIL RCPT BDAT message     one round trip    (RFC 3030)
-//	PIPELINING, a rush        message MAIL RCPT DATA     one round trip    (RFC 2920)
+//	PIPELINING, mails wait    message MAIL RCPT DATA     one round trip    (RFC 2920)
 //	PIPELINING                MAIL RCPT DATA, message    two round trips
 //	neither                   MAIL, RCPT, DATA, message  four
 //
-// In a rush the envelope of the next mail travels with the message of this one: the
-// caller names that mail (mail.Envelope.Next), and its connection is kept for it
-// until it is sent or forgotten. Whether the first mail was taken is known from its
-// own reply alone. A relay that loses what follows a final dot is noticed at the
-// first mail, which goes alone then.
+// While mails wait in the pool for a connection, the envelope of the first of them
+// travels with the message of the mail before it (pipelining.go), and that connection
+// is reserved for it:
+//
+//	Send a                  pool                      Send b
+//	  │                       │◀──────take(b)───────────┤ waits: all connections are in use
+//	  │ message of a is due   │                         │
+//	  ├──reserve(conn)───────▶│ b is bound to conn      │
+//	  │ writes: message a, MAIL b, RCPT b, DATA b       │
+//	  │ reads: 250 for a      │                         │
+//	  ├──handOver(conn)──────▶├────────conn────────────▶│ reads: 250, 250, 354
+//	  ▼                       │                         │ writes: message b
+//
+// Whether the first mail was taken is known from its own reply alone. If that takes
+// longer than a second, or the connection is lost, the waiting mail gets another one.
+// A relay that loses what follows a final dot is noticed at the first mail, which
+// goes alone then.
 //
 // A large message, one on a connection that has idled and one of which a second
 // copy would be worse than none (Careful) wait for the relay's 354 all the same.
@@ -54,8 +66,8 @@
 // MAIL (end of file, or 421): a relay answers in order, so it has not come to the
 // message, and the connection is replaced once without the caller noticing. (A relay
 // that gathers its replies and dies before the first of them has left, with the
-// message already on its disk, gets that message twice. Careful mails never travel
-// with their envelope.)
+// message already on its disk, gets that message twice. The message of a careful mail
+// never travels with its envelope.)
 //
 // # Several relays
 //
@@ -63,16 +75,17 @@
 // reached or says 421 the next one gets the mail at once; after anything that the
 // relay says of the mail itself, and above all after a lost answer, it does not.
 //
-//	closed ──relay failed, or 5 mails met trouble──▶ open ──probe answered──▶ half open ──one mail went──▶ closed
-//	                                                  ▲ │ 5 s … 60 s               │
-//	                                                  └─┴──────────failed──────────┘
+//	closed ──relay is down, or 5 mails found it degraded──▶ open ──probe answered──▶ half open ──one mail went──▶ closed
+//	                                                         ▲ │ 5 s … 20 s               │
+//	                                                         └─┴──────────failed──────────┘
 //
-// Alone, a relay is not held back here: the gate of the mail worker paces the tries.
+// It is the same for a relay alone. While no breaker lets a mail go, Relays.Ready
+// waits, and Send fails without asking a relay, which costs the mail no try.
 //
-// # What a relay teaches
+// # Limits that a relay shows
 //
-// How many connections it takes (pool.squeeze) and how many mails over one of them
-// (taught). Rates are the mail worker's business, which knows the recipients.
+// How many connections it takes (pool.lowerLimit) and how many mails over one of them
+// (connection_limit.go). Rates are the mail worker's business, which knows the recipients.
 //
 // # Passwords
 //

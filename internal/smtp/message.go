@@ -74,7 +74,7 @@ func (w *wire) message() error {
 	}
 	w.out = append(w.out, ".\r\n"...)
 	w.dotAt = len(w.out)
-	w.sayNext()
+	w.appendNextEnvelope()
 	return w.flush()
 }
 

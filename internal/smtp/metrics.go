@@ -22,7 +22,7 @@ func label(i int) string { return strconv.Itoa(i + 1) }
 
 func resultOf(e *mail.SendError) string {
 	switch {
-	case diagnose(e) == failed:
+	case healthOf(e) == down:
 		return resultFailed
 	case e.Verdict == mail.Dead:
 		return resultRefused
@@ -76,13 +76,13 @@ func (m *relayMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, one := range m.relays {
 		shut := 0
-		if state, _ := one.breaker.look(); state != closed {
+		if state, _ := one.breaker.current(); state != closed {
 			shut = 1
 		}
 		connections, limit := one.pool.count()
 		gauge(m.open, shut, one.label)
 		gauge(m.connections, connections, one.label)
 		gauge(m.limits, limit, one.label, "connections")
-		gauge(m.limits, one.taught.most(one.cfg.Now()), one.label, "messages")
+		gauge(m.limits, one.connLimit.most(one.cfg.Now()), one.label, "messages")
 	}
 }

@@ -9,10 +9,13 @@ import (
 	"time"
 )
 
-// squeezed is how long a limit that the relay taught is kept before trying more.
-const squeezed = time.Minute
+// lowerLimitFor is how long a limit that the relay taught is kept before trying more.
+const lowerLimitFor = time.Minute
 
-var errClosed = errors.New("the sender is closed")
+var (
+	errClosed = errors.New("the sender is closed")
+	errDown   = errors.New("the relay is down")
+)
 
 // pool hands out places: a kept connection, or the right to dial one (nil). A
 // place is given back by put (with the connection) or by drop (without).
@@ -26,7 +29,7 @@ type pool struct {
 	open    int       // places given out or idle
 	idle    []*conn   // the last one back is the first one out
 	live    map[*conn]struct{}
-	waiting list.List // of chan *conn, each with room for one
+	waiting list.List // of *waiter
 	closed  bool
 	empty   chan struct{} // closed when closed and no place is out
 }
@@ -35,8 +38,19 @@ func newPool(limit int, now func() time.Time) *pool {
 	return &pool{now: now, max: limit, limit: limit, live: map[*conn]struct{}{}, empty: make(chan struct{})}
 }
 
-// take waits for a place.
-func (p *pool) take(ctx context.Context) (*conn, error) {
+// waiter is a caller of take.
+type waiter struct {
+	tx      *transaction // the mail that it is for, nil for none
+	granted chan *conn   // room for one; closed where there will be no place
+
+	// Under the pool's lock:
+	place     *list.Element // in the queue, unless a connection is reserved for it
+	cancelled bool          // its caller has given up
+	patience  *time.Timer   // ends the reservation
+}
+
+// take waits for a place; tx is the mail that it is for, nil for none.
+func (p *pool) take(ctx context.Context, tx *transaction) (*conn, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -46,30 +60,37 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 		p.mu.Unlock()
 		return c, nil
 	}
-	turn := make(chan *conn, 1)
-	place := p.waiting.PushBack(turn)
+	w := &waiter{tx: tx, granted: make(chan *conn, 1)}
+	w.place = p.waiting.PushBack(w)
 	p.mu.Unlock()
 
 	select {
-	case c, ok := <-turn:
-		if !ok {
-			return nil, errClosed
-		}
-		return c, nil
+	case c, ok := <-w.granted:
+		return p.answered(c, ok)
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting.Remove(place)
+	p.waiting.Remove(w.place)
+	w.cancelled = true
+	p.mu.Unlock()
 	select {
-	case c, ok := <-turn: // granted at the same moment: the place is the caller's
-		if ok {
-			return c, nil
-		}
-		return nil, errClosed
+	case c, ok := <-w.granted: // granted at the same moment: the place is the caller's
+		return p.answered(c, ok)
 	default:
 		return nil, context.Cause(ctx)
 	}
+}
+
+func (p *pool) answered(c *conn, ok bool) (*conn, error) {
+	if ok {
+		return c, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	return nil, errDown
 }
 
 // grant needs the lock.
@@ -112,7 +133,7 @@ func (p *pool) put(c *conn) bool {
 		return false
 	}
 	if first := p.waiting.Front(); first != nil {
-		p.waiting.Remove(first).(chan *conn) <- c
+		p.waiting.Remove(first).(*waiter).granted <- c
 	} else {
 		p.idle = append(p.idle, c)
 	}
@@ -126,7 +147,7 @@ func (p *pool) drop() {
 	p.open--
 	if first := p.waiting.Front(); first != nil && !p.closed {
 		if next, ok := p.grant(); ok {
-			p.waiting.Remove(first).(chan *conn) <- next
+			p.waiting.Remove(first).(*waiter).granted <- next
 		}
 	}
 	p.signalEmpty()
@@ -138,15 +159,15 @@ func (p *pool) signalEmpty() {
 	}
 }
 
-// squeeze is called by the holder of a place that the relay would not have: as
+// lowerLimit is called by the holder of a place that the relay would not have: as
 // many as the others hold are enough for now. False: there are no others.
-func (p *pool) squeeze() (limit int, ok bool) {
+func (p *pool) lowerLimit() (limit int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open < 2 {
 		return p.limit, false
 	}
-	p.limit, p.until = min(p.limit, p.open-1), p.now().Add(squeezed)
+	p.limit, p.until = min(p.limit, p.open-1), p.now().Add(lowerLimitFor)
 	return p.limit, true
 }
 
@@ -161,13 +182,13 @@ func (p *pool) count() (open, limit int) {
 	return p.open, limit
 }
 
-// rest takes out the idle connections that wear reports, oldest first.
-func (p *pool) rest(worn func(*conn) bool) []*conn {
+// evictIdle takes out the idle connections that have expired, oldest first.
+func (p *pool) evictIdle(expired func(*conn) bool) []*conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []*conn
 	p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
-		gone := worn(c)
+		gone := expired(c)
 		if gone {
 			out = append(out, c)
 		}
@@ -184,13 +205,25 @@ func (p *pool) shut() []*conn {
 		return nil
 	}
 	p.closed = true
-	for p.waiting.Len() > 0 {
-		close(p.waiting.Remove(p.waiting.Front()).(chan *conn))
-	}
+	p.rejectAll()
 	idle := p.idle
 	p.idle = nil
 	p.signalEmpty()
 	return idle
+}
+
+// reject refuses those who wait, because the relay is down.
+func (p *pool) reject() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rejectAll()
+}
+
+// rejectAll needs the lock.
+func (p *pool) rejectAll() {
+	for p.waiting.Len() > 0 {
+		close(p.waiting.Remove(p.waiting.Front()).(*waiter).granted)
+	}
 }
 
 // abort ends every connection, in use or not.

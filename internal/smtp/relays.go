@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,9 +17,9 @@ import (
 // MaxRelays bounds the label relay of the metrics.
 const MaxRelays = 4
 
-// Relays is a mail.Sender over one relay and its fail-overs. The first one that its
-// breaker does not hold back gets the mail; if it turns out that it cannot be
-// reached or does not serve, the next one gets it at once. A mail whose answer was
+// Relays is a mail.Sender over one relay and its fail-overs. The first one whose
+// breaker lets it gets the mail; if it turns out that it cannot be reached or does
+// not serve, the next one gets it at once. A mail whose answer was
 // lost is never given to another relay here: that is the queue's decision.
 type Relays struct {
 	all     []*relay
@@ -27,14 +28,15 @@ type Relays struct {
 	life    context.Context
 	end     context.CancelFunc
 	probes  sync.WaitGroup
-	mu      sync.Mutex // of ended, and of probing of every relay
+	mu      sync.Mutex // of the rest, and of probing of every relay
 	ended   bool
+	changed chan struct{} // closed when a breaker lets mails go, or does so no more
 }
 
 // relay is one of them.
 type relay struct {
 	*Sender
-	breaker breaker
+	breaker circuitBreaker
 	label   string
 	probing bool
 }
@@ -43,7 +45,7 @@ type relay struct {
 type RelaysOptions struct {
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
-	Pause   func(opened int) time.Duration // before a probe; nil: 5 s doubled up to a minute
+	Pause   func(opened int) time.Duration // from one probe to the next; nil: 5 s doubled up to 20 s
 }
 
 // NewRelays makes the relays, the preferred one first, and connects nowhere yet. It
@@ -61,7 +63,7 @@ func NewRelays(configs []Config, o RelaysOptions) (*Relays, error) {
 	if o.Pause == nil {
 		o.Pause = probePause
 	}
-	r := &Relays{options: o}
+	r := &Relays{options: o, changed: make(chan struct{})}
 	r.life, r.end = context.WithCancel(context.Background())
 	for i, c := range configs {
 		if c.Logger == nil {
@@ -77,43 +79,66 @@ func NewRelays(configs []Config, o RelaysOptions) (*Relays, error) {
 	return r, nil
 }
 
-// Send gives one mail to one relay. The error is a *mail.SendError.
-func (r *Relays) Send(ctx context.Context, e mail.Envelope) (receipt mail.Receipt, err error) {
-	tried := false
+// Ready waits until a relay may be given a mail. An error means that ctx ended first.
+func (r *Relays) Ready(ctx context.Context) error {
+	for {
+		changed := r.changes()
+		if slices.ContainsFunc(r.all, func(one *relay) bool { return one.breaker.ready() }) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Send gives one mail to one relay. The error is a *mail.SendError. While another
+// mail is the trial of the only relay that might serve, this one waits for its outcome.
+func (r *Relays) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error) {
+	for {
+		changed := r.changes()
+		receipt, tried, err := r.tryAll(ctx, e)
+		if tried {
+			return receipt, err
+		}
+		if !slices.ContainsFunc(r.all, func(one *relay) bool { return one.breaker.onTrial() }) {
+			return receipt, &mail.SendError{Verdict: mail.Retry, Reason: "connect", Unreached: true, Err: errNoRelay}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return receipt, waited(ctx, context.Cause(ctx))
+		}
+	}
+}
+
+var errNoRelay = errors.New("no relay is in service")
+
+// tryAll offers the mail to the relays whose breakers let it, until one has answered.
+func (r *Relays) tryAll(ctx context.Context, e mail.Envelope) (receipt mail.Receipt, tried bool, err error) {
 	for _, one := range r.all {
 		if !one.breaker.allow() {
 			continue
 		}
 		tried = true
-		if receipt, err = r.give(ctx, one, e); !goesOn(ctx, err) {
-			return receipt, err
+		receipt, err = r.tryRelay(ctx, one, e)
+		if se, ok := errors.AsType[*mail.SendError](err); !ok || !canFailOver(se) || ctx.Err() != nil {
+			break
 		}
 	}
-	if tried {
-		return receipt, err
-	}
-	// No relay is well. The worker lets few mails come here; they are the probes.
-	for _, one := range r.all {
-		if receipt, err = r.give(ctx, one, e); !goesOn(ctx, err) {
-			return receipt, err
-		}
-	}
-	return receipt, err
+	return receipt, tried, err
 }
 
-func goesOn(ctx context.Context, err error) bool {
-	se, ok := errors.AsType[*mail.SendError](err)
-	return ok && elsewhere(se) && ctx.Err() == nil
-}
-
-// give offers the mail to one relay and notes what that tells about it.
-func (r *Relays) give(ctx context.Context, one *relay, e mail.Envelope) (mail.Receipt, error) {
-	found := silent // also where Send panics: the trial must not stay taken
+// tryRelay offers the mail to one relay and notes what that tells about it.
+func (r *Relays) tryRelay(ctx context.Context, one *relay, e mail.Envelope) (mail.Receipt, error) {
+	found := unknown // also where Send panics: the trial must not stay taken
 	var failure *mail.SendError
-	defer func() { r.note(ctx, one, found, failure) }()
+	defer func() { r.report(ctx, one, found, failure) }()
 	receipt, err := one.Send(ctx, e)
 	if err == nil {
-		found = well
+		found = healthy
 		r.metrics.tries.WithLabelValues(one.label, resultSent).Inc()
 		return receipt, nil
 	}
@@ -124,52 +149,79 @@ func (r *Relays) give(ctx context.Context, one *relay, e mail.Envelope) (mail.Re
 	se.Relay, failure = one.Address(), se
 	r.metrics.tries.WithLabelValues(one.label, resultOf(se)).Inc()
 	if ctx.Err() == nil {
-		found = diagnose(se)
+		found = healthOf(se)
 	}
 	return receipt, err
 }
 
-func (r *Relays) note(ctx context.Context, one *relay, h health, failure *mail.SendError) {
-	state, changed := one.breaker.report(h)
-	if !changed {
+// report tells the breaker how a mail went, and what follows from that.
+func (r *Relays) report(ctx context.Context, one *relay, h health, failure *mail.SendError) {
+	was, now := one.breaker.report(h)
+	if was == closed && now == closed {
 		return
 	}
-	if state == closed {
+	defer r.signal()
+	switch {
+	case was == now:
+	case now == closed:
 		r.options.Logger.InfoContext(ctx, "smtp: the relay takes mail again", "relay", one.Address(), "order", one.label)
-		return
+	default:
+		r.options.Logger.WarnContext(ctx, "smtp: the relay fails", "relay", one.Address(), "order", one.label,
+			"fail_overs", len(r.all)-1, "reason", failure.Reason, "err", failure)
+		one.pool.reject()
+		r.startProbe(one) //nolint:contextcheck // it outlives the mail that found the failure
 	}
-	r.options.Logger.WarnContext(ctx, "smtp: the relay fails", "relay", one.Address(), "order", one.label,
-		"fail_overs", len(r.all)-1, "reason", failure.Reason, "err", failure)
+}
+
+// changes gives a channel that is closed at the next change of a breaker.
+func (r *Relays) changes() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.all) > 1 && !r.ended && !one.probing { // alone, it is tried by the mails themselves
+	return r.changed
+}
+
+// signal wakes those who wait for a change.
+func (r *Relays) signal() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+func (r *Relays) startProbe(one *relay) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended && !one.probing {
 		one.probing = true
-		r.probes.Go(func() { r.probe(one) }) //nolint:contextcheck // it outlives the mail that found the failure
+		r.probes.Go(func() { r.probe(one) })
 	}
 }
 
 // probe asks an open relay now and then, so that no mail has to wait for its answer.
+// The pauses count from the beginning of the probe before.
 func (r *Relays) probe(one *relay) {
-	for r.stillOpen(one) {
-		_, opened := one.breaker.look()
-		timer := time.NewTimer(r.options.Pause(opened))
+	for begun := time.Now(); r.stillOpen(one); {
+		_, opened := one.breaker.current()
+		timer := time.NewTimer(r.options.Pause(opened) - time.Since(begun))
 		select {
 		case <-r.life.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
+		begun = time.Now()
 		ctx, cancel := context.WithTimeout(r.life, one.cfg.Timeouts.Connect+one.cfg.Timeouts.Command)
 		err := one.Check(ctx)
 		cancel()
 		one.breaker.probed(err == nil)
 	}
+	r.signal()
 }
 
 func (r *Relays) stillOpen(one *relay) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	state, _ := one.breaker.look()
+	state, _ := one.breaker.current()
 	one.probing = state == open
 	return one.probing
 }
@@ -198,6 +250,11 @@ func (r *Relays) Each() []*Sender {
 	}
 	return out
 }
+
+// Concurrency is how many mails to give to Send at once: as many again as there are
+// connections, so that one that becomes free has its next mail already, and that
+// mail's envelope may have travelled with the message before it.
+func (r *Relays) Concurrency() int { return 2 * r.Connections() }
 
 // Connections is how many mails can be under way at once.
 func (r *Relays) Connections() int {

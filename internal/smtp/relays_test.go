@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -217,16 +218,16 @@ func eventually(t *testing.T, so func() bool) {
 	}
 }
 
-// TestPatience: a relay whose dialogue breaks mail after mail is left alone, one that
+// TestDegradedLimit: a relay whose dialogue breaks mail after mail is left alone, one that
 // breaks now and then is not.
-func TestPatience(t *testing.T) {
+func TestDegradedLimit(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		breaks func(n int32) bool
 		other  int32
 	}{
-		"always":   {func(int32) bool { return true }, 20 - patience},
-		"at times": {func(n int32) bool { return n%patience != 0 }, 0},
+		"always":   {func(int32) bool { return true }, 20 - degradedLimit},
+		"at times": {func(n int32) bool { return n%degradedLimit != 0 }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -266,37 +267,95 @@ func TestPatience(t *testing.T) {
 // TestHalfOpen: one mail at a time tries a relay that answers again.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
-	var b breaker
-	if state, changed := b.report(failed); state != open || !changed {
+	var b circuitBreaker
+	if was, now := b.report(down); was != closed || now != open {
 		t.Fatal("not open after a failure")
 	}
-	if b.allow() {
+	if b.allow() || b.ready() {
 		t.Fatal("an open breaker lets a mail through")
 	}
 	b.probed(false)
 	b.probed(true)
-	if !b.allow() || b.allow() {
+	if !b.ready() || !b.allow() || b.allow() || b.ready() || !b.onTrial() {
 		t.Fatal("half open is one mail")
 	}
-	b.report(silent) // the caller gave up: the next one may try
+	b.report(unknown) // the caller gave up: the next one may try
 	if !b.allow() {
 		t.Fatal("the trial is lost")
 	}
-	if state, changed := b.report(ill); state != open || !changed {
+	if was, now := b.report(degraded); was != halfOpen || now != open {
 		t.Fatal("trouble in the trial must open it again")
 	}
 	b.probed(true)
 	b.allow()
-	if state, changed := b.report(well); state != closed || !changed || !b.allow() || !b.allow() {
+	if was, now := b.report(healthy); was != halfOpen || now != closed || !b.allow() || !b.allow() {
 		t.Fatal("not closed after a mail that went well")
 	}
-	if probePause(1) != 5*time.Second || probePause(3) != 20*time.Second || probePause(99) != time.Minute {
+	if probePause(1) != 5*time.Second || probePause(2) != 10*time.Second || probePause(3) != 20*time.Second || probePause(99) != longestProbePause {
 		t.Error("the pauses are not as documented")
 	}
 }
 
-// TestNoRelayIsWell: the failure is the relay's, so it costs the mail no try; and the
-// next mail finds the relay that is back without waiting for a probe.
+// TestTrial: while the only relay is down no mail is ready to go; when it answers a
+// probe a single mail tries it, and the others wait for the outcome.
+func TestTrial(t *testing.T) {
+	t.Parallel()
+	for name, verdict := range map[string]string{"taken": "250 ok", "not taken": "421 4.3.2 not yet"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { trial(t, verdict) })
+		})
+	}
+}
+
+func trial(t *testing.T, verdict string) {
+	n := &network{away: connectionRefused}
+	answer := make(chan struct{})
+	var offered atomic.Int32
+	n.verdict = func() string { offered.Add(1); <-answer; return verdict }
+	r := n.relays(t, 1)
+	n.begin()
+	for range 2 { // the second one is not even tried
+		_, err := r.Send(t.Context(), envelope(1))
+		if !asSendError(t, err).RelayFailed() {
+			t.Fatal(err)
+		}
+	}
+	brief, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if r.Ready(brief) == nil {
+		t.Fatal("ready without a relay")
+	}
+	n.end()
+	ctx, stop := context.WithCancel(t.Context())
+	var sent atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 5 {
+		wg.Go(func() {
+			if r.Ready(ctx) != nil {
+				return
+			}
+			if _, err := r.Send(ctx, envelope(i)); err == nil {
+				sent.Add(1)
+			}
+		})
+	}
+	time.Sleep(longestProbePause)
+	synctest.Wait()
+	if offered.Load() != 1 || sent.Load() != 0 {
+		t.Errorf("%d mails are offered to a relay on trial", offered.Load())
+	}
+	close(answer)
+	time.Sleep(time.Second)
+	if want := map[string]int32{"250 ok": 5}[verdict]; sent.Load() != want || want == 0 && offered.Load() != 1 {
+		t.Errorf("%d offered, %d sent after the trial, want %d", offered.Load(), sent.Load(), want)
+	}
+	stop()
+	wg.Wait()
+}
+
+// TestNoRelayIsWell: the failure is the relay's, so it costs the mail no try; a probe
+// finds the relay that is back.
 func TestNoRelayIsWell(t *testing.T) {
 	t.Parallel()
 	var well atomic.Bool
@@ -308,11 +367,7 @@ func TestNoRelayIsWell(t *testing.T) {
 		s.greet()
 		s.takeAll(ignore)
 	})
-	r, err := NewRelays([]Config{relayAt(t, nowhere), relayAt(t, second)}, RelaysOptions{Pause: func(int) time.Duration { return time.Hour }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close(context.Background())
+	r, _ := twoRelays(t, nowhere, second)
 	for range 3 {
 		_, err := r.Send(t.Context(), envelope(1))
 		if got := asSendError(t, err); !got.RelayFailed() {
@@ -323,6 +378,9 @@ func TestNoRelayIsWell(t *testing.T) {
 		t.Fatal("ready without a relay")
 	}
 	well.Store(true)
+	if err := r.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := r.Send(t.Context(), envelope(1)); err != nil {
 		t.Fatal(err)
 	}

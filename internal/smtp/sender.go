@@ -16,18 +16,18 @@ import (
 // Sender delivers mails to one relay. It is safe for any number of goroutines; as
 // many of them as Config.Connections make progress at a time.
 type Sender struct {
-	cfg     Config
-	tls     *tls.Config
-	secrets []string // what a relay must not echo into a log
-	pool    *pool
-	taught  taught
-	life    context.Context // ends when Close stops waiting
-	kill    context.CancelFunc
-	done    chan struct{}
-	once    sync.Once
+	cfg       Config
+	tls       *tls.Config
+	secrets   []string // what a relay must not echo into a log
+	pool      *pool
+	connLimit connectionLimit
+	life      context.Context // ends when Close stops waiting
+	kill      context.CancelFunc
+	done      chan struct{}
+	once      sync.Once
 
-	chunkless atomic.Bool // the relay offered CHUNKING and could not do it
-	unready   atomic.Bool // the relay offered PIPELINING and does not hear what follows a final dot
+	chunkless           atomic.Bool // the relay offered CHUNKING and could not do it
+	noPipelinedEnvelope atomic.Bool // the relay offered PIPELINING and does not answer what follows a final dot
 
 	background sync.WaitGroup
 }
@@ -62,24 +62,28 @@ func New(cfg Config) (*Sender, error) {
 // Send delivers one mail to one recipient. The error is a *mail.SendError; when
 // ctx ends the connection is cut and the verdict says how far the mail had come.
 func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error) {
-	tx, c, err := s.begin(ctx, e)
+	tx, err := newTransaction(e)
 	if err != nil {
 		return mail.Receipt{}, err
 	}
-	f := s.follow(e, c)
-	defer func() { s.release(c, f.said) }()
+	c, err := s.ready(ctx, &tx, s.cfg.NoopAfter)
+	if err != nil {
+		return mail.Receipt{}, err
+	}
+	defer func() { s.release(c) }()
 	if tx.mustUTF8 && !c.wire.caps.utf8 {
 		return mail.Receipt{}, &mail.SendError{
 			Verdict: mail.Dead, Reason: "composed", Enhanced: "5.6.7",
 			Err: fmt.Errorf("the relay %s takes no addresses beyond ASCII (SMTPUTF8)", s.cfg.Address()),
 		}
 	}
-	rest := s.cfg.Now().Sub(c.used)
-	text, err := c.deliver(ctx, tx, f.next)
-	if said := spent(err, c); said || err != nil && c.stale() {
-		s.learn(ctx, c, rest, said)
+	idle := s.cfg.Now().Sub(c.used)
+	text, err := c.deliver(ctx, tx, func() *transaction { return s.reserveNext(c, tx) })
+	if full := connectionFull(err, c); full || err != nil && c.stale() {
+		s.learn(ctx, c, idle, full)
+		s.pool.unreserve(c, nil)
 		s.end(c)
-		if c, _, err = s.fresh(ctx); err != nil {
+		if c, _, err = s.redial(ctx); err != nil {
 			return mail.Receipt{}, err
 		}
 		text, err = c.deliver(ctx, tx, nil)
@@ -90,46 +94,29 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 	return mail.Receipt{Relay: s.cfg.Address(), Reply: text}, nil
 }
 
-// begin gives the transaction and a connection for it: the one on which its
-// envelope was said ahead, else any.
-func (s *Sender) begin(ctx context.Context, e mail.Envelope) (tx transaction, c *conn, err error) {
-	if a := s.heard(e); a != nil {
-		if c = a.end(); c != nil && s.cfg.Now().Sub(c.used) < coldAfter {
-			return a.tx, c, nil
-		}
-		if c != nil { // the relay may have given up waiting for the message
-			s.scrap(c)
-		}
-	}
-	if tx, err = newTransaction(e); err == nil {
-		c, err = s.ready(ctx, s.cfg.NoopAfter)
-	}
-	return tx, c, err
-}
-
 // learn notes what the relay has shown by ending a connection.
-func (s *Sender) learn(ctx context.Context, c *conn, rest time.Duration, said bool) {
+func (s *Sender) learn(ctx context.Context, c *conn, idle time.Duration, full bool) {
 	if errors.Is(c.wire.broken, errNoChunks) {
 		if !s.chunkless.Swap(true) {
 			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers CHUNKING and cannot do it, going on without", "relay", s.cfg.Address())
 		}
 		return
 	}
-	if errors.Is(c.wire.broken, errNotAhead) {
-		if !s.unready.Swap(true) {
-			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers PIPELINING and does not hear what follows a message, going on without", "relay", s.cfg.Address())
+	if errors.Is(c.wire.broken, errNotPipelined) {
+		if !s.noPipelinedEnvelope.Swap(true) {
+			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers PIPELINING and does not answer an envelope that follows a message; sending it without", "relay", s.cfg.Address())
 		}
 		return
 	}
-	if limit := s.taught.ended(c.sent-1, rest, said, s.cfg.Now()); limit > 0 {
+	if limit := s.connLimit.ended(c.sent-1, idle, full, s.cfg.Now()); limit > 0 {
 		s.cfg.Logger.InfoContext(ctx, "smtp: the relay takes so many mails over one connection", "relay", s.cfg.Address(), "mails", limit)
 	}
 }
 
-// worn reports whether the connection will have served its time after more mails.
-func (s *Sender) worn(c *conn, now time.Time, more int) bool {
-	most := s.taught.most(now)
-	return most > 0 && c.sent+more >= most || c.worn(s.cfg, now, more)
+// expired reports whether the connection will have served its time after more mails.
+func (s *Sender) expired(c *conn, now time.Time, more int) bool {
+	most := s.connLimit.most(now)
+	return most > 0 && c.sent+more >= most || c.expired(s.cfg, now, more)
 }
 
 // Address is the relay's host:port.
@@ -138,29 +125,33 @@ func (s *Sender) Address() string { return s.cfg.Address() }
 // Check reports whether the relay can be reached and takes our credentials: it
 // waits for a connection, dials one if none is kept, and asks NOOP.
 func (s *Sender) Check(ctx context.Context) error {
-	c, err := s.ready(ctx, 0)
+	c, err := s.ready(ctx, nil, 0)
 	if err != nil {
 		return err
 	}
-	s.release(c, nil)
+	s.release(c)
 	return nil
 }
 
-// ready waits for a place and gives a connection that can take a mail.
-func (s *Sender) ready(ctx context.Context, noopAfter time.Duration) (*conn, error) {
+// ready waits for a place and gives a connection that can take the mail tx (nil for
+// none), whose envelope may have gone out on it.
+func (s *Sender) ready(ctx context.Context, tx *transaction, noopAfter time.Duration) (*conn, error) {
 	for {
-		c, err := s.pool.take(ctx)
+		c, err := s.pool.take(ctx, tx)
 		if err != nil {
 			return nil, waited(ctx, err)
 		}
+		if c != nil && c.wire.nextSent {
+			return c, nil
+		}
 		if c != nil {
 			now := s.cfg.Now()
-			if !s.worn(c, now, 0) && c.freshen(ctx, now, noopAfter) == nil {
+			if !s.expired(c, now, 0) && c.freshen(ctx, now, noopAfter) == nil {
 				return c, nil
 			}
 			s.end(c)
 		}
-		c, again, err := s.fresh(ctx)
+		c, again, err := s.redial(ctx)
 		if !again {
 			return c, err
 		}
@@ -172,12 +163,12 @@ func waited(ctx context.Context, err error) *mail.SendError {
 	if ctx.Err() != nil {
 		reason, err = "timeout", fmt.Errorf("ended by the caller before a connection was free: %w", err)
 	}
-	return &mail.SendError{Verdict: mail.Retry, Reason: reason, Err: err}
+	return &mail.SendError{Verdict: mail.Retry, Reason: reason, Err: err, Unreached: errors.Is(err, errDown)}
 }
 
-// fresh dials for a place that the caller holds; if that fails the place is gone.
+// redial dials for a place that the caller holds; if that fails the place is gone.
 // Again: the relay wants no more connections, but others are open to wait for.
-func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
+func (s *Sender) redial(ctx context.Context) (c *conn, again bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(s.life, cancel) //nolint:contextcheck // Close ends the dial too, beside the caller
@@ -189,9 +180,9 @@ func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
 		}
 		return c, false, nil
 	}
-	if crowded(err) {
+	if tooManyConnections(err) {
 		var limit int
-		if limit, again = s.pool.squeeze(); again {
+		if limit, again = s.pool.lowerLimit(); again {
 			s.cfg.Logger.WarnContext(ctx, "smtp: the relay takes no more connections", "relay", s.cfg.Address(), "limit", limit)
 		}
 	}
@@ -199,22 +190,23 @@ func (s *Sender) fresh(ctx context.Context) (c *conn, again bool, err error) {
 	return nil, again, err
 }
 
-// release gives the place of a used connection back, or keeps both for the mail
-// whose envelope was said ahead.
-func (s *Sender) release(c *conn, ahead *said) {
+// release gives the place of a used connection back; one on which an envelope has
+// gone out goes to the mail of that envelope.
+func (s *Sender) release(c *conn) {
 	if c == nil {
 		return
 	}
 	c.used, c.kept = s.cfg.Now(), true
 	switch {
 	case c.wire.broken != nil:
-	case c.wire.said:
-		if ahead.keep(c) {
+	case c.wire.nextSent:
+		if s.pool.handOver(c) {
 			return
 		}
-	case !s.worn(c, c.used, 0) && s.pool.put(c):
+	case !s.expired(c, c.used, 0) && s.pool.put(c):
 		return
 	}
+	s.pool.unreserve(c, nil)
 	s.scrap(c)
 }
 
@@ -243,7 +235,7 @@ func (s *Sender) reap() {
 			return
 		case <-tick.C:
 		}
-		for _, c := range s.pool.rest(func(c *conn) bool { return s.worn(c, s.cfg.Now(), 0) }) {
+		for _, c := range s.pool.evictIdle(func(c *conn) bool { return s.expired(c, s.cfg.Now(), 0) }) {
 			s.end(c)
 			s.pool.drop()
 		}

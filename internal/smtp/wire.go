@@ -31,19 +31,19 @@ type wire struct {
 	feed     []byte // read by us, not yet by the library
 	timeouts Timeouts
 
-	phase   phase
-	caps    capabilities
-	tx      transaction         // the mail under way
-	ahead   int                 // commands sent before the library asked for them
-	next    func() *transaction // asked for the mail that follows, when the message is written; may be nil
-	said    bool                // the envelope of the mail that follows went out with the message
-	early   bool                // the envelope of the mail under way went out with the last message
-	dotAt   int                 // how much of out is the message with its final dot
-	last    reply
-	refusal reply // the last 4xx or 5xx of this mail
-	dotSent bool  // the whole message is in the kernel's hands
-	taken   bool  // the relay has answered it with 2xx
-	broken  error // why the connection must not be used any more
+	phase     phase
+	caps      capabilities
+	tx        transaction         // the mail under way
+	ahead     int                 // commands sent before the library asked for them
+	next      func() *transaction // asked for the mail that follows, when the message is written; may be nil
+	nextSent  bool                // the envelope of the mail that follows went out with the message
+	pipelined bool                // the envelope of the mail under way went out with the last message
+	dotAt     int                 // how much of out is the message with its final dot
+	last      reply
+	refusal   reply // the last 4xx or 5xx of this mail
+	dotSent   bool  // the whole message is in the kernel's hands
+	taken     bool  // the relay has answered it with 2xx
+	broken    error // why the connection must not be used any more
 }
 
 func newWire(conn net.Conn, t Timeouts) *wire {
@@ -62,9 +62,9 @@ func (w *wire) abort() { _ = w.tcp.Close() }
 // begin makes the wire ready for the next mail.
 func (w *wire) begin(tx transaction) {
 	w.tx, w.phase, w.dotSent, w.taken, w.refusal = tx, idle, false, false, reply{}
-	w.early, w.said = w.said, false
-	if w.early {
-		w.ahead, w.tx.chunk = saidAhead, false
+	w.pipelined, w.nextSent = w.nextSent, false
+	if w.pipelined {
+		w.ahead, w.tx.chunk = pipelinedCommands, false
 	}
 }
 
@@ -116,8 +116,8 @@ func (w *wire) exchange() error {
 	}
 	r, err := readReply(w.in, w.last.lines)
 	if err != nil {
-		if w.early && w.phase == mailFrom && timedOut(err) {
-			err = errNotAhead
+		if w.pipelined && w.phase == mailFrom && timedOut(err) {
+			err = errNotPipelined
 		}
 		return w.fail(err)
 	}
@@ -128,8 +128,8 @@ func (w *wire) exchange() error {
 func (w *wire) speak() error {
 	if w.phase != body {
 		w.arm(w.phase)
-		if w.early && w.phase == mailFrom {
-			w.hurry()
+		if w.pipelined && w.phase == mailFrom {
+			_ = w.SetReadDeadline(time.Now().Add(min(w.timeouts.Command, pipelinedTimeout)))
 		}
 		err := w.flush()
 		w.dotSent = w.dotSent || err == nil && w.phase == mailFrom && w.tx.chunk
@@ -147,8 +147,8 @@ func (w *wire) speak() error {
 
 func (w *wire) accept(r reply) error {
 	w.last, w.feed = r, r.lines
-	if w.early && w.phase == mailFrom && outOfStep(r.code) {
-		return w.fail(errNotAhead)
+	if w.pipelined && w.phase == mailFrom && outOfStep(r.code) {
+		return w.fail(errNotPipelined)
 	}
 	w.taken = w.phase == finalDot && r.code/100 == 2
 	switch {

@@ -43,7 +43,7 @@ func TestMessagesPerConnection(t *testing.T) {
 			}))
 			cfg.Connections = 1
 			now := time.Now()
-			cfg.Now = func() time.Time { return now } // no connection rests, however slow the machine
+			cfg.Now = func() time.Time { return now } // no connection idles, however slow the machine
 			s := newSender(t, cfg)
 			for i := range 10 * limit {
 				send(t, s, envelope(i))
@@ -54,21 +54,21 @@ func TestMessagesPerConnection(t *testing.T) {
 			if lost.Load() > 2 {
 				t.Errorf("%d exchanges were lost before the limit was learned", lost.Load())
 			}
-			if got := s.taught.most(now); got != limit {
+			if got := s.connLimit.most(now); got != limit {
 				t.Errorf("learned %d, want %d", got, limit)
 			}
-			if got := s.taught.most(now.Add(taughtFor)); got != 0 {
+			if got := s.connLimit.most(now.Add(connectionLimitFor)); got != 0 {
 				t.Errorf("%d is believed for ever", got)
 			}
 		})
 	}
 }
 
-// TestIdleClosingIsNoLimit: a relay that ends connections for their rest teaches no
+// TestIdleClosingIsNoLimit: a relay that ends connections because they idled shows no
 // number of mails.
 func TestIdleClosingIsNoLimit(t *testing.T) {
 	t.Parallel()
-	var k taught
+	var k connectionLimit
 	now := time.Unix(0, 0)
 	for range 5 {
 		if n := k.ended(7, 2*time.Second, false, now); n != 0 {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,34 +14,48 @@ import (
 	"sespan/internal/mail"
 )
 
-// chain gives each mail the one that follows it, as a worker does, and sends those
-// that want is true for; the others are forgotten.
-func chain(t *testing.T, s mail.Sender, n int, want func(i int) bool) (errs []error) {
+// chain sends mails that all wait for the only connection, in their order, before the
+// first of them gets it. It gives their errors.
+func chain(t *testing.T, cfg Config, n int, change ...func(i int, e *mail.Envelope)) []error {
 	t.Helper()
-	e := addressed(0)
+	cfg.Connections = 1
+	s := newSender(t, cfg)
+	free := occupy(t, s, 1)
+	errs := make([]error, n)
+	var wg sync.WaitGroup
 	for i := range n {
-		var next *mail.Envelope
-		e.Next = func(said mail.Said) *mail.Envelope {
-			if i+1 < n {
-				next = addressed(i + 1)
-				next.Said = said
-			}
-			return next
+		e := addressed(i)
+		for _, f := range change {
+			f(i, e)
 		}
-		if !want(i) {
-			e.Said.Forget()
-		} else {
-			_, err := s.Send(t.Context(), *e)
-			errs = append(errs, err)
-		}
-		if e = next; e == nil {
-			e = addressed(i + 1)
-		}
+		wg.Go(func() { _, errs[i] = s.Send(t.Context(), *e) })
+		queued(t, s, i+1)
 	}
+	free()
+	wg.Wait()
 	return errs
 }
 
-func every(int) bool { return true }
+// occupy takes places without connections; each call of free gives one back.
+func occupy(t *testing.T, s *Sender, places int) (free func()) {
+	t.Helper()
+	for range places {
+		if c, err := s.pool.take(t.Context(), nil); c != nil || err != nil {
+			t.Fatal(c, err)
+		}
+	}
+	return s.pool.drop
+}
+
+// queued waits until so many mails wait for a place.
+func queued(t *testing.T, s *Sender, n int) {
+	t.Helper()
+	eventually(t, func() bool {
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
+		return s.pool.waiting.Len() == n
+	})
+}
 
 func addressed(i int) *mail.Envelope {
 	e := envelope(i)
@@ -93,7 +108,7 @@ func TestEnvelopeTravelsWithTheMessageBefore(t *testing.T) {
 	var dials atomic.Int32
 	cfg, got := relayAhead(t, &dials, func(to string) string { return "250 2.0.0 queued as " + to })
 	cfg.MessagesPerConn = 4
-	if err := errors.Join(chain(t, newSender(t, cfg), 6, every)...); err != nil {
+	if err := errors.Join(chain(t, cfg, 6)...); err != nil {
 		t.Fatal(err)
 	}
 	recipients, ahead := got()
@@ -102,56 +117,59 @@ func TestEnvelopeTravelsWithTheMessageBefore(t *testing.T) {
 	}
 }
 
-// A mail that is not sent after all costs its connection, and is not delivered.
-func TestEnvelopeSaidAheadIsForgotten(t *testing.T) {
+// A mail that is given up costs the connection that its envelope went out on, and is
+// not delivered.
+func TestReservedMailIsCancelled(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
-	cfg, got := relayAhead(t, &dials, func(string) string { return "250 ok" })
-	if err := errors.Join(chain(t, newSender(t, cfg), 3, func(i int) bool { return i != 1 })...); err != nil {
-		t.Fatal(err)
-	}
-	if recipients, _ := got(); !slices.Equal(recipients, []string{"a", "c"}) || dials.Load() != 2 {
-		t.Errorf("%v arrived over %d connections", recipients, dials.Load())
-	}
-}
-
-// A relay that waited for the message for long may have given up: the mail goes over
-// another connection.
-func TestEnvelopeSaidAheadGrowsOld(t *testing.T) {
-	t.Parallel()
-	var dials atomic.Int32
-	cfg, got := relayAhead(t, &dials, func(string) string { return "250 ok" })
-	var late atomic.Int64
-	begin := time.Now()
-	cfg.Now = func() time.Time { return begin.Add(time.Duration(late.Load())) }
-	wait := func(i int) bool { late.Add(int64(i) * int64(coldAfter)); return true }
-	if err := errors.Join(chain(t, newSender(t, cfg), 2, wait)...); err != nil {
-		t.Fatal(err)
-	}
-	if recipients, _ := got(); !slices.Equal(recipients, []string{"a", "b"}) || dials.Load() != 2 {
-		t.Errorf("%v arrived over %d connections", recipients, dials.Load())
-	}
-}
-
-// Forgotten while the mail before it is still under way.
-func TestEnvelopeIsForgottenBeforeItsTurn(t *testing.T) {
-	t.Parallel()
-	var dials atomic.Int32
-	forget := make(chan mail.Said, 1)
-	cfg, got := relayAhead(t, &dials, func(string) string { (<-forget).Forget(); return "250 ok" })
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	cfg, got := relayAhead(t, &dials, func(string) string { cancel(); <-over; return "250 ok" })
+	cfg.Connections = 1
 	s := newSender(t, cfg)
-	first := addressed(0)
-	first.Next = func(said mail.Said) *mail.Envelope {
-		next := addressed(1)
-		next.Said = said
-		forget <- said
-		return next
-	}
-	send(t, s, *first)
-	forget <- &said{}
+	free := occupy(t, s, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { send(t, s, *addressed(0)) })
+	queued(t, s, 1)
+	wg.Go(func() {
+		_, err := s.Send(ctx, *addressed(1))
+		wantVerdict(t, asSendError(t, err), mail.Retry, "timeout", 0)
+		close(over)
+	})
+	queued(t, s, 2)
+	free()
+	wg.Wait()
 	send(t, s, *addressed(2))
 	if recipients, _ := got(); !slices.Equal(recipients, []string{"a", "c"}) || dials.Load() != 2 {
 		t.Errorf("%v arrived over %d connections", recipients, dials.Load())
+	}
+}
+
+// A relay that stalls keeps the mail it has, not the one that was to follow it: that
+// goes over another connection.
+func TestReservedMailLeavesAStalledConnection(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	other := make(chan struct{})
+	cfg, got := relayAhead(t, &dials, func(to string) string {
+		if to[0] == 'a' {
+			<-other
+		}
+		return "250 ok"
+	})
+	s := newSender(t, cfg)
+	free := occupy(t, s, 2)
+	var wg sync.WaitGroup
+	wg.Go(func() { send(t, s, *addressed(0)) })
+	queued(t, s, 1)
+	wg.Go(func() { send(t, s, *addressed(1)); close(other) })
+	queued(t, s, 2)
+	free()
+	queued(t, s, 0)
+	free()
+	wg.Wait()
+	if recipients, ahead := got(); !slices.Equal(recipients, []string{"b", "a"}) && !slices.Equal(recipients, []string{"a", "b"}) || ahead != 1 || dials.Load() != 2 {
+		t.Errorf("%v arrived, %d envelopes ahead, over %d connections", recipients, ahead, dials.Load())
 	}
 }
 
@@ -185,14 +203,14 @@ func TestEnvelopeAheadAndTheFateOfTheMailBefore(t *testing.T) {
 					s.say("250 ok")
 				}
 				if n == 1 && c.dials > 1 {
-					for range saidAhead { // what is read cannot reset the connection
+					for range pipelinedCommands { // what is read cannot reset the connection
 						s.hear()
 					}
 					return
 				}
 				s.takeAll(ignore)
 			}))
-			errs := chain(t, newSender(t, cfg), 2, every)
+			errs := chain(t, cfg, 2)
 			if c.verdict == "" && errs[0] != nil || c.verdict != "" && asSendError(t, errs[0]).Verdict != c.verdict {
 				t.Errorf("the first mail: %v", errs[0])
 			}
@@ -228,7 +246,7 @@ func TestEnvelopeAheadIsRefused(t *testing.T) {
 				s.say(replies...)
 				s.takeAll(ignore)
 			}))
-			errs := chain(t, newSender(t, cfg), 3, every)
+			errs := chain(t, cfg, 3)
 			if errs[0] != nil || errs[2] != nil || dials.Load() != 1 {
 				t.Errorf("the others: %v, %v, over %d connections", errs[0], errs[2], dials.Load())
 			}
@@ -268,63 +286,77 @@ func TestRelayThatIsNotReadyForWhatFollows(t *testing.T) {
 			if name == "silent" {
 				cfg.Timeouts.Command = 2 * time.Second // of which what is answered needs little
 			}
-			if err := errors.Join(chain(t, newSender(t, cfg), 5, every)...); err != nil {
+			if err := errors.Join(chain(t, cfg, 5)...); err != nil {
 				t.Fatal(err)
 			}
 			if dials.Load() != 2 || envelopes.Load() != 1 {
-				t.Errorf("%d connections, %d envelopes said ahead", dials.Load(), envelopes.Load())
+				t.Errorf("%d connections, %d envelopes that came early", dials.Load(), envelopes.Load())
 			}
 		})
 	}
 }
 
-// Nothing is said ahead of a mail where a lost answer would be worse, nor with
-// CHUNKING, nor without PIPELINING.
-func TestNoEnvelopeAhead(t *testing.T) {
+// No envelope travels with a message where a lost answer would be worse, nor that of
+// such a mail, nor with CHUNKING, nor without PIPELINING.
+func TestEnvelopeTravelsAlone(t *testing.T) {
 	t.Parallel()
-	for name, offers := range map[string][]string{"careful": {"PIPELINING"}, "chunking": {"PIPELINING", "CHUNKING"}, "plain": {"8BITMIME"}} {
+	for name, offers := range map[string][]string{
+		"careful": {"PIPELINING"}, "next is careful": {"PIPELINING"}, "chunking": {"PIPELINING", "CHUNKING"}, "plain": {"8BITMIME"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var early atomic.Int32
 			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
 				s.greet(offers...)
-				if name == "chunking" {
-					s.chunk()
-					s.say("250 ok", "250 ok", "250 ok")
+				for range 2 {
+					if name == "chunking" {
+						s.chunk()
+						early.Add(int32(s.r.Buffered()))
+						s.say("250 ok", "250 ok", "250 ok")
+						continue
+					}
+					s.envelope()
+					s.message()
+					early.Add(int32(s.r.Buffered()))
+					s.say("250 ok")
 				}
 				s.takeAll(ignore)
 			}))
-			e := *addressed(0)
-			e.Careful = name == "careful"
-			e.Next = func(mail.Said) *mail.Envelope { t.Error("the next mail was asked for"); return nil }
-			send(t, newSender(t, cfg), e)
+			careful := func(i int, e *mail.Envelope) {
+				e.Careful = name == "careful" && i == 0 || name == "next is careful" && i == 1
+			}
+			if err := errors.Join(chain(t, cfg, 2, careful)...); err != nil || early.Load() != 0 {
+				t.Errorf("%v, %d bytes followed a message", err, early.Load())
+			}
 		})
 	}
 }
 
-// The other relay takes the mail: what the first one has heard is taken back.
-func TestEnvelopeAheadAtARelayThatIsGivenUp(t *testing.T) {
+// Mails that wait for a connection to a relay go to the next one when it turns out
+// to be down.
+func TestWaitingMailsFailOver(t *testing.T) {
 	t.Parallel()
-	var dials [2]atomic.Int32
-	var relays [2]Config
-	for i := range dials {
-		relays[i], _ = relayAhead(t, &dials[i], func(string) string { return "250 ok" })
+	first, _ := counted(t)
+	second, taken := counted(t)
+	r, _ := twoRelays(t, first, second, func(c *Config) { c.Connections = 1 })
+	r.options.Pause = func(int) time.Duration { return time.Hour }
+	isDown := &mail.SendError{Verdict: mail.Retry, Reason: "connect"}
+	var wg sync.WaitGroup
+	free := occupy(t, r.all[0].Sender, 1)
+	for i := range 3 {
+		wg.Go(func() {
+			if _, err := r.Send(t.Context(), *addressed(i)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	r, _ := twoRelays(t, relays[0].Address(), relays[1].Address()) // its Close waits for every place
-	errs := chain(t, openAfter{r}, 2, every)
-	if err := errors.Join(errs...); err != nil || dials[0].Load() != 1 || dials[1].Load() != 1 {
-		t.Errorf("%v over %d and %d connections", err, dials[0].Load(), dials[1].Load())
+	queued(t, r.all[0].Sender, 3)
+	r.report(t.Context(), r.all[0], down, isDown)
+	wg.Wait()
+	free()
+	if taken.Load() != 3 {
+		t.Errorf("%d of 3 mails went to the other relay", taken.Load())
 	}
-}
-
-// openAfter opens the breaker of the first relay after a mail.
-type openAfter struct{ *Relays }
-
-func (o openAfter) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error) {
-	r, err := o.Relays.Send(ctx, e)
-	for range 10 {
-		o.all[0].breaker.report(ill)
-	}
-	return r, err
 }
 
 // What follows the dot may get lost alone: then nobody knows whether the mail was taken.
