@@ -42,14 +42,14 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture
-def app():
-    from django.apps import apps
+def runtime():
+    from django_sespan._internal.runtime import runtime
 
-    return apps.get_app_config("sespan")
+    return runtime
 
 
 @pytest.fixture(autouse=True)
-def sespan(app, monkeypatch):
+def sespan(runtime, monkeypatch):
     """The service of this test; nothing ever reaches a network."""
     from django.core.cache import cache
 
@@ -66,13 +66,13 @@ def sespan(app, monkeypatch):
 
     monkeypatch.setattr(client, "Transport", wire)
     get_settings.cache_clear()
-    app.close()
-    app.logins = None
+    runtime.close()
+    runtime._login_queue = None
     yield fake
-    if app._logins is not None:
-        assert app._logins.drain(10)
-    app.close()
-    app.logins = None
+    if runtime._login_queue is not None:
+        assert runtime._login_queue.drain(10)
+    runtime.close()
+    runtime._login_queue = None
     get_settings.cache_clear()
 
 
@@ -101,11 +101,11 @@ def signing_key(settings, tmp_path):
 
 
 @pytest.fixture
-def memory(sespan, settings, app):
+def memory(sespan, settings, runtime):
     """Sespan in memory with all its rules, as a site's own tests have it."""
     settings.SESPAN = {**settings.SESPAN, "FAKE": True}
-    app.testing.reset()
-    return app.testing
+    runtime.in_memory.reset()
+    return runtime.in_memory
 
 
 @pytest.fixture

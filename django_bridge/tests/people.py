@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.utils import timezone
+
+from django_sespan._internal.runtime import runtime
 
 REGISTER_URL = "/account/register/"
 CODE_URL = "/account/code/"
@@ -31,8 +32,8 @@ def form(username="budi", email=EMAIL, password=PASSWORD, **more):
     }
 
 
-def marks():
-    return apps.get_app_config("sespan").registrations
+def registrations():
+    return runtime.registrations
 
 
 def prepare(state, email=EMAIL, password="old password 7"):
@@ -43,14 +44,14 @@ def prepare(state, email=EMAIL, password="old password 7"):
     user = User.objects.create_user("old", email, password, is_active=False)
     match state:
         case "unverified":
-            assert marks().register(user) in {"granted", "live"}
+            assert registrations().register(user) in {"granted", "live"}
         case "verified":
             User.objects.filter(pk=user.pk).update(is_active=True, last_login=joined)
         case "banned":
-            marks().register(user)
+            registrations().register(user)
             User.objects.filter(pk=user.pk).update(is_active=True, last_login=joined)
             user.refresh_from_db()
-            marks().register(user)  # active: its right has ended
+            registrations().register(user)  # active: its right has ended
             User.objects.filter(pk=user.pk).update(is_active=False, last_login=None)
         case "twice":
             User.objects.update(is_active=True)

@@ -109,7 +109,7 @@ def test_no_connection_is_opened_beside_the_loop(sespan, db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_async_logins_are_reported(sespan, app):
+def test_async_logins_are_reported(sespan, runtime):
     user = User.objects.create_user("budi", "budi@example.com", "right password 1")
 
     async def view():
@@ -120,7 +120,7 @@ def test_async_logins_are_reported(sespan, app):
         await aauthenticate(request, username="budi", password="wrong")
 
     async_to_sync(view)()
-    assert app.logins.drain(PATIENCE)
+    assert runtime.login_queue.drain(PATIENCE)
     assert [(r["outcome"], r["ip"]) for r in sespan.logins] == [
         ("success", "203.0.113.9"),
         ("failure", "203.0.113.9"),
@@ -142,12 +142,12 @@ def test_in_memory_it_runs_where_django_runs_queries(settings, db):
 class TestWithoutARequest:
     """As in a command or a cron job."""
 
-    def test_logins(self, sespan, app):
+    def test_logins(self, sespan, runtime):
         user = User.objects.create_user("budi", "budi@example.com", "x")
         user_logged_in.send(sender=User, request=None, user=user)
         user_login_failed.send(sender=__name__, credentials={"username": "budi"}, request=None)
         user_login_failed.send(sender=__name__, credentials={})
-        assert app.logins.drain(PATIENCE)
+        assert runtime.login_queue.drain(PATIENCE)
         assert sespan.logins == [
             {"customer_id": str(user.pk), "username": "budi", "outcome": "success"},
             {"username": "budi", "outcome": "failure"},

@@ -82,15 +82,15 @@ def test_a_site_that_only_queues_mail(settings, value):
     assert ids() == []
 
 
-def test_a_site_that_only_queues_mail_calls_nobody(settings, sespan, rf, app):
-    from django_sespan._internal.logins import on_login_failed
+def test_a_site_that_only_queues_mail_calls_nobody(settings, sespan, rf, runtime):
+    from django_sespan._internal.login_reports import on_login_failed
     from django_sespan.client import get_client
     from django_sespan.errors import SespanDisabled
 
     del settings.SESPAN
     settings.SESPAN = {"FAKE": False}
     on_login_failed(None, {"username": "budi"}, rf.post("/"))
-    assert app._logins is None
+    assert runtime._login_queue is None
     with pytest.raises(SespanDisabled):
         get_client().otp_create(purpose="login", email="a@example.com")
     assert sespan.calls == []

@@ -18,8 +18,8 @@ CHALLENGE = "0197f3c2-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
-def client(app):
-    return app.client
+def client(runtime):
+    return runtime.client
 
 
 def test_headers(client, sespan, settings):
@@ -192,11 +192,11 @@ def test_the_key_stays_out_of_what_is_printed(settings):
 
 
 @pytest.mark.parametrize("url", ["", "http://[", "http://host:99999999"])
-def test_an_unusable_url_is_a_sespan_error(settings, url, app, monkeypatch):
+def test_an_unusable_url_is_a_sespan_error(settings, url, runtime, monkeypatch):
     monkeypatch.setattr("django_sespan.client.Transport", Transport)
     settings.SESPAN = {**settings.SESPAN, "URL": url}
     with pytest.raises(errors.SespanError):
-        app.client.otp_status(CHALLENGE)
+        runtime.client.otp_status(CHALLENGE)
 
 
 def test_a_trickling_answer_is_cut():

@@ -300,9 +300,8 @@ def test_verified_but_still_inactive_is_not_logged_in(waiting, sespan):
     assert waiting.get(CODE_URL)["Location"] == RESUME_URL, "nothing was confirmed"
 
 
-def test_disabled(client, sespan, settings, app):
+def test_disabled(client, sespan, settings):
     settings.SESPAN = {**settings.SESPAN, "ENABLED": False}
-    app.client = None
     assert "could not send" in client.post("/account/register/", FORM, follow=True).text
 
 

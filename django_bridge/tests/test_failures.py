@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import AsyncClient, Client
 
-from django_sespan._internal.flows import resend, resume_registration, send_code, verify_code
+from django_sespan._internal.flows import resume_registration, send_code, verify_code
 from django_sespan._internal.flows.pending_code import SESSION_KEY
 from django_sespan._internal.registrations import Registrations
 from django_sespan.client import get_client
@@ -168,13 +168,13 @@ def test_flows_without_a_request(bound, client, sespan, rf):
     Registrations().register(user)
     request = rf.get("/")
     request.session = client.session
-    pending = resume_registration.begin(request, resume_registration.Claim(user))
+    pending = resume_registration.resume(request, resume_registration.Claim(user))
     send_code.send_code(None, pending)
-    resend.resend(None, pending)
+    send_code.resend_code(None, pending)
     assert all("sespan-client-ip" not in headers for *_, headers in sespan.calls)
     answer = verify_code.verify_code(None, pending, CODE)
     assert answer.customer_id == str(user.pk)
-    assert resume_registration.claim(None, "budi", [user], "wrong") is None
+    assert resume_registration.find_claim(None, "budi", [user], "wrong") is None
 
 
 def test_an_async_site(sespan):

@@ -15,7 +15,8 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.test import Client as Browser
 
-from django_sespan._internal.logins import LoginQueue
+from django_sespan._internal.login_queue import LoginQueue
+from django_sespan._internal.runtime import override
 from fake import problem
 
 
@@ -30,10 +31,10 @@ def user(db):
     return User.objects.create_user("budi", "budi@example.com", "right password 1")
 
 
-def test_success_and_failure(user, sespan, app):
+def test_success_and_failure(user, sespan, runtime):
     assert login(**{"user-agent": "Browser/1 \x00x"}).status_code == 302
     assert login("wrong").status_code == 200
-    assert app.logins.drain(30)
+    assert runtime.login_queue.drain(30)
     success, failure = sespan.logins
     assert success == {
         "customer_id": str(user.pk),
@@ -66,25 +67,27 @@ def test_the_visitors_address_is_checked(rf, settings):
 
 
 @pytest.mark.parametrize("what", ["down", "wrong key", "a bug"])
-def test_a_login_never_fails(user, sespan, app, what):
+def test_a_login_never_fails(user, sespan, runtime, what):
     failure = {
         "down": problem(503, "unavailable"),
         "wrong key": problem(401, "unauthorized"),
         "a bug": RuntimeError("boom"),
     }[what]
-    app.logins = LoginQueue(lambda: app.client, pause=0.001)
     sespan.fail = [failure] * 20
-    assert login().status_code == 302
-    assert app.logins.drain(30)
-    assert (app.logins.sent, app.logins.dropped) == (0, 1)
+    queue = LoginQueue(lambda: runtime.client, retry_seconds=0.001)
+    with override(login_queue=queue):
+        assert login().status_code == 302
+        assert queue.drain(30)
+    assert (queue.sent, queue.dropped) == (0, 1)
 
 
-def test_a_short_outage_loses_nothing(user, sespan, app):
-    app.logins = LoginQueue(lambda: app.client, pause=0.001)
+def test_a_short_outage_loses_nothing(user, sespan, runtime):
     sespan.fail = [problem(503, "unavailable")] * 3
-    login()
-    assert app.logins.drain(30)
-    assert (app.logins.sent, len(sespan.logins)) == (1, 1)
+    queue = LoginQueue(lambda: runtime.client, retry_seconds=0.001)
+    with override(login_queue=queue):
+        login()
+        assert queue.drain(30)
+    assert (queue.sent, len(sespan.logins)) == (1, 1)
 
 
 class Stuck:
@@ -129,41 +132,40 @@ def test_draining_is_bounded():
     stuck.release.set()
 
 
-def test_a_request_of_none(user, sespan, app):
+def test_a_request_of_none(user, sespan, runtime):
     user_logged_in.send(sender=User, request=None, user=user)
-    assert app.logins.drain(30)
+    assert runtime.login_queue.drain(30)
     assert "ip" not in sespan.logins[0]
 
 
-def test_disabled(user, sespan, app, settings):
+def test_disabled(user, sespan, runtime, settings):
     settings.SESPAN = {**settings.SESPAN, "ENABLED": False}
     login()
-    assert app.logins.drain(30)
+    assert runtime.login_queue.drain(30)
     assert sespan.logins == []
 
 
 SCRIPT = """
 import os, sys, django
 django.setup()
-from django.apps import apps
 from django.contrib.auth.models import User
-from django_sespan._internal.logins import on_login
+from django_sespan._internal.login_reports import on_login
+from django_sespan._internal.runtime import override, runtime
 
 class Reporter:
     def login(self, body):
         main = os.getpid() == int(os.environ["MAIN"])
         os.write(1, f"{sys.argv[1]} {main} {body['username']}\\n".encode())
 
-app = apps.get_app_config("sespan")
-app.client = Reporter()
+override(client=Reporter()).enable()
 os.environ["MAIN"] = str(os.getpid())
 on_login(None, None, User(pk=1, username="parent"))
-assert app.logins.drain(30)
+assert runtime.login_queue.drain(30)
 if sys.argv[1] == "fork":
     pid = os.fork()
     if pid == 0:
-        app.client = Reporter()
-        assert app._logins is None, "the child took the parent's thread over"
+        override(client=Reporter()).enable()
+        assert runtime._login_queue is None, "the child took the parent's thread over"
         on_login(None, None, User(pk=1, username="child"))
         sys.exit(0)
     os.waitpid(pid, 0)

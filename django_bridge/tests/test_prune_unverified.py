@@ -14,7 +14,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from django_sespan._internal.registrations import Registrations
-from django_sespan.management.commands import sespan_prune_unverified
+from django_sespan._internal.runtime import override
 
 COLUMNS = (
     '{"customer_id": {"column": "id"}, "email": {"column": "email"},'
@@ -37,9 +37,10 @@ def bind():
 
 
 @pytest.fixture(autouse=True)
-def real(monkeypatch):
+def real():
     """The schema's own functions, not those of a test run."""
-    monkeypatch.setattr(sespan_prune_unverified, "get_registrations", Registrations)
+    with override(registrations=Registrations()):
+        yield
 
 
 @pytest.fixture

@@ -77,16 +77,16 @@ def test_a_second_registration_waits_for_the_first_one_to_commit(sespan, monkeyp
 def test_verified_just_before_it_is_replaced(client, sespan, monkeypatch, password):
     """An account that has become active keeps its password, its data and its activity."""
     client.post(REGISTER_URL, form())
-    marks = type(sespan.registrations)
+    registrations = type(sespan.registrations)
     step = "right" if password == PASSWORD else "register"
-    original = getattr(marks, step)
+    original = getattr(registrations, step)
 
     def verified_meanwhile(self, user):
         answer = original(self, user)
         User.objects.filter(pk=user.pk).update(is_active=True)
         return answer
 
-    monkeypatch.setattr(marks, step, verified_meanwhile)
+    monkeypatch.setattr(registrations, step, verified_meanwhile)
     other = Client()
     assert other.post(REGISTER_URL, form("evil", password=password))["Location"] == CODE_URL
     user = User.objects.get()
@@ -117,7 +117,7 @@ def test_replaced_while_a_code_is_asked_for(client, sespan, monkeypatch):
     sespan.advance(61)
     from django_sespan._internal.flows import send_code
 
-    original = send_code.require_current
+    original = send_code.check_session
     newer = Client()
 
     def replaced_meanwhile(pending):
@@ -126,7 +126,7 @@ def test_replaced_while_a_code_is_asked_for(client, sespan, monkeypatch):
         newer.post(REGISTER_URL, form("newer", password=OTHER))
         return user
 
-    monkeypatch.setattr(send_code, "require_current", replaced_meanwhile)
+    monkeypatch.setattr(send_code, "check_session", replaced_meanwhile)
     session = client.session
     session[SESSION_KEY]["challenge_id"] = None
     session.save()
@@ -140,8 +140,8 @@ def test_replaced_while_a_code_is_asked_for(client, sespan, monkeypatch):
 
 def test_changed_by_somebody_else_while_it_was_replaced(client, sespan, monkeypatch):
     client.post(REGISTER_URL, form())
-    marks = type(sespan.registrations)
-    original = marks.register
+    registrations = type(sespan.registrations)
+    original = registrations.register
 
     def reset_meanwhile(self, user):
         answer = original(self, user)
@@ -150,7 +150,7 @@ def test_changed_by_somebody_else_while_it_was_replaced(client, sespan, monkeypa
         changed.save()
         return answer
 
-    monkeypatch.setattr(marks, "register", reset_meanwhile)
+    monkeypatch.setattr(registrations, "register", reset_meanwhile)
     page = Client().post(REGISTER_URL, form("evil", password=OTHER))
     assert page.status_code == 503
     assert "nothing was kept" in page.text

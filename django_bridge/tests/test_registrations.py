@@ -1,4 +1,4 @@
-"""The mark of a new customer in SQL: within the site's transaction, and never its undoing."""
+"""The activation right of a new customer: SQL in the site's transaction that never breaks it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from django_sespan._internal.registrations import Registrations, is_unverified
+from django_sespan._internal.accounts import is_unverified
+from django_sespan._internal.registrations import Registrations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +22,7 @@ def sql(query, *values):
 
 
 @pytest.fixture
-def marks():
+def registrations():
     return Registrations()
 
 
@@ -29,78 +30,78 @@ def person(name="budi", *, active=False, **fields):
     return User.objects.create_user(name, f"{name}@example.com", is_active=active, **fields)
 
 
-def test_the_mark_is_written_with_the_customer(bound, marks):
+def test_the_right_is_written_with_the_customer(bound, registrations):
     with transaction.atomic():
         user = person()
-        assert marks.register(user) == "granted"
-    assert marks.right(user) == "live"
-    assert marks.register(user) == "live"
+        assert registrations.register(user) == "granted"
+    assert registrations.right(user) == "live"
+    assert registrations.register(user) == "live"
     assert is_unverified(user)
 
 
-def test_a_rolled_back_customer_leaves_no_mark(bound, marks):
+def test_a_rolled_back_customer_leaves_no_right(bound, registrations):
     with transaction.atomic():
         user = person()
-        assert marks.register(user) == "granted"
+        assert registrations.register(user) == "granted"
         transaction.set_rollback(True)
-    assert marks.right(user) == "none"
+    assert registrations.right(user) == "none"
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_who_was_there_before_gets_no_right(bound, marks, active):
+def test_who_was_there_before_gets_no_right(bound, registrations, active):
     user = person(active=active, date_joined=timezone.now() - timedelta(days=2))
-    assert marks.register(user) == "ended"
+    assert registrations.register(user) == "ended"
     assert not is_unverified(user)
 
 
-def test_a_revoked_right_is_ended(bound, marks):
+def test_a_revoked_right_is_ended(bound, registrations):
     user = person()
-    marks.register(user)
+    registrations.register(user)
     sql("SELECT sespan.otp_revoke(%s)", user.pk)
-    assert (marks.right(user), marks.register(user)) == ("ended", "ended")
+    assert (registrations.right(user), registrations.register(user)) == ("ended", "ended")
     assert not is_unverified(user, own=True)
 
 
-def test_who_has_logged_in_is_not_unverified(bound, marks):
+def test_who_has_logged_in_is_not_unverified(bound, registrations):
     user = person(last_login=timezone.now())
-    assert marks.register(user) == "granted"
+    assert registrations.register(user) == "granted"
     assert not is_unverified(user)
     assert not is_unverified(None)
 
 
-def test_without_a_binding_the_sites_transaction_goes_on(marks, caplog):
+def test_without_a_binding_the_sites_transaction_goes_on(registrations, caplog):
     with transaction.atomic():
         user = person()
-        assert marks.register(user) == "unknown"
+        assert registrations.register(user) == "unknown"
         user.first_name = "Budi"
         user.save()
     assert User.objects.get().first_name == "Budi"
     assert "bind-customers" in caplog.text
 
 
-def test_without_the_schema(marks):
+def test_without_the_schema(registrations):
     with transaction.atomic():
         sql("ALTER SCHEMA sespan RENAME TO elsewhere")
         user = person()
-        assert (marks.register(user), marks.right(user)) == ("unknown", "unknown")
+        assert (registrations.register(user), registrations.right(user)) == ("unknown", "unknown")
         assert not is_unverified(user)
         assert is_unverified(user, own=True), "this session has made the account"
         transaction.set_rollback(True)
 
 
-def test_users_on_another_alias_than_sespan(marks, settings):
+def test_users_on_another_alias_than_sespan(registrations, settings):
     settings.SESPAN = {**settings.SESPAN, "DATABASE": "elsewhere"}
-    assert marks.register(person()) == "unknown"
+    assert registrations.register(person()) == "unknown"
 
 
-def test_unused_in_portions(bound, marks):
+def test_unused_in_portions(bound, registrations):
     users = [person(f"p{n}") for n in range(5)]
     for user in users:
-        marks.register(user)
+        registrations.register(user)
     sql("SELECT sespan.otp_revoke(%s)", users[1].pk)
     sql("UPDATE sespan.otp_activation SET granted_at = now() - interval '8 days'")
-    marks.register(person("fresh"))
+    registrations.register(person("fresh"))
     week = timezone.now() - timedelta(days=7)
-    found = list(marks.unused(week, portion=2))
+    found = list(registrations.unused(week, portion=2))
     assert found == [users[n].pk for n in (0, 2, 3, 4)]
-    assert list(marks.unused(week - timedelta(days=7))) == []
+    assert list(registrations.unused(week - timedelta(days=7))) == []

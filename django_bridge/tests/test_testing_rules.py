@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_sespan import errors
 from django_sespan.client import get_client
-from django_sespan.testing import FakeClient, Order, SespanTestMixin, active, current
+from django_sespan.testing import FakeClient, Order, SespanTestMixin, active, current, override
 
 pytestmark = pytest.mark.django_db
 
@@ -326,24 +326,24 @@ class TestFailures:
         registered(calls, user)
         assert len(memory.calls) == 2
 
-    def test_login_reports_only_by_name(self, memory, app):
+    def test_login_reports_only_by_name(self, memory, runtime):
         body = {"username": "budi", "outcome": "success"}
         memory.fail(errors.SespanUnavailable)
-        app.logins.put(body)
+        runtime.login_queue.put(body)
         assert len(memory.logins) == 1
         memory.fail(errors.SespanUnavailable, on="logins")
-        app.logins.put(body)
-        app.logins.put(body)
-        assert (len(memory.logins), app.logins.dropped) == (2, 1)
+        runtime.login_queue.put(body)
+        runtime.login_queue.put(body)
+        assert (len(memory.logins), runtime.login_queue.dropped) == (2, 1)
 
 
-def test_no_thread_and_nothing_left_over(memory, app):
+def test_no_thread_and_nothing_left_over(memory, runtime):
     before = threading.active_count()
     for _ in range(3):
-        app.logins.put({"username": "budi", "outcome": "failure"})
+        runtime.login_queue.put({"username": "budi", "outcome": "failure"})
     assert threading.active_count() == before
-    assert app.logins.drain(0)
-    assert app._logins is None
+    assert runtime.login_queue.drain(0)
+    assert runtime._login_queue is None
 
 
 def test_lists_may_be_replaced(memory, calls, user):
@@ -364,11 +364,10 @@ def test_outside_of_a_test_run_there_is_none(settings):
         _ = SespanTestMixin().sespan
 
 
-def test_a_client_that_a_test_sets_is_the_one(app, memory):
+def test_a_client_that_a_test_sets_is_the_one(memory):
     own = FakeClient(memory)
-    app.client = own
-    assert get_client() is own
-    app.close()
+    with override(client=own):
+        assert get_client() is own
     assert get_client() is memory.client
 
 

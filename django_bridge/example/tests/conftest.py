@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import database
 import pytest
-from django.apps import apps
+from django.core.management import call_command
 from fake import FakeSespan
 
 _ENDINGS = pytest.StashKey[list]()
@@ -34,12 +34,6 @@ class ShopSespan(FakeSespan):
 
     share = Decimal("0.8")
 
-    def install(self):
-        """Become the service that the bridge calls; needed again after SESPAN was changed."""
-        from django_sespan.client import Client
-
-        apps.get_app_config("sespan").client = Client.from_settings(transport=self.transport())
-
     def draw(self, body):
         answer = super().draw(body)
         found = self.draws[(body["customer_id"], body["order_ref"])]
@@ -57,27 +51,19 @@ class ShopSespan(FakeSespan):
 @pytest.fixture(autouse=True)
 def sespan():
     """The service of this test; nothing ever reaches a network."""
-    app, fake = apps.get_app_config("sespan"), ShopSespan()
-    fake.install()
-    app.logins = None
-    yield fake
-    if app._logins is not None:
-        assert app._logins.drain(5)
-    app.client.close()
-    app.client = app.logins = None
+    from django_sespan.client import Client
+    from django_sespan.testing import override
+
+    fake = ShopSespan()
+    with override(client=Client.from_settings(transport=fake.transport())):
+        yield fake
 
 
 @pytest.fixture
-def signing_key(settings, tmp_path, sespan):
-    from django_sespan._internal.tokens import SigningKey
-
-    key = SigningKey.generate()
+def signing_key(settings, tmp_path):
     path = tmp_path / "checkout.pem"
-    path.write_bytes(key.pem())
-    path.chmod(0o600)
+    call_command("sespan_init", key=path)
     settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(path)}
-    sespan.install()
-    return key
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import Customer
+from django_sespan.client import Client as SespanClient
+from django_sespan.testing import override
 from orders.models import PRICES_HELD_FOR, Order, State
 
 pytestmark = pytest.mark.django_db
@@ -177,8 +179,8 @@ def test_impossible_price_is_refused(check_out, product, shopper, address, sespa
 def test_without_sespan_the_price_is_full(check_out, product, shopper, address, settings, sespan):
     order = check_out(product)
     settings.SESPAN = {**settings.SESPAN, "ENABLED": False}
-    sespan.install()
-    shopper.post(f"/checkout/{order.order_ref}/", address)
+    with override(client=SespanClient.from_settings(transport=sespan.transport())):
+        shopper.post(f"/checkout/{order.order_ref}/", address)
     order.refresh_from_db()
     assert (order.state, order.discounted_amount) == (State.PLACED, order.amount)
     assert order.transaction_id is None

@@ -12,17 +12,28 @@ transaction unless its text says otherwise, and never while Sespan is being call
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
+from django_sespan._internal.accounts import with_email
 from django_sespan.conf import get_settings
 
-if TYPE_CHECKING:
-    from django_sespan.forms import RegisterForm
+
+class RegistrationForm(Protocol):
+    """What the hooks get: a valid `django_sespan.forms.RegisterForm`, or a site's own."""
+
+    cleaned_data: dict[str, Any]
+    instance: Any
+
+    def save(self, commit: bool = True) -> Any:
+        """Give the user with this form's data."""
+
+    def save_m2m(self) -> None:
+        """Save the many-to-many data after `save(commit=False)`."""
 
 
 class Adapter:
@@ -35,7 +46,7 @@ class Adapter:
         """Whether anybody may register now; the page says so otherwise, with status 403."""
         return True
 
-    def new_user(self, request: HttpRequest | None, form: RegisterForm) -> AbstractBaseUser:
+    def new_user(self, request: HttpRequest | None, form: RegistrationForm) -> AbstractBaseUser:
         """Give the unsaved user of a valid form.
 
         Runs in the transaction that saves, with the row locked where an unverified
@@ -45,7 +56,7 @@ class Adapter:
         return user
 
     def save_user(
-        self, request: HttpRequest | None, form: RegisterForm, user: AbstractBaseUser
+        self, request: HttpRequest | None, form: RegistrationForm, user: AbstractBaseUser
     ) -> None:
         """Save the user and what hangs on it, in that same transaction."""
         user.save()
@@ -58,13 +69,10 @@ class Adapter:
         registration that waits for its code.
         """
         model: Any = get_user_model()
-        manager = model._default_manager
         try:
-            return [manager.get_by_natural_key(login)]
+            return [model._default_manager.get_by_natural_key(login)]
         except (model.DoesNotExist, model.MultipleObjectsReturned):
-            pass
-        email = {f"{model.get_email_field_name()}__iexact": login}
-        return list(manager.filter(**email).order_by("-is_active", "pk")[:2])
+            return list(with_email(login)[:2])
 
     def may_resume(self, request: HttpRequest | None, user: AbstractBaseUser) -> bool:
         """Whether this visitor may go on with a registration whose password they know.

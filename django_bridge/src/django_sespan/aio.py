@@ -9,7 +9,6 @@ nothing: a report is put into a queue, by `alogin` as by `login`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from decimal import Decimal
 from typing import ParamSpec, TypeVar
@@ -18,11 +17,8 @@ from asgiref.sync import sync_to_async
 
 from django_sespan import checkout, signals
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan._internal.responses import Draw
-from django_sespan.client import get_client
+from django_sespan.client import Draw, get_client
 from django_sespan.conf import get_settings
-
-logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -44,11 +40,10 @@ async def price(
         amount=exact,
         client_ip=client_ip,
     )
-    for receiver, result in await signals.transaction_drawn.asend_robust(
+    results = await signals.transaction_drawn.asend_robust(
         sender=Draw, customer_id=customer_id, order_ref=order_ref, draw=draw
-    ):
-        if isinstance(result, Exception):
-            logger.error("A transaction_drawn receiver failed: %r", receiver, exc_info=result)
+    )
+    signals.log_failures(results)
     return draw
 
 

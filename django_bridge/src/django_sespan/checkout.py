@@ -9,20 +9,16 @@ because an order is drawn once for ever, and is the only source of what is charg
 
 from __future__ import annotations
 
-import logging
 import re
 from decimal import Decimal, InvalidOperation
 
 from django_sespan import signals
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan._internal.responses import Draw
 from django_sespan._internal.tokens import signing_key
-from django_sespan.client import get_client
+from django_sespan.client import Draw, get_client
 from django_sespan.conf import get_settings
 
 __all__ = ["Draw", "connect_src", "price", "token"]
-
-logger = logging.getLogger(__name__)
 
 _ORDER_REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -45,11 +41,13 @@ def price(
     draw = get_client().draw(
         customer_id=customer_id, order_ref=order_ref, amount=exact, client_ip=client_ip
     )
-    for receiver, result in signals.transaction_drawn.send_robust(
-        sender=Draw, customer_id=customer_id, order_ref=order_ref, draw=draw
-    ):
-        if isinstance(result, Exception):
-            logger.error("A transaction_drawn receiver failed: %r", receiver, exc_info=result)
+    signals.send_signal(
+        signals.transaction_drawn,
+        sender=Draw,
+        customer_id=customer_id,
+        order_ref=order_ref,
+        draw=draw,
+    )
     return draw
 
 

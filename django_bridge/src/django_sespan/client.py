@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx
-from django.apps import apps
 
 from django_sespan import errors
 from django_sespan._internal import responses
+from django_sespan._internal.responses import Challenge, ChallengeStatus, Draw, Verified
 from django_sespan._internal.transport import Answer, Transport
-from django_sespan.apps import SespanConfig
 from django_sespan.conf import SespanSettings, get_settings
+
+__all__ = ["Challenge", "ChallengeStatus", "Client", "Draw", "Verified", "get_client"]
 
 
 def get_client() -> Client:
     """Give the client that belongs to this process."""
-    return cast(SespanConfig, apps.get_app_config("sespan")).client
+    from django_sespan._internal.runtime import runtime  # noqa: PLC0415  (it makes a Client)
+
+    return runtime.client
 
 
 class Client:
@@ -59,7 +62,7 @@ class Client:
         data: Mapping[str, Any] | None = None,
         locale: str | None = None,
         client_ip: str | None = None,
-    ) -> responses.Challenge:
+    ) -> Challenge:
         """Ask for a code. Repeating within a minute gives the same challenge and no second mail.
 
         With `resume` a code that is under way is enough, however old. `data` (JSON, 16 KiB)
@@ -83,20 +86,18 @@ class Client:
 
     def otp_verify(
         self, challenge_id: str, otp_number: str, *, client_ip: str | None = None
-    ) -> responses.Verified:
+    ) -> Verified:
         """Hand in a code. Counts a guess, so it is never repeated by itself."""
         path = f"/v1/otp/{_uuid(challenge_id)}/verify"
         found = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
         return responses.verified(found.data)
 
-    def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> responses.Challenge:
+    def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> Challenge:
         """Ask for another code of the same challenge; earlier ones stay valid."""
         path = f"/v1/otp/{_uuid(challenge_id)}/resend"
         return responses.challenge(self._call("POST", path, client_ip=client_ip).data)
 
-    def otp_status(
-        self, challenge_id: str, *, patience: float | None = None
-    ) -> responses.ChallengeStatus:
+    def otp_status(self, challenge_id: str, *, patience: float | None = None) -> ChallengeStatus:
         """Look where a challenge stands; `patience` (seconds) bounds it closer than TIMEOUT."""
         path = f"/v1/otp/{_uuid(challenge_id)}"
         found = self._call("GET", path, idempotent=True, patience=patience)
@@ -114,7 +115,7 @@ class Client:
         amount: Decimal,
         client_nonce: str | None = None,
         client_ip: str | None = None,
-    ) -> responses.Draw:
+    ) -> Draw:
         """Draw for an order, or get the result that it already has."""
         body = {
             "customer_id": str(customer_id),

@@ -19,10 +19,28 @@ Login reports need no code: `user_logged_in` and `user_login_failed` are listene
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from typing import Any
+
 from django.dispatch import Signal
+
+logger = logging.getLogger(__name__)
 
 customer_registered = Signal()
 code_sent = Signal()
 email_verified = Signal()
 transaction_drawn = Signal()
 mail_failed = Signal()
+
+
+def send_signal(signal: Signal, *, sender: Any, **arguments: Any) -> None:
+    """Send a signal of the bridge; what a receiver raises is its own and is logged."""
+    log_failures(signal.send_robust(sender=sender, **arguments))
+
+
+def log_failures(results: Iterable[tuple[Any, Any]]) -> None:
+    """Log what receivers raised, as `send_robust` and `asend_robust` give it."""
+    for receiver, result in results:
+        if isinstance(result, Exception):
+            logger.error("A receiver of the bridge failed: %r", receiver, exc_info=result)

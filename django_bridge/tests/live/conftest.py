@@ -35,7 +35,7 @@ def stack(django_db_blocker, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def site(stack, sespan, app, settings, own_backend, monkeypatch, django_db_blocker):
+def site(stack, sespan, runtime, settings, own_backend, monkeypatch, django_db_blocker):
     """Point the site at the real service and its database for one test."""
     from django.db import connection
 
@@ -47,9 +47,9 @@ def site(stack, sespan, app, settings, own_backend, monkeypatch, django_db_block
     with django_db_blocker.unblock():
         before = stack.point_django_here()
         yield stack
-        if app._logins is not None:
-            assert app._logins.drain(10)
-        app.close()
+        if runtime._login_queue is not None:
+            assert runtime._login_queue.drain(10)
+        runtime.close()
         connection.close()
         connection.settings_dict.update(before)
 

@@ -54,7 +54,7 @@ def code_in(mail):
     return re.search(r"^\s*(\d{6})\s*$", text, re.MULTILINE).group(1)
 
 
-def test_from_registration_to_logged_in(browser, name, sink, app):
+def test_from_registration_to_logged_in(browser, name, sink, runtime):
     address = register(browser, name)
     user = User.objects.get(username=name)
     assert not user.is_active
@@ -71,7 +71,7 @@ def test_from_registration_to_logged_in(browser, name, sink, app):
     assert browser.get("/home/").text == f"hello {name}"
     user.refresh_from_db()
     assert user.is_active
-    assert app.logins.drain(10)
+    assert runtime.login_queue.drain(10)
     rows = ApiLog.objects.filter(customer_id=user.pk).order_by("time_requested")
     assert [(r.request_type, r.outcome) for r in rows] == [
         ("OTP", "success"),
@@ -165,10 +165,10 @@ def test_banned_stays_banned(browser, name, sink, stack):
     assert "_auth_user_id" not in browser.session
 
 
-def test_a_failed_login_is_logged(name, app):
+def test_a_failed_login_is_logged(name, runtime):
     User.objects.create_user(name, f"{name}@example.com", PASSWORD)
     Client().post("/login/", {"username": name, "password": "wrong"})
-    assert app.logins.drain(10)
+    assert runtime.login_queue.drain(10)
     row = ApiLog.objects.filter(request_type="Login", outcome="failure").latest("time_requested")
     assert name in row.request_body
     assert "wrong" not in row.request_body
@@ -345,7 +345,7 @@ def test_a_wrong_key(settings, stack, browser, name):
     assert "could not send" in browser.get(CODE_URL).text
 
 
-def test_down_and_up_again(stack, browser, name, sink, app):
+def test_down_and_up_again(stack, browser, name, sink, runtime):
     stack.stop_service()
     address = register(browser, name)
     assert "could not send" in browser.get(CODE_URL).text

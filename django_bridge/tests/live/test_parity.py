@@ -140,16 +140,16 @@ def code_first(side):
 
 
 def registered_anew(side):
-    from django_sespan._internal.registrations import get_registrations
+    from django_sespan._internal.runtime import runtime
 
     user = side.user(is_active=False)
-    side.told.append(get_registrations().register(user))
+    side.told.append(runtime.registrations.register(user))
     challenge = side.register(user).challenge_id
-    side.told.append(get_registrations().register(user))
-    side.told.append(get_registrations().right(user))
+    side.told.append(runtime.registrations.register(user))
+    side.told.append(runtime.registrations.right(user))
     side.tell(side.client.otp_verify, challenge, side.code(user))
     side.register(user)
-    side.told.append(get_registrations().register(side.user("active")))
+    side.told.append(runtime.registrations.register(side.user("active")))
 
 
 def draws(side):

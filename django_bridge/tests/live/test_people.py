@@ -186,7 +186,7 @@ def test_an_account_is_not_told_to_the_visitor_but_to_its_owner(name, sink):
     assert len(sink.to(address)) == 1, "once a minute, like a code"
 
 
-def test_login_goes_on_with_the_code_that_is_under_way(name, sink, app):
+def test_login_goes_on_with_the_code_that_is_under_way(name, sink, runtime):
     address = register(Client(), name)
     code = code_in(sink.wait(address))
     elsewhere = Client()
@@ -195,7 +195,7 @@ def test_login_goes_on_with_the_code_that_is_under_way(name, sink, app):
     assert "not confirmed yet" in elsewhere.get(CODE_URL).text
     enter(elsewhere, code)
     assert len(sink.to(address)) == 1, "the code that was under way was enough"
-    assert app.logins.drain(10)
+    assert runtime.login_queue.drain(10)
     user = User.objects.get(username=name)
     outcomes = ApiLog.objects.filter(request_type="Login").order_by("time_requested")
     mine = [row.outcome for row in outcomes if name in row.request_body]

@@ -12,8 +12,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan._internal.accounts import is_unverified
 from django_sespan._internal.flows import resume_registration
-from django_sespan._internal.registrations import is_unverified
 from django_sespan.adapter import get_adapter
 
 UNVERIFIED = _("Your e-mail address is not confirmed yet.")
@@ -44,7 +44,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
             login, password = self.cleaned_data["username"], self.cleaned_data["password"]
             users = get_adapter().find_users(login)
             # Every refused password costs this second hash, so time tells nothing.
-            self.claim = resume_registration.claim(self.request, login, users, password)
+            self.claim = resume_registration.find_claim(self.request, login, users, password)
             if self.claim is None:
                 raise
         raise self._unverified_error()
@@ -58,7 +58,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
 
     def _unverified_error(self) -> ValidationError:
         if self.request is not None and self.claim is not None:
-            resume_registration.begin(self.request, self.claim)
+            resume_registration.resume(self.request, self.claim)
         link = format_html(
             '{} <a href="{}">{}</a>',
             self.error_messages.get("unverified", UNVERIFIED),

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import get_user_model
 
-from django_sespan._internal.registrations import is_unverified
+from django_sespan._internal.accounts import is_unverified, with_email
 
 
 class PasswordResetForm(auth_forms.PasswordResetForm):
@@ -22,12 +22,8 @@ class PasswordResetForm(auth_forms.PasswordResetForm):
     def get_users(self, email: str) -> Iterable[Any]:
         """Add the unverified accounts of this address."""
         yield from super().get_users(email)
-        model: Any = get_user_model()
-        field = model.get_email_field_name()
-        waiting = model._default_manager.filter(
-            **{f"{field}__iexact": email}, is_active=False, last_login__isnull=True
-        )
-        for user in waiting:
+        field = get_user_model().get_email_field_name()
+        for user in with_email(email).filter(is_active=False, last_login__isnull=True):
             address = str(getattr(user, field))
             # The mail goes to the stored address: it must be the typed one to the letter's case.
             same = address.casefold() == email.casefold()

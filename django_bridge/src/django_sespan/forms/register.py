@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
@@ -13,10 +13,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.forms import BaseUserCreationForm, UsernameField
 from django.core.exceptions import ValidationError
 
-from django_sespan._internal.registrations import is_unverified
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from django_sespan._internal.accounts import KnownAccount, find_account
 
 User = get_user_model()
 EMAIL_FIELD = User.get_email_field_name()
@@ -25,9 +22,10 @@ EMAIL_FIELD = User.get_email_field_name()
 class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscript at run time
     """Registration for any user model: its name field, e-mail, required fields, password twice.
 
-    It never says that an e-mail address is taken; `flows.register` treats such an
-    address without telling the visitor. A taken user name is said, unless it is taken by
-    the unverified registration that this one replaces.
+    It only cleans; what becomes of the registration is decided by the flow. It never says
+    that an e-mail address is taken: the flow treats such an address without telling the
+    visitor. A taken user name is an error, unless the unverified registration has it that
+    this one replaces.
     """
 
     email_field = EMAIL_FIELD
@@ -38,8 +36,8 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
     password_hash = ""
     """Hash that `save` takes over: it is made before the transaction, or sealed in a challenge."""
 
-    _known: tuple[str, AbstractBaseUser | None] | None = None
-    _unverified: tuple[object, bool] | None = None
+    known_account: KnownAccount | None = None
+    """The account that the address had when the form was cleaned."""
 
     class Meta:
         model = User
@@ -84,7 +82,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         for name in ("password1", "password2"):
             self.fields.pop(name, None)
 
-    def fill(self, user: AbstractBaseUser) -> None:
+    def use_instance(self, user: AbstractBaseUser) -> None:
         """Put this form's data on another user of the model, and go on with that one.
 
         What the form leaves out falls back to its default, not to an older form's value.
@@ -95,38 +93,16 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
                 setattr(user, field.attname, field.get_default())
         self.instance = forms.models.construct_instance(self, user, options.fields, options.exclude)
 
-    def known(self) -> AbstractBaseUser | None:
-        """Give the account that this address has, in whatever case it is written.
+    @property
+    def replaceable(self) -> AbstractBaseUser | None:
+        """The unverified account of this address, whose data this form may replace."""
+        known = self.known_account
+        return known.user if known is not None and known.unverified else None
 
-        Where a site has several, an active one, else the oldest: one that was banned
-        must not come back as a newer registration of the same address.
-        """
-        email = self.cleaned_data.get(self.email_field)
-        if not email:
-            return None
-        if self._known is None or self._known[0] != email:
-            found = User._default_manager.filter(**{f"{self.email_field}__iexact": email})
-            self._known = (email, found.order_by("-is_active", "pk").first())
-        return self._known[1]
-
-    def replaced(self) -> AbstractBaseUser | None:
-        """Give the unverified account of this address, whose data this form may replace."""
-        user = self.known()
-        if user is None or user.is_active:
-            return None
-        if self._unverified is None or self._unverified[0] != user.pk:
-            own = self.own_customer_id == str(user.pk)
-            self._unverified = (user.pk, is_unverified(user, own=own))
-        return user if self._unverified[1] else None
-
-    def look_again(self) -> None:
-        """Forget what the look-up of the address gave: somebody else may have registered it."""
-        self._known = None
-
-    def find_conflict(self) -> bool:
-        """Look again for values that another registration took meanwhile; adds the errors."""
+    def finds_conflict(self) -> bool:
+        """Check once more for values that another registration took meanwhile; adds the errors."""
         before = len(self.errors)
-        self.look_again()
+        self._look_up_account()
         self.validate_unique()
         self.validate_constraints()
         return len(self.errors) > before
@@ -140,6 +116,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         self._validate(self.instance.validate_constraints)
 
     def _post_clean(self) -> None:
+        self._look_up_account()
         if hasattr(forms.ModelForm, "validate_constraints"):
             super()._post_clean()  # type: ignore[misc]
             return
@@ -154,18 +131,24 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         if self._validate_unique:  # type: ignore[attr-defined]
             self.validate_constraints()
 
+    def _look_up_account(self) -> None:
+        email = self.cleaned_data.get(self.email_field)
+        self.known_account = (
+            find_account(email, self.own_customer_id, before=self.known_account) if email else None
+        )
+
     def _validate(self, check: Callable[..., None]) -> None:
         try:
             excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
-            with self._as_the_replaced_one():
+            with self._as_replaceable():
                 check(exclude=excluded | {self.email_field})
         except ValidationError as error:
             self._update_errors(error)  # type: ignore[attr-defined]
 
     @contextmanager
-    def _as_the_replaced_one(self) -> Iterator[None]:
+    def _as_replaceable(self) -> Iterator[None]:
         """Check as the unverified account: what it holds is no conflict with itself."""
-        user, before = self.replaced(), (self.instance.pk, self.instance._state.adding)
+        user, before = self.replaceable, (self.instance.pk, self.instance._state.adding)
         if user is not None:
             self.instance.pk, self.instance._state.adding = user.pk, False
         try:

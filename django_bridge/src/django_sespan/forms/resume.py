@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan._internal.accounts import with_email
 from django_sespan._internal.flows import resume_registration
 
 
@@ -46,11 +46,8 @@ class ResumeForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         email, password = cleaned.get("email"), cleaned.get("password")
         if email and password:
-            model: Any = get_user_model()
-            field = model.get_email_field_name()
-            found = model._default_manager.filter(**{f"{field}__iexact": email})
-            users = list(found.order_by("-is_active", "pk")[:2])
-            self.claim = resume_registration.claim(self.request, email, users, password)
+            users = list(with_email(email)[:2])
+            self.claim = resume_registration.find_claim(self.request, email, users, password)
             if self.claim is None:
                 resume_registration.report_failure(self.request, email)
                 raise ValidationError(self.error_messages["not_waiting"], code="not_waiting")

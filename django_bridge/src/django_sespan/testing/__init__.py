@@ -9,8 +9,10 @@ itself; `SESPAN["FAKE"] = False` leaves the real client in place.
             self.client.post("/account/code/", {"code": self.sespan.outbox[-1].code})
 
 With pytest the fixture `sespan` is the same object; both start each test afresh.
+`override(client=…)` puts a client of the test's own in the place of both.
 """
 
+from django_sespan._internal.runtime import override
 from django_sespan.testing.challenges import CodeSent, NoticeSent
 from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Order, Rule
@@ -32,4 +34,5 @@ __all__ = [
     "SespanTesting",
     "active",
     "current",
+    "override",
 ]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django_sespan._internal.transport import Answer, Transport
 from django_sespan.client import Client
 from django_sespan.conf import get_settings
 
-if TYPE_CHECKING:
-    from django_sespan.testing.service import SespanTesting
+
+class Service(Protocol):
+    """What answers in memory: `SespanTesting`."""
+
+    def answer(
+        self, method: str, path: str, body: Mapping[str, Any], client_ip: str | None = None
+    ) -> Answer:
+        """Answer one call of the HTTP contract, or raise what the real transport raises."""
 
 
 class FakeClient(Client):
     """What `get_client()` gives in a test run; `sespan` is what a test looks into."""
 
-    def __init__(self, sespan: SespanTesting) -> None:
+    def __init__(self, sespan: Service) -> None:
         self.sespan = sespan
         super().__init__(_Memory(sespan))
 
@@ -39,7 +45,7 @@ class FakeClient(Client):
 class _Memory(Transport):
     """A transport that opens nothing."""
 
-    def __init__(self, sespan: SespanTesting) -> None:
+    def __init__(self, sespan: Service) -> None:
         self._sespan = sespan
 
     def close(self) -> None:

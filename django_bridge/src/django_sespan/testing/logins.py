@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django_sespan import errors
-from django_sespan._internal.logins import LoginQueue
+from django_sespan._internal.login_queue import LoginQueue
 
 
 class ImmediateLogins(LoginQueue):

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from django_sespan._internal.registrations import ActivationRight, RegisterResult, Registrations
 from django_sespan.testing import people
 
 JUST_NOW = timedelta(hours=24)
@@ -21,7 +22,7 @@ class _Right:
     ended: bool = False
 
 
-class FakeRegistrations:
+class FakeRegistrations(Registrations):
     """The rights to activate of this test run."""
 
     superseded: Callable[[str], None]
@@ -30,7 +31,7 @@ class FakeRegistrations:
     def __init__(self) -> None:
         self._rights: dict[str, _Right] = {}
 
-    def register(self, user: Any) -> str:
+    def register(self, user: Any) -> RegisterResult:
         """Grant the right of a customer who was just created: `granted`, `live` or `ended`."""
         customer_id = str(user.pk)
         self.superseded(customer_id)
@@ -39,7 +40,7 @@ class FakeRegistrations:
             return "granted"
         return "live" if before == "live" else "ended"
 
-    def right(self, user: Any) -> str:
+    def right(self, user: Any) -> ActivationRight:
         """Give `live`, `ended` or `none`."""
         return self.state(str(user.pk))
 
@@ -59,7 +60,7 @@ class FakeRegistrations:
         self._rights[customer_id] = _Right(person.mark, now)
         return True
 
-    def state(self, customer_id: str) -> str:
+    def state(self, customer_id: str) -> ActivationRight:
         """Give `live`, `ended` or `none` by key."""
         found, person = self._rights.get(customer_id), people.by_id(customer_id)
         if found is None or person is None or found.mark != person.mark:

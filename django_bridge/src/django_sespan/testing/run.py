@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from django.apps import apps
-
+from django_sespan._internal.runtime import runtime
 from django_sespan.conf import get_settings
-
-if TYPE_CHECKING:
-    from django_sespan.apps import SespanConfig
-    from django_sespan.testing.service import SespanTesting
+from django_sespan.testing.service import SespanTesting
 
 
 def active() -> bool:
@@ -24,4 +20,4 @@ def current() -> SespanTesting:
         raise RuntimeError(
             "Sespan is in memory only in a test run, and not with SESPAN['FAKE'] = False."
         )
-    return cast("SespanConfig", apps.get_app_config("sespan")).testing
+    return cast(SespanTesting, runtime.in_memory)

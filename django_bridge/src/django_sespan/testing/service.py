@@ -66,7 +66,7 @@ class SespanTesting:
     calls: list[Call]
     rule: Rule
     registrations: FakeRegistrations
-    run: str
+    cache_prefix: str
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a live server's threads call, too
@@ -79,7 +79,7 @@ class SespanTesting:
         with self._lock:
             self.outbox, self.notices, self.logins, self.calls = [], [], [], []
             self.rule = lose
-            self.run = uuid.uuid4().hex  # what a test leaves in a cache is no other test's
+            self.cache_prefix = uuid.uuid4().hex  # what a test leaves in a cache is no other test's
             self.registrations = FakeRegistrations()
             self._challenges = Challenges(self.registrations, self)
             self.registrations.superseded = self._challenges.supersede

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,16 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
+from django_sespan import errors
+from django_sespan._internal import messages
 from django_sespan._internal.atomicity import non_atomic
 from django_sespan._internal.flows import double_submit
 from django_sespan._internal.flows.log_in import log_in
-from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
+
+logger = logging.getLogger(__name__)
 
 REFERRER_POLICY = "no-referrer, same-origin"
 """No other site learns where the visitor was. A browser takes the last policy it knows:
@@ -73,7 +79,7 @@ class SespanView(View):
         )
         return url if safe else ""
 
-    def enter(self, pending: Pending) -> HttpResponse:
+    def enter(self, pending: PendingCode) -> HttpResponse:
         """Log a verified customer in and send them on; to the login page where that may not be."""
         before, url = self.request.session.session_key, self.destination(pending.next_url)
         double_submit.remember(before, url)  # first: the login ends the session of this key
@@ -86,6 +92,19 @@ class SespanView(View):
             url = resolve_url(chosen)
             double_submit.remember(before, url)
         return redirect(url)
+
+
+def ask_for_code(request: HttpRequest, pending: PendingCode) -> HttpResponse:
+    """Ask for a code after a right password; what goes wrong is said on the code page."""
+    try:
+        send_code(request, pending)
+    except errors.SespanError as exc:
+        messages.log(logger, "No code for a resumed registration", exc)
+        pending.notice = messages.for_send(exc)
+    else:
+        pending.notice = messages.confirm_first()
+    pending.store(request)
+    return redirect("django_sespan:code")
 
 
 def login_url() -> str:

@@ -13,8 +13,8 @@ from django.views.generic import FormView
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.flows import code_first, double_submit
-from django_sespan._internal.flows.pending_code import Pending
-from django_sespan._internal.flows.resend import resend
+from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.send_code import resend_code
 from django_sespan._internal.flows.verify_code import verify_code
 from django_sespan._internal.responses import Verified
 from django_sespan.forms import CodeForm
@@ -22,19 +22,19 @@ from django_sespan.views.base import SespanView, login_url
 
 logger = logging.getLogger(__name__)
 
-PAUSES = (0, 0.1, 0.2, 0.4)
+POLL_SECONDS = (0, 0.1, 0.2, 0.4)
 """Seconds for which a second submit waits until the first one has created the customer."""
 
 
-class PendingView(SespanView):
+class PendingCodeView(SespanView):
     """A page that needs a pending code in the session."""
 
-    pending: Pending
+    pending: PendingCode
     verified_template_name = "django_sespan/verified.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Ask who it is where the session knows nothing; send a second tab on its way."""
-        pending = Pending.of(request)
+        pending = PendingCode.from_session(request)
         if pending is None and request.user.is_authenticated:
             return redirect(self.destination())
         if pending is None:
@@ -43,14 +43,14 @@ class PendingView(SespanView):
         return super().dispatch(request, *args, **kwargs)
 
     def _unknown(self, request: HttpRequest) -> HttpResponse:
-        destination = double_submit.take(request)
+        destination = double_submit.find_destination(request)
         if destination is None:
             return redirect("django_sespan:resume")
         context = {"destination": destination, "login_url": login_url()}
         return render(request, self.verified_template_name, context)
 
 
-class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript at run time
+class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subscript at run time
     """`code`: enter the code, be activated and logged in."""
 
     form_class = CodeForm
@@ -92,8 +92,8 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
                 logger.exception("A sealed registration cannot be read")
                 raise errors.OTPUsed(exc.detail) from exc
             return
-        for pause in PAUSES:
-            time.sleep(pause)
+        for seconds in POLL_SECONDS:
+            time.sleep(seconds)
             if code_first.adopt_created(self.pending):
                 return
         raise errors.OTPUsed("the form is gone with its challenge")
@@ -113,7 +113,7 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
     def _conflict(self, conflict: code_first.Conflict) -> HttpResponse:
         """Offer the form again: the address is proven, something else was taken meanwhile."""
         logger.info("A registration was overtaken before its code: %s", conflict.form.errors)
-        Pending.forget(self.request)
+        PendingCode.remove(self.request)
         context = {
             "form": conflict.form,
             "has_account": conflict.has_account,
@@ -124,7 +124,7 @@ class CodeView(PendingView, FormView):  # type: ignore[type-arg]  # no subscript
         return render(self.request, self.conflict_template_name, context, status=409)
 
 
-class ResendView(PendingView):
+class ResendView(PendingCodeView):
     """`resend`: another code, then back to the form."""
 
     http_method_names = ["post", "options"]
@@ -132,7 +132,7 @@ class ResendView(PendingView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Ask for it; whatever happens is said on the code page."""
         try:
-            resend(request, self.pending)
+            resend_code(request, self.pending)
         except errors.SespanError as exc:
             messages.log(logger, "No code was resent", exc)
             self.pending.notice = messages.for_send(exc)

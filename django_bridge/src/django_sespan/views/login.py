@@ -11,7 +11,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django_sespan._internal.atomicity import non_atomic
 from django_sespan._internal.flows import resume_registration
 from django_sespan.forms import AuthenticationForm
-from django_sespan.views.start import ask_for_code
+from django_sespan.views.base import ask_for_code
 
 
 class LoginView(auth_views.LoginView):
@@ -34,6 +34,5 @@ class LoginView(auth_views.LoginView):
         claim = getattr(form, "claim", None)
         if claim is None:
             return super().form_invalid(form)
-        return ask_for_code(
-            self.request, resume_registration.begin(self.request, claim, self.get_redirect_url())
-        )
+        pending = resume_registration.resume(self.request, claim, self.get_redirect_url())
+        return ask_for_code(self.request, pending)

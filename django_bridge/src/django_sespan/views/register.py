@@ -13,7 +13,7 @@ from django.views.generic import FormView
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.flows import code_first
-from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.register import register
 from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
@@ -48,7 +48,7 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
     def get_form(self, form_class: type[RegisterForm] | None = None) -> RegisterForm:
         """Tell the form which account this session has registered."""
         form: RegisterForm = super().get_form(form_class)
-        pending = Pending.of(self.request)
+        pending = PendingCode.from_session(self.request)
         if pending is not None and pending.registered:
             form.own_customer_id = pending.customer_id
         return form
@@ -60,7 +60,7 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Hand the way back on through the form."""
         if self._is_code_first():
-            code_first.prepare(self.request)
+            code_first.session_salt(self.request)
         return super().get_context_data(next=self.safe_next(), **kwargs)
 
     def _is_code_first(self) -> bool:

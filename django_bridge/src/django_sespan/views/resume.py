@@ -12,8 +12,7 @@ from django_sespan._internal import messages, throttle
 from django_sespan._internal.flows import resume_registration
 from django_sespan.client_ip import client_ip
 from django_sespan.forms import ResumeForm
-from django_sespan.views.base import SespanView, login_url
-from django_sespan.views.start import ask_for_code
+from django_sespan.views.base import SespanView, ask_for_code, login_url
 
 TOO_MANY = 429
 
@@ -57,9 +56,8 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
         """Let the session wait for the code that is under way, or for another one."""
         if form.claim is None:
             raise TypeError("a valid form has found its registration")
-        return ask_for_code(
-            self.request, resume_registration.begin(self.request, form.claim, self.safe_next())
-        )
+        pending = resume_registration.resume(self.request, form.claim, self.safe_next())
+        return ask_for_code(self.request, pending)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Show the ways out."""

@@ -2,8 +2,8 @@
 
     register ─▶ send_code ─▶ (mail) ─▶ verify_code ─▶ log_in
                    ▲                        │
-                 resend ◀───────────────────┘
+              resend_code ◀─────────────────┘
 
 A flow that calls Sespan has committed before and refuses to run in a transaction.
-`pending` is what the visitor's session remembers in between.
+`pending_code` is what the visitor's session remembers in between.
 """

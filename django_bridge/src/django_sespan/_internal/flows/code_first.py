@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import get_hasher, make_password
@@ -23,16 +23,18 @@ from django.http import HttpRequest, QueryDict
 from django.utils.module_loading import import_string
 
 from django_sespan import errors
+from django_sespan._internal.accounts import (
+    KnownAccount,
+    find_account,
+    lock_address,
+    lock_unverified,
+    with_email,
+)
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan._internal.flows.address_lock import lock_address
-from django_sespan._internal.flows.decoy import mask
-from django_sespan._internal.flows.lock_unverified import hold
-from django_sespan._internal.flows.pending_code import REGISTRATION, Pending, stamp, subject
+from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
 from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
-
-if TYPE_CHECKING:
-    from django_sespan.forms import RegisterForm
+from django_sespan.forms import RegisterForm
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Conflict(Exception):
         self.form, self.has_account = form, has_account
 
 
-def prepare(request: HttpRequest) -> str:
+def session_salt(request: HttpRequest) -> str:
     """Give the salt of this session's registrations, and make it with the first page.
 
     The same form, sent twice, is then the same sealed data, and Sespan answers with the
@@ -65,31 +67,23 @@ def prepare(request: HttpRequest) -> str:
 
 def begin(
     request: HttpRequest, form: RegisterForm, next_url: str = "", register_url: str = ""
-) -> Pending:
+) -> PendingCode:
     """Seal a valid form in a challenge and let the session wait for its code.
 
     Raises SespanError when no code can be sent: there is then nothing to resume.
     """
     refuse_transaction()
     email = str(form.cleaned_data[form.email_field])
-    password = make_password(form.cleaned_data["password1"], salt=prepare(request) or None)
-    pending = Pending(
-        purpose=REGISTRATION,
-        email=mask(email),
-        subject=subject(email),
-        code_first=True,
-        address=email,
-        stamp=stamp(password),
-        next_url=next_url,
-        register_url=register_url,
-    )
+    password = make_password(form.cleaned_data["password1"], salt=session_salt(request) or None)
+    pending = PendingCode.before_account(email, password)
+    pending.next_url, pending.register_url = next_url, register_url
     data = {"form": _path(type(form)), "fields": _fields(form), "password": password}
     send_code(request, pending, email=email, data=data)
     pending.store(request)
     return pending
 
 
-def finish(request: HttpRequest, pending: Pending, data: Mapping[str, Any]) -> None:
+def finish(request: HttpRequest, pending: PendingCode, data: Mapping[str, Any]) -> None:
     """Create the customer of a right code and let `pending` stand for them; raises Conflict.
 
     Raises SespanInvalidResponse when the form cannot be read: it was sealed by another version.
@@ -101,40 +95,35 @@ def finish(request: HttpRequest, pending: Pending, data: Mapping[str, Any]) -> N
     try:
         user = _create(request, form) if form.is_valid() else None
     except IntegrityError:
-        form.find_conflict()
+        form.finds_conflict()
         user = None
     if user is None:
         raise Conflict(form)
     _adopt(pending, user)
 
 
-def adopt_created(pending: Pending) -> bool:
+def adopt_created(pending: PendingCode) -> bool:
     """Take the customer whom the other request of a double submit has created, if it has."""
-    model: Any = get_user_model()
-    email = {f"{model.get_email_field_name()}__iexact": pending.address}
-    for user in model._default_manager.filter(is_active=True, **email):
-        if pending.is_of(user):
+    for user in with_email(pending.address).filter(is_active=True):
+        if pending.has_password_of(user):
             _adopt(pending, user)
             return True
     return False
 
 
-def _adopt(pending: Pending, user: AbstractBaseUser) -> None:
+def _adopt(pending: PendingCode, user: AbstractBaseUser) -> None:
     pending.customer_id, pending.registered = str(user.pk), True
-    pending.stamp = stamp(user.password)
+    pending.password_fingerprint = fingerprint(user.password)
 
 
 def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
     using = router.db_for_write(get_user_model())
+    email = form.cleaned_data[form.email_field]
     with transaction.atomic(using=using):
-        lock_address(form.cleaned_data[form.email_field], using)
-        form.look_again()
-        known, unverified = form.known(), form.replaced()
+        lock_address(email, using)
+        known = find_account(email, before=form.known_account)
         if known is not None:
-            held = unverified and hold(unverified, own=False, supersede=True)
-            if not held:
-                raise Conflict(form, has_account=True)
-            _remove(form, held.user)
+            _give_way(form, known)
         adapter = get_adapter()
         user = adapter.new_user(request, form)
         user.is_active = True
@@ -142,9 +131,13 @@ def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
         return user
 
 
-def _remove(form: RegisterForm, unverified: AbstractBaseUser) -> None:
+def _give_way(form: RegisterForm, known: KnownAccount) -> None:
+    """Delete an unverified account of this address; raises Conflict for any other."""
+    locked = lock_unverified(known.user, own=False, supersede=True) if known.unverified else None
+    if locked is None:
+        raise Conflict(form, has_account=True)
     try:
-        unverified.delete()
+        locked.user.delete()
     except (ProtectedError, RestrictedError) as exc:
         logger.warning("An unverified customer cannot give way: %s", exc)
         raise Conflict(form, has_account=True) from exc
@@ -178,8 +171,6 @@ def _fields(form: RegisterForm) -> dict[str, list[str]]:
 
 
 def _read(data: Mapping[str, Any]) -> RegisterForm:
-    from django_sespan.forms import RegisterForm  # noqa: PLC0415  (forms use these flows)
-
     try:
         form_class = import_string(data["form"])
         typed = QueryDict(mutable=True)

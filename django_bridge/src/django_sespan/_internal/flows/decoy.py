@@ -12,20 +12,14 @@ from typing import NoReturn
 from django.utils import timezone
 
 from django_sespan import errors
-from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.pending_code import PendingCode
 
 GUESSES = 5
 RESEND_SECONDS = 60
 LIFE = timedelta(minutes=10)
 
 
-def mask(email: str) -> str:
-    """Show an address as Sespan does: the first letter and the domain, in lower case."""
-    local, at, domain = email.lower().partition("@")
-    return f"{local[0]}***@{domain}" if local and at else "***"
-
-
-def send(pending: Pending) -> None:
+def send(pending: PendingCode) -> None:
     """Behave as a sent code does."""
     now = timezone.now()
     if (wait := pending.resend_in()) > 0:
@@ -36,7 +30,7 @@ def send(pending: Pending) -> None:
     pending.resend_after = (now + timedelta(seconds=RESEND_SECONDS)).isoformat()
 
 
-def verify(pending: Pending) -> NoReturn:
+def verify(pending: PendingCode) -> NoReturn:
     """Refuse as a wrong guess is refused."""
     left = GUESSES if pending.attempts_left is None else pending.attempts_left
     if left == 0:

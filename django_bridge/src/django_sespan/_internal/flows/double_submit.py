@@ -1,4 +1,6 @@
-"""What a session that is gone was for: its code was right, and the login gave it another key.
+"""A code form that was sent twice: what the second request may be told.
+
+The code was right, and the login gave the session another key.
 
 A browser that sends the form twice may throw the first answer away, and with it the new
 session. What it sends then is the old key. That must not log anybody in, because whoever
@@ -25,21 +27,21 @@ def remember(session_key: str | None, destination: str) -> None:
     if not session_key:
         return
     try:
-        cache.set(cache_key("confirmed", session_key), destination, LIFE_SECONDS)
+        cache.set(cache_key("double_submit", session_key), destination, LIFE_SECONDS)
     except Exception:
-        logger.exception("The cache does not answer; a second submit will be asked who it is")
+        logger.exception("The cache does not answer; a second submit has to log in")
 
 
 def forget(session_key: str | None) -> None:
     """Take that back: nobody was logged in."""
     try:
-        cache.delete(cache_key("confirmed", session_key or ""))
+        cache.delete(cache_key("double_submit", session_key or ""))
     except Exception:
-        logger.exception("The cache does not answer; it was not told either")
+        logger.exception("The cache does not answer; a failed login is not taken back")
 
 
-def take(request: HttpRequest) -> str | None:
-    """Give where the session of this old key went on, None when it was none.
+def find_destination(request: HttpRequest) -> str | None:
+    """Give where the session of this old key went on, None when it is not known.
 
     The old cookie is left out of account from here on: Django would delete it, and with it
     the newer one of the same name, which the browser may have got meanwhile.
@@ -48,9 +50,9 @@ def take(request: HttpRequest) -> str | None:
     if not old:
         return None
     try:
-        found = cache.get(cache_key("confirmed", old))
+        found = cache.get(cache_key("double_submit", old))
     except Exception:
-        logger.exception("The cache does not answer; nobody knows what a session was for")
+        logger.exception("The cache does not answer; a second submit has to log in")
         return None
     if not isinstance(found, str):
         return None

@@ -10,15 +10,14 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
 from django_sespan import signals
-from django_sespan._internal.flows.pending_code import Pending
-from django_sespan._internal.flows.send_signal import tell
+from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
 
 
-def log_in(request: HttpRequest, pending: Pending) -> AbstractBaseUser | None:
+def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | None:
     """Finish after a right code: tell the receivers, log in where this session may be.
 
     Gives the user, or None when the login backend does not accept them (still inactive,
@@ -26,17 +25,17 @@ def log_in(request: HttpRequest, pending: Pending) -> AbstractBaseUser | None:
     """
     path = get_settings().login_backend
     user: Any = load_backend(path).get_user(pending.customer_id)
-    Pending.forget(request)
+    PendingCode.remove(request)
     if user is None:
         logger.error("Customer %s is verified, but %s gives no user", pending.customer_id, path)
         return None
-    if not (pending.registered and pending.is_of(user)):
+    if not (pending.registered and pending.has_password_of(user)):
         return None
     try:
         get_adapter().on_verified(request, user, pending.purpose)
     except Exception:
         logger.exception("The adapter's on_verified failed")
-    tell(
+    signals.send_signal(
         signals.email_verified,
         sender=type(user),
         request=request,

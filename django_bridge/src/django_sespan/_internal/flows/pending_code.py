@@ -12,13 +12,14 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from django_sespan._internal.responses import Challenge
+from django_sespan._internal.runtime import runtime
 
 SESSION_KEY = "sespan_pending"
 REGISTRATION = "registration"
 
 
 @dataclass
-class Pending:
+class PendingCode:
     """A code that this session waits for. Holds no secret.
 
     Four kinds, which the visitor cannot tell apart:
@@ -37,7 +38,7 @@ class Pending:
     challenge_id: str | None = None
     new_customer: bool = False  # the database could not be told, so the service is
     registered: bool = False
-    stamp: str = ""  # of the password that this session gave
+    password_fingerprint: str = ""  # of the password that this session gave
     resume: bool = False  # take a code that is under way
     code_first: bool = False
     address: str = ""  # of a code that comes first
@@ -49,26 +50,62 @@ class Pending:
     notice: str = ""
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Pending | None:
-        """Give what the session holds, None when that is nothing or not readable any more."""
+    def for_account(cls, email: str, user: AbstractBaseUser) -> PendingCode:
+        """For a session that gave the password of an unverified account."""
+        return cls(
+            purpose=REGISTRATION,
+            email=mask(email),
+            subject=subject(email),
+            customer_id=str(user.pk),
+            registered=True,
+            password_fingerprint=fingerprint(user.password),
+        )
+
+    @classmethod
+    def for_known_address(cls, email: str, user: AbstractBaseUser) -> PendingCode:
+        """For a session whose address has an account that waits for no code.
+
+        Sespan is asked with that account's number, so that nothing in its answers or their time
+        differs; it sends no code for it. Where that is not certain, `flows.decoy` answers.
+        """
+        pending = cls(purpose=REGISTRATION, email=mask(email), subject=subject(email))
+        if user.is_active or runtime.registrations.right(user) in {"ended", "none"}:
+            pending.customer_id = str(user.pk)
+        return pending
+
+    @classmethod
+    def before_account(cls, email: str, password_hash: str) -> PendingCode:
+        """For a registration whose customer is created after the code."""
+        return cls(
+            purpose=REGISTRATION,
+            email=mask(email),
+            subject=subject(email),
+            code_first=True,
+            address=email,
+            password_fingerprint=fingerprint(password_hash),
+        )
+
+    @classmethod
+    def from_session(cls, request: HttpRequest) -> PendingCode | None:
+        """Give what the session holds, None when it holds nothing or another version's."""
         stored = request.session.get(SESSION_KEY)
         if not isinstance(stored, dict):
             return None
         try:
             return cls(**stored)
         except TypeError:
-            return None  # written by another version
+            return None  # another version's fields
 
     def store(self, request: HttpRequest) -> None:
         """Write it into the session."""
         request.session[SESSION_KEY] = asdict(self)
 
     @staticmethod
-    def forget(request: HttpRequest) -> None:
+    def remove(request: HttpRequest) -> None:
         """Take it out of the session."""
         request.session.pop(SESSION_KEY, None)
 
-    def take(self, challenge: Challenge) -> None:
+    def update(self, challenge: Challenge) -> None:
         """Remember the challenge that Sespan answered with."""
         if challenge.challenge_id != self.challenge_id:
             self.attempts_left = None
@@ -77,7 +114,7 @@ class Pending:
         self.valid_until = challenge.valid_until.isoformat()
         self.resend_after = challenge.resend_after.isoformat()
 
-    def wait(self, seconds: int | None) -> None:
+    def delay_resend(self, seconds: int | None) -> None:
         """Remember how long Sespan asks to wait, by this server's own clock."""
         if seconds:
             self.resend_after = (timezone.now() + timedelta(seconds=seconds)).isoformat()
@@ -87,9 +124,10 @@ class Pending:
         """Whether `flows.decoy` answers."""
         return self.customer_id is None and not self.code_first
 
-    def is_of(self, user: AbstractBaseUser) -> bool:
+    def has_password_of(self, user: AbstractBaseUser) -> bool:
         """Whether the account still has the password that this session gave."""
-        return bool(self.stamp) and constant_time_compare(self.stamp, stamp(user.password))
+        own = self.password_fingerprint
+        return bool(own) and constant_time_compare(own, fingerprint(user.password))
 
     def resend_in(self) -> int:
         """Seconds until a new code may be asked for."""
@@ -108,9 +146,15 @@ class Pending:
         }
 
 
-def stamp(password_hash: str) -> str:
+def fingerprint(password_hash: str) -> str:
     """Tell this password of this account from any later one, without giving it away."""
-    return salted_hmac("django_sespan.stamp", password_hash, algorithm="sha256").hexdigest()
+    return salted_hmac("django_sespan.password", password_hash, algorithm="sha256").hexdigest()
+
+
+def mask(email: str) -> str:
+    """Show an address as Sespan does: the first letter and the domain, in lower case."""
+    local, at, domain = email.lower().partition("@")
+    return f"{local[0]}***@{domain}" if local and at else "***"
 
 
 def subject(email: str) -> str:

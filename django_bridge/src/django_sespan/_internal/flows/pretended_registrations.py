@@ -26,26 +26,26 @@ LIFE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class Shadow:
+class PretendedRegistration:
     """What is remembered under a login name, and whether this is its password."""
 
     email: str
-    matches: bool
+    password_matches: bool
 
 
 @sensitive_variables()
-def look(login: str, password: str) -> Shadow | None:
+def look_up(login: str, password: str) -> PretendedRegistration | None:
     """Look up an address or a user name. Hashes once, whatever it finds."""
+    keys = [cache_key("pretended.email", login.lower()), cache_key("pretended.name", login)]
     try:
-        found = cache.get_many(
-            [cache_key("shadow.email", login.lower()), cache_key("shadow.name", login)]
-        )
+        found = cache.get_many(keys)
     except Exception:
-        logger.exception("The cache does not answer; no registration is remembered")
+        logger.exception("The cache does not answer; no pretended registration is known")
         found = {}
     for kept in found.values():
         if isinstance(kept, Mapping) and isinstance(kept.get("password"), str):
-            return Shadow(str(kept.get("email")), check_password(password, kept["password"]))
+            matches = check_password(password, kept["password"])
+            return PretendedRegistration(str(kept.get("email")), matches)
     make_password(password)
     return None
 
@@ -53,8 +53,8 @@ def look(login: str, password: str) -> Shadow | None:
 def remember(email: str, name: str, password_hash: str) -> None:
     """Let this be the registration under way of an address."""
     kept = {"email": email, "password": password_hash}
-    keys = [cache_key("shadow.email", email.lower()), cache_key("shadow.name", name)]
+    keys = [cache_key("pretended.email", email.lower()), cache_key("pretended.name", name)]
     try:
         cache.set_many(dict.fromkeys(keys, kept), LIFE_SECONDS)
     except Exception:
-        logger.exception("The cache does not answer; a registration is not remembered")
+        logger.exception("The cache does not answer; a pretended registration is not kept")

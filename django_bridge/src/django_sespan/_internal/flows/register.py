@@ -1,7 +1,8 @@
 """Save an inactive customer, commit, and only then ask for a code.
 
     address           what is saved                      what Sespan is asked
-    unknown           a new inactive customer, marked    for a code
+    unknown           a new inactive customer, with the  for a code
+                      right to be activated
     unverified        the newest form and password;      for a code of a new challenge
                       older codes are superseded
     … same password   the newest form                    for the code under way
@@ -14,14 +15,13 @@ The newest registration wins, because nobody has proven the address yet. It neve
 the code of an older one: `otp_register` locks the older challenges before the customer is
 locked and looked at again, so that a code is either used before, and the account is then
 verified, or superseded. And a session goes on only while the account still has the
-password that this session gave (`flows.current`).
+password that this session gave (`flows.session_check`).
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
@@ -30,18 +30,14 @@ from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
 
 from django_sespan import signals
+from django_sespan._internal.accounts import find_account, lock_address, lock_unverified
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import pretended_registrations
-from django_sespan._internal.flows.address_lock import lock_address
-from django_sespan._internal.flows.lock_unverified import hold
-from django_sespan._internal.flows.pending_code import Pending
-from django_sespan._internal.flows.resume_registration import pretend, wait_for
-from django_sespan._internal.flows.send_signal import tell
-from django_sespan._internal.registrations import get_registrations
+from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
+from django_sespan._internal.runtime import runtime
 from django_sespan.adapter import get_adapter
-
-if TYPE_CHECKING:
-    from django_sespan.forms import RegisterForm
+from django_sespan.forms import RegisterForm
 
 logger = logging.getLogger(__name__)
 
@@ -54,27 +50,27 @@ class _Saved:
     waits: bool = True
     replaced: bool = False
     again: bool = False  # the same visitor's same registration
-    marked: bool = True
+    has_right: bool = True
 
 
 @dataclass(frozen=True)
-class _Proof:
-    """Whether the typed password is that of the unverified account that was found first."""
+class _Password:
+    """The typed password, and whether it is that of the account that was found first."""
 
-    password: str = field(repr=False)
+    typed: str = field(repr=False)
     user: AbstractBaseUser | None
     matches: bool
 
-    def fits(self, user: AbstractBaseUser) -> bool:
+    def is_of(self, user: AbstractBaseUser) -> bool:
         """Hash again only where somebody else's, or a double submit's, came in between."""
         if self.user is not None and self.user.password == user.password:
             return self.matches
-        return user.check_password(self.password)
+        return user.check_password(self.typed)
 
 
 def register(
     request: HttpRequest, form: RegisterForm, next_url: str = "", register_url: str = ""
-) -> Pending | None:
+) -> PendingCode | None:
     """Save a valid form and remember the registration in the session.
 
     Gives None when a concurrent registration took a unique value; the form then says
@@ -82,91 +78,89 @@ def register(
     and IntegrityError for a rule of the database that the form does not know.
     """
     refuse_transaction()
-    password = form.cleaned_data["password1"]
-    form.password_hash = make_password(password)
+    typed = form.cleaned_data["password1"]
+    form.password_hash = make_password(typed)
     email = form.cleaned_data[form.email_field]
     # Either of the two hashes once, so that time tells nothing.
-    older = form.replaced()
-    seen = pretended_registrations.look(email, password) if older is None else None
-    proof = _Proof(password, older, matches=bool(older and older.check_password(password)))
+    older = form.replaceable
+    pretended = pretended_registrations.look_up(email, typed) if older is None else None
+    password = _Password(typed, older, matches=bool(older and older.check_password(typed)))
     try:
-        saved = _save(request, form, proof)
+        saved = _save(request, form, password)
     except IntegrityError:
-        if form.find_conflict():
+        if form.finds_conflict():
             return None
-        saved = _save(request, form, proof)
+        saved = _save(request, form, password)
     if not saved.waits:
-        _follow(form, saved.user, seen)
-    if saved.waits and not saved.again:
-        tell(
+        _remember_pretended(form, saved.user, pretended)
+    elif not saved.again:
+        signals.send_signal(
             signals.customer_registered,
             sender=type(saved.user),
             request=request,
             user=saved.user,
             replaced=saved.replaced,
         )
-    pending = wait_for(email, saved.user) if saved.waits else pretend(email, saved.user)
-    pending.new_customer = saved.waits and not saved.marked
+    make = PendingCode.for_account if saved.waits else PendingCode.for_known_address
+    pending = make(email, saved.user)
+    pending.new_customer = saved.waits and not saved.has_right
     pending.next_url, pending.register_url = next_url, register_url
     pending.store(request)
     return pending
 
 
-def _follow(
-    form: RegisterForm, user: AbstractBaseUser, seen: pretended_registrations.Shadow | None
+def _remember_pretended(
+    form: RegisterForm, user: AbstractBaseUser, before: PretendedRegistration | None
 ) -> None:
-    """Remember a pretended registration, and let it replace the one before, as a real one does."""
-    if seen is not None and not seen.matches:
-        get_registrations().register(user)
-    name = form.cleaned_data.get(get_user_model().USERNAME_FIELD) or ""
-    pretended_registrations.remember(
-        form.cleaned_data[form.email_field], str(name), form.password_hash
-    )
+    """Let a pretended registration replace the one before, as a real one does."""
+    if before is not None and not before.password_matches:
+        runtime.registrations.register(user)
+    name = str(form.cleaned_data.get(get_user_model().USERNAME_FIELD) or "")
+    email = form.cleaned_data[form.email_field]
+    pretended_registrations.remember(email, name, form.password_hash)
 
 
-def _save(request: HttpRequest, form: RegisterForm, proof: _Proof) -> _Saved:
+def _save(request: HttpRequest, form: RegisterForm, password: _Password) -> _Saved:
     using = router.db_for_write(get_user_model())
+    email = form.cleaned_data[form.email_field]
     with transaction.atomic(using=using):
-        lock_address(form.cleaned_data[form.email_field], using)
-        form.look_again()
-        known = form.known()
+        lock_address(email, using)
+        known = find_account(email, form.own_customer_id, before=form.known_account)
         if known is None:
             return _create(request, form)
-        unverified = form.replaced()
-        if unverified is None:
-            return _Saved(known, waits=False)
-        return _replace(request, form, unverified, proof)
+        if not known.unverified:
+            return _Saved(known.user, waits=False)
+        return _replace(request, form, known.user, password)
 
 
 def _create(request: HttpRequest, form: RegisterForm) -> _Saved:
-    adapter = get_adapter()
-    user = adapter.new_user(request, form)
-    user.is_active = False
-    adapter.save_user(request, form, user)
-    mark = get_registrations().register(user)
-    if mark == "ended":
+    user = _save_user(request, form)
+    result = runtime.registrations.register(user)
+    if result == "ended":
         logger.error("Customer %s is new, but Sespan gives no right to be activated", user.pk)
-    return _Saved(user, marked=mark in {"granted", "live"})
+    return _Saved(user, has_right=result in {"granted", "live"})
 
 
 def _replace(
-    request: HttpRequest,
-    form: RegisterForm,
-    found: AbstractBaseUser,
-    proof: _Proof,
+    request: HttpRequest, form: RegisterForm, found: AbstractBaseUser, password: _Password
 ) -> _Saved:
-    # The same visitor's code goes on; where the mark is missing, it is written first.
-    again = proof.fits(found) and get_registrations().right(found) == "live"
+    # The same visitor's code goes on; where the right is missing, it is written first.
+    again = password.is_of(found) and runtime.registrations.right(found) == "live"
     own = form.own_customer_id == str(found.pk)
-    held = hold(found, own=own, supersede=not again)
-    if held is None:
+    locked = lock_unverified(found, own=own, supersede=not again)
+    if locked is None:
         # Verified or banned meanwhile.
         return _Saved(type(found)._base_manager.get(pk=found.pk), waits=False)
-    form.fill(held.user)
+    form.use_instance(locked.user)
     if again:
-        form.password_hash = held.user.password
+        form.password_hash = locked.user.password
+    user = _save_user(request, form)
+    return _Saved(user, replaced=not again, again=again, has_right=locked.has_right)
+
+
+def _save_user(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
     adapter = get_adapter()
     user = adapter.new_user(request, form)
     user.is_active = False
     adapter.save_user(request, form, user)
-    return _Saved(user, replaced=not again, again=again, marked=held.marked)
+    return user

@@ -1,4 +1,4 @@
-"""Prove, by its password, that a registration is this visitor's; then wait for its code.
+"""Resume a registration: its password proves that it is this visitor's; then wait for its code.
 
 Without that proof anybody could have their own session opened by somebody else's code.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -15,10 +14,9 @@ from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan._internal.accounts import is_unverified, with_email
 from django_sespan._internal.flows import pretended_registrations
-from django_sespan._internal.flows.decoy import mask
-from django_sespan._internal.flows.pending_code import REGISTRATION, Pending, stamp, subject
-from django_sespan._internal.registrations import get_registrations, is_unverified
+from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan.adapter import get_adapter
 
 
@@ -34,7 +32,7 @@ class Claim:
 
 
 @sensitive_variables()
-def claim(
+def find_claim(
     request: HttpRequest | None, login: str, users: Sequence[AbstractBaseUser], password: str
 ) -> Claim | None:
     """Give the registration under this login name that has this password and waits for a code.
@@ -45,42 +43,19 @@ def claim(
     if waiting is not None and is_unverified(waiting, own=_is_own(request, waiting)):
         found = Claim(waiting) if waiting.check_password(password) else None
     else:
-        found = _pretended(login, password)
+        found = _find_pretended(login, password)
     if found is None or not get_adapter().may_resume(request, found.user):
         return None
     return found
 
 
-def begin(request: HttpRequest, found: Claim, next_url: str = "") -> Pending:
+def resume(request: HttpRequest, claim: Claim, next_url: str = "") -> PendingCode:
     """Let the session wait for the code of a registration whose password it gave."""
-    email = str(getattr(found.user, get_user_model().get_email_field_name()))
-    pending = pretend(email, found.user) if found.pretended else wait_for(email, found.user)
+    email = str(getattr(claim.user, get_user_model().get_email_field_name()))
+    make = PendingCode.for_known_address if claim.pretended else PendingCode.for_account
+    pending = make(email, claim.user)
     pending.resume, pending.next_url = True, next_url
     pending.store(request)
-    return pending
-
-
-def wait_for(email: str, user: AbstractBaseUser) -> Pending:
-    """Make what a session remembers that gave the password of an unverified account."""
-    return Pending(
-        purpose=REGISTRATION,
-        email=mask(email),
-        subject=subject(email),
-        customer_id=str(user.pk),
-        registered=True,
-        stamp=stamp(user.password),
-    )
-
-
-def pretend(email: str, user: AbstractBaseUser) -> Pending:
-    """Make what a session remembers whose address has an account that waits for no code.
-
-    Sespan is asked with that account's number, so that nothing in its answers or their time
-    differs; it sends no code for it. Where that is not certain, `flows.decoy` answers.
-    """
-    pending = Pending(purpose=REGISTRATION, email=mask(email), subject=subject(email))
-    if user.is_active or get_registrations().right(user) in {"ended", "none"}:
-        pending.customer_id = str(user.pk)
     return pending
 
 
@@ -90,16 +65,14 @@ def report_failure(request: HttpRequest | None, login: str) -> None:
     user_login_failed.send(sender=__name__, credentials=credentials, request=request)
 
 
-def _pretended(login: str, password: str) -> Claim | None:
-    seen = pretended_registrations.look(login, password)
-    if seen is None or not seen.matches:
+def _find_pretended(login: str, password: str) -> Claim | None:
+    found = pretended_registrations.look_up(login, password)
+    if found is None or not found.password_matches:
         return None
-    model: Any = get_user_model()
-    email = {f"{model.get_email_field_name()}__iexact": seen.email}
-    user = model._default_manager.filter(**email).order_by("-is_active", "pk").first()
+    user = with_email(found.email).first()
     return None if user is None else Claim(user, pretended=True)
 
 
 def _is_own(request: HttpRequest | None, user: AbstractBaseUser) -> bool:
-    pending = None if request is None else Pending.of(request)
+    pending = None if request is None else PendingCode.from_session(request)
     return pending is not None and pending.registered and pending.customer_id == str(user.pk)

@@ -1,4 +1,4 @@
-"""Ask Sespan for a code for the customer of this session."""
+"""Ask Sespan for a code for the customer of this session, or for another one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.utils.translation import get_language
 from django_sespan import errors, signals
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import decoy
-from django_sespan._internal.flows.pending_code import Pending
-from django_sespan._internal.flows.send_signal import tell
-from django_sespan._internal.flows.session_check import require_current
+from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.session_check import check_session
+from django_sespan._internal.flows.verify_code import refused_before
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
 
 
 def send_code(
     request: HttpRequest | None,
-    pending: Pending,
+    pending: PendingCode,
     *,
     email: str | None = None,
     data: Mapping[str, Any] | None = None,
@@ -35,7 +35,7 @@ def send_code(
         return
     if pending.code_first and data is None:
         raise errors.OTPExpired("the form is gone with its challenge")
-    require_current(pending)
+    check_session(pending)
     try:
         challenge = get_client().otp_create(
             purpose=pending.purpose,
@@ -49,20 +49,47 @@ def send_code(
         )
     except errors.OTPTooSoon as exc:
         # A replaced registration starts its own challenge with the next try.
-        pending.wait(exc.retry_after)
+        pending.delay_resend(exc.retry_after)
         raise
     pending.resume = False
-    pending.take(challenge)
-    announce(request, pending)
+    pending.update(challenge)
+    _send_signal(request, pending)
 
 
-def announce(request: HttpRequest | None, pending: Pending) -> None:
-    """Tell the site's receivers that a code is on its way."""
+def resend_code(request: HttpRequest | None, pending: PendingCode) -> None:
+    """Ask for another code and remember the new times in `pending`; raises SespanError.
+
+    A challenge that never came to be (Sespan was down), that ran out, was locked, was
+    superseded or is gone is started anew; the customer's right to be activated goes on
+    with it. One that was refused is not: a further code would be refused as well.
+    """
+    refuse_transaction()
+    if pending.challenge_id is None:
+        send_code(request, pending)
+        return
+    check_session(pending)
+    try:
+        challenge = get_client().otp_resend(pending.challenge_id, client_ip=client_ip(request))
+    except (errors.OTPExpired, errors.OTPLocked, errors.UnknownChallenge):
+        send_code(request, pending)
+        return
+    except errors.OTPUsed:
+        if refused_before(pending.challenge_id):
+            raise errors.ActivationRefused("the code was right, but activates nobody") from None
+        raise
+    except errors.OTPTooSoon as exc:
+        pending.delay_resend(exc.retry_after)
+        raise
+    pending.update(challenge)
+    _send_signal(request, pending)
+
+
+def _send_signal(request: HttpRequest | None, pending: PendingCode) -> None:
     if not pending.registered and not pending.code_first:
-        return  # none is: the address belongs to an account that waits for no code
-    tell(
+        return  # no code is on its way: the address belongs to an account that waits for none
+    signals.send_signal(
         signals.code_sent,
-        sender=Pending,
+        sender=PendingCode,
         request=request,
         customer_id=pending.customer_id,
         purpose=pending.purpose,

@@ -11,10 +11,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 
 from django_sespan import errors
-from django_sespan._internal.flows.pending_code import Pending
+from django_sespan._internal.flows.pending_code import PendingCode
 
 
-def require_current(pending: Pending) -> AbstractBaseUser | None:
+def check_session(pending: PendingCode) -> AbstractBaseUser | None:
     """Give the account; raises RegistrationReplaced, or UnknownChallenge when it is gone.
 
     One query for every kind of session that has an account, so that time tells nothing.
@@ -26,6 +26,6 @@ def require_current(pending: Pending) -> AbstractBaseUser | None:
         return user
     if user is None:
         raise errors.UnknownChallenge("the customer is gone")
-    if not pending.is_of(user):
+    if not pending.has_password_of(user):
         raise errors.RegistrationReplaced("the account has another password now")
     return user

@@ -9,19 +9,19 @@ from django.http import HttpRequest
 from django_sespan import errors
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import decoy
-from django_sespan._internal.flows.pending_code import Pending
-from django_sespan._internal.flows.session_check import require_current
+from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.session_check import check_session
 from django_sespan._internal.responses import Verified
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
 
 logger = logging.getLogger(__name__)
 
-SECOND_LOOK = 1.0
+STATUS_SECONDS = 1.0
 """Seconds for finding out what became of a code: the customer has waited once already."""
 
 
-def verify_code(request: HttpRequest | None, pending: Pending, code: str) -> Verified | None:
+def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) -> Verified | None:
     """Return when the code is right and the customer active; raises SespanError otherwise.
 
     A second submit, or a first one whose answer got lost on the way, finds the challenge
@@ -29,7 +29,7 @@ def verify_code(request: HttpRequest | None, pending: Pending, code: str) -> Ver
     such a session goes on as if its own answer had arrived.
     """
     refuse_transaction()
-    require_current(pending)
+    check_session(pending)
     try:
         answer = _ask(request, pending, code)
     except (errors.OTPUsed, errors.SespanUnavailable) as exc:
@@ -44,9 +44,9 @@ def verify_code(request: HttpRequest | None, pending: Pending, code: str) -> Ver
         raise
     except errors.OTPLocked as exc:
         pending.attempts_left = 0
-        pending.wait(exc.retry_after)
+        pending.delay_resend(exc.retry_after)
         raise
-    return _checked(pending, answer)
+    return _check_answer(pending, answer)
 
 
 def refused_before(challenge_id: str | None) -> bool:
@@ -54,7 +54,7 @@ def refused_before(challenge_id: str | None) -> bool:
     return _status(challenge_id) == "refused"
 
 
-def _ask(request: HttpRequest | None, pending: Pending, code: str) -> Verified:
+def _ask(request: HttpRequest | None, pending: PendingCode, code: str) -> Verified:
     if pending.is_decoy:
         decoy.verify(pending)
     if pending.challenge_id is None:
@@ -62,7 +62,7 @@ def _ask(request: HttpRequest | None, pending: Pending, code: str) -> Verified:
     return get_client().otp_verify(pending.challenge_id, code, client_ip=client_ip(request))
 
 
-def _checked(pending: Pending, answer: Verified) -> Verified:
+def _check_answer(pending: PendingCode, answer: Verified) -> Verified:
     if not pending.registered and not pending.code_first:
         # No code fits a registration that is none; this session proved nothing.
         logger.error("Challenge %s was verified, but is nobody's", pending.challenge_id)
@@ -80,6 +80,6 @@ def _status(challenge_id: str | None) -> str:
     if challenge_id is None:
         return ""
     try:
-        return get_client().otp_status(challenge_id, patience=SECOND_LOOK).status
+        return get_client().otp_status(challenge_id, patience=STATUS_SECONDS).status
     except errors.SespanError:
         return ""

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from django_sespan._internal.registrations import get_registrations
+from django_sespan._internal.runtime import runtime
 from django_sespan.management.pruning import CHANGED, DELETED, PROTECTED, Pruning, Unanswered
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prune and print the counts."""
-        pruning = Pruning(get_registrations(), self.stderr.write)
+        pruning = Pruning(runtime.registrations, self.stderr.write)
         dry = options["dry_run"]
         try:
             found = pruning.run(timezone.now() - options["older_than"], dry=dry)

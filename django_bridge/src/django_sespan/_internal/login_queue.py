@@ -18,23 +18,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from django.apps import apps
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
-
 from django_sespan import errors
-from django_sespan.client_ip import client_ip
-from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
 
 CAPACITY = 1000
 TRIES = 5
-PAUSE = 0.5
+RETRY_SECONDS = 0.5
 DRAIN_SECONDS = 2.0
-MAX_USERNAME = 254
-MAX_USER_AGENT = 512
 
 
 class Reporter(Protocol):
@@ -52,11 +43,11 @@ class LoginQueue:
         reporter: Callable[[], Reporter],
         *,
         capacity: int = CAPACITY,
-        pause: float = PAUSE,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._reporter = reporter
         self._queue: queue.Queue[Mapping[str, Any]] = queue.Queue(capacity)
-        self._pause = pause
+        self._retry_seconds = retry_seconds
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -82,10 +73,10 @@ class LoginQueue:
                 if left <= 0:
                     break
                 self._queue.all_tasks_done.wait(left)
-            rest = self._queue.unfinished_tasks
-        if rest:
-            self._drop("the process is ending", rest)
-        return not rest
+            unsent = self._queue.unfinished_tasks
+        if unsent:
+            self._drop("the process is ending", unsent)
+        return not unsent
 
     def close(self) -> None:
         """Drain, then stop retrying; called when the process ends."""
@@ -119,7 +110,8 @@ class LoginQueue:
             except errors.SespanDisabled:
                 return
             except errors.SespanUnavailable as exc:
-                if attempt == TRIES or self._stopping.wait(self._pause * 2 ** (attempt - 1)):
+                wait = self._retry_seconds * 2 ** (attempt - 1)
+                if attempt == TRIES or self._stopping.wait(wait):
                     self._drop(str(exc))
                     return
             except errors.SespanError as exc:
@@ -129,56 +121,8 @@ class LoginQueue:
                 self.sent += 1
                 return
 
-    def _drop(self, why: str, number: int = 1) -> None:
+    def _drop(self, reason: str, number: int = 1) -> None:
         with self._lock:
             self.dropped += number
             total = self.dropped
-        logger.warning("Login report dropped (%s); %d dropped since the start", why, total)
-
-
-def on_login(
-    sender: object, request: HttpRequest | None, user: AbstractBaseUser, **_: object
-) -> None:
-    """Receiver of `user_logged_in`."""
-    _report(request, "success", user.get_username(), customer_id=str(user.pk))
-
-
-def on_login_failed(
-    sender: object,
-    credentials: Mapping[str, Any],
-    request: HttpRequest | None = None,
-    **_: object,
-) -> None:
-    """Receiver of `user_login_failed`; Django has masked the password already."""
-    name = next(
-        (
-            credentials[k]
-            for k in ("username", get_user_model().USERNAME_FIELD, "email")
-            if credentials.get(k)
-        ),
-        "",
-    )
-    _report(request, "failure", str(name))
-
-
-def _report(
-    request: HttpRequest | None, outcome: str, username: str, customer_id: str | None = None
-) -> None:
-    try:
-        if not get_settings().enabled:
-            return
-        body: dict[str, Any] = {"username": _clean(username, MAX_USERNAME), "outcome": outcome}
-        if customer_id is not None:
-            body["customer_id"] = customer_id
-        if address := client_ip(request):
-            body["ip"] = address
-        if request is not None and (agent := request.headers.get("User-Agent")):
-            body["user_agent"] = _clean(agent, MAX_USER_AGENT)
-        apps.get_app_config("sespan").logins.put(body)  # type: ignore[attr-defined]
-    except Exception:
-        logger.exception("A login could not be reported")
-
-
-def _clean(value: str, length: int) -> str:
-    # JSON and PostgreSQL take neither lone surrogates nor NUL.
-    return value.encode("utf-8", "replace").decode().replace("\x00", "")[:length]
+        logger.warning("Login report dropped (%s); %d dropped since the start", reason, total)

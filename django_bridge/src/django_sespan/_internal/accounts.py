@@ -1,0 +1,112 @@
+"""The site's accounts as a registration meets them: by e-mail address, verified or not.
+
+An account is unverified while it waits for its first code: inactive, never logged in, and
+its right to be activated unused. Only such an account may give way to a newer registration
+of its address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connections
+from django.db.models import QuerySet
+
+from django_sespan import errors
+from django_sespan._internal.registrations import RegisterResult
+from django_sespan._internal.runtime import runtime
+
+
+@dataclass(frozen=True)
+class KnownAccount:
+    """The account that an address has, and whether a new registration may replace it."""
+
+    user: AbstractBaseUser
+    unverified: bool
+
+
+@dataclass(frozen=True)
+class LockedAccount:
+    """A locked unverified account, and whether the database knows of its right."""
+
+    user: AbstractBaseUser
+    has_right: bool
+
+
+def with_email(email: str) -> QuerySet[Any]:
+    """Give the accounts of this address, in whatever case it is written.
+
+    An active one comes first, then the oldest: one that was banned must not come back as a
+    newer registration of the same address.
+    """
+    model: Any = get_user_model()
+    found: QuerySet[Any] = model._default_manager.filter(
+        **{f"{model.get_email_field_name()}__iexact": email}
+    )
+    return found.order_by("-is_active", "pk")
+
+
+def find_account(
+    email: str, own_customer_id: str | None = None, *, before: KnownAccount | None = None
+) -> KnownAccount | None:
+    """Give the account of this address; `own_customer_id` is the one this session registered.
+
+    `before` is what an earlier look-up gave: of the same account the right is asked once.
+    """
+    user = with_email(email).first()
+    if user is None:
+        return None
+    if before is not None and before.user.pk == user.pk:
+        return KnownAccount(user, before.unverified and not user.is_active)
+    return KnownAccount(user, is_unverified(user, own=own_customer_id == str(user.pk)))
+
+
+def is_unverified(user: AbstractBaseUser | None, *, own: bool = False) -> bool:
+    """Whether an account waits for its first code.
+
+    Somebody who was banned or was never given the right does not. `own` says that this
+    visitor's session made the account: enough where the database could not be told of it.
+    """
+    if user is None or user.is_active or user.last_login is not None:
+        return False
+    right = runtime.registrations.right(user)
+    return right == "live" or (own and right != "ended")
+
+
+def lock_address(email: str, using: str) -> None:
+    """Wait for whoever registers this address now; held until the transaction ends.
+
+    Few user models have a unique address.
+    """
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        query = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))"
+        cursor.execute(query, [f"sespan.registration:{email.lower()}"])
+
+
+def lock_unverified(found: AbstractBaseUser, *, own: bool, supersede: bool) -> LockedAccount | None:
+    """Lock it until the transaction ends; None when it is not unverified any more.
+
+    The lock order is the service's: challenges first, the customer after them. A code that
+    is being verified is then either used up before, or superseded by this. Without
+    `supersede` only the customer is locked: the same visitor's code goes on.
+
+    Raises SespanUnavailable when that cannot be had now.
+    """
+    result: RegisterResult = runtime.registrations.register(found) if supersede else "live"
+    if result == "ended":
+        return None
+    if result == "unknown" and not own:
+        raise errors.SespanUnavailable("the older registration could not be superseded")
+    # Not the default manager: PostgreSQL locks no outer joins that one may bring.
+    locked = type(found)._base_manager.select_for_update().filter(pk=found.pk).first()
+    if locked is None or locked.password != found.password:
+        raise errors.SespanUnavailable("somebody else changed this account in between")
+    if locked.is_active or locked.last_login is not None:
+        return None
+    return LockedAccount(locked, has_right=result != "unknown")
