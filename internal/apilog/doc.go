@@ -17,6 +17,6 @@
 // is harmless, the second one is skipped by its key.
 //
 // Redaction goes by the name of a field and by the form of a value (redact*.go
-// handle bodies and headers, secret.go holds the names). It runs once, before
+// handle headers and bodies, redact_secret.go holds the names). It runs once, before
 // the row waits: Header and Body can only be made by it.
 package apilog

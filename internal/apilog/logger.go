@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/groupcommit"
+	"sespan/internal/problem"
 )
 
 const (
@@ -125,3 +127,115 @@ func (l *Logger) Close() {
 	l.writer.closing.Store(true)
 	l.committer.Close()
 }
+
+// writer flushes batches: it retries while the database is unavailable for a short
+// time and finds the row that makes a batch fail.
+type writer struct {
+	store   Store
+	metrics *metrics
+	logger  *slog.Logger
+	failed  atomic.Bool // the last flush found no database: the next one gets less time
+	closing atomic.Bool
+}
+
+// flush gives one error, or nil, per entry.
+func (w *writer) flush(entries []Entry) ([]error, error) {
+	timeout := flushTimeout
+	if w.failed.Load() || w.closing.Load() {
+		timeout = shortFlushTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	results := make([]error, len(entries))
+	w.failed.Store(w.insert(ctx, entries, results))
+	return results, nil
+}
+
+// insert writes the entries, or in halves when the database refuses one of them,
+// and tells whether the database was unavailable.
+func (w *writer) insert(ctx context.Context, entries []Entry, results []error) (unavailable bool) {
+	err := w.insertRetrying(ctx, entries)
+	switch {
+	case err == nil:
+		w.metrics.count(eventWritten, len(entries))
+		return false
+	case transient(err):
+		w.metrics.count(eventLost, len(entries))
+		for i := range results {
+			results[i] = err
+		}
+		w.logger.Error("api log: rows were lost", "rows", len(entries), "error", err)
+		return true
+	case len(entries) == 1:
+		results[0] = w.insertBare(ctx, entries[0], err)
+		return false
+	}
+	half := len(entries) / 2
+	unavailable = w.insert(ctx, entries[:half], results[:half])
+	return w.insert(ctx, entries[half:], results[half:]) || unavailable
+}
+
+// insertBare stores a refused row without headers and bodies, so that the call is
+// logged at all. It gives the reason of the refusal if even that fails.
+func (w *writer) insertBare(ctx context.Context, e Entry, reason error) error {
+	w.metrics.count(eventRefused, 1)
+	w.logger.Error("api log: the database refused a row", "response_id", e.ResponseID.String(), "error", reason)
+	e.RequestHeader, e.ResponseHeader = Header{}, Header{}
+	e.RequestBody, e.ResponseBody = Body{"[refused by the database]"}, Body{"[refused by the database]"}
+	e.StatusDetails = clean(e.StatusDetails)
+	if _, err := w.store.Insert(ctx, []Entry{e}); err != nil {
+		return errors.Join(reason, err)
+	}
+	return nil
+}
+
+// insertRetrying repeats an insert while the database is unavailable and ctx lasts.
+// That is safe: rows that were committed the first time are skipped by their key. A
+// process that ends is not delayed for long.
+func (w *writer) insertRetrying(ctx context.Context, entries []Entry) error {
+	begun, delay := time.Now(), 5*time.Millisecond
+	for {
+		_, err := w.store.Insert(ctx, entries)
+		if err == nil || !transient(err) || w.closing.Load() && time.Since(begun) > shortFlushTimeout {
+			return err
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
+		delay = min(2*delay, 500*time.Millisecond)
+	}
+}
+
+func transient(err error) bool {
+	return problem.SlugOf(err) == problem.Unavailable || errors.Is(err, context.DeadlineExceeded)
+}
+
+// The closed list of events.
+const (
+	eventWritten     = "written"      // committed (before or after its answer)
+	eventLate        = "late"         // its answer went out before the commit; written or lost follows
+	eventLost        = "lost"         // given up, the database was unavailable too long
+	eventRefused     = "refused"      // refused by the database; stored without headers and bodies
+	eventSampled     = "sampled"      // not stored: beyond the sampling rate
+	eventSpooled     = "spooled"      // given to the fallback
+	eventSpoolFailed = "spool_failed" // and refused there
+)
+
+type metrics struct{ events *prometheus.CounterVec }
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{events: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sespan_apilog_events_total", Help: "Rows of the API log, by what became of them.",
+	}, []string{"event"})}
+	reg.MustRegister(m.events)
+	for _, e := range []string{eventWritten, eventLate, eventLost, eventRefused, eventSampled, eventSpooled, eventSpoolFailed} {
+		m.events.WithLabelValues(e) // a series that starts at 0 lets rate() see the first event
+	}
+	return m
+}
+
+func (m *metrics) count(event string, n int) { m.events.WithLabelValues(event).Add(float64(n)) }

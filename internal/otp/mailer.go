@@ -12,15 +12,17 @@ import (
 	texttemplate "text/template"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/language"
 )
 
 // Mailer renders the mails that carry codes. It is safe for concurrent use.
 type Mailer struct {
-	site    string
-	link    string
-	life    time.Duration
-	pages   map[pageKey]page
-	locales locales
+	site      string
+	link      string
+	life      time.Duration
+	templates map[templateKey]mailTemplate
+	locales   locales
 }
 
 // MailerOptions say how the mails look.
@@ -65,17 +67,17 @@ type Content struct {
 	Site    string // the shop's name, "" for none
 }
 
-// pageKey names a page by the purpose of its code, or by noticePage.
-type pageKey struct {
+// templateKey names a mail by the purpose of its code, or by noticeTemplate.
+type templateKey struct {
 	name   string
 	locale string
 }
 
-// noticePage tells the owner of an address that it has an account already. It
+// noticeTemplate tells the owner of an address that it has an account already. It
 // carries no code, and its link is the site's front page.
-const noticePage = "account"
+const noticeTemplate = "account"
 
-type page struct {
+type mailTemplate struct {
 	text *texttemplate.Template // its first line is "Subject: …"
 	html *htmltemplate.Template
 }
@@ -88,7 +90,7 @@ const (
 // NewMailer reads all templates and tries each, so that a bad one stops the
 // start and not a registration. The error is one line that names the file.
 func NewMailer(o MailerOptions) (*Mailer, error) {
-	m := &Mailer{site: oneLine(o.Site), link: o.Link, life: o.Life, pages: map[pageKey]page{}, locales: newLocales()}
+	m := &Mailer{site: oneLine(o.Site), link: o.Link, life: o.Life, templates: map[templateKey]mailTemplate{}, locales: newLocales()}
 	if err := checkLink(o.Link); err != nil {
 		return nil, err
 	}
@@ -96,13 +98,13 @@ func NewMailer(o MailerOptions) (*Mailer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range pageKeys() {
-		p, err := files.page(key)
+	for _, key := range templateKeys() {
+		p, err := files.parse(key)
 		if err != nil {
 			return nil, err
 		}
-		m.pages[key] = p
-		if err := m.try(key); err != nil {
+		m.templates[key] = p
+		if err := m.check(key); err != nil {
 			return nil, err
 		}
 	}
@@ -115,12 +117,12 @@ func (m *Mailer) Render(p Purpose, locale, challengeID, code string) (Message, e
 	if m.link != "" {
 		link = strings.ReplaceAll(m.link, challengeMark, challengeID) + "#code=" + code
 	}
-	return m.execute(pageKey{string(p), locale}, Content{Code: code, Minutes: m.minutes(), Link: link, Site: m.site})
+	return m.execute(templateKey{string(p), locale}, Content{Code: code, Minutes: m.minutes(), Link: link, Site: m.site})
 }
 
 // RenderNotice makes the mail to somebody who has an account already.
 func (m *Mailer) RenderNotice(locale string) (Message, error) {
-	return m.execute(pageKey{noticePage, locale}, Content{Minutes: m.minutes(), Link: frontPage(m.link), Site: m.site})
+	return m.execute(templateKey{noticeTemplate, locale}, Content{Minutes: m.minutes(), Link: frontPage(m.link), Site: m.site})
 }
 
 // frontPage is the root of the site that a link leads to, "" for none.
@@ -134,8 +136,8 @@ func frontPage(link string) string {
 
 func (m *Mailer) minutes() int { return max(1, int(m.life/time.Minute)) }
 
-func (m *Mailer) execute(key pageKey, c Content) (Message, error) {
-	p, ok := m.pages[key]
+func (m *Mailer) execute(key templateKey, c Content) (Message, error) {
+	p, ok := m.templates[key]
 	if !ok {
 		return Message{}, fmt.Errorf("no mail template for %s in %s", key.name, key.locale)
 	}
@@ -154,10 +156,10 @@ func (m *Mailer) execute(key pageKey, c Content) (Message, error) {
 	return Message{Subject: subject, Text: strings.TrimLeft(body, "\r\n"), HTML: strings.TrimSpace(html.String()) + "\n"}, nil
 }
 
-// try renders a page with and without the optional parts.
-func (m *Mailer) try(key pageKey) error {
+// check renders a mail with and without the optional parts.
+func (m *Mailer) check(key templateKey) error {
 	code := "918273"
-	if key.name == noticePage {
+	if key.name == noticeTemplate {
 		code = ""
 	}
 	for _, c := range []Content{
@@ -175,7 +177,7 @@ func (m *Mailer) try(key pageKey) error {
 	return nil
 }
 
-func checkMessage(key pageKey, m Message, code string) error {
+func checkMessage(key templateKey, m Message, code string) error {
 	switch {
 	case code != "" && strings.Contains(m.Subject, code):
 		return fmt.Errorf("mail template %s: the subject is stored in clear and must not hold {{.Code}}", key.file("txt"))
@@ -208,4 +210,46 @@ func oneLine(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "")))
+}
+
+const defaultLocale = "en"
+
+func localeNames() []string { return []string{defaultLocale, "id"} }
+
+// locales chooses the language of a mail.
+type locales struct {
+	names   []string
+	matcher language.Matcher
+}
+
+func newLocales() locales {
+	l := locales{names: localeNames()}
+	tags := make([]language.Tag, len(l.names))
+	for i, name := range l.names {
+		tags[i] = language.Make(name)
+	}
+	l.matcher = language.NewMatcher(tags)
+	return l
+}
+
+// choose gives the language for a BCP 47 tag or a Django language code such as
+// id-ID, en_us or in; English for what is unknown.
+func (l locales) choose(tag string) string {
+	for _, name := range l.names {
+		if tag == name {
+			return name
+		}
+	}
+	if tag == "" || len(tag) > 64 {
+		return defaultLocale
+	}
+	wanted, err := language.Parse(tag)
+	if err != nil {
+		return defaultLocale
+	}
+	_, i, confidence := l.matcher.Match(wanted)
+	if confidence == language.No {
+		return defaultLocale
+	}
+	return l.names[i]
 }

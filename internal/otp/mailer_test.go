@@ -24,7 +24,7 @@ func newTestMailer(t *testing.T, o MailerOptions) *Mailer {
 func TestMailInEachLanguage(t *testing.T) {
 	t.Parallel()
 	m := newTestMailer(t, MailerOptions{Site: `Kopi "Pagi" & Co`, Link: "https://shop.example/verify/{challenge_id}/"})
-	for key, words := range map[pageKey][]string{
+	for key, words := range map[templateKey][]string{
 		{"registration", "en"}: {"Confirm your e-mail address", "10 minutes"},
 		{"registration", "id"}: {"Konfirmasi alamat email", "10 menit"},
 		{"login", "en"}:        {"sign-in code", "10 minutes"},

@@ -24,18 +24,18 @@ const (
 // templateFiles are the sources of the mails by file name.
 type templateFiles map[string]string
 
-func pageKeys() []pageKey {
-	var keys []pageKey
+func templateKeys() []templateKey {
+	var keys []templateKey
 	for _, l := range localeNames() {
 		for _, p := range Purposes() {
-			keys = append(keys, pageKey{string(p), l})
+			keys = append(keys, templateKey{string(p), l})
 		}
-		keys = append(keys, pageKey{noticePage, l})
+		keys = append(keys, templateKey{noticeTemplate, l})
 	}
 	return keys
 }
 
-func (k pageKey) file(ext string) string {
+func (k templateKey) file(ext string) string {
 	return k.name + "." + k.locale + "." + ext
 }
 
@@ -82,19 +82,19 @@ func (f templateFiles) add(from fs.FS, dir string) error {
 	return nil
 }
 
-func (f templateFiles) page(key pageKey) (page, error) {
+func (f templateFiles) parse(key templateKey) (mailTemplate, error) {
 	text, err := texttemplate.New(key.file("txt")).Parse(f[key.file("txt")])
 	if err != nil {
-		return page{}, templateError(key.file("txt"), err)
+		return mailTemplate{}, templateError(key.file("txt"), err)
 	}
 	html, err := htmltemplate.New(layoutFile).Parse(f[layoutFile])
 	if err != nil {
-		return page{}, templateError(layoutFile, err)
+		return mailTemplate{}, templateError(layoutFile, err)
 	}
 	if html, err = html.New(key.file("html")).Parse(f[key.file("html")]); err != nil {
-		return page{}, templateError(key.file("html"), err)
+		return mailTemplate{}, templateError(key.file("html"), err)
 	}
-	return page{text: text, html: html}, nil
+	return mailTemplate{text: text, html: html}, nil
 }
 
 // templateError keeps the template package's reason on one line; it names the

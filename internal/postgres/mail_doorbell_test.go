@@ -16,7 +16,9 @@ import (
 )
 
 // notifyOnly makes a worker that polls once an hour: what it sends it was rung for.
-func notifyOnly(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify, c.SweepInterval = time.Hour, time.Hour, time.Hour }
+func notifyOnly(c *mail.WorkerConfig) {
+	c.Poll, c.PollWithoutNotify, c.SweepInterval = time.Hour, time.Hour, time.Hour
+}
 
 func listen(tb testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
 	tb.Helper()

@@ -79,7 +79,7 @@ func (s *OTPStore) Status(ctx context.Context, challenge uuid.UUID) (otp.State, 
 // A verification that finds the customer locked releases all its locks and starts
 // over: for half a second altogether, as long as a statement waits for any other lock.
 const (
-	lockAttempts = 12
+	lockAttempts   = 12
 	lockRetryPause = 40 * time.Millisecond
 )
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,4 +79,22 @@ func (s *Service) Draw(ctx context.Context, o Order, log func(Result) apilog.Ent
 		return Result{}, err
 	}
 	return out.result, out.err
+}
+
+type metrics struct{ transactions *prometheus.CounterVec }
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sespan_transactions_total", Help: "Orders drawn for the first time, by tier (none: no tier matched).",
+	}, []string{"tier", "discounted"})}
+	reg.MustRegister(m.transactions)
+	return m
+}
+
+func (m *metrics) count(r Result) {
+	tier := "none"
+	if r.TierID != nil {
+		tier = strconv.FormatInt(*r.TierID, 10)
+	}
+	m.transactions.WithLabelValues(tier, strconv.FormatBool(r.Discounted)).Inc()
 }
