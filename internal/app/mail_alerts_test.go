@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -63,8 +64,8 @@ func TestAlertsNameWhatTheWorkerExports(t *testing.T) {
 // scrape starts a service that sends mails and gives its series by metric.
 func scrape(t *testing.T) map[string][]string {
 	t.Helper()
-	admin, relay := freeAddress(t), startFaultRelay(t, nil)
-	serve(t, "--run=api,mail", "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.address+"?tls=none")
+	admin, relay := freeAddress(t), startMailServer(t, smtptest.Options{})
+	serve(t, "--run=api,mail", "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.Address+"?tls=none")
 	late := time.After(time.Minute)
 	for tick := time.NewTicker(10 * time.Millisecond); ; { // the first look at the queue is on its way
 		if exported := scrapeOnce(t, "http://"+admin+"/metrics"); len(exported["sespan_mail_queue"]) > 0 {
@@ -121,14 +122,12 @@ func matches(t *testing.T, matchers, labels string) bool {
 func TestDeadMailRaisesTheAlertsMetric(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	relay := startFaultRelay(t, func(r *faultRelay) {
-		r.fault = func(phase, _ string, _ int) fault {
-			if phase == "RCPT" {
-				return "550 5.1.1 no such user"
-			}
-			return none
+	relay := startMailServer(t, smtptest.Options{Fault: func(at smtptest.Turn) smtptest.Fault {
+		if at.Phase == smtptest.RCPT {
+			return "550 5.1.1 no such user"
 		}
-	})
+		return smtptest.None
+	}})
 	enqueueTo(t, db, "retry", "nobody@b.co")
 	deliverTo(t, db, nil, relay)
 	deadline(t, db, "SELECT count(*) = 1 FROM sespan.mail_dead WHERE recipient = 'nobody@b.co' AND reason = 'rcpt_to' AND code = 550 AND reply LIKE '%no such user%'")

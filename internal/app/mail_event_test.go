@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mailevent"
 )
 
@@ -22,7 +23,7 @@ import (
 type sent struct {
 	*running
 	t     *testing.T
-	relay *faultRelay
+	relay *mailServer
 	keys  mailevent.Keys
 }
 
@@ -33,8 +34,8 @@ func serveMails(t *testing.T) *sent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relay := startFaultRelay(t, nil)
-	s := serve(t, "--run=api,mail", "--mail-event-keys="+key, "--mail-from=Shop <no-reply@shop.example>", "--smtp-url=smtp://"+relay.address+"?tls=none")
+	relay := startMailServer(t, smtptest.Options{})
+	s := serve(t, "--run=api,mail", "--mail-event-keys="+key, "--mail-from=Shop <no-reply@shop.example>", "--smtp-url=smtp://"+relay.Address+"?tls=none")
 	return &sent{running: s, t: t, relay: relay, keys: keys}
 }
 

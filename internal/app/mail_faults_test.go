@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 	"sespan/internal/postgres"
 	"sespan/internal/smtp"
@@ -23,11 +24,11 @@ import (
 const impatience = 400 * time.Millisecond // of the sender, in each phase
 
 // deliverTo runs a worker that sends to the relays until the test ends.
-func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), relays ...*faultRelay) {
+func deliverTo(t testing.TB, db *pgtest.DB, change func(*mail.WorkerConfig), relays ...*mailServer) {
 	t.Helper()
 	var configs []smtp.Config
 	for _, r := range relays {
-		host, port, err := net.SplitHostPort(r.address)
+		host, port, err := net.SplitHostPort(r.Address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,18 +84,6 @@ func numbered(format string, n int) []string {
 	return out
 }
 
-func (r *faultRelay) wait(t *testing.T, n int, within time.Duration) {
-	t.Helper()
-	deadline := time.After(within)
-	for got := range n {
-		select {
-		case <-r.done:
-		case <-deadline:
-			t.Fatalf("%d of %d mails came within %v", got, n, within)
-		}
-	}
-}
-
 // settled waits until so many rows are in a final state or unknown.
 func settled(t *testing.T, db *pgtest.DB, n int, within time.Duration) map[string]int {
 	t.Helper()
@@ -131,22 +120,20 @@ func settled(t *testing.T, db *pgtest.DB, n int, within time.Duration) map[strin
 // whatever phase, the mails behind it go out while it hangs.
 func TestSMTPFaultsDelayNoNeighbour(t *testing.T) {
 	t.Parallel()
-	for _, phase := range []string{"RCPT", "DATA", "body", "dot"} {
-		for _, what := range []fault{stall, drop, garbage, endless, "421 4.3.0 closing", "450 4.3.0 later", "550 5.7.1 never"} {
-			if phase == "body" && what != drop {
+	for _, phase := range []smtptest.Phase{smtptest.RCPT, smtptest.DATA, smtptest.Body, smtptest.EndOfData} {
+		for _, what := range []smtptest.Fault{smtptest.Hang, smtptest.Drop, smtptest.Garbage, smtptest.Endless, "421 4.3.0 closing", "450 4.3.0 later", "550 5.7.1 never"} {
+			if phase == smtptest.Body && what != smtptest.Drop {
 				continue
 			}
-			t.Run(phase+" "+string(what[:min(len(what), 7)]), func(t *testing.T) {
+			t.Run(string(phase)+" "+string(what[:min(len(what), 7)]), func(t *testing.T) {
 				t.Parallel()
 				db := pgtest.NewDB(t)
-				r := startFaultRelay(t, func(r *faultRelay) {
-					r.fault = func(at, recipient string, _ int) fault {
-						if at == phase && strings.HasPrefix(recipient, "poison") {
-							return what
-						}
-						return none
+				r := startMailServer(t, smtptest.Options{Fault: func(at smtptest.Turn) smtptest.Fault {
+					if at.Phase == phase && strings.HasPrefix(at.Recipient, "poison") {
+						return what
 					}
-				})
+					return smtptest.None
+				}})
 				enqueueTo(t, db, "retry", numbered("poison%d@b.co", 3)...)
 				enqueueTo(t, db, "retry", numbered("good%d@b.co", 60)...)
 				deliverTo(t, db, nil, r)
@@ -158,7 +145,7 @@ func TestSMTPFaultsDelayNoNeighbour(t *testing.T) {
 						t.Errorf("%s came %d times", to, n)
 					}
 				}
-				if phase != "dot" && duplicates+lost != 0 {
+				if phase != smtptest.EndOfData && duplicates+lost != 0 {
 					t.Errorf("%d duplicates and %d lost answers before the dot", duplicates, lost)
 				}
 			})
@@ -172,43 +159,42 @@ func TestSMTPFaultsDelayNoNeighbour(t *testing.T) {
 // on_unknown is hold.
 func TestSMTPFaultsOfTheRelay(t *testing.T) {
 	t.Parallel()
-	chaos := func(share float64) func(phase, _ string, n int) fault {
+	chaos := func(share float64) func(smtptest.Turn) smtptest.Fault {
 		var mu sync.Mutex
 		source := rand.New(rand.NewPCG(1, 2))
-		kinds := []fault{stall, drop, garbage, endless, "421 4.3.2 closing", "451 4.3.0 later"}
-		return func(string, string, int) fault {
+		kinds := []smtptest.Fault{smtptest.Hang, smtptest.Drop, smtptest.Garbage, smtptest.Endless, "421 4.3.2 closing", "451 4.3.0 later"}
+		return func(smtptest.Turn) smtptest.Fault {
 			mu.Lock()
 			defer mu.Unlock()
 			if source.Float64() >= share {
-				return none
+				return smtptest.None
 			}
 			return kinds[source.IntN(len(kinds))]
 		}
 	}
 	const mails = 150
-	for name, change := range map[string]func(*faultRelay){
-		"closes after 3": func(r *faultRelay) { r.after = 3 },
-		"closes after 1": func(r *faultRelay) { r.after = 1 },
-		"no pipelining":  func(r *faultRelay) { r.extras = []string{"8BITMIME"} },
-		"greets slowly":  func(r *faultRelay) { r.fault = greetsSlowly },
-		"421 now and then": func(r *faultRelay) {
-			r.fault = func(_, _ string, n int) fault {
-				if n%17 == 3 {
-					return "421 4.3.2 closing"
-				}
-				return none
+	chunking := []string{"PIPELINING", "CHUNKING"}
+	for name, o := range map[string]smtptest.Options{
+		"closes after 3": {MailsPerConn: 3},
+		"closes after 1": {MailsPerConn: 1},
+		"no pipelining":  {Extensions: []string{"8BITMIME"}},
+		"greets slowly":  {Fault: greetsSlowly},
+		"421 now and then": {Fault: func(at smtptest.Turn) smtptest.Fault {
+			if at.N%17 == 3 {
+				return "421 4.3.2 closing"
 			}
-		},
-		"chaos":              func(r *faultRelay) { r.fault = chaos(0.03) },
-		"chaos in chunks":    func(r *faultRelay) { r.fault, r.extras = chaos(0.03), []string{"PIPELINING", "CHUNKING"} },
-		"chunks, close at 3": func(r *faultRelay) { r.after, r.extras = 3, []string{"PIPELINING", "CHUNKING"} },
-		"chaos, one by one":  func(r *faultRelay) { r.fault, r.extras = chaos(0.03), []string{"SIZE 1"} },
+			return smtptest.None
+		}},
+		"chaos":              {Fault: chaos(0.03)},
+		"chaos in chunks":    {Fault: chaos(0.03), Extensions: chunking},
+		"chunks, close at 3": {MailsPerConn: 3, Extensions: chunking},
+		"chaos, one by one":  {Fault: chaos(0.03), Extensions: []string{"SIZE 1"}},
 	} {
 		for _, policy := range []string{"retry", "hold"} {
 			t.Run(name+" "+policy, func(t *testing.T) {
 				t.Parallel()
 				db := pgtest.NewDB(t)
-				r := startFaultRelay(t, change)
+				r := startMailServer(t, o)
 				enqueueTo(t, db, policy, numbered("m%d@b.co", mails)...)
 				deliverTo(t, db, nil, r)
 				states := settled(t, db, mails, 2*time.Minute)
@@ -237,11 +223,11 @@ func TestSMTPFaultsOfTheRelay(t *testing.T) {
 }
 
 // greetsSlowly lets every other connection wait beyond the sender's patience.
-func greetsSlowly(phase, _ string, n int) fault {
-	if phase == "greeting" && n%2 == 1 {
-		return stall
+func greetsSlowly(at smtptest.Turn) smtptest.Fault {
+	if at.Phase == smtptest.Greeting && at.N%2 == 1 {
+		return smtptest.Hang
 	}
-	return none
+	return smtptest.None
 }
 
 // TestFailOverOfTheQueue: the preferred relay dies in the middle of a drain and comes
@@ -252,18 +238,16 @@ func TestFailOverOfTheQueue(t *testing.T) {
 	db := pgtest.NewDB(t)
 	var mu sync.Mutex
 	dead, well := false, false
-	first := startFaultRelay(t, func(r *faultRelay) {
-		r.fault = func(phase, _ string, n int) fault {
-			mu.Lock()
-			defer mu.Unlock()
-			dead = dead || !well && phase == "dot" && n >= 50
-			if dead {
-				return drop
-			}
-			return none
+	first := startMailServer(t, smtptest.Options{Fault: func(at smtptest.Turn) smtptest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		dead = dead || !well && at.Phase == smtptest.EndOfData && at.N >= 50
+		if dead {
+			return smtptest.Drop
 		}
-	})
-	second := startFaultRelay(t, nil)
+		return smtptest.None
+	}})
+	second := startMailServer(t, smtptest.Options{})
 	enqueueTo(t, db, "retry", numbered("again%d@b.co", 100)...)
 	enqueueTo(t, db, "hold", numbered("hold%d@b.co", 100)...)
 	deliverTo(t, db, nil, first, second)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 	"sespan/internal/mail/ratelimit"
 )
@@ -17,7 +18,7 @@ import (
 func BenchmarkHeldMails(b *testing.B) {
 	const held, others, watched = 100_000, 500, 20 * time.Second
 	db := pgtest.NewDB(b)
-	r := startFaultRelay(b, nil)
+	r := startMailServer(b, smtptest.Options{})
 	for k := range held / 1000 {
 		enqueueTo(b, db, "retry", numbered(fmt.Sprintf("m%d-%%d@slow.example", k), 1000)...)
 	}
@@ -34,7 +35,7 @@ func BenchmarkHeldMails(b *testing.B) {
 		c.Limits = ratelimit.Limits{Domains: map[string]float64{"slow.example": 5}}
 	}, r)
 	for came := 0; came < others; {
-		if to := <-r.done; to[0] == 'n' {
+		if to := <-r.answered; to[0] == 'n' {
 			came++
 		}
 	}
@@ -46,7 +47,7 @@ func BenchmarkHeldMails(b *testing.B) {
 	b.ReportMetric(float64(updates()-before)/watched.Seconds(), "updates/s")
 	begin = time.Now()
 	enqueueTo(b, db, "retry", "late@other.example")
-	for to := range r.done {
+	for to := range r.answered {
 		if to == "late@other.example" {
 			break
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/devtools/smtptest"
 )
 
 func keyFile(t *testing.T) string {
@@ -42,15 +43,15 @@ const nowhere = "127.0.0.1:1"
 // The mail goes to the fail-over, signed; /readyz tells of both.
 func TestServeWithRelays(t *testing.T) {
 	t.Parallel()
-	up, down, admin := startFaultRelay(t, nil), nowhere, freeAddress(t)
+	up, down, admin := startMailServer(t, smtptest.Options{}), nowhere, freeAddress(t)
 	s := serve(t, "--run=mail", "--admin-addr="+admin, "--mail-from=Shop <no-reply@shop.example>",
-		"--smtp-url=smtp://"+down+"?tls=none,smtp://"+up.address+"?tls=none&connections=2",
+		"--smtp-url=smtp://"+down+"?tls=none,smtp://"+up.Address+"?tls=none&connections=2",
 		"--smtp-rate=1000", "--smtp-domain-rate=slow.example=0.001",
 		"--dkim-key-file="+keyFile(t), "--dkim-selector=s1")
 	enqueueTo(t, s.db, "retry", "a@b.co", "a@slow.example", "b@slow.example", "c@slow.example", "d@slow.example")
 	up.wait(t, 2, time.Minute)
 	deadline(t, s.db, "SELECT count(*) > 1 FROM sespan.mail_queue WHERE state = 'retry' AND last_reason = 'limited' AND attempts = 0 AND due_at > now() + interval '5 minutes'")
-	deadline(t, s.db, "SELECT count(*) = 1 FROM sespan.mail_outcome WHERE recipient = 'a@b.co' AND reply = 'queued as a@b.co' AND relay = '"+up.address+"'")
+	deadline(t, s.db, "SELECT count(*) = 1 FROM sespan.mail_outcome WHERE recipient = 'a@b.co' AND reply = 'queued as a@b.co' AND relay = '"+up.Address+"'")
 	if !strings.HasPrefix(up.last("a@b.co"), "DKIM-Signature: ") || !strings.Contains(up.last("a@b.co"), "d=shop.example") {
 		t.Errorf("not signed: %.200q", up.last("a@b.co"))
 	}
