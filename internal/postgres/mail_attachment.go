@@ -9,9 +9,9 @@ import (
 	"sespan/internal/mail"
 )
 
-// files reads what the attachments of claimed mails refer to, each file once for
+// readAttachments reads what the attachments of claimed mails refer to, each file once for
 // all of them.
-func (s *Mail) files(ctx context.Context, rows []mail.Claimed) error {
+func (s *Mail) readAttachments(ctx context.Context, rows []mail.Claimed) error {
 	wanted := map[string][]byte{}
 	for i := range rows {
 		if m := rows[i].Stored; m != nil && bytes.Contains(m.Attachments, []byte(`"sha256"`)) {

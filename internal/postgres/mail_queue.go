@@ -3,19 +3,14 @@ package postgres
 import (
 	"context"
 	"math"
-	"os"
-	"strconv"
 	"time"
 
 	"sespan/internal/mail"
 	"sespan/internal/postgres/dbsqlc"
 )
 
-// MailChannel is where the doorbell rings.
-const MailChannel = "sespan_mail"
-
 // Mail is the store of the mail worker. Give it a pool of its own with five
-// connections (claims, two for results, beginnings, upkeep) and GenericPlans.
+// connections (claims, two for results, marking, maintenance) and GenericPlans.
 type Mail struct {
 	pool *Pool
 	db   dbsqlc.DBTX
@@ -45,7 +40,7 @@ func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) 
 	for i := range rows {
 		out[i] = claimed(&rows[i], c.Token)
 	}
-	if err := s.files(ctx, out); err != nil {
+	if err := s.readAttachments(ctx, out); err != nil {
 		leases := make([]mail.Lease, len(out))
 		for i := range out {
 			leases[i] = out[i].Lease
@@ -71,14 +66,14 @@ func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {
 	return c
 }
 
-// MarkSending notes that sending may begin.
+// MarkSending stores that sending may begin.
 func (s *Mail) MarkSending(ctx context.Context, leases []mail.Lease) ([]int64, error) {
-	ids, tokens := split(leases)
+	ids, tokens := splitLeases(leases)
 	held, err := s.pool.queries.MailBegin(ctx, s.db, ids, tokens)
 	return held, mapError(err)
 }
 
-// Settle writes results and answers the ids that the fence let through.
+// Settle writes results and gives the ids that the fence let through.
 func (s *Mail) Settle(ctx context.Context, results []mail.Result) ([]int64, error) {
 	n := len(results)
 	p := &dbsqlc.MailSettleParams{
@@ -96,51 +91,29 @@ func (s *Mail) Settle(ctx context.Context, results []mail.Result) ([]int64, erro
 
 // Release gives rows back unsent and rings the bell.
 func (s *Mail) Release(ctx context.Context, leases []mail.Lease) error {
-	ids, tokens := split(leases)
+	ids, tokens := splitLeases(leases)
 	_, err := s.pool.queries.MailRelease(ctx, s.db, ids, tokens)
 	return mapError(err)
 }
 
-// Extend renews leases and answers the ids that are still held.
+// Extend renews leases and gives the ids that are still held.
 func (s *Mail) Extend(ctx context.Context, leases []mail.Lease, d time.Duration) ([]int64, error) {
-	ids, tokens := split(leases)
+	ids, tokens := splitLeases(leases)
 	held, err := s.pool.queries.MailExtend(ctx, s.db, d.Seconds(), ids, tokens)
 	return held, mapError(err)
 }
 
 // Reclaim takes back lapsed rows.
-func (s *Mail) Reclaim(ctx context.Context, limit int) (again, held int, err error) {
+func (s *Mail) Reclaim(ctx context.Context, limit int) (retried, unknown int, err error) {
 	rows, err := s.pool.queries.MailReclaim(ctx, s.db, int32(limit)) //nolint:gosec // a thousand
 	for _, r := range rows {
 		if r.State == string(mail.StateUnknown) {
-			held++
+			unknown++
 		} else {
-			again++
+			retried++
 		}
 	}
-	return again, held, mapError(err)
-}
-
-// SuppressNotify keeps inserts from notifying for d, in whole seconds.
-func (s *Mail) SuppressNotify(ctx context.Context, d time.Duration) error {
-	return mapError(s.pool.queries.MailAwake(ctx, s.pool, int32(math.Ceil(d.Seconds()))))
-}
-
-// AllowNotify makes inserts notify again and counts the transactions that may not know it yet.
-func (s *Mail) AllowNotify(ctx context.Context) (others int, on bool, err error) {
-	n, err := s.pool.queries.MailDoze(ctx, s.pool)
-	return max(int(n), 0), n >= 0, mapError(err)
-}
-
-// OpenInserters counts these transactions again.
-func (s *Mail) OpenInserters(ctx context.Context) (int, error) {
-	n, err := s.pool.queries.MailOthers(ctx, s.pool)
-	return int(n), mapError(err)
-}
-
-// Notify wakes the workers that sleep.
-func (s *Mail) Notify(ctx context.Context) error {
-	return mapError(s.pool.queries.MailBell(ctx, s.pool))
+	return retried, unknown, mapError(err)
 }
 
 // NextDue is the time until a scheduled row or a retry is due.
@@ -167,7 +140,7 @@ func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
 // cleanupFor is how long one round may take; the rest is the next one's.
 const cleanupFor = 3 * time.Second
 
-// Cleanup wipes bodies whose time has come and forgets old idempotency keys, in
+// Cleanup wipes bodies whose time has come and deletes old idempotency keys, in
 // portions, until few are left.
 func (s *Mail) Cleanup(ctx context.Context) error {
 	const portion = 1000
@@ -179,39 +152,7 @@ func (s *Mail) Cleanup(ctx context.Context) error {
 	}
 }
 
-// Park sets rows aside until the pause of each ends.
-func (s *Mail) Park(ctx context.Context, leases []mail.Lease, pauses []string) error {
-	ids, tokens := split(leases)
-	_, err := s.pool.queries.MailPark(ctx, s.db, ids, tokens, pauses)
-	return mapError(err)
-}
-
-const unparkPortion = 5000
-
-// Unpark lets go a portion of the mails whose pause is over.
-func (s *Mail) Unpark(ctx context.Context) (done bool, err error) {
-	n, err := s.pool.queries.MailUnpark(ctx, s.pool, unparkPortion)
-	return n < unparkPortion, mapError(err)
-}
-
-// Heartbeat renews the worker's row.
-func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) error {
-	name, err := os.Hostname()
-	if err != nil {
-		name = "unknown"
-	}
-	return mapError(s.pool.queries.MailBeat(ctx, s.pool, &dbsqlc.MailBeatParams{
-		WorkerID: h.Worker, Connections: int32(h.Connections), Hears: h.NotificationsWork, //nolint:gosec // tens
-		Host: name + ":" + strconv.Itoa(os.Getpid()),
-	}))
-}
-
-// Deregister deletes the worker's row.
-func (s *Mail) Deregister(ctx context.Context, worker int64) error {
-	return mapError(s.pool.queries.MailLeave(ctx, s.pool, worker))
-}
-
-func split(leases []mail.Lease) (ids, tokens []int64) {
+func splitLeases(leases []mail.Lease) (ids, tokens []int64) {
 	ids, tokens = make([]int64, len(leases)), make([]int64, len(leases))
 	for i, l := range leases {
 		ids[i], tokens[i] = l.QueueID, l.Token
