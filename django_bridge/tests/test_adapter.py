@@ -10,7 +10,7 @@ from django_sespan import signals
 from django_sespan.adapter import Adapter
 from django_sespan.forms import RegisterForm
 from django_sespan.views import CodeView, RegisterView
-from people import CODE_URL, REGISTER_URL, form
+from registrants import CODE_URL, REGISTER_URL, form
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

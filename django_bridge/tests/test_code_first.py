@@ -17,7 +17,7 @@ from django_sespan import errors, signals
 from django_sespan._internal.flows import code_first
 from django_sespan._internal.flows.pending_code import SESSION_KEY
 from django_sespan.forms import RegisterForm
-from people import CODE_URL, EMAIL, OTHER, PASSWORD, RESEND_URL, RESUME_URL, form, prepare
+from registrants import CODE_URL, EMAIL, OTHER, PASSWORD, RESEND_URL, RESUME_URL, form, prepare
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_sespan import errors
-from people import (
+from registrants import (
     CODE_URL,
     EMAIL,
     LOGIN_URL,

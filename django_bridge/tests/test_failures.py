@@ -20,7 +20,16 @@ from django_sespan._internal.flows.pending_code import SESSION_KEY
 from django_sespan._internal.registrations import Registrations
 from django_sespan.client import get_client
 from fake import CODE, problem
-from people import CODE_URL, EMAIL, LOGIN_URL, PASSWORD, REGISTER_URL, RESEND_URL, RESUME_URL, form
+from registrants import (
+    CODE_URL,
+    EMAIL,
+    LOGIN_URL,
+    PASSWORD,
+    REGISTER_URL,
+    RESEND_URL,
+    RESUME_URL,
+    form,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

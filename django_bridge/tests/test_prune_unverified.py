@@ -71,7 +71,7 @@ def names():
 
 
 @pytest.mark.usefixtures("bound")
-def test_only_registrations_that_nobody_finished_go():
+def test_only_registrations_that_nobody_finished_run():
     customer("unfinished")
     customer("too-young", ago=timedelta(days=6))
     customer("verified", right="used_at", is_active=True)

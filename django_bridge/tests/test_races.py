@@ -12,7 +12,7 @@ from django.test import Client
 from django_sespan._internal.flows import register as flow
 from django_sespan._internal.flows import verify_code
 from django_sespan._internal.flows.pending_code import SESSION_KEY
-from people import CODE_URL, EMAIL, OTHER, PASSWORD, REGISTER_URL, form
+from registrants import CODE_URL, EMAIL, OTHER, PASSWORD, REGISTER_URL, form
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,7 +28,7 @@ def verify(site, *options, code=0, typed="", **changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "wrong", "mend"),
+    ("changes", "wrong", "remedy"),
     [
         ({"KEY": ""}, "sespan.E004", "sespan keys create"),
         ({"KEY": f"sk_{'a' * 12}_{'b' * 43}"}, "refuses SESPAN['KEY'] (HTTP 401)", "sespan keys"),
@@ -37,12 +37,12 @@ def verify(site, *options, code=0, typed="", **changes):
         ({"DATABASE": "nowhere"}, "sespan.E005", "Known aliases"),
     ],
 )
-def test_wrong_settings(site, changes, wrong, mend):
+def test_wrong_settings(site, changes, wrong, remedy):
     changes = {name: site.said(value) for name, value in changes.items()}
     printed = verify(site, code=1, **changes)
     assert "WRONG" in printed
     assert wrong in printed
-    assert mend in printed.partition("To mend it: ")[2]
+    assert remedy in printed.partition("To fix it: ")[2]
     assert "b" * 43 not in printed
 
 

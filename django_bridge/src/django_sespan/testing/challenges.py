@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from django_sespan import errors
 from django_sespan._internal import codes
-from django_sespan.testing import people
-from django_sespan.testing.people import Person
+from django_sespan.testing import customers
+from django_sespan.testing.customers import Customer
 from django_sespan.testing.registrations import FakeRegistrations
 
 GUESSES = 5
@@ -63,7 +63,7 @@ class _Challenge:
     challenge_id: str
     purpose: str
     email: str
-    customer: Person | None
+    customer: Customer | None
     decoy: bool
     locale: str
     data: Any = None
@@ -87,8 +87,8 @@ class _Challenge:
         """Whether its customer was deleted, or rolled back with another test."""
         if self.customer is None:
             return False
-        now = people.by_id(self.customer.customer_id)
-        return now is None or now.mark != self.customer.mark
+        now = customers.by_id(self.customer.customer_id)
+        return now is None or now.identity != self.customer.identity
 
 
 class Challenges:
@@ -161,25 +161,25 @@ class Challenges:
         purpose, email = str(body["purpose"]), str(body.get("email") or "")
         if purpose not in {REGISTRATION, LOGIN}:
             raise errors.SespanRefused(f"{purpose!r} is not a purpose of codes.", status=422)
-        person = None
+        customer = None
         if body.get("customer_id") is not None:
-            person = people.by_id(body["customer_id"])
-            if person is None:
+            customer = customers.by_id(body["customer_id"])
+            if customer is None:
                 raise errors.UnknownCustomer("unknown", status=404)
         elif email:
-            matches = people.by_email(email)
-            person = matches[0] if len(matches) == 1 else None
+            matches = customers.by_email(email)
+            customer = matches[0] if len(matches) == 1 else None
         else:
             raise errors.SespanRefused("Either customer_id or email is needed.", status=422)
-        if person is not None and purpose == REGISTRATION and body.get("new_customer"):
-            self._registrations.grant(person.customer_id)
-        if person is not None:
-            email = person.email
+        if customer is not None and purpose == REGISTRATION and body.get("new_customer"):
+            self._registrations.grant(customer.customer_id)
+        if customer is not None:
+            email = customer.email
         found = _Challenge(
             challenge_id=str(uuid.uuid4()),
             purpose=purpose,
             email=email,
-            customer=person,
+            customer=customer,
             decoy=False,
             locale=str(body.get("locale") or ""),
             data=body.get("data"),
@@ -188,12 +188,12 @@ class Challenges:
         return found
 
     def _is_decoy(self, wanted: _Challenge) -> bool:
-        person = wanted.customer
+        customer = wanted.customer
         if wanted.purpose != REGISTRATION:
-            return person is None or not person.active
-        if person is None:
-            return bool(people.by_email(wanted.email))  # several have it
-        return person.active or self._registrations.state(person.customer_id) != "live"
+            return customer is None or not customer.active
+        if customer is None:
+            return bool(customers.by_email(wanted.email))  # several have it
+        return customer.active or self._registrations.state(customer.customer_id) != "live"
 
     def _latest(self, wanted: _Challenge) -> _Challenge | None:
         key = (wanted.purpose, wanted.email.lower(), wanted.decoy)
@@ -206,13 +206,13 @@ class Challenges:
         now = datetime.now(UTC)
         found.valid_until, found.resend_after = now + LIFE, now + RESEND
         found.codes = [*found.codes, f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"][-LIVE_CODES:]
-        person = found.customer
-        customer_id = None if person is None else person.customer_id
+        customer = found.customer
+        customer_id = None if customer is None else customer.customer_id
         if not found.decoy:
             mail = (customer_id, found.email, found.purpose, found.codes[-1], found.challenge_id)
             self._mailbox.outbox.append(CodeSent(*mail, at=now, locale=found.locale))
-        if person is not None and _noteworthy(found, person):
-            notice = NoticeSent(person.customer_id, person.email, found.purpose, now)
+        if customer is not None and _owner_is_told(found, customer):
+            notice = NoticeSent(customer.customer_id, customer.email, found.purpose, now)
             self._mailbox.notices.append(notice)
         return _issued(found)
 
@@ -239,16 +239,16 @@ class Challenges:
         return answer
 
     def _activate(self, found: _Challenge, customer_id: str) -> None:
-        person = people.by_id(customer_id)
-        if person is None:
+        customer = customers.by_id(customer_id)
+        if customer is None:
             raise errors.UnknownCustomer("unknown", status=404)
-        if person.active:
+        if customer.active:
             return
         may = found.purpose == REGISTRATION and self._registrations.state(customer_id) == "live"
         if not may:
             found.status = "refused"
             raise errors.ActivationRefused("no right to be activated", status=403)
-        people.activate(customer_id)
+        customers.activate(customer_id)
         self._registrations.end(customer_id)
 
     def _open(self, challenge_id: str) -> _Challenge:
@@ -271,8 +271,8 @@ class Challenges:
         return found
 
 
-def _noteworthy(found: _Challenge, person: Person) -> bool:
-    return found.purpose == REGISTRATION and person.active
+def _owner_is_told(found: _Challenge, customer: Customer) -> bool:
+    return found.purpose == REGISTRATION and customer.active
 
 
 def _issued(found: _Challenge) -> dict[str, Any]:

@@ -34,35 +34,35 @@ class Draws:
     """Answers `POST /v1/transactions`."""
 
     def __init__(self) -> None:
-        self._done: dict[tuple[str, str], dict[str, Any]] = {}
+        self._results: dict[tuple[str, str], dict[str, Any]] = {}
 
     def draw(self, body: Mapping[str, Any], rule: Rule) -> tuple[int, dict[str, Any]]:
         """Give the HTTP status and the answer: 201, then 200 with the same for ever."""
         amount = Decimal(str(body["transaction_amount"]))
         order = Order(str(body["customer_id"]), str(body["order_ref"]), amount)
         key = (order.customer_id, order.order_ref)
-        before = self._done.get(key)
+        before = self._results.get(key)
         if before is None:
-            self._done[key] = self._answer(order, rule)
-            return 201, self._done[key]
-        if Decimal(before["transaction_amount"]) != _money(amount):
+            self._results[key] = self._draw(order, rule)
+            return 201, self._results[key]
+        if Decimal(before["transaction_amount"]) != _to_cents(amount):
             raise errors.OrderConflict("drawn with another amount", status=409)
         return 200, before
 
-    def _answer(self, order: Order, rule: Rule) -> dict[str, Any]:
+    def _draw(self, order: Order, rule: Rule) -> dict[str, Any]:
         share = rule(order)
         off = Decimal(0) if share is None else Decimal(share)
         if not 0 <= off <= 1:
             raise ValueError(f"The rule gave {share!r}; a discount is a share from 0 to 1.")
         return {
-            "transaction_id": len(self._done) + 1,
+            "transaction_id": len(self._results) + 1,
             "tier_id": 1,
             "discounted": share is not None,
-            "transaction_amount": f"{_money(order.amount)}",
-            "discounted_amount": f"{_money(order.amount * (1 - off))}",
+            "transaction_amount": f"{_to_cents(order.amount)}",
+            "discounted_amount": f"{_to_cents(order.amount * (1 - off))}",
             "transaction_time": datetime.now(UTC).isoformat(),
         }
 
 
-def _money(amount: Decimal) -> Decimal:
+def _to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)

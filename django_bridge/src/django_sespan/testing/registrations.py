@@ -10,14 +10,14 @@ from typing import Any
 from django.utils import timezone
 
 from django_sespan._internal.registrations import ActivationRight, RegisterResult, Registrations
-from django_sespan.testing import people
+from django_sespan.testing import customers
 
-JUST_NOW = timedelta(hours=24)
+GRANT_WINDOW = timedelta(hours=24)
 
 
 @dataclass
 class _Right:
-    mark: tuple[str, str]
+    identity: tuple[str, str]
     granted_at: datetime
     ended: bool = False
 
@@ -51,19 +51,19 @@ class FakeRegistrations(Registrations):
 
     def grant(self, customer_id: str) -> bool:
         """Give the right to an inactive customer who joined within a day and never had one."""
-        person = people.by_id(customer_id)
-        if person is None or person.active or self.state(customer_id) != "none":
+        customer = customers.by_id(customer_id)
+        if customer is None or customer.active or self.state(customer_id) != "none":
             return False
         now = datetime.now(UTC)
-        if person.joined is not None and _aware(person.joined) <= now - JUST_NOW:
+        if customer.joined is not None and _aware(customer.joined) <= now - GRANT_WINDOW:
             return False
-        self._rights[customer_id] = _Right(person.mark, now)
+        self._rights[customer_id] = _Right(customer.identity, now)
         return True
 
     def state(self, customer_id: str) -> ActivationRight:
         """Give `live`, `ended` or `none` by key."""
-        found, person = self._rights.get(customer_id), people.by_id(customer_id)
-        if found is None or person is None or found.mark != person.mark:
+        found, customer = self._rights.get(customer_id), customers.by_id(customer_id)
+        if found is None or customer is None or found.identity != customer.identity:
             return "none"
         return "ended" if found.ended else "live"
 

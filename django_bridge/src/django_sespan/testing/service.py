@@ -51,7 +51,7 @@ class _Failure:
     on: str
     times: int | None
 
-    def meets(self, path: str) -> bool:
+    def applies_to(self, path: str) -> bool:
         if path == LOGINS and self.on != "logins":
             return False  # they are told in the background and are nobody's next call
         return self.on in path and self.times != 0
@@ -151,7 +151,7 @@ class SespanTesting:
         """Answer one call of the HTTP contract, or raise what the real transport raises."""
         with self._lock:
             self.calls.append(Call(method, path, body, client_ip))
-            self._perhaps_fail(path)
+            self._fail_if_told(path)
             match (method, *path.removeprefix("/v1/").split("/")):
                 case ("POST", "otp"):
                     return Answer(202, self._challenges.create(body))
@@ -168,9 +168,9 @@ class SespanTesting:
                     return Answer(*self._draws.draw(body, self.rule))
             raise errors.SespanRefused(f"{method} {path} is not known here", status=404)
 
-    def _perhaps_fail(self, path: str) -> None:
+    def _fail_if_told(self, path: str) -> None:
         for failure in self._failures:
-            if failure.meets(path):
+            if failure.applies_to(path):
                 if failure.times is not None:
                     failure.times -= 1
                 error = failure.error

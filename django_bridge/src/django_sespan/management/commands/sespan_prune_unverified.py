@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
+from django_sespan._internal.pruning import CHANGED, DELETED, PROTECTED, Pruning, RightUnknown
 from django_sespan._internal.runtime import runtime
-from django_sespan.management.pruning import CHANGED, DELETED, PROTECTED, Pruning, Unanswered
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
-MEND = "To mend it: manage.py sespan_verify --to ADDRESS says what is missing."
+REMEDY = "To fix it: manage.py sespan_verify --to ADDRESS says what is missing."
 LEAST = timedelta(hours=1)
 """Longer than any code lives: nobody loses an account while typing."""
 
@@ -41,10 +41,12 @@ class Command(BaseCommand):
         dry = options["dry_run"]
         try:
             found = pruning.run(timezone.now() - options["older_than"], dry=dry)
-        except Unanswered as exc:
-            raise CommandError(f"The database does not say who may be activated.\n{MEND}") from exc
+        except RightUnknown as exc:
+            raise CommandError(
+                f"The database does not say who may be activated.\n{REMEDY}"
+            ) from exc
         except DatabaseError as exc:
-            raise CommandError(f"{str(exc).splitlines()[0]}\n{MEND}") from exc
+            raise CommandError(f"{str(exc).splitlines()[0]}\n{REMEDY}") from exc
         self.stdout.write(f"{found[DELETED]} {'would be ' if dry else ''}deleted")
         if found[PROTECTED]:
             self.stdout.write(f"{found[PROTECTED]} stay: other rows forbid it")

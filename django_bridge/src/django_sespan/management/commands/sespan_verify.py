@@ -11,7 +11,15 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from django_sespan.management.hops import Hop, Trouble, code, database, mail, service, settings
+from django_sespan.management.diagnosis import (
+    DiagnosisFailed,
+    Hop,
+    code,
+    database,
+    mail,
+    service,
+    settings,
+)
 
 
 class Command(BaseCommand):
@@ -40,29 +48,29 @@ class Command(BaseCommand):
         except ValidationError:
             raise CommandError(f"{options['to']!r} is not an e-mail address.") from None
         for hop in self._hops(options["to"], options["timeout"], ask=options["code"]):
-            self._go(hop)
+            self._run(hop)
         self.stdout.write("All is well.")
 
     def _hops(self, recipient: str, seconds: float, *, ask: bool) -> Iterator[Hop]:
-        yield Hop("settings", settings.look)
-        yield Hop("database", database.look)
+        yield Hop("settings", settings.check)
+        yield Hop("database", database.check)
         test = mail.TestMail(recipient, seconds) if settings.uses_mail() else None
         if test is not None:
             yield Hop("queue", test.enqueue)
-        asked = code.Code(recipient, seconds)
+        test_code = code.TestCode(recipient, seconds)
         unused = settings.without_service()
         if unused:
             self.stdout.write(f"{'':15}service   {unused}")
         else:
-            yield Hop("service", service.look)
-            yield Hop("code", asked.ask)
+            yield Hop("service", service.check)
+            yield Hop("code", test_code.request)
         if test is not None:
             yield Hop("mail", test.deliver)
         if not unused:
-            yield Hop("delivery", asked.deliver)
+            yield Hop("delivery", test_code.deliver)
         if ask and not unused:
             typed = self._typed()
-            yield Hop("typed", lambda: asked.verify(typed))
+            yield Hop("typed", lambda: test_code.verify(typed))
 
     def _typed(self) -> str:
         try:
@@ -70,13 +78,13 @@ class Command(BaseCommand):
         except EOFError:
             raise CommandError("--code waits for somebody who types the code.") from None
 
-    def _go(self, hop: Hop) -> None:
+    def _run(self, hop: Hop) -> None:
         started = time.monotonic()
         try:
-            said = hop.go()
-        except Trouble as exc:
-            self._line("WRONG", started, hop.name, exc.wrong)
-            raise CommandError(f"{hop.name}: {exc.wrong}\nTo mend it: {exc.mend}") from exc
+            said = hop.run()
+        except DiagnosisFailed as exc:
+            self._line("WRONG", started, hop.name, exc.problem)
+            raise CommandError(f"{hop.name}: {exc.problem}\nTo fix it: {exc.remedy}") from exc
         self._line("ok", started, hop.name, said)
 
     def _line(self, mark: str, started: float, name: str, text: str) -> None:

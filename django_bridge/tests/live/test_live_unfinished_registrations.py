@@ -1,4 +1,4 @@
-"""People in the middle of a registration, against the real service and its locks."""
+"""Unfinished registrations against the real service and its locks."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from django_sespan.conf import get_settings
 from django_sespan.mail import EmailBackend
-from django_sespan.management.hops import Trouble
+from django_sespan.management.diagnosis import DiagnosisFailed
 
 
 def without_service() -> str:
@@ -31,12 +31,14 @@ def uses_mail() -> bool:
     return isinstance(backend, type) and issubclass(backend, EmailBackend)
 
 
-def look() -> str:
+def check() -> str:
     """Run the checks of this app."""
     found = checks.run_checks(tags=["sespan"])
     for message in found:
         if message.level >= checks.ERROR:
-            raise Trouble(f"{message.id}: {message.msg}", str(message.hint or "manage.py check"))
+            raise DiagnosisFailed(
+                f"{message.id}: {message.msg}", str(message.hint or "manage.py check")
+            )
     warnings = sorted({str(m.id) for m in found if m.level == checks.WARNING})
     more = f"; to look at with manage.py check: {', '.join(warnings)}" if warnings else ""
     return f"{_service()}; {_mail()}{more}"

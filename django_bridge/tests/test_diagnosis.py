@@ -15,7 +15,14 @@ from django.db import connection, transaction
 
 from django_sespan import errors
 from django_sespan.mail import EmailBackend
-from django_sespan.management.hops import Trouble, code, database, mail, service, settings
+from django_sespan.management.diagnosis import (
+    DiagnosisFailed,
+    code,
+    database,
+    mail,
+    service,
+    settings,
+)
 
 
 def answers(sespan, status, slug="", *, apart=0):
@@ -28,26 +35,26 @@ def answers(sespan, status, slug="", *, apart=0):
 
 def test_a_right_key_and_the_same_time(sespan):
     answers(sespan, 404, "unknown-challenge", apart=2)
-    assert service.look().endswith("answers, the key is accepted, clocks agree")
+    assert service.check().endswith("answers, the key is accepted, clocks agree")
 
 
 @pytest.mark.parametrize("apart", [-60, 60])
 def test_a_clock_off_by_a_minute(sespan, apart):
     answers(sespan, 404, "unknown-challenge", apart=apart)
-    with pytest.raises(Trouble, match=r"clock differs by (59|60|61) s") as told:
-        service.look()
-    assert "NTP" in told.value.mend
+    with pytest.raises(DiagnosisFailed, match=r"clock differs by (59|60|61) s") as told:
+        service.check()
+    assert "NTP" in told.value.remedy
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 22 Nov 2026 10:00:00 -0000"])
 def test_a_service_that_does_not_say_its_time(sespan, date):
     answers(sespan, 404, "unknown-challenge")
     sespan.fail[0].headers["date"] = date
-    assert service.look().endswith("clocks agree")
+    assert service.check().endswith("clocks agree")
 
 
 @pytest.mark.parametrize(
-    ("status", "slug", "wrong", "mend"),
+    ("status", "slug", "wrong", "remedy"),
     [
         (401, "unauthorized", "refuses SESPAN", "sespan keys"),
         (403, "forbidden", "refuses SESPAN", "sespan keys"),
@@ -57,11 +64,11 @@ def test_a_service_that_does_not_say_its_time(sespan, date):
         (200, "", "is not Sespan", "SESPAN_HTTP_ADDR"),
     ],
 )
-def test_other_answers(sespan, status, slug, wrong, mend):
+def test_other_answers(sespan, status, slug, wrong, remedy):
     answers(sespan, status, slug)
-    with pytest.raises(Trouble, match=wrong) as told:
-        service.look()
-    assert mend in told.value.mend
+    with pytest.raises(DiagnosisFailed, match=wrong) as told:
+        service.check()
+    assert remedy in told.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -71,9 +78,9 @@ def test_other_answers(sespan, status, slug, wrong, mend):
 def test_garbage(sespan, status, body):
     kind = "application/problem+json" if status != 200 else "application/json"
     sespan.fail = [httpx.Response(status, content=body, headers={"content-type": kind})]
-    with pytest.raises(Trouble, match=r"is not Sespan \(.+\)") as told:
-        service.look()
-    assert "SESPAN_HTTP_ADDR" in told.value.mend
+    with pytest.raises(DiagnosisFailed, match=r"is not Sespan \(.+\)") as told:
+        service.check()
+    assert "SESPAN_HTTP_ADDR" in told.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -82,9 +89,9 @@ def test_garbage(sespan, status, body):
 )
 def test_no_answer(sespan, failure, reason):
     sespan.fail = [failure, failure]
-    with pytest.raises(Trouble, match=f"does not answer .{reason}.") as told:
-        service.look()
-    assert "sespan serve" in told.value.mend
+    with pytest.raises(DiagnosisFailed, match=f"does not answer .{reason}.") as told:
+        service.check()
+    assert "sespan serve" in told.value.remedy
 
 
 @pytest.mark.parametrize("apart", [-60, 60])
@@ -93,8 +100,8 @@ def test_a_database_of_another_time(monkeypatch, apart):
     there = datetime.now(UTC) + timedelta(seconds=apart)
     monkeypatch.setattr(database, "_state", lambda using: ("shop", there, 15, "auth_user is bound"))
     monkeypatch.setattr(database, "check_database", lambda databases: [])
-    with pytest.raises(Trouble, match="database's clock differs by"):
-        database.look()
+    with pytest.raises(DiagnosisFailed, match="database's clock differs by"):
+        database.check()
 
 
 @pytest.fixture
@@ -124,20 +131,20 @@ def finish(number, state, reply):
 
 
 def test_a_mail_that_nobody_sends(queued):
-    with pytest.raises(Trouble, match="queued after 0 s: nobody sends it") as told:
+    with pytest.raises(DiagnosisFailed, match="queued after 0 s: nobody sends it") as told:
         mail.follow(queued, 0)
-    assert "sespan serve" in told.value.mend
+    assert "sespan serve" in told.value.remedy
 
 
 def test_a_mail_server_that_says_later(queued):
     change(queued, "state = 'retry', last_reply = '451 greylisted'")
-    with pytest.raises(Trouble, match="the mail server said: 451 greylisted"):
+    with pytest.raises(DiagnosisFailed, match="the mail server said: 451 greylisted"):
         mail.follow(queued, 0)
 
 
 def test_a_mail_that_is_refused(queued):
     finish(queued, "dead", "550 no such mailbox")
-    with pytest.raises(Trouble, match="dead: 550 no such mailbox"):
+    with pytest.raises(DiagnosisFailed, match="dead: 550 no such mailbox"):
         mail.follow(queued, 5)
 
 
@@ -150,14 +157,14 @@ def test_a_login_that_may_not_look(queued):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE ROLE sespan_verify_blind")
         cursor.execute("SET LOCAL ROLE sespan_verify_blind")
-        with pytest.raises(mail.Unseen):
-            mail.look(queued)
+        with pytest.raises(mail.QueueUnreadable):
+            mail.read_delivery(queued)
         cursor.execute("RESET ROLE")
         transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize(
-    ("error", "wrong", "mend"),
+    ("error", "wrong", "remedy"),
     [
         (errors.OTPTooSoon("x", retry_after=42), "a moment ago", "in 42 s"),
         (errors.OTPIncorrect("x"), "not the code", "newest"),
@@ -166,40 +173,42 @@ def test_a_login_that_may_not_look(queued):
         (errors.SespanMisconfigured("no right"), "no right", "doctor"),
     ],
 )
-def test_errors_of_the_client(error, wrong, mend):
-    told = code.trouble(error)
-    assert wrong in told.wrong
-    assert mend in told.mend
+def test_errors_of_the_client(error, wrong, remedy):
+    told = code.explain(error)
+    assert wrong in told.problem
+    assert remedy in told.remedy
 
 
 def test_a_service_that_is_gone_before_the_delivery(monkeypatch):
     def gone(*args):
         raise errors.SespanUnavailable("no answer in time")
 
-    def unseen(*args):
-        raise mail.Unseen
+    def unreadable(*args):
+        raise mail.QueueUnreadable
 
-    monkeypatch.setattr(code.Code, "_message_id", unseen)
+    monkeypatch.setattr(code.TestCode, "_message_id", unreadable)
     monkeypatch.setattr(code, "get_client", lambda: SimpleNamespace(otp_status=gone))
-    with pytest.raises(Trouble, match="The service has no answer: no answer in time"):
-        code.Code("a@example.com", 1).deliver()
+    with pytest.raises(DiagnosisFailed, match="The service has no answer: no answer in time"):
+        code.TestCode("a@example.com", 1).deliver()
 
 
 def test_nobody_types_the_code(monkeypatch):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     for hops in (settings, database, service):
-        monkeypatch.setattr(hops, "look", lambda: "well")
+        monkeypatch.setattr(hops, "check", lambda: "well")
     monkeypatch.setattr(settings, "uses_mail", lambda: False)
-    monkeypatch.setattr(code.Code, "ask", lambda self: "asked")
-    monkeypatch.setattr(code.Code, "deliver", lambda self: "sent")
+    monkeypatch.setattr(code.TestCode, "request", lambda self: "asked")
+    monkeypatch.setattr(code.TestCode, "deliver", lambda self: "sent")
     with pytest.raises(CommandError, match="waits for somebody who types"):
         call_command("sespan_verify", "--to", "a@example.com", "--code", stdout=StringIO())
 
 
 def test_the_first_hop_that_fails_is_the_last(monkeypatch):
-    monkeypatch.setattr(database, "look", lambda: (_ for _ in ()).throw(Trouble("bad", "mend it")))
+    monkeypatch.setattr(
+        database, "check", lambda: (_ for _ in ()).throw(DiagnosisFailed("bad", "fix it"))
+    )
     out = StringIO()
-    with pytest.raises(CommandError, match="database: bad\nTo mend it: mend it"):
+    with pytest.raises(CommandError, match="database: bad\nTo fix it: fix it"):
         call_command("sespan_verify", "--to", "a@example.com", stdout=out)
     lines = out.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == ["ok", "WRONG"]

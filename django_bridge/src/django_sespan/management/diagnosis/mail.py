@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django_sespan import errors
 from django_sespan.conf import get_settings
 from django_sespan.mail import EmailBackend
-from django_sespan.management.hops import Trouble
+from django_sespan.management.diagnosis import DiagnosisFailed
 from django_sespan.models.mail import SLOTS, MailRecipient
 
 SUBJECT = "Test of the mail queue"
@@ -21,12 +21,12 @@ LONGEST_PAUSE = 0.5
 FAILED = frozenset({"dead", "expired", "suppressed", "cancelled"})
 
 
-class Unseen(Exception):
+class QueueUnreadable(Exception):
     """This login may not look at the queue."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class Delivery:
     """Where the mail of one recipient stands."""
 
     state: str
@@ -49,7 +49,9 @@ class TestMail:
             # Not message.send(): in a test run Django has put another backend in its place.
             EmailBackend().send_messages([message])
         except errors.MailNotQueued as exc:
-            raise Trouble(f"The database refused the mail: {exc}", "sespan migrate up") from exc
+            raise DiagnosisFailed(
+                f"The database refused the mail: {exc}", "sespan migrate up"
+            ) from exc
         self.number = message.sespan_id  # type: ignore[attr-defined]
         return f"mail {self.number} is queued by the site's backend"
 
@@ -57,7 +59,7 @@ class TestMail:
         """Follow it."""
         try:
             return f"mail {self.number}: {follow(self.number, self.seconds)}"
-        except Unseen:
+        except QueueUnreadable:
             return f"mail {self.number}: this login may not look at the queue; {GRANT} lets it"
 
 
@@ -69,42 +71,42 @@ def follow(message_id: int, seconds: float) -> str:
     end = time.monotonic() + seconds
     pause, states = PAUSE, list[str]()
     while True:
-        seen = look(message_id)
-        if not states or states[-1] != seen.state:
-            states.append(seen.state)
-        if seen.state == "sent":
-            return f"{' → '.join(states)}, {seen.relay} said: {seen.reply}"
-        if seen.state in FAILED:
-            raise Trouble(
-                f"The mail is {seen.state}: {seen.reply or 'no server was asked'}",
+        delivery = read_delivery(message_id)
+        if not states or states[-1] != delivery.state:
+            states.append(delivery.state)
+        if delivery.state == "sent":
+            return f"{' → '.join(states)}, {delivery.relay} said: {delivery.reply}"
+        if delivery.state in FAILED:
+            raise DiagnosisFailed(
+                f"The mail is {delivery.state}: {delivery.reply or 'no server was asked'}",
                 "sespan doctor checks the mail server; the address or the sender may be refused.",
             )
         if time.monotonic() > end:
-            raise late(seen, states, seconds)
+            raise undelivered(delivery, states, seconds)
         time.sleep(pause)  # the service tells the database, not us
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def late(seen: Seen, states: list[str], seconds: float) -> Trouble:
+def undelivered(delivery: Delivery, states: list[str], seconds: float) -> DiagnosisFailed:
     """Say why a mail is still there."""
     text = f"The mail is {' → '.join(states)} after {seconds:.0f} s"
-    if seen.reply:
-        return Trouble(f"{text}; the mail server said: {seen.reply}", "sespan doctor")
-    return Trouble(
+    if delivery.reply:
+        return DiagnosisFailed(f"{text}; the mail server said: {delivery.reply}", "sespan doctor")
+    return DiagnosisFailed(
         f"{text}: nobody sends it.",
         "Is the mail worker running? sespan serve --run api,mail,maintenance; then: sespan doctor",
     )
 
 
-def look(message_id: int) -> Seen:
-    """Give the state of a mail's first recipient; Unseen without the right to look."""
+def read_delivery(message_id: int) -> Delivery:
+    """Give the state of a mail's first recipient; QueueUnreadable without the right to look."""
     rows = MailRecipient.objects.using(get_settings().database)
     first = message_id * SLOTS
     try:
         with transaction.atomic(using=get_settings().database):
             row = rows.filter(queue_id__gte=first, queue_id__lt=first + SLOTS).first()
     except DatabaseError as exc:
-        raise Unseen from exc
+        raise QueueUnreadable from exc
     if row is None:
-        return Seen("queued", "", "")
-    return Seen(row.state, row.reply or "", row.relay or "the mail server")
+        return Delivery("queued", "", "")
+    return Delivery(row.state, row.reply or "", row.relay or "the mail server")

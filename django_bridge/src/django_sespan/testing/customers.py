@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 
 
 @dataclass(frozen=True)
-class Person:
-    """One customer. `mark` differs for another customer that came to the same key."""
+class Customer:
+    """One customer. `identity` differs for another customer that came to the same key."""
 
     customer_id: str
     email: str
@@ -22,24 +22,24 @@ class Person:
     joined: datetime | None
 
     @property
-    def mark(self) -> tuple[str, str]:
+    def identity(self) -> tuple[str, str]:
         """Tell apart rows with one key: a rolled-back test's key may come again."""
         return self.customer_id, str(self.joined or self.email)
 
 
-def by_id(customer_id: object) -> Person | None:
+def by_id(customer_id: object) -> Customer | None:
     """Give the customer with this key."""
     try:
         user = _all().filter(pk=customer_id).first()
     except (ValueError, TypeError, ValidationError):
         return None
-    return None if user is None else _person(user)
+    return None if user is None else _customer(user)
 
 
-def by_email(email: str) -> list[Person]:
+def by_email(email: str) -> list[Customer]:
     """Give the customers with this address in any case; two at most."""
     field = get_user_model().get_email_field_name()
-    return [_person(user) for user in _all().filter(**{f"{field}__iexact": email})[:2]]
+    return [_customer(user) for user in _all().filter(**{f"{field}__iexact": email})[:2]]
 
 
 def activate(customer_id: str) -> None:
@@ -52,8 +52,8 @@ def _all() -> QuerySet[Any]:
     return model._base_manager.using(router.db_for_write(model))
 
 
-def _person(user: Any) -> Person:
-    return Person(
+def _customer(user: Any) -> Customer:
+    return Customer(
         customer_id=str(user.pk),
         email=str(getattr(user, user.get_email_field_name(), "") or ""),
         active=bool(user.is_active),

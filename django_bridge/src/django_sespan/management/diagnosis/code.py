@@ -16,8 +16,8 @@ from django_sespan import errors
 from django_sespan._internal.responses import Challenge
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
-from django_sespan.management.hops import Trouble
-from django_sespan.management.hops.mail import Unseen, follow
+from django_sespan.management.diagnosis import DiagnosisFailed
+from django_sespan.management.diagnosis.mail import QueueUnreadable, follow
 
 DOCTOR = "sespan doctor --env-file sespan.env"
 NEWEST = (
@@ -27,14 +27,14 @@ NEWEST = (
 
 
 @dataclass
-class Code:
+class TestCode:
     """A code to one address, from the asking to the typing."""
 
     recipient: str
     seconds: float
     challenge: Challenge | None = None
 
-    def ask(self) -> str:
+    def request(self) -> str:
         """Ask for it; a second run within a minute gets the first one's."""
         customer = _customer(self.recipient)
         purpose = "registration" if customer is None else "login"
@@ -42,7 +42,7 @@ class Code:
         try:
             self.challenge = get_client().otp_create(purpose=purpose, **wanted)  # type: ignore[arg-type]
         except errors.SespanError as exc:
-            raise trouble(exc) from exc
+            raise explain(exc) from exc
         whose = "code first, no customer" if customer is None else f"customer {customer}"
         return f"purpose {purpose} ({whose}): challenge {self._challenge_id}"
 
@@ -50,14 +50,14 @@ class Code:
         """Follow its mail."""
         try:
             return follow(self._message_id(), self.seconds)
-        except Unseen:
+        except QueueUnreadable:
             pass
         try:
             delivery = get_client().otp_status(self._challenge_id).delivery
         except errors.SespanError as exc:
-            raise trouble(exc) from exc
+            raise explain(exc) from exc
         if delivery == "failed":
-            raise Trouble("The mail of the code failed.", DOCTOR)
+            raise DiagnosisFailed("The mail of the code failed.", DOCTOR)
         return f"{delivery}, as the service says; this login may not look at the queue"
 
     def verify(self, typed: str) -> str:
@@ -65,7 +65,7 @@ class Code:
         try:
             get_client().otp_verify(self._challenge_id, typed)
         except errors.SespanError as exc:
-            raise trouble(exc) from exc
+            raise explain(exc) from exc
         return "the code is right; it is used up, and no customer has changed"
 
     @property
@@ -79,9 +79,9 @@ class Code:
                 cursor.execute(NEWEST, [self._challenge_id])
                 row = cursor.fetchone()
         except DatabaseError as exc:
-            raise Unseen from exc
+            raise QueueUnreadable from exc
         if row is None:
-            raise Trouble("No mail was made for this address.", DOCTOR)
+            raise DiagnosisFailed("No mail was made for this address.", DOCTOR)
         return int(row[0])
 
 
@@ -92,15 +92,17 @@ def _customer(address: str) -> str | None:
     return None if found is None else str(found.pk)
 
 
-def trouble(error: errors.SespanError) -> Trouble:
+def explain(error: errors.SespanError) -> DiagnosisFailed:
     """Say what an error of the client means here."""
     match error:
         case errors.OTPTooSoon() | errors.OTPLocked():
             wait = error.retry_after or 60
-            return Trouble("This address got a code a moment ago.", f"Run it again in {wait} s.")
+            return DiagnosisFailed(
+                "This address got a code a moment ago.", f"Run it again in {wait} s."
+            )
         case errors.OTPIncorrect():
-            return Trouble("That is not the code.", "Type the newest one that arrived.")
+            return DiagnosisFailed("That is not the code.", "Type the newest one that arrived.")
         case errors.SespanUnavailable():
-            return Trouble(f"The service has no answer: {error}", DOCTOR)
+            return DiagnosisFailed(f"The service has no answer: {error}", DOCTOR)
         case _:
-            return Trouble(f"The service refuses: {error}", DOCTOR)
+            return DiagnosisFailed(f"The service refuses: {error}", DOCTOR)

@@ -9,14 +9,14 @@ from uuid import uuid4
 from django_sespan import errors
 from django_sespan.client import Client
 from django_sespan.conf import get_settings
-from django_sespan.management.hops import Trouble
+from django_sespan.management.diagnosis import DiagnosisFailed
 
 SERVE = "sespan serve --env-file sespan.env"
 TOLERANCE = 10.0
 """Seconds; tokens of the checkout are refused from 30 on, and Date has whole seconds."""
 
 
-def look() -> str:
+def check() -> str:
     """Ask for a challenge that nobody has: only a right key gets as far as `unknown`."""
     found = get_settings()
     client = Client.from_settings(found)  # in a test run, too, the one that asks the network
@@ -25,44 +25,44 @@ def look() -> str:
     except errors.UnknownChallenge as exc:
         apart = _apart(exc.date)
     except errors.SespanError as exc:
-        raise _trouble(found.url, exc) from exc
+        raise _explain(found.url, exc) from exc
     else:
-        raise _stranger(found.url, "it knows a challenge that nobody has")
+        raise _not_sespan(found.url, "it knows a challenge that nobody has")
     finally:
         client.close()
     if apart > TOLERANCE:
-        raise Trouble(
+        raise DiagnosisFailed(
             f"The service's clock differs by {apart:.0f} s from this machine's.",
             "Let both follow NTP.",
         )
     return f"{found.url} answers, the key is accepted, clocks agree"
 
 
-def _trouble(url: str, error: errors.SespanError) -> Trouble:
+def _explain(url: str, error: errors.SespanError) -> DiagnosisFailed:
     reason = error.detail.rpartition(": ")[2]
     match error:
         case errors.SespanMisconfigured():
-            return Trouble(
+            return DiagnosisFailed(
                 f"The service refuses SESPAN['KEY'] (HTTP {error.status}).",
                 "sespan keys list shows those that are good; "
                 "sespan keys create --role service --name … makes one",
             )
         case errors.SespanInvalidResponse():
-            return _stranger(url, reason)
+            return _not_sespan(url, reason)
         case errors.SespanUnavailable(status=None):
-            return Trouble(
+            return DiagnosisFailed(
                 f"{url} does not answer ({reason}).",
                 f"Start it: {SERVE}; or correct SESPAN['URL'].",
             )
         case _:
-            return Trouble(
+            return DiagnosisFailed(
                 f"The service is up but cannot work (HTTP {error.status}, {error.slug}).",
                 "sespan doctor --env-file sespan.env",
             )
 
 
-def _stranger(url: str, reason: str) -> Trouble:
-    return Trouble(
+def _not_sespan(url: str, reason: str) -> DiagnosisFailed:
+    return DiagnosisFailed(
         f"What answers at {url} is not Sespan ({reason}).",
         "Correct SESPAN['URL']: the public port of sespan serve (SESPAN_HTTP_ADDR).",
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from django_sespan.checks import check_database
 from django_sespan.conf import get_settings
-from django_sespan.management.hops import Trouble
+from django_sespan.management.diagnosis import DiagnosisFailed
 
 FATAL = frozenset({f"sespan.W0{number}" for number in (10, 13, 14, 15, 17, 20)})
 """Without these no mail and no code goes out; the others are mentioned."""
@@ -22,17 +22,17 @@ SELECT current_user, clock_timestamp(), (SELECT max(version) FROM sespan.schema_
 """
 
 
-def look() -> str:
+def check() -> str:
     """Look at schema, binding, trigger, rights and clock."""
     using = get_settings().database
     found = check_database([using])
     for message in found:
         if message.id in FATAL:
-            raise Trouble(f"{message.id}: {message.msg}", str(message.hint))
+            raise DiagnosisFailed(f"{message.id}: {message.msg}", str(message.hint))
     login, there, version, bound = _state(using)
     apart = abs((timezone.now() - there).total_seconds())
     if apart > TOLERANCE:
-        raise Trouble(
+        raise DiagnosisFailed(
             f"The database's clock differs by {apart:.0f} s from this machine's.",
             "Let both follow NTP.",
         )
@@ -47,5 +47,7 @@ def _state(using: str) -> tuple[Any, ...]:
             cursor.execute(STATE)
             row: tuple[Any, ...] = cursor.fetchone()
     except DatabaseError as exc:
-        raise Trouble(str(exc).splitlines()[0], "sespan doctor --env-file sespan.env") from exc
+        raise DiagnosisFailed(
+            str(exc).splitlines()[0], "sespan doctor --env-file sespan.env"
+        ) from exc
     return row

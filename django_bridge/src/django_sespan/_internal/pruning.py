@@ -24,7 +24,7 @@ from django.db.models import ProtectedError, QuerySet, RestrictedError
 from django_sespan._internal.registrations import Registrations
 
 
-class Unanswered(Exception):
+class RightUnknown(Exception):
     """The database does not say who may still be activated: unbound, or a right is missing."""
 
 
@@ -50,7 +50,7 @@ class Pruning:
 
     def _look(self, key: int) -> str:
         user = self._unfinished().filter(pk=key).first()
-        if user is None or _sure(self._registrations.right(user)) != "live":
+        if user is None or _known(self._registrations.right(user)) != "live":
             return CHANGED
         return DELETED
 
@@ -71,7 +71,7 @@ class Pruning:
 
     def _lock(self, key: int) -> AbstractBaseUser | None:
         user = self._unfinished().filter(pk=key).first()
-        if user is None or _sure(self._registrations.register(user)) != "live":
+        if user is None or _known(self._registrations.register(user)) != "live":
             return None
         # What has waited above reads the row as it is now.
         locked = self._unfinished().select_for_update(of=("self",)).filter(pk=key)
@@ -82,9 +82,9 @@ class Pruning:
         return self._users.filter(is_active=False, last_login__isnull=True)
 
 
-def _sure(answer: str) -> str:
+def _known(answer: str) -> str:
     if answer == "unknown":
-        raise Unanswered
+        raise RightUnknown
     return answer
 
 

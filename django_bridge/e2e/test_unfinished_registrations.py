@@ -1,4 +1,4 @@
-"""People in the middle: another browser, two tabs, back, no JavaScript, twice, without the code."""
+"""Unfinished registrations: another browser, two tabs, back, no JavaScript, a form sent twice."""
 
 from __future__ import annotations
 

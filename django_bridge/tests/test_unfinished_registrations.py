@@ -1,4 +1,4 @@
-"""People in the middle of a registration: they come back, change their mind, are somebody else."""
+"""Unfinished registrations: customers who come back, change their mind, or are somebody else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.test import Client
 from django_sespan import errors, signals
 from django_sespan._internal import throttle
 from django_sespan._internal.flows.pending_code import SESSION_KEY
-from people import (
+from registrants import (
     CODE_URL,
     EMAIL,
     LOGIN_URL,
