@@ -86,7 +86,7 @@ func TestHashServesOneChallengeAndPurpose(t *testing.T) {
 	id, hash := hashCode(ring, c.ID, c.Purpose, "123456")
 	codes := []Code{{ID: 7, KeyID: id, Hash: hash}}
 	if got, ok := matchCode(ring, c, codes, "123456"); !ok || got != 7 {
-		t.Error("the right code does not match")
+		t.Error("the correct code does not match")
 	}
 	other, registration, unkeyed := *c, *c, codes[0]
 	other.ID, registration.Purpose, unkeyed.KeyID = uuid.New(), Registration, "gone"

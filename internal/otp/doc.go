@@ -1,17 +1,17 @@
 // Package otp is the rules of e-mailed one-time codes: who gets one, what a
-// guess costs, and what a right code may do. It knows no database and no HTTP.
+// guess costs, and what a correct code may do. It knows no database and no HTTP.
 //
-// A challenge is one wish to prove an address; its id is what the site holds. It
-// has up to three live codes, because a mail may be late and a person then types
-// the code of the first one.
+// A challenge is one request to prove an address; its id is the handle that the site
+// holds. It has up to three live codes, because a mail may be late and a person then
+// types the code of the first one.
 //
-//	POST ──▶ challenge ──▶ code 1 ─ mail        verify: budget ▸ challenge ▸ codes ▸ right ▸ customer
+//	POST ──▶ challenge ──▶ code 1 ─ mail        verify locks: budget ▸ challenge ▸ codes ▸ right ▸ customer
 //	 again within 60 s: the same challenge,        │
 //	 no mail                                       ├ no live code ───▶ expired
 //	 after 60 s, or resend ─▶ code 2 ─ mail        ├ no guess left ──▶ locked
 //	                      ─▶ code 3 ─ mail        count the guess, then compare
 //	                      ─▶ code 4, and          ├ wrong ──▶ incorrect; the fifth locks the challenge
-//	                         code 1 superseded    └ right ──▶ verified, all codes used up, the guess given back
+//	                         code 1 superseded    └ correct ▶ verified, all codes used up, the guess given back
 //
 // Guessing is bounded in two places: five wrong guesses for a challenge and ten
 // an hour for an address and purpose (the budget), which no resend, challenge or
@@ -20,21 +20,21 @@
 // the other, each counted before it is compared.
 //
 // Nobody learns from an answer whether an address is known: an unknown one gets a
-// decoy, a challenge whose code nobody was sent. It is written, limited, guessed
-// at and locked like any other; even its mail is enqueued, and taken back. For a
+// decoy, a challenge whose code is sent to nobody. It is stored, limited, guessed
+// at and locked like any other; even its mail is enqueued, and rolled back. For a
 // registration it is the other way round:
 //
 //	who has the address                     login      registration
 //	nobody                                  decoy      code
 //	one who may be activated                decoy      code
-//	an active customer                      code       decoy, and the mail tells of the account
+//	an active customer                      code       decoy, and a mail "you have an account"
 //	one who is inactive for good, several   decoy      decoy
 //
-// Activation. A right code of purpose registration makes an inactive customer
-// active only with a right to it, which exists once in a customer's life: granted
-// when the site says that it has just created the customer, used up by the first
-// verification, ended for good by a revocation or by any other activation that is
-// noticed. Whoever was inactive before, or is banned later, stays inactive.
+// Activation. A correct code of purpose registration makes an inactive customer
+// active only with the activation right, which exists once in a customer's life:
+// granted when the site says that it has just created the customer, used up by the
+// first verification, ended for good by a revocation or by any other activation that
+// Sespan notices. Whoever was inactive before, or is banned later, stays inactive.
 //
 // The site takes part in its own transaction: sespan.otp_register supersedes what a
 // further registration of the customer replaces, under the same locks.

@@ -21,8 +21,8 @@ func Purposes() []Purpose { return []Purpose{Registration, Login} }
 // Status of a challenge or a code.
 type Status string
 
-// The closed list of statuses. Refused is a challenge's alone: its right code
-// came without a right to activate, and is used up.
+// The closed list of statuses. Refused is a challenge's alone: its correct code
+// came without the activation right, and is used up.
 const (
 	Pending    Status = "pending"
 	Verified   Status = "verified"

@@ -39,7 +39,7 @@ func (i *issue) recipient(st State) (recipient, error) {
 }
 
 // registering is for a customer who is to be verified: an inactive one with the
-// right to be activated. Whoever is active has been verified already, unless the
+// activation right. Whoever is active has been verified already, unless the
 // site has just made them so, or has no such state.
 func (i *issue) registering(st State, address string) recipient {
 	to := recipient{address: address}

@@ -19,7 +19,7 @@ const (
 	DoNothing Action = iota
 	Lock             // the challenge has lost its last guess
 	Expire           // its codes are too old
-	Consume          // the code is right: use it up and give the guess back
+	Consume          // the code is correct: use it up and give the guess back
 )
 
 // VerifyDecision is what a verification writes.
@@ -29,13 +29,13 @@ type VerifyDecision struct {
 	// Status that Consume gives the challenge: Verified, or Superseded when the
 	// address is no longer the customer's.
 	Status Status
-	// NeedsRight: the customer is inactive. Without a live right, or where the
+	// NeedsRight: the customer is inactive. Without a live activation right, or where the
 	// purpose may not use it, Consume gives the status Refused instead.
 	NeedsRight bool
 	MayUse     bool
 }
 
-// Consumed is what became of a right code.
+// Consumed is what became of a correct code.
 type Consumed struct {
 	Found     bool // false: the challenge went with its customer in between
 	Status    Status
@@ -43,7 +43,7 @@ type Consumed struct {
 	At        time.Time
 }
 
-// Verification is the answer to a right code.
+// Verification is the answer to a correct code.
 type Verification struct {
 	CustomerID *int64 // nil for a registration before its customer
 	VerifiedAt time.Time
@@ -70,7 +70,7 @@ func (s *Service) Verify(ctx context.Context, challenge uuid.UUID, input, email 
 		s.metrics.count(v.purpose, v.events...)
 	}
 	if problem.SlugOf(err) == problem.ActivationRefused {
-		s.logger.WarnContext(ctx, "a right code came without a right to activate", "customer_id", *v.out.CustomerID, "challenge_id", challenge.String())
+		s.logger.WarnContext(ctx, "a correct code came without an activation right", "customer_id", *v.out.CustomerID, "challenge_id", challenge.String())
 	}
 	return v.out, err
 }
@@ -80,14 +80,14 @@ type verification struct {
 	service      *Service
 	guess, email string
 	purpose      Purpose
-	answer       error // for a guess that is not right
+	answer       error // for a guess that is not correct
 	data         []byte
 	out          Verification
 	events       []event
 }
 
 // decide is called under the locks of budget, challenge and codes; again where the
-// customer was locked by somebody else, and then only a right code came before.
+// customer was locked by somebody else, and then only a correct code came before.
 func (v *verification) decide(st State) (VerifyDecision, error) {
 	c := st.Challenge
 	if c == nil {
@@ -101,7 +101,7 @@ func (v *verification) decide(st State) (VerifyDecision, error) {
 	if !ok || c.Decoy || (v.email != "" && !sameAddress(v.email, c.Email)) {
 		return v.wrong(st), nil
 	}
-	return v.right(st, id)
+	return v.correct(st, id)
 }
 
 func (v *verification) live(st State) []Code {
@@ -142,7 +142,7 @@ func (v *verification) wrong(st State) VerifyDecision {
 	return decision
 }
 
-func (v *verification) right(st State, code int64) (VerifyDecision, error) {
+func (v *verification) correct(st State, code int64) (VerifyDecision, error) {
 	c := st.Challenge
 	decision := VerifyDecision{Action: Consume, CodeID: code, Status: Verified}
 	switch {

@@ -98,7 +98,7 @@ func (s *OTPStore) Verify(ctx context.Context, challenge uuid.UUID, l otp.Limits
 	}
 }
 
-// verify tries once; retry tells that a right code failed only for the lock of a row.
+// verify tries once; retry tells that a correct code failed only for the lock of a row.
 func (s *OTPStore) verify(
 	ctx context.Context, challenge uuid.UUID, l otp.Limits, decide func(otp.State) (otp.VerifyDecision, error),
 ) (done otp.Consumed, retry bool, err error) {

@@ -88,7 +88,7 @@ func TestParallelRightCodesCountOnce(t *testing.T) {
 		return err
 	})
 	if got[""] != 1 || got[problem.OTPUsed] != 29 {
-		t.Errorf("30 right codes at once: %v, want one verified", got)
+		t.Errorf("30 correct codes at once: %v, want one verified", got)
 	}
 	if !d.active(t, id) {
 		t.Error("the customer is not active")
@@ -130,7 +130,7 @@ func TestGuessCountsWhenTheClientHangsUp(t *testing.T) {
 		t.Errorf("status %+v, %v; want 3 attempts left", s, err)
 	}
 	if _, err := d.Verify(ctx, issued.ChallengeID, d.code(t), ""); err != nil || !d.active(t, id) {
-		t.Errorf("a right code after hanging up: %v", err)
+		t.Errorf("a correct code after hanging up: %v", err)
 	}
 }
 
