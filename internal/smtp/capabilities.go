@@ -40,9 +40,9 @@ func readCapabilities(lines []byte) capabilities {
 	return c
 }
 
-// shown is the EHLO reply as the library may see it: in upper case, which is all
+// forLibrary is the EHLO reply as the library may see it: in upper case, which is all
 // it understands, and without SMTPUTF8, which it would use for every mail.
-func (capabilities) shown(lines []byte) []byte {
+func (capabilities) forLibrary(lines []byte) []byte {
 	var kept [][]byte
 	for line := range bytes.Lines(lines) {
 		line = bytes.ToUpper(bytes.TrimSpace(line))

@@ -117,7 +117,7 @@ func TestNoChunk(t *testing.T) {
 	t.Parallel()
 	careful, large := envelope(1), envelope(2)
 	careful.Careful = true
-	large.Data = []byte("Subject: x\r\n\r\n" + strings.Repeat("0123456789\r\n", chunkAtMost/12+1))
+	large.Data = []byte("Subject: x\r\n\r\n" + strings.Repeat("0123456789\r\n", maxChunk/12+1))
 	for name, e := range map[string]mail.Envelope{"careful": careful, "large": large, "idled": envelope(3)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,7 @@ const longestProbePause = 20 * time.Second
 // circuitBreaker decides whether a relay is given mails. A half-open one takes a
 // single mail, the trial.
 //
-//	closed ──relay is down──▶ open ──probe answered──▶ half open ──trial went well──▶ closed
+//	closed ──relay is down──▶ open ──probe answered──▶ half open ──trial succeeded──▶ closed
 //	                           ▲ │ probes, 5 s … 20 s apart │
 //	                           └─┴────────failed────────────┘
 //
@@ -70,7 +70,7 @@ func (b *circuitBreaker) onTrial() bool {
 	return b.state == halfOpen && b.trial
 }
 
-// report takes in how a mail went.
+// report records the outcome of a mail.
 func (b *circuitBreaker) report(h health) (was, now breakerState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,7 +89,7 @@ func (b *circuitBreaker) report(h health) (was, now breakerState) {
 	return was, b.state
 }
 
-// probed takes in what a probe of an open breaker found.
+// probed records the outcome of a probe of an open breaker.
 func (b *circuitBreaker) probed(answered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,18 +113,18 @@ func probePause(opened int) time.Duration {
 	return min(5*time.Second<<min(max(opened-1, 0), 4), longestProbePause)
 }
 
-// health is what the fate of one mail tells about its relay.
+// health is what the outcome of one mail shows about its relay.
 type health int
 
 const (
 	unknown  health = iota // the caller gave up, or the mail was never offered
-	healthy                // the relay did its work, and be it to refuse the mail
+	healthy                // the relay did its work, even if that was to refuse the mail
 	degraded               // the dialogue broke, or the relay would not begin it
 	down                   // no mail at all could have been given to it
 )
 
-// healthOf reads a failure. Throttling (4.7.x) speaks of us or of the recipient,
-// not of the relay: another one would be asked to break the same rule.
+// healthOf derives it from a failure. Throttling (4.7.x) concerns us or the recipient,
+// not the relay: another one would be asked to break the same rule.
 func healthOf(err *mail.SendError) health {
 	switch {
 	case err.RelayFailed():
@@ -142,7 +142,7 @@ func healthOf(err *mail.SendError) health {
 }
 
 // canFailOver reports whether a mail may be offered to another relay at once: this
-// one has said in time that it does not serve, and has not taken the mail.
+// one has said that it is out of service and has not accepted the mail.
 func canFailOver(err *mail.SendError) bool {
 	return err.Verdict == mail.Retry && (healthOf(err) == down || err.Code == 421 && healthOf(err) == degraded)
 }

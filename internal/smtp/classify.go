@@ -11,11 +11,11 @@ import (
 	"sespan/internal/mail"
 )
 
-// failure says what a failed try means for the mail, from where the wire stands.
-func failure(ctx context.Context, w *wire, err error) *mail.SendError {
+// classify says what a failed try means for the mail, from where the wire stands.
+func classify(ctx context.Context, w *wire, err error) *mail.SendError {
 	e := &mail.SendError{Verdict: mail.Retry, Reason: w.phase.reason(), Err: err}
 	answered := w.refusal.code != 0
-	if w.dotSent && !answered {
+	if w.messageSent && !answered {
 		e.Verdict = mail.Unknown
 	}
 	switch {
@@ -23,22 +23,22 @@ func failure(ctx context.Context, w *wire, err error) *mail.SendError {
 		e.Code = w.refusal.code
 		e.Enhanced, e.Reply = w.refusal.text()
 		if e.Code < 500 {
-			e.After = waitHint(e.Reply)
+			e.After = retryAfter(e.Reply)
 		}
-		e.Verdict, e.Reason = judge(w.phase, e.Code, e.Reason)
+		e.Verdict, e.Reason = verdictOf(w.phase, e.Code, e.Reason)
 	case ctx.Err() != nil:
 		e.Reason, e.Err = "timeout", fmt.Errorf("ended by the caller at %s: %w", w.phase, context.Cause(ctx))
 	case timedOut(err):
 		e.Reason, e.Err = "timeout", fmt.Errorf("no progress at %s in the time allowed: %w", w.phase, err)
-	case w.broken != nil && w.phase > connecting && w.phase != startTLS && !malformed(w.broken):
+	case w.broken != nil && w.phase > connecting && w.phase != startTLS && !isMalformed(w.broken):
 		e.Reason, e.Err = "closed", fmt.Errorf("connection lost at %s: %w", w.phase, w.broken)
 	}
 	return e
 }
 
-// judge reads a refusal. 5xx ends a mail only where it speaks of this mail: a
-// relay that wants other credentials, or has lost the thread, does not.
-func judge(p phase, code int, reason string) (mail.Verdict, string) {
+// verdictOf reads a refusal. 5xx ends a mail only where it concerns this mail: a
+// relay that wants other credentials, or is out of step, does not.
+func verdictOf(p phase, code int, reason string) (mail.Verdict, string) {
 	switch {
 	case code == 530 || code == 534 || code == 535 || code == 538:
 		return mail.Retry, "auth"
@@ -55,7 +55,7 @@ func timedOut(err error) bool {
 		errors.As(err, &n) && n.Timeout()
 }
 
-func malformed(err error) bool {
+func isMalformed(err error) bool {
 	return errors.Is(err, errReplyTooLong) || errors.Is(err, errNotSMTP)
 }
 

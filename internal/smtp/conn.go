@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	quitTimeout = 2 * time.Second // bounds the farewell to a relay
-	// coldAfter is the pause after which the message waits for the relay's 354: sent
+	quitTimeout = 2 * time.Second // bounds QUIT and its reply
+	// idleBeforeCold is the pause after which the message waits for the relay's 354: sent
 	// with its envelope to a relay that has hung up, it would have to be sent again.
-	coldAfter = time.Second
+	idleBeforeCold = time.Second
 )
 
 // conn is one kept connection. Its holder is the only one to use it.
 type conn struct {
-	wire   *wire
-	client *simplemail.SMTPClient
-	born   time.Time
-	used   time.Time
-	sent   int  // mails so far
-	kept   bool // came back to the pool at least once
-	dirty  bool // the last transaction was refused: RSET comes first
-	cold   bool // kept for so long that the relay may have closed it
+	wire       *wire
+	client     *simplemail.SMTPClient
+	dialedAt   time.Time
+	lastUsed   time.Time
+	sent       int  // mails so far
+	reused     bool // came back to the pool at least once
+	needsReset bool // the last transaction was refused: RSET comes first
+	cold       bool // kept for so long that the relay may have closed it
 
 	reserved *waiter // whose envelope has gone out on it; under the pool's lock
 }
@@ -42,52 +42,52 @@ func (c *conn) deliver(ctx context.Context, tx transaction, next func() *transac
 	// The wire says the message itself: the library copies it byte by byte.
 	err := simplemail.SendMessage(tx.from, []string{tx.recipient}, "", c.client)
 	if err != nil {
-		w.settle()
+		w.drainReplies()
 	}
 	if err != nil && w.refusal.code == 0 {
 		_ = w.fail(err) // neither taken nor refused: the dialogue is out of step
 	}
-	if !stop() && w.broken == nil { // aborted; a reply that made it here still counts
+	if !stop() && w.broken == nil { // aborted; a reply that arrived still counts
 		w.broken = context.Cause(ctx)
 	}
 	c.sent++
-	if w.taken {
+	if w.accepted {
 		_, text := w.last.text()
 		return text, nil
 	}
-	if w.broken == nil && !w.nextSent { // after the dot a transaction is over in any case
-		c.dirty = true
+	if w.broken == nil && !w.nextEnvelopeSent { // after the dot a transaction is over in any case
+		c.needsReset = true
 	}
-	return "", failure(ctx, w, err)
+	return "", classify(ctx, w, err)
 }
 
 // stale reports whether the last delivery failed only because the relay had
 // closed the connection while it was kept, does not know BDAT, or did not take an
 // envelope that came with the message before it.
 func (c *conn) stale() bool {
-	if errors.Is(c.wire.broken, errNoChunks) || errors.Is(c.wire.broken, errNotPipelined) {
+	if errors.Is(c.wire.broken, errNoChunking) || errors.Is(c.wire.broken, errNoPipelinedEnvelope) {
 		return true
 	}
-	if !c.kept || c.wire.phase != mailFrom || c.wire.broken == nil {
+	if !c.reused || c.wire.phase != mailFrom || c.wire.broken == nil {
 		return false
 	}
-	return c.wire.refusal.code == 421 || hungUp(c.wire.broken)
+	return c.wire.refusal.code == 421 || closedByPeer(c.wire.broken)
 }
 
-func hungUp(err error) bool {
+func closedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// freshen makes a kept connection ready for the next mail: RSET after a refusal,
+// revalidate makes a kept connection ready for the next mail: RSET after a refusal,
 // NOOP after a pause. An error means that the connection is of no more use.
-func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Duration) error {
-	c.cold = now.Sub(c.used) >= coldAfter
+func (c *conn) revalidate(ctx context.Context, now time.Time, noopAfter time.Duration) error {
+	c.cold = now.Sub(c.lastUsed) >= idleBeforeCold
 	check := c.client.Noop
 	switch {
-	case c.dirty:
+	case c.needsReset:
 		check = c.client.Reset
-	case now.Sub(c.used) < noopAfter:
+	case now.Sub(c.lastUsed) < noopAfter:
 		return nil
 	}
 	c.wire.begin(transaction{})
@@ -96,13 +96,13 @@ func (c *conn) freshen(ctx context.Context, now time.Time, noopAfter time.Durati
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
-	c.dirty, c.cold = false, false
+	c.needsReset, c.cold = false, false
 	return err
 }
 
-// quit says goodbye and closes.
+// quit sends QUIT and closes.
 func (c *conn) quit() {
-	if c.wire.broken == nil && !c.wire.nextSent { // a relay that waits for a message would not hear it
+	if c.wire.broken == nil && !c.wire.nextEnvelopeSent { // a relay that waits for a message would take QUIT for a line of it
 		c.wire.begin(transaction{})
 		c.wire.timeouts.Command = quitTimeout
 		_ = c.client.Quit() // the connection is closed whatever the relay says
@@ -110,7 +110,7 @@ func (c *conn) quit() {
 	c.wire.abort()
 }
 
-// expired reports whether the connection will have served its time after more mails.
+// expired reports whether the connection will have reached a limit of its life after more mails.
 func (c *conn) expired(cfg Config, now time.Time, more int) bool {
-	return c.sent+more >= cfg.MessagesPerConn || now.Sub(c.born) >= cfg.MaxAge || now.Sub(c.used) >= cfg.IdleTimeout
+	return c.sent+more >= cfg.MessagesPerConn || now.Sub(c.dialedAt) >= cfg.MaxAge || now.Sub(c.lastUsed) >= cfg.IdleTimeout
 }

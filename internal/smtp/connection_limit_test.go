@@ -54,10 +54,10 @@ func TestMessagesPerConnection(t *testing.T) {
 			if lost.Load() > 2 {
 				t.Errorf("%d exchanges were lost before the limit was learned", lost.Load())
 			}
-			if got := s.connLimit.most(now); got != limit {
+			if got := s.connLimit.current(now); got != limit {
 				t.Errorf("learned %d, want %d", got, limit)
 			}
-			if got := s.connLimit.most(now.Add(connectionLimitFor)); got != 0 {
+			if got := s.connLimit.current(now.Add(connectionLimitPeriod)); got != 0 {
 				t.Errorf("%d is believed for ever", got)
 			}
 		})
@@ -71,16 +71,16 @@ func TestIdleClosingIsNoLimit(t *testing.T) {
 	var k connectionLimit
 	now := time.Unix(0, 0)
 	for range 5 {
-		if n := k.ended(7, 2*time.Second, false, now); n != 0 {
+		if n := k.onClosed(7, 2*time.Second, false, now); n != 0 {
 			t.Fatalf("learned %d", n)
 		}
 	}
 	for i := range 5 {
-		if n := k.ended(7+i, 0, false, now); n != 0 {
+		if n := k.onClosed(7+i, 0, false, now); n != 0 {
 			t.Fatalf("learned %d from numbers that differ", n)
 		}
 	}
-	if n := k.ended(11, 0, false, now); n != 11 {
+	if n := k.onClosed(11, 0, false, now); n != 11 {
 		t.Fatal(fmt.Sprint("twice the same is a limit, got ", n))
 	}
 }

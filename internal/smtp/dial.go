@@ -23,7 +23,7 @@ func (s *Sender) dial(ctx context.Context) (*conn, error) {
 	defer cancel()
 	tcp, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Address())
 	if err != nil {
-		return nil, unreached(ctx, failure(ctx, &wire{phase: connecting}, err))
+		return nil, markUnreached(ctx, classify(ctx, &wire{phase: connecting}, err))
 	}
 	w := newWire(tcp, s.cfg.Timeouts)
 	stop := context.AfterFunc(ctx, w.abort)
@@ -33,19 +33,19 @@ func (s *Sender) dial(ctx context.Context) (*conn, error) {
 	}
 	if err != nil {
 		w.abort()
-		return nil, unreached(ctx, s.hidePassword(failure(ctx, w, err)))
+		return nil, markUnreached(ctx, s.redact(classify(ctx, w, err)))
 	}
 	now := s.cfg.Now()
-	return &conn{wire: w, client: client, born: now, used: now}, nil
+	return &conn{wire: w, client: client, dialedAt: now, lastUsed: now}, nil
 }
 
-// unreached marks a failure as the relay's, unless the caller gave up.
-func unreached(ctx context.Context, e *mail.SendError) *mail.SendError {
+// markUnreached marks a failure as the relay's, unless the caller gave up.
+func markUnreached(ctx context.Context, e *mail.SendError) *mail.SendError {
 	e.Unreached = ctx.Err() == nil
 	return e
 }
 
-// handshake brings the wire to where the library can take over, and lets it say
+// handshake brings the wire to where the library can take over, and lets it send
 // EHLO and authenticate.
 func (s *Sender) handshake(ctx context.Context, w *wire) (*simplemail.SMTPClient, error) {
 	if s.cfg.TLS == Implicit {
@@ -61,16 +61,16 @@ func (s *Sender) handshake(ctx context.Context, w *wire) (*simplemail.SMTPClient
 		return nil, errors.New("the relay does not greet with 220")
 	}
 	if s.cfg.TLS == StartTLS {
-		if err := s.upgrade(ctx, w); err != nil {
+		if err := s.upgradeToTLS(ctx, w); err != nil {
 			return nil, err
 		}
 	}
-	w.feed = []byte("220 ready\r\n") // the library wants to be greeted
-	return s.introduce(w)
+	w.replyBuf = []byte("220 ready\r\n") // the library waits for a greeting
+	return s.helloAndAuth(w)
 }
 
-// upgrade is the mandatory STARTTLS (RFC 3207).
-func (s *Sender) upgrade(ctx context.Context, w *wire) error {
+// upgradeToTLS is the mandatory STARTTLS (RFC 3207).
+func (s *Sender) upgradeToTLS(ctx context.Context, w *wire) error {
 	if err := w.command("EHLO " + s.helloName(w)); err != nil {
 		return err
 	}
@@ -91,12 +91,12 @@ func (s *Sender) upgrade(ctx context.Context, w *wire) error {
 
 func (s *Sender) startSession(ctx context.Context, w *wire) error {
 	w.phase = startTLS
-	if w.in.Buffered() > 0 { // said in clear, it would be taken for words said inside TLS
+	if w.in.Buffered() > 0 { // sent in clear, it would be taken for text sent inside TLS
 		return errors.New("the relay sent text between STARTTLS and the handshake")
 	}
 	handshakeCtx, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Connect)
 	defer cancel()
-	w.arm(connecting)
+	w.setDeadline(connecting)
 	session := tls.Client(w.tcp, s.tls)
 	if err := session.HandshakeContext(handshakeCtx); err != nil {
 		return fmt.Errorf("TLS with %s: %w", s.cfg.Host, err)
@@ -105,8 +105,8 @@ func (s *Sender) startSession(ctx context.Context, w *wire) error {
 	return nil
 }
 
-// introduce hands the wire to the library, which says EHLO and authenticates.
-func (s *Sender) introduce(w *wire) (*simplemail.SMTPClient, error) {
+// helloAndAuth hands the wire to the library, which sends EHLO and authenticates.
+func (s *Sender) helloAndAuth(w *wire) (*simplemail.SMTPClient, error) {
 	port, err := strconv.Atoi(s.cfg.Port)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Sender) introduce(w *wire) (*simplemail.SMTPClient, error) {
 	if s.cfg.NoPipelining {
 		w.caps.pipelining = false
 	}
-	if s.cfg.NoChunking || s.chunkless.Load() {
+	if s.cfg.NoChunking || s.noChunking.Load() {
 		w.caps.chunking = false
 	}
 	return client, nil
@@ -174,8 +174,8 @@ func (s *Sender) helloName(w *wire) string {
 	}
 }
 
-// hidePassword keeps a relay from echoing the credentials into a log.
-func (s *Sender) hidePassword(e *mail.SendError) *mail.SendError {
+// redact keeps a relay from echoing the credentials into a log.
+func (s *Sender) redact(e *mail.SendError) *mail.SendError {
 	for _, secret := range s.secrets {
 		e.Reply = strings.ReplaceAll(e.Reply, secret, "***")
 		if e.Err != nil && strings.Contains(e.Err.Error(), secret) {

@@ -52,7 +52,7 @@
 // A large message, one on a connection that has idled and one of which a second
 // copy would be worse than none (Careful) wait for the relay's 354 all the same.
 // The message itself goes past the library, which would copy it byte by byte. If
-// the relay refuses MAIL or RCPT, the replies that are still due are read off
+// the relay refuses MAIL or RCPT, the replies that are still due are read
 // before the connection is used again.
 //
 // # What a failure means

@@ -89,9 +89,9 @@ func afterDot(reply string) func(*session) {
 	}
 }
 
-// TestHungRelay: each phase ends within its own time, and before the final dot
+// TestRelayHangs: each phase ends within its own time, and before the final dot
 // the mail is safe to try again.
-func TestHungRelay(t *testing.T) {
+func TestRelayHangs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		serve   func(s *session)
@@ -154,8 +154,8 @@ func TestStalledBody(t *testing.T) {
 	wantVerdict(t, asSendError(t, err), mail.Retry, "timeout", 0)
 }
 
-// TestBrokenOffBody: the relay hangs up in the middle and had said why.
-func TestBrokenOffBody(t *testing.T) {
+// TestConnectionClosedInBody: the relay hangs up in the middle and had said why.
+func TestConnectionClosedInBody(t *testing.T) {
 	t.Parallel()
 	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
 		s.greet()

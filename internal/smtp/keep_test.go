@@ -57,9 +57,9 @@ func TestPipelining(t *testing.T) {
 	send(t, newSender(t, cfg), envelope(1))
 }
 
-// TestRefusedAhead: after a refusal under pipelining the replies that are still
+// TestRefusedWhilePipelining: after a refusal under pipelining the replies that are still
 // due are read off, RSET comes, and the connection serves the next mail.
-func TestRefusedAhead(t *testing.T) {
+func TestRefusedWhilePipelining(t *testing.T) {
 	t.Parallel()
 	var dials, resets atomic.Int32
 	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
@@ -295,7 +295,7 @@ func TestRelayLimitsConnections(t *testing.T) {
 	}
 }
 
-func TestWaitForPlaceEndsWithContext(t *testing.T) {
+func TestWaitForSlotEndsWithContext(t *testing.T) {
 	t.Parallel()
 	release, busy := make(chan struct{}), make(chan struct{})
 	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
@@ -322,5 +322,5 @@ func TestWaitForPlaceEndsWithContext(t *testing.T) {
 	wantVerdict(t, asSendError(t, err), mail.Retry, "timeout", 0)
 	close(release)
 	wg.Wait()
-	send(t, s, envelope(3)) // the place was not lost
+	send(t, s, envelope(3)) // the slot was not lost
 }

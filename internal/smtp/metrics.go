@@ -44,14 +44,14 @@ func newRelayMetrics(reg prometheus.Registerer, relays []*relay) *relayMetrics {
 	m := &relayMetrics{
 		relays: relays,
 		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sespan_mail_relay_tries_total", Help: "Mails offered to each relay (1 is the preferred one) by what it said.",
+			Name: "sespan_mail_relay_tries_total", Help: "Mails offered to each relay (1 is the preferred one) by its answer.",
 		}, []string{"relay", "result"}),
 		open: prometheus.NewDesc("sespan_mail_relay_open",
 			"1 while the relay is given no mails because it fails, 0 otherwise.", []string{"relay"}, nil),
 		connections: prometheus.NewDesc("sespan_mail_relay_connections",
 			"Connections to the relay, in use or kept.", []string{"relay"}, nil),
 		limits: prometheus.NewDesc("sespan_mail_relay_limit",
-			"What the relay has taught: connections at once, messages per connection; 0 for no limit.", []string{"relay", "limit"}, nil),
+			"Limits learned from the relay: connections at once, messages per connection; 0 for none.", []string{"relay", "limit"}, nil),
 	}
 	for _, one := range relays {
 		for _, result := range []string{resultSent, resultRefused, resultLater, resultUnknown, resultFailed} {
@@ -83,6 +83,6 @@ func (m *relayMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(m.open, shut, one.label)
 		gauge(m.connections, connections, one.label)
 		gauge(m.limits, limit, one.label, "connections")
-		gauge(m.limits, one.connLimit.most(one.cfg.Now()), one.label, "messages")
+		gauge(m.limits, one.connLimit.current(one.cfg.Now()), one.label, "messages")
 	}
 }

@@ -10,8 +10,8 @@ import (
 // group of commands), so that a mail costs one round trip and not two. The next mail
 // is one that waits in the pool for a connection; this connection is reserved for it.
 const (
-	// pipelinedCommands are MAIL, RCPT and DATA.
-	pipelinedCommands = 3
+	// envelopeCommands are MAIL, RCPT and DATA.
+	envelopeCommands = 3
 	// pipelinedTimeout is how long a relay may take to answer an envelope that
 	// travelled with the message before it. One that loses what follows a final dot
 	// would otherwise keep the mail for minutes.
@@ -21,9 +21,9 @@ const (
 	reservedFor = time.Second
 )
 
-var errNotPipelined = errors.New("the relay does not answer an envelope that travels with the mail before it")
+var errNoPipelinedEnvelope = errors.New("the relay does not answer an envelope that travels with the mail before it")
 
-// outOfStep reports whether a reply speaks of the order of the commands.
+// outOfStep reports whether a reply complains about the order of the commands.
 func outOfStep(code int) bool { return code >= 500 && code <= 504 || code == 554 }
 
 // appendNextEnvelope adds the envelope of the mail that follows to what is about to be written.
@@ -35,10 +35,10 @@ func (w *wire) appendNextEnvelope() {
 	if next == nil {
 		return
 	}
-	w.mailFrom(next)
-	w.rcptTo(next)
-	w.out = append(w.out, "DATA\r\n"...)
-	w.nextSent = true
+	w.appendMail(next)
+	w.appendRcpt(next)
+	w.writeBuf = append(w.writeBuf, "DATA\r\n"...)
+	w.nextEnvelopeSent = true
 }
 
 // reserveNext gives the transaction whose envelope travels with the message of tx,
@@ -65,7 +65,7 @@ func (p *pool) reserve(c *conn, fits func(*transaction) bool) *transaction {
 	}
 	p.waiting.Remove(first)
 	c.reserved = w
-	w.patience = time.AfterFunc(reservedFor, func() { p.unreserve(c, w) })
+	w.timeout = time.AfterFunc(reservedFor, func() { p.unreserve(c, w) })
 	return w.tx
 }
 
@@ -79,13 +79,13 @@ func (p *pool) unreserve(c *conn, only *waiter) {
 		return
 	}
 	c.reserved = nil
-	w.patience.Stop()
+	w.timeout.Stop()
 	switch {
 	case w.cancelled:
 	case p.closed:
 		close(w.granted)
 	default:
-		if other, ok := p.grant(); ok {
+		if other, ok := p.grantSlot(); ok {
 			w.granted <- other
 			return
 		}
@@ -103,7 +103,7 @@ func (p *pool) handOver(c *conn) bool {
 		return false
 	}
 	c.reserved = nil
-	w.patience.Stop()
+	w.timeout.Stop()
 	w.granted <- c
 	return true
 }

@@ -36,18 +36,18 @@ func chain(t *testing.T, cfg Config, n int, change ...func(i int, e *mail.Envelo
 	return errs
 }
 
-// occupy takes places without connections; each call of free gives one back.
-func occupy(t *testing.T, s *Sender, places int) (free func()) {
+// occupy takes slots without connections; each call of free gives one back.
+func occupy(t *testing.T, s *Sender, slots int) (free func()) {
 	t.Helper()
-	for range places {
-		if c, err := s.pool.take(t.Context(), nil); c != nil || err != nil {
+	for range slots {
+		if c, err := s.pool.acquire(t.Context(), nil); c != nil || err != nil {
 			t.Fatal(c, err)
 		}
 	}
-	return s.pool.drop
+	return s.pool.releaseSlot
 }
 
-// queued waits until so many mails wait for a place.
+// queued waits until so many mails wait for a slot.
 func queued(t *testing.T, s *Sender, n int) {
 	t.Helper()
 	eventually(t, func() bool {
@@ -63,13 +63,13 @@ func addressed(i int) *mail.Envelope {
 	return &e
 }
 
-// relayAhead takes mails and tells of each message whether the next envelope stood
+// pipeliningRelay takes mails and tells of each message whether the next envelope stood
 // behind it already. Verdict is the reply to a message, "" to hang up.
-func relayAhead(t *testing.T, dials *atomic.Int32, verdict func(recipient string) string) (cfg Config, got func() (recipients []string, ahead int)) {
+func pipeliningRelay(t *testing.T, dials *atomic.Int32, verdict func(recipient string) string) (cfg Config, got func() (recipients []string, early int)) {
 	t.Helper()
 	type taken struct {
 		recipient string
-		ahead     bool
+		early     bool
 	}
 	all := make(chan taken, 100)
 	cfg = relayAt(t, scripted(t, func(_ int, s *session) {
@@ -91,29 +91,29 @@ func relayAhead(t *testing.T, dials *atomic.Int32, verdict func(recipient string
 			s.say(reply)
 		}
 	}))
-	return cfg, func() (recipients []string, ahead int) {
+	return cfg, func() (recipients []string, early int) {
 		for len(all) > 0 {
 			one := <-all
 			recipients = append(recipients, one.recipient[:1])
-			if one.ahead {
-				ahead++
+			if one.early {
+				early++
 			}
 		}
-		return recipients, ahead
+		return recipients, early
 	}
 }
 
-func TestEnvelopeTravelsWithTheMessageBefore(t *testing.T) {
+func TestNextEnvelopeTravelsWithTheMessage(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
-	cfg, got := relayAhead(t, &dials, func(to string) string { return "250 2.0.0 queued as " + to })
+	cfg, got := pipeliningRelay(t, &dials, func(to string) string { return "250 2.0.0 queued as " + to })
 	cfg.MessagesPerConn = 4
 	if err := errors.Join(chain(t, cfg, 6)...); err != nil {
 		t.Fatal(err)
 	}
-	recipients, ahead := got()
-	if !slices.Equal(recipients, []string{"a", "b", "c", "d", "e", "f"}) || ahead != 4 || dials.Load() != 2 {
-		t.Errorf("%v arrived, %d envelopes ahead, over %d connections; of a connection's last mail nothing may follow", recipients, ahead, dials.Load())
+	recipients, early := got()
+	if !slices.Equal(recipients, []string{"a", "b", "c", "d", "e", "f"}) || early != 4 || dials.Load() != 2 {
+		t.Errorf("%v arrived, %d envelopes early, over %d connections; of a connection's last mail nothing may follow", recipients, early, dials.Load())
 	}
 }
 
@@ -124,7 +124,7 @@ func TestReservedMailIsCancelled(t *testing.T) {
 	var dials atomic.Int32
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
-	cfg, got := relayAhead(t, &dials, func(string) string { cancel(); <-over; return "250 ok" })
+	cfg, got := pipeliningRelay(t, &dials, func(string) string { cancel(); <-over; return "250 ok" })
 	cfg.Connections = 1
 	s := newSender(t, cfg)
 	free := occupy(t, s, 1)
@@ -151,7 +151,7 @@ func TestReservedMailLeavesAStalledConnection(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
 	other := make(chan struct{})
-	cfg, got := relayAhead(t, &dials, func(to string) string {
+	cfg, got := pipeliningRelay(t, &dials, func(to string) string {
 		if to[0] == 'a' {
 			<-other
 		}
@@ -168,12 +168,12 @@ func TestReservedMailLeavesAStalledConnection(t *testing.T) {
 	queued(t, s, 0)
 	free()
 	wg.Wait()
-	if recipients, ahead := got(); !slices.Equal(recipients, []string{"b", "a"}) && !slices.Equal(recipients, []string{"a", "b"}) || ahead != 1 || dials.Load() != 2 {
-		t.Errorf("%v arrived, %d envelopes ahead, over %d connections", recipients, ahead, dials.Load())
+	if recipients, early := got(); !slices.Equal(recipients, []string{"b", "a"}) && !slices.Equal(recipients, []string{"a", "b"}) || early != 1 || dials.Load() != 2 {
+		t.Errorf("%v arrived, %d envelopes early, over %d connections", recipients, early, dials.Load())
 	}
 }
 
-func TestEnvelopeAheadAndTheFateOfTheMailBefore(t *testing.T) {
+func TestNextEnvelopeAndTheOutcomeOfTheMailBefore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		reply   string
@@ -203,7 +203,7 @@ func TestEnvelopeAheadAndTheFateOfTheMailBefore(t *testing.T) {
 					s.say("250 ok")
 				}
 				if n == 1 && c.dials > 1 {
-					for range pipelinedCommands { // what is read cannot reset the connection
+					for range envelopeCommands { // what is read cannot reset the connection
 						s.hear()
 					}
 					return
@@ -221,8 +221,8 @@ func TestEnvelopeAheadAndTheFateOfTheMailBefore(t *testing.T) {
 	}
 }
 
-// The relay's answer to an envelope said ahead is that mail's own.
-func TestEnvelopeAheadIsRefused(t *testing.T) {
+// The relay's answer to an envelope that came early is that mail's own.
+func TestNextEnvelopeIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, replies := range map[string][]string{
 		"rcpt_to":   {"250 ok", "550 5.1.1 no such user", "503 5.5.1 no recipients"},
@@ -255,9 +255,9 @@ func TestEnvelopeAheadIsRefused(t *testing.T) {
 	}
 }
 
-// A relay that loses what follows a final dot, or takes it for an attack, is found
-// out by one mail, which goes another way at once.
-func TestRelayThatIsNotReadyForWhatFollows(t *testing.T) {
+// A relay that loses what follows a final dot, or takes it for an attack, is noticed
+// at one mail, which goes another way at once.
+func TestRelayLosesTheNextEnvelope(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(s *session){
 		"silent":  func(s *session) { s.hang() },
@@ -298,7 +298,7 @@ func TestRelayThatIsNotReadyForWhatFollows(t *testing.T) {
 
 // No envelope travels with a message where a lost answer would be worse, nor that of
 // such a mail, nor with CHUNKING, nor without PIPELINING.
-func TestEnvelopeTravelsAlone(t *testing.T) {
+func TestNoNextEnvelope(t *testing.T) {
 	t.Parallel()
 	for name, offers := range map[string][]string{
 		"careful": {"PIPELINING"}, "next is careful": {"PIPELINING"}, "chunking": {"PIPELINING", "CHUNKING"}, "plain": {"8BITMIME"},
@@ -360,7 +360,7 @@ func TestWaitingMailsFailOver(t *testing.T) {
 }
 
 // What follows the dot may get lost alone: then nobody knows whether the mail was taken.
-func TestDotIsCountedApartFromWhatFollows(t *testing.T) {
+func TestMessageSentIsCountedApartFromTheNextEnvelope(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lost int // bytes that the kernel does not take
@@ -370,8 +370,8 @@ func TestDotIsCountedApartFromWhatFollows(t *testing.T) {
 		w.phase = body
 		w.tx = transaction{data: []byte(strings.Repeat("x", 200) + "\r\n")}
 		w.next = func() *transaction { return &transaction{from: "a@b.co", recipient: "c@d.co"} }
-		if err := w.message(); err == nil || w.dotSent != c.sent {
-			t.Errorf("%s: %v, the dot has gone: %v", name, err, w.dotSent)
+		if err := w.writeMessage(); err == nil || w.messageSent != c.sent {
+			t.Errorf("%s: %v, the dot has gone: %v", name, err, w.messageSent)
 		}
 	}
 }

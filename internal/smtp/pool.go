@@ -9,54 +9,54 @@ import (
 	"time"
 )
 
-// lowerLimitFor is how long a limit that the relay taught is kept before trying more.
-const lowerLimitFor = time.Minute
+// lowerLimitPeriod is how long a lower limit is kept before more connections are tried.
+const lowerLimitPeriod = time.Minute
 
 var (
 	errClosed = errors.New("the sender is closed")
 	errDown   = errors.New("the relay is down")
 )
 
-// pool hands out places: a kept connection, or the right to dial one (nil). A
-// place is given back by put (with the connection) or by drop (without).
+// pool hands out slots: a kept connection, or the right to dial one (nil). A
+// slot is given back by putIdle (with the connection) or by releaseSlot (without).
 type pool struct {
 	now func() time.Time
 	max int
 
-	mu      sync.Mutex
-	limit   int       // max, or less while the relay takes no more
-	until   time.Time // when a lower limit ends
-	open    int       // places given out or idle
-	idle    []*conn   // the last one back is the first one out
-	live    map[*conn]struct{}
-	waiting list.List // of *waiter
-	closed  bool
-	empty   chan struct{} // closed when closed and no place is out
+	mu         sync.Mutex
+	limit      int       // max, or less while the relay takes no more
+	limitUntil time.Time // when a lower limit ends
+	open       int       // slots given out or idle
+	idle       []*conn   // the last one back is the first one out
+	live       map[*conn]struct{}
+	waiting    list.List // of *waiter
+	closed     bool
+	drained    chan struct{} // closed when closed and no slot is out
 }
 
 func newPool(limit int, now func() time.Time) *pool {
-	return &pool{now: now, max: limit, limit: limit, live: map[*conn]struct{}{}, empty: make(chan struct{})}
+	return &pool{now: now, max: limit, limit: limit, live: map[*conn]struct{}{}, drained: make(chan struct{})}
 }
 
-// waiter is a caller of take.
+// waiter is a caller of acquire.
 type waiter struct {
 	tx      *transaction // the mail that it is for, nil for none
-	granted chan *conn   // room for one; closed where there will be no place
+	granted chan *conn   // room for one; closed where there will be no slot
 
 	// Under the pool's lock:
 	place     *list.Element // in the queue, unless a connection is reserved for it
 	cancelled bool          // its caller has given up
-	patience  *time.Timer   // ends the reservation
+	timeout   *time.Timer   // ends the reservation
 }
 
-// take waits for a place; tx is the mail that it is for, nil for none.
-func (p *pool) take(ctx context.Context, tx *transaction) (*conn, error) {
+// acquire waits for a slot; tx is the mail that it is for, nil for none.
+func (p *pool) acquire(ctx context.Context, tx *transaction) (*conn, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, errClosed
 	}
-	if c, ok := p.grant(); ok {
+	if c, ok := p.grantSlot(); ok {
 		p.mu.Unlock()
 		return c, nil
 	}
@@ -74,7 +74,7 @@ func (p *pool) take(ctx context.Context, tx *transaction) (*conn, error) {
 	w.cancelled = true
 	p.mu.Unlock()
 	select {
-	case c, ok := <-w.granted: // granted at the same moment: the place is the caller's
+	case c, ok := <-w.granted: // granted at the same moment: the slot is the caller's
 		return p.answered(c, ok)
 	default:
 		return nil, context.Cause(ctx)
@@ -93,14 +93,14 @@ func (p *pool) answered(c *conn, ok bool) (*conn, error) {
 	return nil, errDown
 }
 
-// grant needs the lock.
-func (p *pool) grant() (*conn, bool) {
+// grantSlot needs the lock.
+func (p *pool) grantSlot() (*conn, bool) {
 	if n := len(p.idle); n > 0 {
 		c := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		return c, true
 	}
-	if p.limit < p.max && !p.now().Before(p.until) {
+	if p.limit < p.max && !p.now().Before(p.limitUntil) {
 		p.limit = p.max
 	}
 	if p.open < p.limit {
@@ -110,23 +110,23 @@ func (p *pool) grant() (*conn, bool) {
 	return nil, false
 }
 
-// adopt notes a connection dialled for a place, so that close can end it.
-func (p *pool) adopt(c *conn) {
+// track notes a connection dialled for a slot, so that close can end it.
+func (p *pool) track(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.live[c] = struct{}{}
 }
 
-// forget is adopt's opposite; the place stays with the caller.
-func (p *pool) forget(c *conn) {
+// untrack is the opposite; the slot stays with the caller.
+func (p *pool) untrack(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.live, c)
 }
 
-// put gives a place back with its connection. False: the pool is closed, and the
-// caller ends the connection and drops the place.
-func (p *pool) put(c *conn) bool {
+// putIdle gives a slot back with its connection. False: the pool is closed, and the
+// caller closes the connection and releases the slot.
+func (p *pool) putIdle(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -140,43 +140,43 @@ func (p *pool) put(c *conn) bool {
 	return true
 }
 
-// drop gives a place back whose connection is gone.
-func (p *pool) drop() {
+// releaseSlot gives a slot back whose connection is gone.
+func (p *pool) releaseSlot() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open--
 	if first := p.waiting.Front(); first != nil && !p.closed {
-		if next, ok := p.grant(); ok {
+		if next, ok := p.grantSlot(); ok {
 			p.waiting.Remove(first).(*waiter).granted <- next
 		}
 	}
-	p.signalEmpty()
+	p.signalDrained()
 }
 
-func (p *pool) signalEmpty() {
+func (p *pool) signalDrained() {
 	if p.closed && p.open == 0 {
-		close(p.empty)
+		close(p.drained)
 	}
 }
 
-// lowerLimit is called by the holder of a place that the relay would not have: as
-// many as the others hold are enough for now. False: there are no others.
+// lowerLimit is called by the holder of a slot whose connection the relay refused:
+// the limit becomes the number of the others. False: there are no others.
 func (p *pool) lowerLimit() (limit int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open < 2 {
 		return p.limit, false
 	}
-	p.limit, p.until = min(p.limit, p.open-1), p.now().Add(lowerLimitFor)
+	p.limit, p.limitUntil = min(p.limit, p.open-1), p.now().Add(lowerLimitPeriod)
 	return p.limit, true
 }
 
-// count gives the places that are out or idle, and the limit that the relay taught,
+// count gives the slots that are out or idle, and the limit learned from the relay,
 // 0 for none.
 func (p *pool) count() (open, limit int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.limit < p.max && p.now().Before(p.until) {
+	if p.limit < p.max && p.now().Before(p.limitUntil) {
 		limit = p.limit
 	}
 	return p.open, limit
@@ -197,8 +197,8 @@ func (p *pool) evictIdle(expired func(*conn) bool) []*conn {
 	return out
 }
 
-// shut refuses further takers, wakes the waiting ones and returns the idle connections.
-func (p *pool) shut() []*conn {
+// close refuses further callers, wakes the waiting ones and returns the idle connections.
+func (p *pool) close() []*conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -208,7 +208,7 @@ func (p *pool) shut() []*conn {
 	p.rejectAll()
 	idle := p.idle
 	p.idle = nil
-	p.signalEmpty()
+	p.signalDrained()
 	return idle
 }
 

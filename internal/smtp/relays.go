@@ -28,7 +28,7 @@ type Relays struct {
 	life    context.Context
 	end     context.CancelFunc
 	probes  sync.WaitGroup
-	mu      sync.Mutex // of the rest, and of probing of every relay
+	mu      sync.Mutex // guards what follows, and probing of every relay
 	ended   bool
 	changed chan struct{} // closed when a breaker lets mails go, or does so no more
 }
@@ -109,7 +109,7 @@ func (r *Relays) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return receipt, waited(ctx, context.Cause(ctx))
+			return receipt, acquireError(ctx, context.Cause(ctx))
 		}
 	}
 }
@@ -131,7 +131,7 @@ func (r *Relays) tryAll(ctx context.Context, e mail.Envelope) (receipt mail.Rece
 	return receipt, tried, err
 }
 
-// tryRelay offers the mail to one relay and notes what that tells about it.
+// tryRelay offers the mail to one relay and reports the outcome to its breaker.
 func (r *Relays) tryRelay(ctx context.Context, one *relay, e mail.Envelope) (mail.Receipt, error) {
 	found := unknown // also where Send panics: the trial must not stay taken
 	var failure *mail.SendError
@@ -154,7 +154,7 @@ func (r *Relays) tryRelay(ctx context.Context, one *relay, e mail.Envelope) (mai
 	return receipt, err
 }
 
-// report tells the breaker how a mail went, and what follows from that.
+// report tells the breaker the outcome of a mail; if it opens, probing begins.
 func (r *Relays) report(ctx context.Context, one *relay, h health, failure *mail.SendError) {
 	was, now := one.breaker.report(h)
 	if was == closed && now == closed {
@@ -197,7 +197,7 @@ func (r *Relays) startProbe(one *relay) {
 	}
 }
 
-// probe asks an open relay now and then, so that no mail has to wait for its answer.
+// probe asks a relay whose breaker is open now and then, so that no mail has to wait for its answer.
 // The pauses count from the beginning of the probe before.
 func (r *Relays) probe(one *relay) {
 	for begun := time.Now(); r.stillOpen(one); {
@@ -226,7 +226,7 @@ func (r *Relays) stillOpen(one *relay) bool {
 	return one.probing
 }
 
-// Check is well when one relay at least takes mail.
+// Check succeeds when at least one relay takes mail.
 func (r *Relays) Check(ctx context.Context) error {
 	errs := make([]error, len(r.all))
 	var wg sync.WaitGroup

@@ -139,9 +139,9 @@ func TestNoFailOver(t *testing.T) {
 	}
 }
 
-// TestBackToThePreferred: while the first relay is away no mail waits for it; when it
+// TestReturnToThePreferredRelay: while the first relay is away no mail waits for it; when it
 // is back, a probe finds it, one mail tries it, and then it has them all again.
-func TestBackToThePreferred(t *testing.T) {
+func TestReturnToThePreferredRelay(t *testing.T) {
 	t.Parallel()
 	var well atomic.Bool
 	var dials, taken atomic.Int32
@@ -354,9 +354,9 @@ func trial(t *testing.T, verdict string) {
 	wg.Wait()
 }
 
-// TestNoRelayIsWell: the failure is the relay's, so it costs the mail no try; a probe
+// TestAllRelaysAreDown: the failure is the relay's, so it costs the mail no try; a probe
 // finds the relay that is back.
-func TestNoRelayIsWell(t *testing.T) {
+func TestAllRelaysAreDown(t *testing.T) {
 	t.Parallel()
 	var well atomic.Bool
 	second := scripted(t, func(_ int, s *session) {

@@ -140,8 +140,8 @@ func printable(s string) string {
 
 var waitPattern = regexp.MustCompile(`(?i)\b(?:in|after)\s+(\d{1,5})\s*(s|m|h)(?:ec|in|our|r)?(?:ond|ute)?s?\b`)
 
-// waitHint finds "try again in 5 minutes" and the like; 0 when there is none.
-func waitHint(text string) time.Duration {
+// retryAfter finds "try again in 5 minutes" and the like; 0 when there is none.
+func retryAfter(text string) time.Duration {
 	m := waitPattern.FindStringSubmatch(text)
 	if m == nil {
 		return 0

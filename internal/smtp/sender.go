@@ -26,7 +26,7 @@ type Sender struct {
 	done      chan struct{}
 	once      sync.Once
 
-	chunkless           atomic.Bool // the relay offered CHUNKING and could not do it
+	noChunking          atomic.Bool // the relay offered CHUNKING and could not do it
 	noPipelinedEnvelope atomic.Bool // the relay offered PIPELINING and does not answer what follows a final dot
 
 	background sync.WaitGroup
@@ -66,7 +66,7 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 	if err != nil {
 		return mail.Receipt{}, err
 	}
-	c, err := s.ready(ctx, &tx, s.cfg.NoopAfter)
+	c, err := s.acquire(ctx, &tx, s.cfg.NoopAfter)
 	if err != nil {
 		return mail.Receipt{}, err
 	}
@@ -77,13 +77,13 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 			Err: fmt.Errorf("the relay %s takes no addresses beyond ASCII (SMTPUTF8)", s.cfg.Address()),
 		}
 	}
-	idle := s.cfg.Now().Sub(c.used)
+	idle := s.cfg.Now().Sub(c.lastUsed)
 	text, err := c.deliver(ctx, tx, func() *transaction { return s.reserveNext(c, tx) })
 	if full := connectionFull(err, c); full || err != nil && c.stale() {
-		s.learn(ctx, c, idle, full)
+		s.noteClosed(ctx, c, idle, full)
 		s.pool.unreserve(c, nil)
-		s.end(c)
-		if c, _, err = s.redial(ctx); err != nil {
+		s.closeConn(c)
+		if c, _, err = s.dialSlot(ctx); err != nil {
 			return mail.Receipt{}, err
 		}
 		text, err = c.deliver(ctx, tx, nil)
@@ -94,28 +94,28 @@ func (s *Sender) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 	return mail.Receipt{Relay: s.cfg.Address(), Reply: text}, nil
 }
 
-// learn notes what the relay has shown by ending a connection.
-func (s *Sender) learn(ctx context.Context, c *conn, idle time.Duration, full bool) {
-	if errors.Is(c.wire.broken, errNoChunks) {
-		if !s.chunkless.Swap(true) {
-			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers CHUNKING and cannot do it, going on without", "relay", s.cfg.Address())
+// noteClosed learns from a relay that ended a connection.
+func (s *Sender) noteClosed(ctx context.Context, c *conn, idle time.Duration, full bool) {
+	if errors.Is(c.wire.broken, errNoChunking) {
+		if !s.noChunking.Swap(true) {
+			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers CHUNKING and cannot do it; going on without", "relay", s.cfg.Address())
 		}
 		return
 	}
-	if errors.Is(c.wire.broken, errNotPipelined) {
+	if errors.Is(c.wire.broken, errNoPipelinedEnvelope) {
 		if !s.noPipelinedEnvelope.Swap(true) {
 			s.cfg.Logger.WarnContext(ctx, "smtp: the relay offers PIPELINING and does not answer an envelope that follows a message; sending it without", "relay", s.cfg.Address())
 		}
 		return
 	}
-	if limit := s.connLimit.ended(c.sent-1, idle, full, s.cfg.Now()); limit > 0 {
-		s.cfg.Logger.InfoContext(ctx, "smtp: the relay takes so many mails over one connection", "relay", s.cfg.Address(), "mails", limit)
+	if limit := s.connLimit.onClosed(c.sent-1, idle, full, s.cfg.Now()); limit > 0 {
+		s.cfg.Logger.InfoContext(ctx, "smtp: the relay limits the mails over one connection", "relay", s.cfg.Address(), "mails", limit)
 	}
 }
 
-// expired reports whether the connection will have served its time after more mails.
+// expired reports whether the connection will have reached a limit after more mails.
 func (s *Sender) expired(c *conn, now time.Time, more int) bool {
-	most := s.connLimit.most(now)
+	most := s.connLimit.current(now)
 	return most > 0 && c.sent+more >= most || c.expired(s.cfg, now, more)
 }
 
@@ -125,7 +125,7 @@ func (s *Sender) Address() string { return s.cfg.Address() }
 // Check reports whether the relay can be reached and takes our credentials: it
 // waits for a connection, dials one if none is kept, and asks NOOP.
 func (s *Sender) Check(ctx context.Context) error {
-	c, err := s.ready(ctx, nil, 0)
+	c, err := s.acquire(ctx, nil, 0)
 	if err != nil {
 		return err
 	}
@@ -133,32 +133,32 @@ func (s *Sender) Check(ctx context.Context) error {
 	return nil
 }
 
-// ready waits for a place and gives a connection that can take the mail tx (nil for
+// acquire waits for a slot and gives a connection that can take the mail tx (nil for
 // none), whose envelope may have gone out on it.
-func (s *Sender) ready(ctx context.Context, tx *transaction, noopAfter time.Duration) (*conn, error) {
+func (s *Sender) acquire(ctx context.Context, tx *transaction, noopAfter time.Duration) (*conn, error) {
 	for {
-		c, err := s.pool.take(ctx, tx)
+		c, err := s.pool.acquire(ctx, tx)
 		if err != nil {
-			return nil, waited(ctx, err)
+			return nil, acquireError(ctx, err)
 		}
-		if c != nil && c.wire.nextSent {
+		if c != nil && c.wire.nextEnvelopeSent {
 			return c, nil
 		}
 		if c != nil {
 			now := s.cfg.Now()
-			if !s.expired(c, now, 0) && c.freshen(ctx, now, noopAfter) == nil {
+			if !s.expired(c, now, 0) && c.revalidate(ctx, now, noopAfter) == nil {
 				return c, nil
 			}
-			s.end(c)
+			s.closeConn(c)
 		}
-		c, again, err := s.redial(ctx)
+		c, again, err := s.dialSlot(ctx)
 		if !again {
 			return c, err
 		}
 	}
 }
 
-func waited(ctx context.Context, err error) *mail.SendError {
+func acquireError(ctx context.Context, err error) *mail.SendError {
 	reason := "closed"
 	if ctx.Err() != nil {
 		reason, err = "timeout", fmt.Errorf("ended by the caller before a connection was free: %w", err)
@@ -166,15 +166,15 @@ func waited(ctx context.Context, err error) *mail.SendError {
 	return &mail.SendError{Verdict: mail.Retry, Reason: reason, Err: err, Unreached: errors.Is(err, errDown)}
 }
 
-// redial dials for a place that the caller holds; if that fails the place is gone.
+// dialSlot dials for a slot that the caller holds; if that fails the slot is gone.
 // Again: the relay wants no more connections, but others are open to wait for.
-func (s *Sender) redial(ctx context.Context) (c *conn, again bool, err error) {
+func (s *Sender) dialSlot(ctx context.Context) (c *conn, again bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(s.life, cancel) //nolint:contextcheck // Close ends the dial too, beside the caller
 	defer stop()
 	if c, err = s.dial(ctx); err == nil {
-		s.pool.adopt(c)
+		s.pool.track(c)
 		if s.life.Err() != nil { // Close cut everything off while this one was made
 			c.wire.abort()
 		}
@@ -186,43 +186,43 @@ func (s *Sender) redial(ctx context.Context) (c *conn, again bool, err error) {
 			s.cfg.Logger.WarnContext(ctx, "smtp: the relay takes no more connections", "relay", s.cfg.Address(), "limit", limit)
 		}
 	}
-	s.pool.drop()
+	s.pool.releaseSlot()
 	return nil, again, err
 }
 
-// release gives the place of a used connection back; one on which an envelope has
+// release gives the slot of a used connection back; one on which an envelope has
 // gone out goes to the mail of that envelope.
 func (s *Sender) release(c *conn) {
 	if c == nil {
 		return
 	}
-	c.used, c.kept = s.cfg.Now(), true
+	c.lastUsed, c.reused = s.cfg.Now(), true
 	switch {
 	case c.wire.broken != nil:
-	case c.wire.nextSent:
+	case c.wire.nextEnvelopeSent:
 		if s.pool.handOver(c) {
 			return
 		}
-	case !s.expired(c, c.used, 0) && s.pool.put(c):
+	case !s.expired(c, c.lastUsed, 0) && s.pool.putIdle(c):
 		return
 	}
 	s.pool.unreserve(c, nil)
-	s.scrap(c)
+	s.closeAsync(c)
 }
 
-// scrap ends a connection and gives its place back. The mail is done: its caller
-// need not wait for the goodbye.
-func (s *Sender) scrap(c *conn) {
+// closeAsync ends a connection and gives its slot back. The mail is done: its caller
+// need not wait for QUIT.
+func (s *Sender) closeAsync(c *conn) {
 	s.background.Go(func() {
-		s.end(c)
-		s.pool.drop()
+		s.closeConn(c)
+		s.pool.releaseSlot()
 	})
 }
 
-// end closes a connection; its place stays with the caller.
-func (s *Sender) end(c *conn) {
+// closeConn closes a connection; its slot stays with the caller.
+func (s *Sender) closeConn(c *conn) {
 	c.quit()
-	s.pool.forget(c)
+	s.pool.untrack(c)
 }
 
 // reap ends connections that idle too long, so that the relay need not.
@@ -236,33 +236,33 @@ func (s *Sender) reap() {
 		case <-tick.C:
 		}
 		for _, c := range s.pool.evictIdle(func(c *conn) bool { return s.expired(c, s.cfg.Now(), 0) }) {
-			s.end(c)
-			s.pool.drop()
+			s.closeConn(c)
+			s.pool.releaseSlot()
 		}
 	}
 }
 
 // Close takes no more mails and waits for those under way until ctx ends, then
-// cuts them off. Idle connections are told goodbye.
+// cuts them off. Idle connections are closed with QUIT.
 func (s *Sender) Close(ctx context.Context) error {
 	s.once.Do(func() { close(s.done) })
-	var farewell sync.WaitGroup
-	for _, c := range s.pool.shut() {
-		farewell.Go(func() {
-			s.end(c)
-			s.pool.drop()
+	var quitting sync.WaitGroup
+	for _, c := range s.pool.close() {
+		quitting.Go(func() {
+			s.closeConn(c)
+			s.pool.releaseSlot()
 		})
 	}
 	defer s.kill()
 	defer s.background.Wait()
-	defer farewell.Wait()
+	defer quitting.Wait()
 	select {
-	case <-s.pool.empty:
+	case <-s.pool.drained:
 		return nil
 	case <-ctx.Done():
 	}
 	s.kill()
 	s.pool.abort()
-	<-s.pool.empty
+	<-s.pool.drained
 	return fmt.Errorf("mails under way were cut off: %w", context.Cause(ctx))
 }
