@@ -10,4 +10,7 @@
 // Whoever could forge an event could keep mails from somebody. So an event counts
 // only with a signature of a known source, within five minutes (an hour for
 // Amazon, which repeats them), once, and for a recipient of a mail that we sent.
+//
+// What an event does to the suppression list is tested on a real database:
+// internal/postgres/mail_event_test.go.
 package mailevent

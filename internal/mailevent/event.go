@@ -60,8 +60,8 @@ const (
 func Results() []Result { return []Result{Suppressed, Recorded, Unmatched, Repeated} }
 
 const (
-	maxEvents  = 500
-	maxIDLength   = 200
+	maxEvents        = 500
+	maxIDLength      = 200
 	maxAddressLength = 320
 )
 

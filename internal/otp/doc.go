@@ -38,4 +38,6 @@
 //
 // The site takes part in its own transaction: sespan.otp_register supersedes what a
 // further registration of the customer replaces, under the same locks.
+//
+// The rules are tested on a real database: internal/postgres/otp_*_test.go.
 package otp

@@ -57,4 +57,7 @@
 //
 // A caller that hangs up leaves its draw in the batch. It is committed, and the
 // same order asked again gets that result.
+//
+// What one transaction must hold (limits, replays, locks, plans) is tested on a real
+// database: internal/postgres/transaction_*test.go, tier_test.go, epoch_test.go.
 package transaction
