@@ -47,7 +47,7 @@ func TestAFailingPartStopsTheProcess(t *testing.T) {
 	}
 }
 
-func TestReadinessTellsVitalFromDegraded(t *testing.T) {
+func TestReadinessOfCriticalAndOtherChecks(t *testing.T) {
 	t.Parallel()
 	down := func(context.Context) error { return errors.New("connection refused") }
 	up := func(context.Context) error { return nil }

@@ -12,7 +12,7 @@ import (
 	"sespan/internal/secret"
 )
 
-const mailConnections = 5 // claims, beginnings, results (two) and upkeep
+const mailConnections = 5 // claims, starts of deliveries, results (two) and maintenance
 
 // startMail builds the worker: listener → queue → SMTP.
 func (a *App) startMail(ctx context.Context) error {
@@ -56,8 +56,8 @@ func (a *App) startMail(ctx context.Context) error {
 			a.logger.Warn("smtp: connections were cut", "error", err)
 		}
 	})
-	a.lifecycle.start("listener", untilEnd(listener.Run))
-	a.lifecycle.start("mail worker", untilEnd(worker.Run))
+	a.lifecycle.start("listener", withoutError(listener.Run))
+	a.lifecycle.start("mail worker", withoutError(worker.Run))
 	return nil
 }
 
@@ -66,6 +66,6 @@ func (a *App) unseal(_ string, sealed []byte) ([]byte, error) {
 	return a.cfg.Ring.Open(secret.LabelMail, "", sealed)
 }
 
-func untilEnd(run func(context.Context)) func(context.Context) error {
+func withoutError(run func(context.Context)) func(context.Context) error {
 	return func(ctx context.Context) error { run(ctx); return nil }
 }

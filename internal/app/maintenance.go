@@ -14,7 +14,7 @@ const (
 	maintenanceEvery = 10 * time.Minute
 	keepCodes        = 30 * 24 * time.Hour
 	keepEvents       = 60 * 24 * time.Hour // of delivery: longer than any signature is accepted
-	sweepPortion     = 5000
+	sweepBatch       = 5000
 )
 
 // task is one of maintenance; any number of processes may do it at once.
@@ -32,9 +32,9 @@ func (a *App) tasks() []task {
 		{"partitions", func(ctx context.Context) error { _, err := a.pool.PartitionEnsure(ctx, partitionsAhead); return err }},
 		{"draw epochs", func(ctx context.Context) error { _, err := epochs.Ensure(ctx); return err }},
 		{"old codes", func(ctx context.Context) error {
-			for swept := int64(sweepPortion); swept >= sweepPortion; {
+			for swept := int64(sweepBatch); swept >= sweepBatch; {
 				var err error
-				if swept, err = codes.Sweep(ctx, keepCodes.Seconds(), sweepPortion); err != nil {
+				if swept, err = codes.Sweep(ctx, keepCodes.Seconds(), sweepBatch); err != nil {
 					return err
 				}
 			}

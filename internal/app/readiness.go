@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// check is one line of /readyz. A vital one that fails makes the process not
+// check is one line of /readyz. A critical one that fails makes the process not
 // ready (503); another one is only reported: with the mail server down codes
 // wait in the queue and draws go on.
 type check struct {
-	name  string
-	vital bool
-	probe func(context.Context) error
+	name     string
+	critical bool
+	probe    func(context.Context) error
 }
 
 type readiness struct {
@@ -50,11 +50,11 @@ func (c *readinessChecker) state(ctx context.Context) readiness {
 		wg.Go(func() { results[i] = one.probe(ctx) })
 	}
 	wg.Wait()
-	c.last, c.probed = c.judge(results), c.clock()
+	c.last, c.probed = c.evaluate(results), c.clock()
 	return c.last
 }
 
-func (c *readinessChecker) judge(results []error) readiness {
+func (c *readinessChecker) evaluate(results []error) readiness {
 	r := readiness{Status: "ok", Checks: make(map[string]string, len(results))}
 	for i, err := range results {
 		if err == nil {
@@ -62,7 +62,7 @@ func (c *readinessChecker) judge(results []error) readiness {
 			continue
 		}
 		r.Checks[c.checks[i].name] = err.Error()
-		if c.checks[i].vital {
+		if c.checks[i].critical {
 			r.Status = "unavailable"
 		} else if r.Status == "ok" {
 			r.Status = "degraded"
@@ -71,6 +71,6 @@ func (c *readinessChecker) judge(results []error) readiness {
 	return r
 }
 
-func (a *App) check(name string, vital bool, probe func(context.Context) error) {
-	a.checks = append(a.checks, check{name, vital, probe})
+func (a *App) check(name string, critical bool, probe func(context.Context) error) {
+	a.checks = append(a.checks, check{name, critical, probe})
 }

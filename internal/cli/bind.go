@@ -38,27 +38,27 @@ func (t *Target) bind(ctx context.Context, e *Env, url, prefix string) error {
 	if err != nil {
 		return err
 	}
-	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Progress: e.say})
+	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Progress: e.progress})
 	if err != nil {
 		return err
 	}
 	if r.Unchanged {
-		e.say("customers: " + r.Table + " was bound already; nothing changed")
+		e.progress("customers: " + r.Table + " was bound already; nothing changed")
 	} else {
-		e.say("customers: " + r.Table + " is bound")
+		e.progress("customers: " + r.Table + " is bound")
 	}
 	for _, ours := range slices.Sorted(maps.Keys(r.Columns)) {
 		theirs := r.Columns[ours]
 		if theirs == "" {
 			theirs = "(none: reads as NULL)"
 		}
-		e.say(fmt.Sprintf("  %-12s %s", ours, theirs))
+		e.progress(fmt.Sprintf("  %-12s %s", ours, theirs))
 	}
 	for _, advice := range r.Advice {
-		e.say("advice: " + advice)
+		e.progress("advice: " + advice)
 	}
 	if len(r.Pending) > 0 {
-		e.say("the owner of " + r.Table + " still has to run, on standard output:")
+		e.progress("the owner of " + r.Table + " still has to run, on standard output:")
 	}
 	for _, statement := range r.Pending {
 		fmt.Fprintln(e.Out, statement+";")

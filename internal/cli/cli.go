@@ -45,8 +45,8 @@ type Env struct {
 	logger *slog.Logger
 }
 
-// say is the progress of a command: one line each on standard error.
-func (e *Env) say(line string) { fmt.Fprintln(e.Err, line) }
+// progress prints a message, a line of standard error.
+func (e *Env) progress(line string) { fmt.Fprintln(e.Err, line) }
 
 // Command is a command line that was understood.
 type Command struct {

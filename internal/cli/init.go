@@ -30,12 +30,12 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 	if err := c.preflight(); err != nil {
 		return err
 	}
-	m, err := postgres.Migrate(ctx, c.DSN, postgres.MigrateOptions{RolePrefix: c.RolePrefix, NoRoles: c.NoRoles, Progress: e.say})
+	m, err := postgres.Migrate(ctx, c.DSN, postgres.MigrateOptions{RolePrefix: c.RolePrefix, NoRoles: c.NoRoles, Progress: e.progress})
 	if err != nil {
 		return err
 	}
 	if m.RolesSQL != "" {
-		e.say("no roles were made: a DBA has to run what follows on standard output")
+		e.progress("no roles were made: a DBA has to run what follows on standard output")
 		fmt.Fprintln(e.Out, m.RolesSQL)
 	}
 	if err := c.bind(ctx, e, c.DSN, c.RolePrefix); err != nil {
@@ -54,7 +54,7 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 		return err
 	}
 	// The key is the last: whatever stops before it, the next run is the first again.
-	if err := c.giveSettings(ctx, e, len(keys) == 0); err != nil {
+	if err := c.writeSettings(ctx, e, len(keys) == 0); err != nil {
 		return err
 	}
 	return c.key(ctx, e, keeper, keys)

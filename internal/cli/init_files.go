@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// kept tells whether an earlier run has written the file.
-func kept(path string) bool {
+// exists tells whether an earlier run has written the file.
+func exists(path string) bool {
 	if path == "" {
 		return false
 	}

@@ -11,12 +11,12 @@ import (
 
 // key makes the site's service key once: into the key file, or printed.
 func (c *Init) key(ctx context.Context, e *Env, keeper access.KeyAdmin, keys []access.Key) error {
-	if kept(c.KeyFile) {
+	if exists(c.KeyFile) {
 		return c.keptKey(e, keys)
 	}
 	for _, k := range keys {
 		if c.KeyFile == "" && k.Name == c.KeyName && k.Role == access.RoleService && keyState(k) == "active" {
-			e.say(fmt.Sprintf("service key: %s named %q is there already; another one: sespan keys create --role service --name %s", k.ID, k.Name, k.Name))
+			e.progress(fmt.Sprintf("service key: %s named %q is there already; another one: sespan keys create --role service --name %s", k.ID, k.Name, k.Name))
 			return nil
 		}
 	}
@@ -25,11 +25,11 @@ func (c *Init) key(ctx context.Context, e *Env, keeper access.KeyAdmin, keys []a
 		return err
 	}
 	if c.KeyFile == "" {
-		e.say(fmt.Sprintf("service key %s for the site (SESPAN[\"KEY\"]), shown this once, on standard output:", key.ID))
+		e.progress(fmt.Sprintf("service key %s for the site (SESPAN[\"KEY\"]), shown this once, on standard output:", key.ID))
 		fmt.Fprintln(e.Out, whole)
 		return nil
 	}
-	e.say(fmt.Sprintf("service key: %s is in %s", key.ID, c.KeyFile))
+	e.progress(fmt.Sprintf("service key: %s is in %s", key.ID, c.KeyFile))
 	return writeSecret(c.KeyFile, whole+"\n")
 }
 
@@ -42,10 +42,10 @@ func (c *Init) keptKey(e *Env, keys []access.Key) error {
 	}
 	for _, k := range keys {
 		if k.Role == access.RoleService && keyState(k) == "active" && strings.Contains(string(content), "_"+k.ID+"_") {
-			e.say("service key: " + path + " is there already and stays")
+			e.progress("service key: " + path + " is there already and stays")
 			return nil
 		}
 	}
-	e.say("service key: " + path + " is there already and stays, but its key is no good in this database; for another one remove the file and run init again")
+	e.progress("service key: " + path + " is there already and stays, but its key is no good in this database; for another one remove the file and run init again")
 	return nil
 }

@@ -15,11 +15,11 @@ import (
 func (c *Init) siteLogin(ctx context.Context, e *Env) error {
 	switch {
 	case c.SiteLogin == "":
-		e.say("site login: unless it is a superuser, it still needs: GRANT " + strings.Join(postgres.SiteGroups(c.RolePrefix), ", ") +
+		e.progress("site login: unless it is a superuser, it still needs: GRANT " + strings.Join(postgres.SiteGroups(c.RolePrefix), ", ") +
 			" TO <login> (or run init again with --site-login)")
 		return nil
 	case c.NoRoles:
-		e.say("site login: it gets its rights from what a DBA runs, on standard output")
+		e.progress("site login: it gets its rights from what a DBA runs, on standard output")
 		fmt.Fprintln(e.Out, postgres.SiteGrant(c.RolePrefix, c.SiteLogin)+";")
 		return nil
 	}
@@ -29,12 +29,12 @@ func (c *Init) siteLogin(ctx context.Context, e *Env) error {
 	}
 	switch {
 	case len(pending) > 0:
-		e.say("site login: somebody who may has still to run, on standard output:")
+		e.progress("site login: somebody who may has still to run, on standard output:")
 		fmt.Fprintln(e.Out, strings.Join(pending, ";\n")+";")
 	case len(granted) > 0:
-		e.say("site login: " + c.SiteLogin + " enqueues mails and shows the staff pages")
+		e.progress("site login: " + c.SiteLogin + " enqueues mails and shows the staff pages")
 	default:
-		e.say("site login: " + c.SiteLogin + " has its rights already")
+		e.progress("site login: " + c.SiteLogin + " has its rights already")
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func (c *Init) serviceURL(ctx context.Context, e *Env) (string, error) {
 	}
 	u.User = url.UserPassword(prefix+"serve", "PASSWORD")
 	if c.NoRoles {
-		e.say("login: a DBA makes it with: CREATE ROLE " + prefix + "serve LOGIN PASSWORD '…' IN ROLE " + prefix + "service")
+		e.progress("login: a DBA makes it with: CREATE ROLE " + prefix + "serve LOGIN PASSWORD '…' IN ROLE " + prefix + "service")
 		return u.String(), nil
 	}
 	login, err := postgres.EnsureLogin(ctx, c.DSN, c.RolePrefix)
@@ -57,13 +57,13 @@ func (c *Init) serviceURL(ctx context.Context, e *Env) (string, error) {
 		return "", err
 	}
 	if login.URL == "" {
-		e.say("login: " + login.Name + " is there already and keeps its password")
-		if !kept(c.EnvFile) && !kept(c.URLFile) {
-			e.say("  it is of an earlier run, or of another database of this server: put its password in the place of PASSWORD in the settings;")
-			e.say("  forgotten: ALTER ROLE " + login.Name + " PASSWORD '…'; for a login of this database alone run init with --role-prefix")
+		e.progress("login: " + login.Name + " is there already and keeps its password")
+		if !exists(c.EnvFile) && !exists(c.URLFile) {
+			e.progress("  it is of an earlier run, or of another database of this server: put its password in the place of PASSWORD in the settings;")
+			e.progress("  forgotten: ALTER ROLE " + login.Name + " PASSWORD '…'; for a login of this database alone run init with --role-prefix")
 		}
 		return u.String(), nil
 	}
-	e.say("login: " + login.Name + " is made")
+	e.progress("login: " + login.Name + " is made")
 	return login.URL, nil
 }

@@ -24,7 +24,7 @@ func (c *Init) preflight() error {
 		}
 	}
 	for _, f := range []struct{ flag, path string }{{"--key-file", c.KeyFile}, {"--url-file", c.URLFile}, {"--env-file", c.EnvFile}} {
-		if f.path == "" || kept(f.path) {
+		if f.path == "" || exists(f.path) {
 			continue
 		}
 		if err := canWrite(f.path); err != nil {

@@ -10,27 +10,27 @@ import (
 	"sespan/internal/secret"
 )
 
-// giveSettings makes the login and the key ring of serve and gives its settings;
+// writeSettings makes the login and the key ring of serve and gives its settings;
 // a later run gives no other key ring, which would not open what the first seals.
-func (c *Init) giveSettings(ctx context.Context, e *Env, first bool) error {
+func (c *Init) writeSettings(ctx context.Context, e *Env, first bool) error {
 	database, err := c.serviceURL(ctx, e)
 	if err != nil {
 		return err
 	}
-	if c.URLFile != "" && !kept(c.URLFile) {
+	if c.URLFile != "" && !exists(c.URLFile) {
 		if err := writeSecret(c.URLFile, database+"\n"); err != nil {
 			return err
 		}
-		e.say("database URL of serve: in " + c.URLFile)
+		e.progress("database URL of serve: in " + c.URLFile)
 	}
-	if kept(c.EnvFile) {
-		e.say("settings: " + c.EnvFile + " is there already and stays")
+	if exists(c.EnvFile) {
+		e.progress("settings: " + c.EnvFile + " is there already and stays")
 		return nil
 	}
 	ring := secret.Generate("1")
 	if !first {
-		e.say("secret keys: take the keys over from the first run; others could not open what those have sealed")
-		e.say("  lost, and no serve has run yet: SESPAN_SECRET_KEYS=\"1:$(openssl rand -base64 32)\"")
+		e.progress("secret keys: take the keys over from the first run; others could not open what those have sealed")
+		e.progress("  lost, and no serve has run yet: SESPAN_SECRET_KEYS=\"1:$(openssl rand -base64 32)\"")
 		ring = ""
 	}
 	text, adapt, err := c.settings(database, ring)
@@ -41,11 +41,11 @@ func (c *Init) giveSettings(ctx context.Context, e *Env, first bool) error {
 		adapt = "; adapt " + adapt
 	}
 	if c.EnvFile != "" {
-		e.say("settings: " + c.EnvFile + adapt + "; then: sespan serve --env-file " + c.EnvFile)
+		e.progress("settings: " + c.EnvFile + adapt + "; then: sespan serve --env-file " + c.EnvFile)
 		return writeSecret(c.EnvFile, text)
 	}
 	if c.URLFile == "" {
-		e.say("settings of sespan serve, on standard output; keep them secret" + adapt + ":")
+		e.progress("settings of sespan serve, on standard output; keep them secret" + adapt + ":")
 		fmt.Fprint(e.Out, text)
 	}
 	return nil

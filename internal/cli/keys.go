@@ -61,7 +61,7 @@ func (c *KeysCreate) Run(ctx context.Context, k *Keys, e *Env) error {
 	if err != nil {
 		return err
 	}
-	e.say(fmt.Sprintf("key %s with role %s for %q; it is shown this once:", key.ID, key.Role, key.Name))
+	e.progress(fmt.Sprintf("key %s with role %s for %q; it is shown this once:", key.ID, key.Role, key.Name))
 	fmt.Fprintln(e.Out, whole)
 	return nil
 }
@@ -78,13 +78,13 @@ func (*KeysList) Run(ctx context.Context, k *Keys, e *Env) error {
 		return err
 	}
 	if len(keys) == 0 {
-		e.say("there is no key yet; make one with: sespan keys create --role service --name django")
+		e.progress("there is no key yet; make one with: sespan keys create --role service --name django")
 		return nil
 	}
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tROLE\tNAME\tSTATE\tCREATED\tEXPIRES\tLAST USED")
 	for _, one := range keys {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Role, one.Name, keyState(one), minute(one.Created), minute(one.Expires), minute(one.LastUsed))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Role, one.Name, keyState(one), timestampOrNever(one.Created), timestampOrNever(one.Expires), timestampOrNever(one.LastUsed))
 	}
 	return w.Flush()
 }
@@ -92,7 +92,7 @@ func (*KeysList) Run(ctx context.Context, k *Keys, e *Env) error {
 func keyState(k access.Key) string {
 	switch {
 	case !k.Revoked.IsZero():
-		return "revoked " + minute(k.Revoked)
+		return "revoked " + timestampOrNever(k.Revoked)
 	case !k.Live(time.Now()):
 		return "expired"
 	default:
@@ -100,7 +100,7 @@ func keyState(k access.Key) string {
 	}
 }
 
-func minute(t time.Time) string {
+func timestampOrNever(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
@@ -118,6 +118,6 @@ func (c *KeysRevoke) Run(ctx context.Context, k *Keys, e *Env) error {
 	if err != nil {
 		return err
 	}
-	e.say(fmt.Sprintf("key %s (%s, %q) is revoked; servers refuse it within seconds", key.ID, key.Role, key.Name))
+	e.progress(fmt.Sprintf("key %s (%s, %q) is revoked; servers refuse it within seconds", key.ID, key.Role, key.Name))
 	return nil
 }

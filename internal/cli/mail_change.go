@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	changePortion = 1000 // mails for one call, which is one transaction
-	changeLines   = 50   // more are only counted
+	changeBatch = 1000 // mails in one call, which is one transaction
+	changeLines = 50   // more are only counted
 )
 
 // MailRetry is the command mail retry.
@@ -71,10 +71,10 @@ func (c changer) run(ctx context.Context, choice *MailChoice, states []string) e
 	if err != nil || len(choice.IDs) == 0 {
 		return err
 	}
-	return refusedAll(rows, c.done)
+	return checkChanged(rows, c.done)
 }
 
-func refusedAll(rows []mail.Change, done string) error {
+func checkChanged(rows []mail.Change, done string) error {
 	var unknown []string
 	for _, r := range rows {
 		if r.QueueID == nil {
@@ -92,7 +92,7 @@ func refusedAll(rows []mail.Change, done string) error {
 
 func (c changer) byID(ctx context.Context, ids []int64) ([]mail.Change, error) {
 	var all []mail.Change
-	for part := range slices.Chunk(ids, changePortion) {
+	for part := range slices.Chunk(ids, changeBatch) {
 		rows, err := c.do(ctx, part, c.flags.Actor)
 		all = append(all, rows...)
 		if err != nil {
@@ -102,12 +102,12 @@ func (c changer) byID(ctx context.Context, ids []int64) ([]mail.Change, error) {
 	return all, nil
 }
 
-// byState goes from the newest mail down, a portion in each transaction, so
+// byState goes from the newest mail down, a batch in each transaction, so
 // that no worker waits for long.
 func (c changer) byState(ctx context.Context, category string, states []string) ([]mail.Change, error) {
 	var all []mail.Change
 	for _, state := range states {
-		search := mail.Filter{State: state, Category: category, Limit: changePortion}
+		search := mail.Filter{State: state, Category: category, Limit: changeBatch}
 		for {
 			found, err := c.admin.Find(ctx, search)
 			if err != nil || len(found) == 0 {
@@ -138,23 +138,23 @@ func (c changer) print(rows []mail.Change) error {
 		if r.Changed {
 			changed++
 		} else {
-			notes[text(r.Note)]++
+			notes[orEmpty(r.Note)]++
 		}
 	}
 	if len(rows) <= changeLines || c.flags.JSON {
 		err := table(c.Env, c.flags, rows, "no mail was chosen", []string{"MAIL", "RECIPIENT", "WAS", "IS", "NOTE"}, func(r mail.Change) []string {
-			return []string{fmt.Sprint(r.MessageID), text(r.Recipient), text(r.Was), text(r.State), text(r.Note)}
+			return []string{fmt.Sprint(r.MessageID), orEmpty(r.Recipient), orEmpty(r.Was), orEmpty(r.State), orEmpty(r.Note)}
 		})
 		if err != nil {
 			return err
 		}
 	} else {
 		for note, n := range notes {
-			c.say(fmt.Sprintf("%d left alone: %s", n, oneLine(note)))
+			c.progress(fmt.Sprintf("%d left alone: %s", n, oneLine(note)))
 		}
 	}
 	if len(rows) > 0 {
-		c.say(fmt.Sprintf("%d of %d recipients %s", changed, len(rows), c.done))
+		c.progress(fmt.Sprintf("%d of %d recipients %s", changed, len(rows), c.done))
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ type MailChoice struct {
 // anyState is what --state says when it is not given. An empty one is refused.
 const anyState = "any"
 
-func named(state string) string {
+func stateFilter(state string) string {
 	if state == anyState {
 		return ""
 	}
@@ -24,7 +24,7 @@ func named(state string) string {
 // state, any category. An empty category is refused: it stands for a variable that
 // was not set, and must not choose the mails of all.
 func (c *MailChoice) Check() (state, category string, err error) {
-	state = named(c.State)
+	state = stateFilter(c.State)
 	if c.Dead {
 		if state != "" && state != "dead" {
 			return "", "", &config.Error{Variable: "--state", Problem: "contradicts --dead", Hint: "give one of the two"}

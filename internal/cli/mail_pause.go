@@ -43,7 +43,7 @@ func (c *MailResume) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		if rows[0].LeftParked > 0 {
-			e.say(fmt.Sprintf("%d mails were let go; the service lets %d more go within seconds", rows[0].Mails, rows[0].LeftParked))
+			e.progress(fmt.Sprintf("%d mails were let go; the service lets %d more go within seconds", rows[0].Mails, rows[0].LeftParked))
 		}
 		return nil
 	})
@@ -51,6 +51,6 @@ func (c *MailResume) Run(ctx context.Context, m *Mail, e *Env) error {
 
 func printPauses(e *Env, m *Mail, rows []mail.Pause) error {
 	return table(e, m, rows, "nothing is paused", []string{"WHAT", "SINCE", "BY", "LET GO"}, func(r mail.Pause) []string {
-		return []string{r.What, moment(r.Since), text(r.Actor), fmt.Sprint(r.Mails)}
+		return []string{r.What, timestamp(r.Since), orEmpty(r.Actor), fmt.Sprint(r.Mails)}
 	})
 }

@@ -43,19 +43,19 @@ func printMail(out io.Writer, m mail.Preview) {
 		}
 	}
 	line("Enqueued", m.CreatedAt.UTC().Format(time.RFC3339))
-	line("From", text(m.Sender))
-	line("Reply-To", text(m.ReplyTo))
+	line("From", orEmpty(m.Sender))
+	line("Reply-To", orEmpty(m.ReplyTo))
 	line("To", strings.Join(m.To, ", "))
 	line("Cc", strings.Join(m.CC, ", "))
 	line("Subject", m.Subject)
-	line("Category", text(m.Category))
+	line("Category", orEmpty(m.Category))
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
 		line(name, m.Headers[name])
 	}
 	for _, a := range m.Attachments {
-		line("Attachment", strings.TrimSpace(fmt.Sprintf("%s %s %d bytes %s", text(a.Filename), text(a.ContentType), a.Size, text(a.ContentID))))
+		line("Attachment", strings.TrimSpace(fmt.Sprintf("%s %s %d bytes %s", orEmpty(a.Filename), orEmpty(a.ContentType), a.Size, orEmpty(a.ContentID))))
 	}
-	line("Note", text(m.Note))
+	line("Note", orEmpty(m.Note))
 	for _, body := range []*string{m.Text, m.HTML, m.Raw} {
 		if body != nil {
 			fmt.Fprintf(out, "\n%s\n", printable(*body))

@@ -20,14 +20,14 @@ func (*MailStatus) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		err = table(e, m, rows, "", []string{"STATE", "MAILS", "PAUSED", "OLDEST", "NEXT DUE"}, func(r mail.StateCount) []string {
-			return []string{r.State, fmt.Sprint(r.Mails), fmt.Sprint(r.Paused), moment(r.Oldest), moment(r.NextDue)}
+			return []string{r.State, fmt.Sprint(r.Mails), fmt.Sprint(r.Paused), timestamp(r.Oldest), timestamp(r.NextDue)}
 		})
 		if err != nil || m.JSON {
 			return err
 		}
 		paused, err := admin.Paused(ctx)
 		for _, p := range paused {
-			e.say(fmt.Sprintf("paused: %s by %s since %s", p.What, oneLine(text(p.Actor)), moment(p.Since)))
+			e.progress(fmt.Sprintf("paused: %s by %s since %s", p.What, oneLine(orEmpty(p.Actor)), timestamp(p.Since)))
 		}
 		return err
 	})
@@ -45,14 +45,14 @@ type MailList struct {
 // Run prints the mails.
 func (c *MailList) Run(ctx context.Context, m *Mail, e *Env) error {
 	return m.open(ctx, func(admin *postgres.MailAdmin) error {
-		rows, err := admin.Find(ctx, mail.Filter{State: named(c.State), Category: c.Category, Recipient: c.Recipient, Before: c.Before, Limit: c.Limit})
+		rows, err := admin.Find(ctx, mail.Filter{State: stateFilter(c.State), Category: c.Category, Recipient: c.Recipient, Before: c.Before, Limit: c.Limit})
 		if err != nil {
 			return err
 		}
 		return table(e, m, rows, "no mail was found", []string{"MAIL", "ENQUEUED", "STATE", "SENT", "TO", "CATEGORY", "SUBJECT"}, func(r mail.Summary) []string {
 			return []string{
-				fmt.Sprint(r.MessageID), moment(&r.CreatedAt), r.State, fmt.Sprintf("%d/%d", r.Sent, r.Recipients),
-				shorten(strings.Join(r.To, ", "), 40), text(r.Category), shorten(r.Subject, 50),
+				fmt.Sprint(r.MessageID), timestamp(&r.CreatedAt), r.State, fmt.Sprintf("%d/%d", r.Sent, r.Recipients),
+				shorten(strings.Join(r.To, ", "), 40), orEmpty(r.Category), shorten(r.Subject, 50),
 			}
 		})
 	})
@@ -74,7 +74,7 @@ func (c *MailWhy) Run(ctx context.Context, m *Mail, e *Env) error {
 			return unknownMail(c.ID)
 		}
 		return table(e, m, rows, "", []string{"RECIPIENT", "STATE", "NEXT TRY", "WHY"}, func(r mail.Explanation) []string {
-			return []string{r.Recipient, r.State, moment(r.NextTry), r.Why}
+			return []string{r.Recipient, r.State, timestamp(r.NextTry), r.Why}
 		})
 	})
 }
@@ -94,7 +94,7 @@ func (c *MailStuck) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		return table(e, m, rows, "nothing is stuck", []string{"KIND", "MAIL", "RECIPIENT", "STATE", "SINCE", "WHY"}, func(r mail.StuckMail) []string {
-			return []string{r.Kind, fmt.Sprint(r.MessageID), r.Recipient, r.State, moment(r.Since), r.Why}
+			return []string{r.Kind, fmt.Sprint(r.MessageID), r.Recipient, r.State, timestamp(r.Since), r.Why}
 		})
 	})
 }
@@ -134,8 +134,8 @@ func (c *MailDead) Run(ctx context.Context, m *Mail, e *Env) error {
 				body = "kept"
 			}
 			return []string{
-				fmt.Sprint(r.MessageID), moment(&r.FinishedAt), r.Recipient, text(r.Category), body,
-				shorten(strings.TrimSpace(text(r.Reason)+" "+text(r.Code)+" "+text(r.Reply)), 100),
+				fmt.Sprint(r.MessageID), timestamp(&r.FinishedAt), r.Recipient, orEmpty(r.Category), body,
+				shorten(strings.TrimSpace(orEmpty(r.Reason)+" "+orEmpty(r.Code)+" "+orEmpty(r.Reply)), 100),
 			}
 		})
 	})
@@ -152,7 +152,7 @@ func (c *MailAudit) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		return table(e, m, rows, "nobody has touched the queue", []string{"AT", "ACTOR", "LOGIN", "ACTION", "DETAIL", "MAILS"}, func(r mail.AuditEntry) []string {
-			return []string{moment(&r.At), r.Actor, r.Login, r.Action, text(r.Detail), shorten(strings.Trim(fmt.Sprint(r.IDs), "[]"), 60)}
+			return []string{timestamp(&r.At), r.Actor, r.Login, r.Action, orEmpty(r.Detail), shorten(strings.Trim(fmt.Sprint(r.IDs), "[]"), 60)}
 		})
 	})
 }

@@ -71,10 +71,10 @@ func (c *MailSuppressed) Run(ctx context.Context, m *Mail, e *Env) error {
 
 func printSuppressions(e *Env, m *Mail, rows []mail.Suppression) error {
 	return table(e, m, rows, "no address is suppressed", []string{"ADDRESS", "SCOPE", "REASON", "SINCE", "UNTIL", "BY", "DETAIL"}, func(r mail.Suppression) []string {
-		until := moment(r.ExpiresAt)
+		until := timestamp(r.ExpiresAt)
 		if until == "" {
 			until = "for ever"
 		}
-		return []string{r.Address, r.Scope, r.Reason, moment(&r.CreatedAt), until, r.Source, text(r.Detail)}
+		return []string{r.Address, r.Scope, r.Reason, timestamp(&r.CreatedAt), until, r.Source, orEmpty(r.Detail)}
 	})
 }

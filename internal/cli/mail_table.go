@@ -15,7 +15,7 @@ func table[T any](e *Env, m *Mail, rows []T, none string, headings []string, cel
 		return e.printJSON(rows)
 	}
 	if len(rows) == 0 {
-		e.say(none)
+		e.progress(none)
 		return nil
 	}
 	var drawn bytes.Buffer
@@ -54,23 +54,23 @@ func oneLine(s string) string {
 	}, s)
 }
 
-func text[T any](v *T) string {
+func orEmpty[T any](v *T) string {
 	if v == nil {
 		return ""
 	}
 	return fmt.Sprint(*v)
 }
 
-func moment(t *time.Time) string {
+func timestamp(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-func shorten(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
+func shorten(s string, length int) string {
+	if r := []rune(s); len(r) > length {
+		return string(r[:length-1]) + "…"
 	}
 	return s
 }

@@ -85,7 +85,7 @@ func TestMailCommands(t *testing.T) {
 	}
 }
 
-// Mails that are chosen by state or category, in as many portions as it takes.
+// Mails that are chosen by state or category, in as many batches as it takes.
 func TestMailCommandsChooseByStateAndCategory(t *testing.T) {
 	t.Parallel()
 	d := newStaff(t, "sespan_admin", "sespan_reader_detail")

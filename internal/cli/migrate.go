@@ -41,16 +41,16 @@ func (*MigrateUp) Run(ctx context.Context, m *Migrate, e *Env) error {
 		return err
 	}
 	r, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{
-		RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.say,
+		RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress,
 	})
 	if err != nil {
 		return err
 	}
 	if len(r.Applied) == 0 {
-		e.say(fmt.Sprintf("the schema is up to date at version %d", r.To))
+		e.progress(fmt.Sprintf("the schema is up to date at version %d", r.To))
 	}
 	if r.RolesSQL != "" {
-		e.say("no roles were made: a DBA has to run what follows on standard output")
+		e.progress("no roles were made: a DBA has to run what follows on standard output")
 		fmt.Fprintln(e.Out, r.RolesSQL)
 	}
 	return nil
@@ -67,7 +67,7 @@ func (d *MigrateDown) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if !d.Force {
 		return &config.Error{Variable: "--force", Problem: "is missing", Hint: "taking migrations back drops tables with what they hold; add --force when that is meant"}
 	}
-	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, RolePrefix: m.RolePrefix, Progress: e.say})
+	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, RolePrefix: m.RolePrefix, Progress: e.progress})
 	return err
 }
 

@@ -10,19 +10,19 @@ import (
 // Unbind is the command unbind.
 type Unbind struct{ config.Database }
 
-// Run lets go of the table.
+// Run unbinds the table.
 func (u *Unbind) Run(ctx context.Context, e *Env) error {
 	if err := u.Resolve(); err != nil {
 		return err
 	}
-	was, err := postgres.UnbindCustomers(ctx, u.URL, e.say)
+	was, err := postgres.UnbindCustomers(ctx, u.URL, e.progress)
 	switch {
 	case err != nil:
 		return err
 	case was:
-		e.say("the customer table is no longer bound; no code and no draw is served until bind-customers runs again")
+		e.progress("the customer table is no longer bound; no code and no draw is served until bind-customers runs again")
 	default:
-		e.say("no customer table was bound")
+		e.progress("no customer table was bound")
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ var assignment = regexp.MustCompile(`^(?:export\s+)?([A-Z_][A-Z0-9_]*)=(.*)$`)
 func readEnvFile(path string) (map[string]string, error) {
 	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return nil, wrong("--env-file", "cannot be read: "+err.Error(), "name the file that sespan init --env-file has written")
+		return nil, invalid("--env-file", "cannot be read: "+err.Error(), "name the file that sespan init --env-file has written")
 	}
 	values := map[string]string{}
 	for i, line := range strings.Split(string(raw), "\n") {
@@ -54,7 +54,7 @@ func readEnvFile(path string) (map[string]string, error) {
 			value, ok = unquote(strings.TrimSpace(found[2]))
 		}
 		if !ok { // never the line itself: it may hold a secret
-			return nil, wrong("--env-file", fmt.Sprintf("%s: line %d is no setting", path, i+1), `write VARIABLE="value"`)
+			return nil, invalid("--env-file", fmt.Sprintf("%s: line %d is no setting", path, i+1), `write VARIABLE="value"`)
 		}
 		values[found[1]] = value
 	}

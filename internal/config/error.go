@@ -18,7 +18,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s %s; %s", e.Variable, e.Problem, e.Hint)
 }
 
-func wrong(variable, problem, hint string) error {
+func invalid(variable, problem, hint string) error {
 	return &Error{Variable: variable, Problem: problem, Hint: hint}
 }
 
@@ -30,7 +30,7 @@ func required(value *string, file, variable, hint string) error {
 		return err
 	}
 	if *value == "" {
-		return wrong(variable, "is not set", hint)
+		return invalid(variable, "is not set", hint)
 	}
 	return nil
 }
@@ -40,14 +40,14 @@ func optionalSecret(value *string, file, variable string) error {
 		return nil
 	}
 	if *value != "" {
-		return wrong(variable, "and "+variable+"_FILE are both set", "keep one of the two")
+		return invalid(variable, "and "+variable+"_FILE are both set", "keep one of the two")
 	}
 	raw, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 	if err != nil {
-		return wrong(variable+"_FILE", "cannot be read: "+err.Error(), "name a file that this process may read")
+		return invalid(variable+"_FILE", "cannot be read: "+err.Error(), "name a file that this process may read")
 	}
 	if len(raw) > maxSecretFile {
-		return wrong(variable+"_FILE", "names a file of over 64 KiB", "name the file that holds only this secret")
+		return invalid(variable+"_FILE", "names a file of over 64 KiB", "name the file that holds only this secret")
 	}
 	*value = strings.TrimSpace(string(raw))
 	return nil

@@ -16,12 +16,12 @@ func (s *Settings) resolveEvents() error {
 	}
 	keys, err := mailevent.ParseKeys(s.MailEventKeys)
 	if err != nil {
-		return wrong("SESPAN_MAIL_EVENT_KEYS", "cannot be used: "+err.Error(), `set it to relay:<random bytes in base64>, as from: echo "relay:$(openssl rand -base64 32)"`)
+		return invalid("SESPAN_MAIL_EVENT_KEYS", "cannot be used: "+err.Error(), `set it to relay:<random bytes in base64>, as from: echo "relay:$(openssl rand -base64 32)"`)
 	}
 	s.Events = keys
 	for _, topic := range s.SNSTopics {
 		if !topicARN.MatchString(topic) {
-			return wrong("SESPAN_SNS_TOPICS", "holds "+quote(topic), "write ARNs such as arn:aws:sns:eu-west-1:123456789012:ses-events, separated by commas")
+			return invalid("SESPAN_SNS_TOPICS", "holds "+quote(topic), "write ARNs such as arn:aws:sns:eu-west-1:123456789012:ses-events, separated by commas")
 		}
 	}
 	return nil

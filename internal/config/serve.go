@@ -32,16 +32,16 @@ func (s *Serve) Resolve() error {
 		return err
 	}
 	if len(s.Parts) == 0 {
-		return wrong("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail and maintenance")
+		return invalid("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail and maintenance")
 	}
 	if !s.Runs("mail") {
 		return nil
 	}
 	if s.SMTPURL == "" {
-		return wrong("SESPAN_SMTP_URL", "is not set", "write smtp://user:password@host:587?tls=starttls, or leave mail out of SESPAN_RUN")
+		return invalid("SESPAN_SMTP_URL", "is not set", "write smtp://user:password@host:587?tls=starttls, or leave mail out of SESPAN_RUN")
 	}
 	if s.MailFrom == "" {
-		return wrong("SESPAN_MAIL_FROM", "is not set", hintMailFrom)
+		return invalid("SESPAN_MAIL_FROM", "is not set", hintMailFrom)
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (s *Settings) resolveKeys() error {
 	}
 	ring, err := secret.Parse(s.SecretKeys)
 	if err != nil {
-		return wrong("SESPAN_SECRET_KEYS", "cannot be used: "+err.Error(), hint)
+		return invalid("SESPAN_SECRET_KEYS", "cannot be used: "+err.Error(), hint)
 	}
 	s.Ring = ring
 	return nil
@@ -141,7 +141,7 @@ func (s *Settings) resolveProxies() error {
 		if err != nil {
 			addr, aerr := netip.ParseAddr(entry)
 			if aerr != nil {
-				return wrong("SESPAN_TRUSTED_PROXIES", "holds "+quote(entry), "write addresses or networks such as 10.0.0.0/8, separated by commas")
+				return invalid("SESPAN_TRUSTED_PROXIES", "holds "+quote(entry), "write addresses or networks such as 10.0.0.0/8, separated by commas")
 			}
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
@@ -156,7 +156,7 @@ func (s *Settings) resolveOrigins() error {
 		bad := err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" ||
 			u.User != nil || strings.ContainsAny(origin, "*# ")
 		if bad {
-			return wrong("SESPAN_ALLOWED_ORIGINS", "holds "+quote(origin), "write whole origins such as https://shop.example, without path or wildcard")
+			return invalid("SESPAN_ALLOWED_ORIGINS", "holds "+quote(origin), "write whole origins such as https://shop.example, without path or wildcard")
 		}
 	}
 	return nil
@@ -168,7 +168,7 @@ func (s *Settings) resolveSMTP() error {
 	if s.MailFrom != "" {
 		from, err := mail.ParseAddress(s.MailFrom)
 		if err != nil {
-			return wrong("SESPAN_MAIL_FROM", "is not an address", hintMailFrom)
+			return invalid("SESPAN_MAIL_FROM", "is not an address", hintMailFrom)
 		}
 		if s.SiteName == "" {
 			s.SiteName = from.Name
@@ -180,14 +180,14 @@ func (s *Settings) resolveSMTP() error {
 func (s *Settings) resolveLimits() error {
 	location, err := time.LoadLocation(s.TimeZone)
 	if err != nil {
-		return wrong("SESPAN_TIME_ZONE", "is "+quote(s.TimeZone)+", which is no known zone", "write a name such as Asia/Jakarta")
+		return invalid("SESPAN_TIME_ZONE", "is "+quote(s.TimeZone)+", which is no known zone", "write a name such as Asia/Jakarta")
 	}
 	s.Location = location
 	bounds := []struct {
-		variable    string
-		value       int64
-		least, most int64
-		hint        string
+		variable string
+		value    int64
+		min, max int64
+		hint     string
 	}{
 		{"SESPAN_SMTP_CONNECTIONS", int64(s.SMTPConnections), 1, 64, "choose 1 to 64"},
 		{"SESPAN_DATABASE_CONNECTIONS", int64(s.Connections), 1, 1000, "choose 1 to 1000"},
@@ -197,8 +197,8 @@ func (s *Settings) resolveLimits() error {
 		{"SESPAN_REQUEST_TIMEOUT", int64(s.RequestTimeout), int64(time.Second), int64(time.Minute), "choose 1s to 1m"},
 	}
 	for _, b := range bounds {
-		if b.value < b.least || b.value > b.most {
-			return wrong(b.variable, "is out of its bounds", b.hint)
+		if b.value < b.min || b.value > b.max {
+			return invalid(b.variable, "is out of its bounds", b.hint)
 		}
 	}
 	return nil
@@ -209,7 +209,7 @@ func (s *Settings) resolveAddresses() error {
 		{"SESPAN_HTTP_ADDR", s.HTTPAddr}, {"SESPAN_ADMIN_ADDR", s.AdminAddr},
 	} {
 		if _, _, err := net.SplitHostPort(a.value); err != nil {
-			return wrong(a.variable, "is "+quote(a.value), "write host:port, such as 127.0.0.1:8080")
+			return invalid(a.variable, "is "+quote(a.value), "write host:port, such as 127.0.0.1:8080")
 		}
 	}
 	if s.OTPLink == "" {
@@ -217,7 +217,7 @@ func (s *Settings) resolveAddresses() error {
 	}
 	u, err := url.Parse(strings.ReplaceAll(s.OTPLink, "{challenge_id}", "x"))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Fragment != "" {
-		return wrong("SESPAN_OTP_LINK", "is "+quote(s.OTPLink), "write an http or https URL without a fragment, such as https://shop.example/account/code/{challenge_id}/")
+		return invalid("SESPAN_OTP_LINK", "is "+quote(s.OTPLink), "write an http or https URL without a fragment, such as https://shop.example/account/code/{challenge_id}/")
 	}
 	return nil
 }
@@ -228,10 +228,10 @@ func (s *Settings) resolveJWKS() error {
 	case s.JWKS == "", err == nil && u.Scheme == "https" && u.Host != "":
 		return nil
 	case strings.Contains(s.JWKS, "://"):
-		return wrong("SESPAN_JWKS", "is "+quote(s.JWKS), "name a file or an https URL")
+		return invalid("SESPAN_JWKS", "is "+quote(s.JWKS), "name a file or an https URL")
 	}
 	if _, err := os.Stat(s.JWKS); err != nil {
-		return wrong("SESPAN_JWKS", "names a file that cannot be read: "+err.Error(), "write it with: manage.py sespan_init")
+		return invalid("SESPAN_JWKS", "names a file that cannot be read: "+err.Error(), "write it with: manage.py sespan_init")
 	}
 	return nil
 }

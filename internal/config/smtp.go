@@ -17,9 +17,9 @@ type Rates struct {
 }
 
 const (
-	leastRate = 0.001
-	mostRate  = 100_000
-	hintRate  = "write a number of mails a second from 0.001 to 100000, such as 10, or 0.5 for one in two seconds"
+	minRate  = 0.001
+	maxRate  = 100_000
+	hintRate = "write a number of mails a second from 0.001 to 100000, such as 10, or 0.5 for one in two seconds"
 )
 
 func (s *Settings) resolveRates() error {
@@ -27,7 +27,7 @@ func (s *Settings) resolveRates() error {
 	if s.SMTPRate != "" {
 		rate, ok := readRate(s.SMTPRate)
 		if !ok {
-			return wrong("SESPAN_SMTP_RATE", "is "+quote(s.SMTPRate), hintRate)
+			return invalid("SESPAN_SMTP_RATE", "is "+quote(s.SMTPRate), hintRate)
 		}
 		s.Rates.All = rate
 	}
@@ -46,14 +46,14 @@ func (s *Settings) resolveDomainRate(entry string) error {
 	rate, ok := readRate(value)
 	switch {
 	case !found || !ok:
-		return wrong(variable, "holds "+quote(entry), hint)
+		return invalid(variable, "holds "+quote(entry), hint)
 	case domain == "default" && s.Rates.Default != 0, s.Rates.Domains[domain] != 0:
-		return wrong(variable, "names "+quote(domain)+" twice", "keep one of the two")
+		return invalid(variable, "names "+quote(domain)+" twice", "keep one of the two")
 	case domain == "default":
 		s.Rates.Default = rate
 		return nil
 	case !hostName(domain):
-		return wrong(variable, "holds "+quote(entry), hint+", a domain beyond ASCII as xn--…")
+		return invalid(variable, "holds "+quote(entry), hint+", a domain beyond ASCII as xn--…")
 	}
 	s.Rates.Domains[domain] = rate
 	return nil
@@ -61,7 +61,7 @@ func (s *Settings) resolveDomainRate(entry string) error {
 
 func readRate(s string) (float64, bool) {
 	rate, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	return rate, err == nil && rate >= leastRate && rate <= mostRate // NaN is neither
+	return rate, err == nil && rate >= minRate && rate <= maxRate // NaN is neither
 }
 
 func hostName(s string) bool {
@@ -77,23 +77,23 @@ func (s *Settings) resolveDKIM() error {
 	case keys == 0 && selectors == 0 && s.DKIMDomain == "":
 		return nil
 	case keys == 0:
-		return wrong("SESPAN_DKIM_KEY_FILE", "is not set", "name the PEM file of the key, or leave SESPAN_DKIM_SELECTOR and SESPAN_DKIM_DOMAIN out as well")
+		return invalid("SESPAN_DKIM_KEY_FILE", "is not set", "name the PEM file of the key, or leave SESPAN_DKIM_SELECTOR and SESPAN_DKIM_DOMAIN out as well")
 	case keys > 2:
-		return wrong("SESPAN_DKIM_KEY_FILE", "names more than two keys", "one RSA and one Ed25519 key are enough")
+		return invalid("SESPAN_DKIM_KEY_FILE", "names more than two keys", "one RSA and one Ed25519 key are enough")
 	case selectors != keys:
-		return wrong("SESPAN_DKIM_SELECTOR", "does not name one selector for each key", "write as many as SESPAN_DKIM_KEY_FILE has files, separated by commas")
+		return invalid("SESPAN_DKIM_SELECTOR", "does not name one selector for each key", "write as many as SESPAN_DKIM_KEY_FILE has files, separated by commas")
 	case keys == 2 && s.DKIMSelector[0] == s.DKIMSelector[1]:
-		return wrong("SESPAN_DKIM_SELECTOR", "names one selector twice", "each key needs its own record in DNS")
+		return invalid("SESPAN_DKIM_SELECTOR", "names one selector twice", "each key needs its own record in DNS")
 	}
 	if s.DKIMDomain == "" {
 		from, err := mail.ParseAddress(s.MailFrom)
 		if err != nil {
-			return wrong("SESPAN_DKIM_DOMAIN", "is not set", "write the domain of the senders, such as shop.example")
+			return invalid("SESPAN_DKIM_DOMAIN", "is not set", "write the domain of the senders, such as shop.example")
 		}
 		s.DKIMDomain = from.Address[strings.LastIndexByte(from.Address, '@')+1:]
 	}
 	if s.DKIMDomain = strings.ToLower(s.DKIMDomain); !hostName(s.DKIMDomain) {
-		return wrong("SESPAN_DKIM_DOMAIN", "is "+quote(s.DKIMDomain), "write a domain such as shop.example, one beyond ASCII as xn--…")
+		return invalid("SESPAN_DKIM_DOMAIN", "is "+quote(s.DKIMDomain), "write a domain such as shop.example, one beyond ASCII as xn--…")
 	}
 	return nil
 }
