@@ -41,5 +41,6 @@
 //
 // The token buckets are golang.org/x/time/rate's. What it cannot do stands around it:
 // priorities that overdraw by different amounts, and slots that outlive the process.
-// Its own reservations (Limiter.Reserve) would take the token when the slot is given.
+// Its own reservations (Limiter.Reserve) would take the token when the slot is given;
+// its burst is a whole number, so a mail costs 1000 of its tokens (perMail).
 package ratelimit

@@ -35,13 +35,17 @@ func (s *slots) last(priority int) time.Time {
 func newBucket(perSecond float64, now time.Time) bucket {
 	b := bucket{admitted: now}
 	if perSecond > 0 {
-		b.configured = rate.NewLimiter(rate.Limit(perSecond), burst(perSecond))
+		b.configured = rate.NewLimiter(rate.Limit(perSecond*perMail), int(burst(perSecond)*perMail))
 	}
 	return b
 }
 
-// burst is what may go at once: half a second's worth, one at least.
-func burst(perSecond float64) int { return int(max(perSecond/2, 1)) }
+// perMail is a mail's price in the tokens of x/time/rate, whose burst is a whole number
+// of them: half a second's worth is often no whole number of mails.
+const perMail = 1000
+
+// burst is what may go at once: half a second's worth, one mail at least.
+func burst(perSecond float64) float64 { return max(perSecond/2, 1) }
 
 const (
 	// unclaimed is how long slots count that nobody comes for: their mails were
@@ -75,7 +79,7 @@ func (b *bucket) check(now time.Time, priority int, fresh bool) (wait time.Durat
 		b.admitted = now
 		return 0, ""
 	}
-	slot := now.Add(b.gap(max(1-b.configured.TokensAt(now), 0))) // even, not overdrawn
+	slot := now.Add(b.gap(max(1-b.tokens(now), 0))) // even, not overdrawn
 	if next := last.Add(b.gap(1)); next.After(slot) {
 		slot = next
 	}
@@ -104,7 +108,7 @@ func (b *bucket) checkSoon(now time.Time, priority int) (wait time.Duration, soo
 func (b *bucket) take(now time.Time) {
 	b.adaptive.take(now)
 	if b.configured != nil {
-		b.configured.ReserveN(now, 1)
+		b.configured.ReserveN(now, perMail)
 	}
 }
 
@@ -112,15 +116,21 @@ func (b *bucket) take(now time.Time) {
 // the bucket, the least urgent not at all. In between it must suffice to overtake
 // the least urgent ones, which keep the bucket at half a token below nothing.
 func (b *bucket) missing(now time.Time, priority int) float64 {
-	return 1 - b.configured.TokensAt(now) - (float64(b.configured.Burst())+overtake)*urgency(priority)
+	return 1 - b.tokens(now) - (b.full()+overtake)*urgency(priority)
 }
 
 // urgency is 1 for the most urgent priority and 0 for the least.
 func urgency(priority int) float64 { return float64(Priorities-1-priority) / (Priorities - 1) }
 
+// tokens is how many mails may go; below zero the bucket is overdrawn.
+func (b *bucket) tokens(now time.Time) float64 { return b.configured.TokensAt(now) / perMail }
+
+// full is the most that tokens can be.
+func (b *bucket) full() float64 { return float64(b.configured.Burst()) / perMail }
+
 // gap is the time in which so many tokens come.
 func (b *bucket) gap(tokens float64) time.Duration {
-	return time.Duration(tokens / float64(b.configured.Limit()) * float64(time.Second))
+	return time.Duration(tokens * perMail / float64(b.configured.Limit()) * float64(time.Second))
 }
 
 // idle reports whether nothing would be lost by forgetting the bucket.
@@ -128,6 +138,6 @@ func (b *bucket) idle(now time.Time) bool {
 	if b.adaptive.remembers(now) {
 		return false
 	}
-	return b.configured == nil || b.configured.TokensAt(now) >= float64(b.configured.Burst()) &&
+	return b.configured == nil || b.tokens(now) >= b.full() &&
 		!b.first.last(Priorities-1).After(now) && !b.again.last(Priorities-1).After(now)
 }
