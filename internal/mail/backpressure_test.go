@@ -20,14 +20,14 @@ func TestWorkerSendsNothingThatItCannotWriteDown(t *testing.T) {
 		return nil
 	}
 	sender := &countingSender{sent: map[string]int{}}
-	inBubble(t, s, sender, func(c *WorkerConfig) { c.Lease = time.Hour }, func(*Worker, func()) {
+	runWorker(t, s, sender, func(c *WorkerConfig) { c.Lease = time.Hour }, func(*Worker, func()) {
 		s.put(20_000, nil)
 		time.Sleep(2 * time.Second)
 		s.mu.Lock()
 		away = true
 		s.mu.Unlock()
 		time.Sleep(10 * time.Second)
-		written := look(s, func() int { return len(s.done) })
+		written := inspect(s, func() int { return len(s.done) })
 		if n := sender.count() - written; written == 0 || n < 1 || n > 200 {
 			t.Errorf("%d results are written, %d mails were sent beyond them", written, n)
 		}

@@ -26,7 +26,7 @@ func TestFailuresBecomeResults(t *testing.T) {
 		"refused":             {Claimed{ExpiresIn: Forever}, SendError{Verdict: Dead, Reason: "rcpt_to"}, StateDead, 1},
 		"the last try":        {Claimed{ExpiresIn: Forever, Attempts: MaxAttempts - 1}, SendError{Verdict: Retry, Reason: "data"}, StateDead, 1},
 		"unknown, again":      {Claimed{ExpiresIn: Forever}, SendError{Verdict: Unknown, Reason: "closed"}, StateRetry, 1},
-		"unknown, held":       {Claimed{ExpiresIn: Forever, Hold: true}, SendError{Verdict: Unknown, Reason: "closed"}, StateUnknown, 1},
+		"unknown, hold":       {Claimed{ExpiresIn: Forever, HoldUnknown: true}, SendError{Verdict: Unknown, Reason: "closed"}, StateUnknown, 1},
 		"no time for another": {Claimed{ExpiresIn: 500 * time.Millisecond}, SendError{Verdict: Retry, Reason: "data"}, StateExpired, 1},
 	}
 	for what, c := range cases {
@@ -58,7 +58,7 @@ func TestWorkerDoesNotSendWhatItHasLost(t *testing.T) {
 		sent++
 		return Receipt{}, nil
 	})
-	inBubble(t, s, slow, func(c *WorkerConfig) { c.Connections = 1 }, func(w *Worker, stop func()) {
+	runWorker(t, s, slow, func(c *WorkerConfig) { c.Connections = 1 }, func(w *Worker, stop func()) {
 		time.Sleep(40 * time.Second)
 		stop()
 		if sent != 1 {
@@ -74,9 +74,9 @@ func TestWorkerMarksTheBeginningOnlyWhereALapseMatters(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	s.put(1, nil)
-	s.put(1, func(c *Claimed) { c.Hold = true })
+	s.put(1, func(c *Claimed) { c.HoldUnknown = true })
 	s.put(1, func(c *Claimed) { c.Lapses = 1 })
-	inBubble(t, s, senderFunc(takes), nil, func(*Worker, func()) {
+	runWorker(t, s, senderFunc(accept), nil, func(*Worker, func()) {
 		time.Sleep(time.Second)
 		if n, begun := len(s.done), len(s.begun); n != 3 || begun != 2 {
 			t.Errorf("%d sent, %d begun", n, begun)
@@ -103,7 +103,7 @@ func TestWorkerSigns(t *testing.T) {
 	s.put(1, func(c *Claimed) {
 		c.Stored = &Stored{Date: time.Unix(1, 0), To: []string{"a@b.co"}, Subject: "bad", Text: "t"}
 	})
-	inBubble(t, s, sender, func(c *WorkerConfig) { c.Sign, c.Connections = sign, 1 }, func(_ *Worker, stop func()) {
+	runWorker(t, s, sender, func(c *WorkerConfig) { c.Sign, c.Connections = sign, 1 }, func(_ *Worker, stop func()) {
 		time.Sleep(time.Second)
 		stop()
 		if len(got) != 1 || !strings.HasPrefix(got[0], "DKIM-Signature: d=b.co\r\nDate:") {

@@ -21,8 +21,8 @@
 //	▪ final. suppressed and cancelled are final, too, and set by people or lists.
 //
 // A failure of the relay itself (no connection, no TLS, login refused) costs the
-// mail no try: while no relay serves, Sender.Ready holds the mails back. See backoff.go
-// for the waits.
+// mail no try: while no relay serves, Sender.Ready waits. See backoff.go for the
+// time between tries.
 //
 // A mail that a rate limit postpones, configured or found out because a domain
 // throttles, returns as retry with its slot as due_at and no try counted, so that the

@@ -10,17 +10,17 @@ import (
 func TestWorkerSleepsUntilTheBellOrThePoll(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
-	inBubble(t, s, senderFunc(takes), nil, func(*Worker, func()) {
-		idle := look(s, func() int { return s.claims })
+	runWorker(t, s, senderFunc(accept), nil, func(*Worker, func()) {
+		idle := inspect(s, func() int { return s.claims })
 		time.Sleep(time.Hour)
-		if polls := look(s, func() int { return s.claims }) - idle; polls < 3600/7 || polls > 2*3600/3 {
+		if polls := inspect(s, func() int { return s.claims }) - idle; polls < 3600/7 || polls > 2*3600/3 {
 			t.Errorf("%d claims in an idle hour", polls)
 		}
 		if !s.put(1, nil) {
 			t.Fatal("notifications are suppressed while the worker sleeps")
 		}
 		synctest.Wait()
-		if n := look(s, func() int { return len(s.done) }); n != 1 {
+		if n := inspect(s, func() int { return len(s.done) }); n != 1 {
 			t.Error("the bell did not wake the worker at once")
 		}
 	})
@@ -33,9 +33,9 @@ func TestWorkerClaimsLittleContentAhead(t *testing.T) {
 	s.put(50, func(c *Claimed) { c.Size = 20 << 20 })
 	var begin chan struct{} // made in the bubble
 	sender := senderFunc(func(context.Context, Envelope) (Receipt, error) { <-begin; return Receipt{}, nil })
-	inBubble(t, s, sender, func(*WorkerConfig) { begin = make(chan struct{}) }, func(*Worker, func()) {
+	runWorker(t, s, sender, func(*WorkerConfig) { begin = make(chan struct{}) }, func(*Worker, func()) {
 		time.Sleep(time.Minute)
-		claimed := look(s, func() int {
+		claimed := inspect(s, func() int {
 			n := 0
 			for _, r := range s.rows {
 				if r.state == StateSending {
@@ -49,7 +49,7 @@ func TestWorkerClaimsLittleContentAhead(t *testing.T) {
 		}
 		close(begin)
 		time.Sleep(time.Minute)
-		if n := look(s, func() int { return len(s.done) }); n != 50 {
+		if n := inspect(s, func() int { return len(s.done) }); n != 50 {
 			t.Errorf("%d of 50 are sent", n)
 		}
 	})
@@ -60,7 +60,7 @@ func TestBusyWorkerSuppressesNotifications(t *testing.T) {
 	s := newFakeStore()
 	var begin chan struct{} // made in the bubble
 	sender := senderFunc(func(context.Context, Envelope) (Receipt, error) { <-begin; return Receipt{}, nil })
-	inBubble(t, s, sender, func(*WorkerConfig) { begin = make(chan struct{}) }, func(*Worker, func()) {
+	runWorker(t, s, sender, func(*WorkerConfig) { begin = make(chan struct{}) }, func(*Worker, func()) {
 		s.put(1000, nil)
 		synctest.Wait()
 		if s.put(1, nil) {
@@ -72,7 +72,7 @@ func TestBusyWorkerSuppressesNotifications(t *testing.T) {
 		}
 		close(begin)
 		time.Sleep(time.Second)
-		if n := look(s, func() int { return len(s.done) }); n != 1002 {
+		if n := inspect(s, func() int { return len(s.done) }); n != 1002 {
 			t.Errorf("%d of 1002 are sent", n)
 		}
 		if !s.put(1, nil) {
@@ -87,9 +87,9 @@ func TestWorkerLooksAgainWhileInsertersMayBeSilent(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	s.inserters = 1
-	inBubble(t, s, senderFunc(takes), func(c *WorkerConfig) { c.Poll = time.Hour }, func(*Worker, func()) {
+	runWorker(t, s, senderFunc(accept), func(c *WorkerConfig) { c.Poll = time.Hour }, func(*Worker, func()) {
 		time.Sleep(time.Minute)
-		if n := look(s, func() int { return s.claims }); n < 60 || n > 75 {
+		if n := inspect(s, func() int { return s.claims }); n < 60 || n > 75 {
 			t.Errorf("%d looks in a minute", n)
 		}
 		s.mu.Lock() // a commit without a bell
@@ -97,12 +97,12 @@ func TestWorkerLooksAgainWhileInsertersMayBeSilent(t *testing.T) {
 		s.inserters = 0
 		s.mu.Unlock()
 		time.Sleep(longestRecheck + time.Millisecond)
-		if n := look(s, func() int { return len(s.done) }); n != 1 {
+		if n := inspect(s, func() int { return len(s.done) }); n != 1 {
 			t.Error("not found by the last look")
 		}
-		claims := look(s, func() int { return s.claims })
+		claims := inspect(s, func() int { return s.claims })
 		time.Sleep(30 * time.Minute)
-		if more := look(s, func() int { return s.claims }) - claims; more > 3 {
+		if more := inspect(s, func() int { return s.claims }) - claims; more > 3 {
 			t.Errorf("%d claims although nothing is to be watched any more", more)
 		}
 	})

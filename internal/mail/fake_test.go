@@ -214,8 +214,8 @@ func (s *fakeStore) Park(_ context.Context, leases []Lease, _ []string) error {
 	return s.fail()
 }
 
-// look reads the fake's state.
-func look[T any](s *fakeStore, read func() T) T {
+// inspect reads the fake's state.
+func inspect[T any](s *fakeStore, read func() T) T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return read()
@@ -265,10 +265,10 @@ func (s *countingSender) once(t *testing.T, n int) {
 	}
 }
 
-func takes(context.Context, Envelope) (Receipt, error) { return Receipt{Reply: "ok"}, nil }
+func accept(context.Context, Envelope) (Receipt, error) { return Receipt{Reply: "ok"}, nil }
 
-// inBubble runs a worker on fake time; stop ends it and waits.
-func inBubble(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerConfig), then func(w *Worker, stop func())) {
+// runWorker runs a worker on fake time; stop ends it and waits.
+func runWorker(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerConfig), then func(w *Worker, stop func())) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s.bell = make(chan struct{}, 1)

@@ -51,18 +51,18 @@ type Claim struct {
 // Claimed is one leased queue row with the content of its message.
 type Claimed struct {
 	Lease
-	MessageID int64
-	CreatedAt time.Time // of the message
-	Recipient string    // bare address
-	Priority  int
-	Attempts  int           // tries so far
-	Lapses    int           // workers that vanished while they held it
-	Hold      bool          // rather no second mail than one too many
-	Fresh     bool          // was queued; not a retry or scheduled
-	ExpiresIn time.Duration // at the moment of the claim; Forever without expires_at
-	Waited    time.Duration // since it was enqueued or due
-	Size      int64         // size_bytes of the message
-	Stored    *Stored       // nil when the content is gone
+	MessageID   int64
+	CreatedAt   time.Time // of the message
+	Recipient   string    // bare address
+	Priority    int
+	Attempts    int           // tries so far
+	Lapses      int           // workers that vanished over it
+	HoldUnknown bool          // on_unknown = hold: rather no mail than a second one
+	Fresh       bool          // was queued; not a retry or scheduled
+	ExpiresIn   time.Duration // at the moment of the claim; Forever without expires_at
+	Waited      time.Duration // since it was enqueued or due
+	Size        int64         // size_bytes of the message
+	Stored      *Stored       // nil when the content is gone
 
 	PausedBy   string // the pause that concerns it, "" for none
 	Suppressed string // why its recipient is not written to, "" when it is
@@ -85,21 +85,9 @@ type Stored struct {
 	Sealed      []byte // JSON {"text", "html"}, sealed
 }
 
-// Result is what became of one try.
-type Result struct {
-	Lease
-	State  State         // sent retry unknown dead expired suppressed
-	Tries  int           // 1, or 0 when it was not the mail that failed
-	Delay  time.Duration // for retry
-	Reason string        // from a closed list; "" for sent
-	Code   int           // SMTP code, 0 for none
-	Reply  string
-	Relay  string
-}
-
 // Depth is the state of the queue for the gauges.
 type Depth struct {
 	Rows           map[State]int64
 	OldestReady    time.Duration // age of the oldest row that could be sent now
-	TriggerEnabled bool          // inserts can ring
+	TriggerEnabled bool          // inserts can notify
 }

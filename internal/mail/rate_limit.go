@@ -43,11 +43,11 @@ func newLimitMetrics(reg prometheus.Registerer, l *ratelimit.Limiter) *limitMetr
 	return m
 }
 
-// holdBack asks the rate limits: a mail that must wait for long goes back to the
+// postpone asks the rate limits: a mail that must wait for long goes back to the
 // queue, with a result; for a short time it waits in place.
-func (w *Worker) holdBack(c *Claimed) (wait time.Duration, r *Result) {
+func (w *Worker) postpone(c *Claimed) (wait time.Duration, r *Result) {
 	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn || c.Suppressed != "" || c.Stored == nil || c.Lapses >= maxLapses {
-		return 0, nil // it ends without being sent: see prepare and mayBegin
+		return 0, nil // it ends without being sent: see compose and mayStart
 	}
 	d := w.limits.Admit(domainOf(c.Recipient), min(max(c.Priority, 0), ratelimit.Priorities-1), c.Fresh)
 	if !d.Postpone {
@@ -65,8 +65,8 @@ func (r *Result) postponed() bool {
 	return r.State == StateRetry && (r.Reason == string(ratelimit.Configured) || r.Reason == string(ratelimit.Adaptive))
 }
 
-// learn tells the rate limits how a mail went, nil for accepted, and the log what follows.
-func (w *Worker) learn(ctx context.Context, c *Claimed, err *SendError) {
+// observe tells the rate limits how a mail went, nil for accepted, and the log what follows.
+func (w *Worker) observe(ctx context.Context, c *Claimed, err *SendError) {
 	reply, says := replyOf(err)
 	if !says {
 		return

@@ -53,7 +53,7 @@ func TestWorkerKeepsARateAndServesNeighbours(t *testing.T) {
 	a := &arrivals{times: map[string][]time.Time{}}
 	const slow, rate = 600, 10
 	limits := func(c *WorkerConfig) { c.Limits = ratelimit.Limits{Domains: map[string]float64{"slow.example": rate}} }
-	inBubble(t, s, a, limits, func(w *Worker, stop func()) {
+	runWorker(t, s, a, limits, func(w *Worker, stop func()) {
 		begin := time.Now()
 		s.put(slow, to("Slow.Example"))
 		s.put(50, to("other.example"))
@@ -101,7 +101,7 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 		}
 		return nil
 	}
-	inBubble(t, s, a, nil, func(w *Worker, _ func()) {
+	runWorker(t, s, a, nil, func(w *Worker, _ func()) {
 		s.put(200, to("bad.example"))
 		s.put(50, to("good.example"))
 		time.Sleep(2 * time.Second)
@@ -133,19 +133,19 @@ func TestPostponedMailExpires(t *testing.T) {
 	s := newFakeStore()
 	a := &arrivals{times: map[string][]time.Time{}}
 	limits := func(c *WorkerConfig) { c.Limits = ratelimit.Limits{DomainRate: 0.001} }
-	inBubble(t, s, a, limits, func(_ *Worker, stop func()) {
+	runWorker(t, s, a, limits, func(_ *Worker, stop func()) {
 		s.put(1, func(c *Claimed) { c.Priority = 9 })
 		synctest.Wait()
 		s.put(1, func(c *Claimed) { c.Priority, c.ExpiresIn = 9, time.Minute })
 		time.Sleep(30 * time.Second)
-		look(s, func() any { // the database counts what is left
+		inspect(s, func() any { // the database counts what is left
 			for _, r := range s.rows {
 				r.ExpiresIn = 30 * time.Second
 			}
 			return nil
 		})
 		time.Sleep(31 * time.Second)
-		look(s, func() any {
+		inspect(s, func() any {
 			for _, r := range s.rows {
 				r.ExpiresIn = 0
 			}

@@ -15,7 +15,7 @@ func TestWorkerWaitsForADatabaseThatIsAway(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	sent := 0
-	inBubble(t, s, senderFunc(func(context.Context, Envelope) (Receipt, error) { sent++; return Receipt{}, nil }),
+	runWorker(t, s, senderFunc(func(context.Context, Envelope) (Receipt, error) { sent++; return Receipt{}, nil }),
 		func(c *WorkerConfig) { c.Connections = 1 }, func(w *Worker, _ func()) {
 			s.put(2, nil)
 			s.mu.Lock()
@@ -30,7 +30,7 @@ func TestWorkerWaitsForADatabaseThatIsAway(t *testing.T) {
 			s.fail, s.failSettle = func() error { return nil }, func([]Result) error { return nil }
 			s.mu.Unlock()
 			time.Sleep(20 * time.Second)
-			if n := look(s, func() int { return len(s.done) }); n != 2 || sent != 2 {
+			if n := inspect(s, func() int { return len(s.done) }); n != 2 || sent != 2 {
 				t.Errorf("%d results written, %d sent; want both once", n, sent)
 			}
 			if v := testutil.ToFloat64(w.metrics.events.WithLabelValues(eventSent)); v != 2 {
@@ -51,9 +51,9 @@ func TestWorkerLosesOnlyTheResultThatIsRefused(t *testing.T) {
 		return nil
 	}
 	s.put(20, nil)
-	inBubble(t, s, senderFunc(takes), nil, func(*Worker, func()) {
+	runWorker(t, s, senderFunc(accept), nil, func(*Worker, func()) {
 		time.Sleep(time.Second)
-		if n := look(s, func() int { return len(s.done) }); n != 19 {
+		if n := inspect(s, func() int { return len(s.done) }); n != 19 {
 			t.Errorf("%d of 19 good results are written", n)
 		}
 	})

@@ -149,7 +149,7 @@ func (w *Worker) Run(ctx context.Context) {
 
 	var senders, settling sync.WaitGroup
 	for range w.Senders {
-		senders.Go(func() { w.sendAll(ctx, sending) })
+		senders.Go(func() { w.senderLoop(ctx, sending) })
 	}
 	settling.Go(func() { w.settleLoop(writing) })
 	maintenance := w.maintain(ctx, keeping)

@@ -14,7 +14,7 @@ func TestWorkerStopsWithinItsDrain(t *testing.T) {
 		<-ctx.Done()
 		return Receipt{}, &SendError{Verdict: Unknown, Reason: "closed", Err: ctx.Err()}
 	})
-	inBubble(t, s, hangs, nil, func(_ *Worker, stop func()) {
+	runWorker(t, s, hangs, nil, func(_ *Worker, stop func()) {
 		begin := time.Now()
 		stop()
 		if d := time.Since(begin); d < 20*time.Second || d > 21*time.Second {

@@ -11,7 +11,7 @@ type Envelope struct {
 	From      string // bare address of the reverse path
 	Recipient string // bare address
 	Data      []byte // RFC 5322 message with CRLF line ends, not dot-stuffed
-	Careful   bool   // a second mail would be worse than none: the time in which an answer can be lost is to be short
+	Careful   bool   // on_unknown = hold: the time in which an answer can be lost is to be short
 }
 
 // Receipt is the server's 2xx answer to the final dot.
