@@ -47,11 +47,11 @@ verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
 	go mod tidy -diff
 	go mod verify
 
-bench: bin/sespan ## Measure draws, codes and mails against their bounds (BENCH_ARGS=-quick to try it)
+bench: bin/sespan ## Measure draws, codes and mails against their targets (BENCH_ARGS=-quick to try it)
 	go run ./internal/devtools/bench $(BENCH_ARGS)
 
 fault-mail: bin/sespan ## Put the mail queue through faults and count (PREVIOUS=path/to/an/older/sespan adds two versions side by side)
-	go run ./internal/devtools/bench $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS) faults
+	go run ./internal/devtools/faults $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS)
 
 bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and the site's own enqueuing
 	go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest -s -q django_bridge/tests/bench_admin.py django_bridge/tests/bench_mail.py -c django_bridge/pyproject.toml
@@ -60,9 +60,9 @@ bench-mail: bin/sespan ## Measure the mail queue alone (BENCH_ARGS=-quick to try
 	go run ./internal/devtools/bench $(BENCH_ARGS) mail
 
 try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and compare (BENCH_ARGS="-only exim" for one, -quick to try it)
-	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/bench ./internal/devtools/bench; \
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/mailservers ./internal/devtools/mailservers; \
 	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
-	$$SUDO $(TOOLS)/bench $(BENCH_ARGS) relays
+	$$SUDO $(TOOLS)/mailservers $(BENCH_ARGS)
 
 build: ## Build the static binary bin/sespan
 	$(GO_BUILD) -o bin/sespan ./cmd/sespan

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"sespan/internal/devtools/testbed"
 	"sespan/internal/secret"
 )
 
@@ -23,8 +24,8 @@ const (
 //go:embed codes_customers.sql
 var codesCustomersSQL string
 
-//go:embed codes_sealed.sql
-var codesSealedSQL string
+//go:embed codes_read.sql
+var codesReadSQL string
 
 // codesBench issues and verifies codes over HTTP. Each code has a customer of its
 // own: the limits of an address are not what is measured.
@@ -58,37 +59,37 @@ func benchCodes(ctx context.Context, e *env) error {
 		return err
 	}
 	for i, what := range []string{"issued for logins", "verified for logins", "issued for registrations", "verified for registrations"} {
-		e.verdict.tell("codes "+what, medians[i], "/s")
+		e.report.Info("codes "+what, medians[i], "/s")
 	}
 	return nil
 }
 
 func (b *codesBench) prepare(ctx context.Context) error {
-	b.most = siteCustomers + 2*int64(2*float64(b.rounds+1)*codesASecond*b.length.Seconds()+codeClients)
-	if _, err := b.admin.Exec(ctx, codesCustomersSQL, b.most); err != nil {
+	b.most = testbed.Customers + 2*int64(2*float64(b.rounds+1)*codesASecond*b.length.Seconds()+codeClients)
+	if _, err := b.Admin.Exec(ctx, codesCustomersSQL, b.most); err != nil {
 		return err
 	}
 	if err := b.serve(ctx, "api,maintenance"); err != nil {
 		return err
 	}
 	var err error
-	b.bearer, err = b.env.bearer(ctx)
+	b.bearer, err = b.env.Bearer(ctx)
 	return err
 }
 
 // issue asks for a code for one customer after the other; those with odd keys are
 // active, the others new.
-func (b *codesBench) issue(purpose string, odd int64) func(context.Context) (spell, error) {
+func (b *codesBench) issue(purpose string, odd int64) func(context.Context) (sample, error) {
 	fresh := odd == 0
-	return func(ctx context.Context) (spell, error) {
-		list, closing, err := wires(ctx, b.service.addr, codeClients)
+	return func(ctx context.Context) (sample, error) {
+		list, closing, err := dialAll(ctx, b.service.Addr, codeClients)
 		if err != nil {
-			return spell{}, err
+			return sample{}, err
 		}
 		defer closing()
-		return b.spell(func() (float64, error) {
+		return b.sample(func() (float64, error) {
 			return parallel(ctx, codeClients, b.length, func(worker int) (bool, error) {
-				id := siteCustomers + 2*b.customers.Add(1) + odd
+				id := testbed.Customers + 2*b.customers.Add(1) + odd
 				if id > b.most {
 					return false, errors.New("the customers have run out")
 				}
@@ -100,17 +101,17 @@ func (b *codesBench) issue(purpose string, odd int64) func(context.Context) (spe
 }
 
 // verify types the codes of the last round, which stand in the sealed mails.
-func (b *codesBench) verify(ctx context.Context) (spell, error) {
+func (b *codesBench) verify(ctx context.Context) (sample, error) {
 	if err := b.open(ctx); err != nil {
-		return spell{}, err
+		return sample{}, err
 	}
-	list, closing, err := wires(ctx, b.service.addr, codeClients)
+	list, closing, err := dialAll(ctx, b.service.Addr, codeClients)
 	if err != nil {
-		return spell{}, err
+		return sample{}, err
 	}
 	defer closing()
 	var next atomic.Int64
-	return b.spell(func() (float64, error) {
+	return b.sample(func() (float64, error) {
 		return parallel(ctx, codeClients, b.length, func(worker int) (bool, error) {
 			i := next.Add(1) - 1
 			if i >= int64(len(b.fresh)) {
@@ -127,7 +128,7 @@ var codeInLink = regexp.MustCompile(`/account/code/([0-9a-f-]{36})/#code=(\d+)`)
 
 // open reads the codes that have been issued since the last call.
 func (b *codesBench) open(ctx context.Context) error {
-	rows, err := b.admin.Query(ctx, codesSealedSQL, b.read)
+	rows, err := b.Admin.Query(ctx, codesReadSQL, b.read)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (b *codesBench) open(ctx context.Context) error {
 	var id int64
 	var sealed []byte
 	_, err = pgx.ForEachRow(rows, []any{&id, &sealed}, func() error {
-		plain, err := b.ring.Open(secret.LabelMail, "", sealed)
+		plain, err := b.Ring.Open(secret.LabelMail, "", sealed)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"sespan/internal/apilog"
+	"sespan/internal/devtools/testbed"
 	"sespan/internal/postgres"
 	"sespan/internal/transaction"
 )
@@ -22,7 +23,7 @@ import (
 const (
 	drawConnections = 16   // of the load, on either side
 	drawBatch       = 16   // orders per statement of the ceiling
-	drawAim         = 0.35 // share of direct SQL
+	drawTarget      = 0.35 // share of direct SQL
 )
 
 //go:embed draw_direct.sql
@@ -44,14 +45,14 @@ func benchDraw(ctx context.Context, e *env) error {
 		return err
 	}
 	var err error
-	if b.bearer, err = e.bearer(ctx); err != nil {
+	if b.bearer, err = e.Bearer(ctx); err != nil {
 		return err
 	}
-	if b.plain, err = e.pool(ctx, drawConnections); err != nil {
+	if b.plain, err = e.Pool(ctx, drawConnections); err != nil {
 		return err
 	}
 	defer b.plain.Close()
-	batches, err := e.pool(ctx, 2)
+	batches, err := e.Pool(ctx, 2)
 	if err != nil {
 		return err
 	}
@@ -66,24 +67,24 @@ func benchDraw(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	e.verdict.add("draws over HTTP with the API log / direct SQL", medians[1]/medians[0], drawAim)
-	e.verdict.add("batched ceiling / direct SQL", medians[2]/medians[0], 0)
+	e.report.Share("draws over HTTP with the API log / direct SQL", medians[1]/medians[0], drawTarget)
+	e.report.Share("batched ceiling / direct SQL", medians[2]/medians[0], 0)
 	return nil
 }
 
-// order gives the next order, which nobody has drawn.
+// order gives the next order, not drawn yet.
 func (b *drawBench) order() (customer int64, ref string) {
 	n := b.orders.Add(1)
-	return n%siteCustomers + 1, fmt.Sprintf("bench-%d", n)
+	return n%testbed.Customers + 1, fmt.Sprintf("bench-%d", n)
 }
 
-func (b *drawBench) http(ctx context.Context) (spell, error) {
-	list, closing, err := wires(ctx, b.service.addr, drawConnections)
+func (b *drawBench) http(ctx context.Context) (sample, error) {
+	list, closing, err := dialAll(ctx, b.service.Addr, drawConnections)
 	if err != nil {
-		return spell{}, err
+		return sample{}, err
 	}
 	defer closing()
-	return b.spell(func() (float64, error) {
+	return b.sample(func() (float64, error) {
 		return parallel(ctx, drawConnections, b.length, func(worker int) (bool, error) {
 			customer, ref := b.order()
 			body := fmt.Appendf(nil, `{"customer_id":"%d","order_ref":"%s","transaction_amount":"150000.00"}`, customer, ref)
@@ -92,9 +93,9 @@ func (b *drawBench) http(ctx context.Context) (spell, error) {
 	})
 }
 
-func (b *drawBench) direct(ctx context.Context) (spell, error) {
+func (b *drawBench) direct(ctx context.Context) (sample, error) {
 	amount := pgtype.Numeric{Int: big.NewInt(15000000), Exp: -2, Valid: true}
-	return b.spell(func() (float64, error) {
+	return b.sample(func() (float64, error) {
 		return parallel(ctx, drawConnections, b.length, func(int) (bool, error) {
 			customer, ref := b.order()
 			number := pgtype.Numeric{Int: new(big.Int).SetUint64(mathrand.Uint64()), Valid: true} //nolint:gosec // a measurement
@@ -108,13 +109,13 @@ func (b *drawBench) direct(ctx context.Context) (spell, error) {
 
 // batched is what the database can do when nothing but batches reaches it: two
 // connections, no HTTP and no log.
-func (b *drawBench) batched(ctx context.Context) (spell, error) {
+func (b *drawBench) batched(ctx context.Context) (sample, error) {
 	day, err := b.today(ctx)
 	if err != nil {
-		return spell{}, err
+		return sample{}, err
 	}
 	epoch := &transaction.Epoch{Day: day}
-	return b.spell(func() (float64, error) {
+	return b.sample(func() (float64, error) {
 		calls, err := parallel(ctx, 2, b.length, func(int) (bool, error) {
 			batch := transaction.Batch{Epoch: epoch, Version: 1, Minor: 2, Draws: make([]transaction.Draw, drawBatch)}
 			for i := range batch.Draws {
@@ -129,7 +130,7 @@ func (b *drawBench) batched(ctx context.Context) (spell, error) {
 }
 
 func (b *drawBench) today(ctx context.Context) (time.Time, error) {
-	if _, err := transaction.NewEpochs(b.store, b.ring, rand.Reader).Ensure(ctx); err != nil {
+	if _, err := transaction.NewEpochs(b.store, b.Ring, rand.Reader).Ensure(ctx); err != nil {
 		return time.Time{}, err
 	}
 	e, err := b.store.EpochToday(ctx)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"sespan/internal/devtools/poll"
+	"sespan/internal/devtools/testbed"
 	"sespan/internal/mail/mime"
 	"sespan/internal/otp"
 	"sespan/internal/secret"
@@ -15,39 +17,39 @@ import (
 
 const (
 	mailConnections = 4      // to the sink, on either side; the service's default
-	mailKinds       = 256    // different mails, sent in turns
+	mailVariants    = 256    // different mails, sent in turn
 	mailRound       = 10_000 // mails of a round
 )
 
-//go:embed mail_sealed.sql
-var mailSealedSQL string
+//go:embed mail_enqueue_sealed.sql
+var mailEnqueueSealedSQL string
 
-//go:embed mail_plain.sql
-var mailPlainSQL string
+//go:embed mail_enqueue_many.sql
+var mailEnqueueManySQL string
 
-//go:embed mail_left.sql
-var mailLeftSQL string
+//go:embed mail_remaining.sql
+var mailRemainingSQL string
 
-//go:embed mail_last.sql
-var mailLastSQL string
+//go:embed mail_last_id.sql
+var mailLastIDSQL string
 
-// mailBench has the mails of a code in every form that is measured.
+// mailBench has the mails of a code in each form that is measured.
 type mailBench struct {
 	*env
 	subject    string
 	sealed     [][]byte // bodies as the queue holds the service's own
 	text, html []string // bodies as a site enqueues them
-	mime       []string // the same mails as the relay gets them
+	mime       []string // the same mails as the mail server gets them
 }
 
 // newMailBench makes the mails and starts the sink.
 func newMailBench(ctx context.Context, e *env, o sinkOptions) (*mailBench, error) {
 	b := &mailBench{env: e}
-	mailer, err := otp.NewMailer(otp.MailerOptions{Site: siteName, Link: codeLink, Life: 10 * time.Minute})
+	mailer, err := otp.NewMailer(otp.MailerOptions{Site: siteName, Link: testbed.CodeLink, Life: 10 * time.Minute})
 	if err != nil {
 		return nil, err
 	}
-	for i := range mailKinds {
+	for i := range mailVariants {
 		msg, err := mailer.Render(otp.Login, "en", fmt.Sprintf("01997d4e-6f2a-7cc3-98c4-%012d", i), fmt.Sprintf("%06d", i*7919%1000000))
 		if err != nil {
 			return nil, err
@@ -71,7 +73,7 @@ func (b *mailBench) add(i int, msg otp.Message) error {
 		return err
 	}
 	message, err := mime.Compose(mime.Content{
-		MessageID: fmt.Sprintf("<%d.5f5e100000000@shop.example>", i), Date: time.Now(), From: mailFrom,
+		MessageID: fmt.Sprintf("<%d.5f5e100000000@shop.example>", i), Date: time.Now(), From: testbed.MailFrom,
 		To: []string{recipient(i)}, Subject: msg.Subject, Text: msg.Text, HTML: msg.HTML,
 		Headers: map[string]string{"Auto-Submitted": "auto-generated"},
 	})
@@ -79,7 +81,7 @@ func (b *mailBench) add(i int, msg otp.Message) error {
 		return err
 	}
 	b.subject = msg.Subject
-	b.sealed = append(b.sealed, b.ring.Seal(secret.LabelMail, "", body.Bytes()))
+	b.sealed = append(b.sealed, b.Ring.Seal(secret.LabelMail, "", body.Bytes()))
 	b.text, b.html = append(b.text, msg.Text), append(b.html, msg.HTML)
 	b.mime = append(b.mime, string(message))
 	return nil
@@ -87,9 +89,9 @@ func (b *mailBench) add(i int, msg otp.Message) error {
 
 func recipient(i int) string { return fmt.Sprintf("user%d@example.com", i) }
 
-// work starts a worker with so many connections to the sink.
-func (b *mailBench) work(ctx context.Context, connections int) (*service, error) {
-	return b.spawn(ctx, "mail", "SESPAN_SMTP_URL=smtp://"+b.sink.addr+"?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", connections))
+// startWorker starts a worker with so many connections to the sink.
+func (b *mailBench) startWorker(ctx context.Context, connections int) (*testbed.Service, error) {
+	return b.Serve(ctx, "mail", "SESPAN_SMTP_URL=smtp://"+b.sink.addr+"?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", connections))
 }
 
 // round is the number of mails of a round.
@@ -100,22 +102,22 @@ func (b *mailBench) round() int {
 	return mailRound
 }
 
-// enqueued is a transaction that has n mails in it.
-type enqueued interface {
+// openTx is a transaction with mails that it has enqueued.
+type openTx interface {
 	Commit(ctx context.Context) error
 	Rollback(ctx context.Context) error
 }
 
-func (b *mailBench) enqueueSealed(ctx context.Context, n int) (enqueued, error) {
-	return b.transaction(ctx, mailSealedSQL, n, b.subject, b.sealed)
+func (b *mailBench) enqueueSealed(ctx context.Context, n int) (openTx, error) {
+	return b.transaction(ctx, mailEnqueueSealedSQL, n, b.subject, b.sealed)
 }
 
-func (b *mailBench) enqueuePlain(ctx context.Context, n int) (enqueued, error) {
-	return b.transaction(ctx, mailPlainSQL, n, b.subject, b.text, b.html)
+func (b *mailBench) enqueuePlain(ctx context.Context, n int) (openTx, error) {
+	return b.transaction(ctx, mailEnqueueManySQL, n, b.subject, b.text, b.html)
 }
 
-func (b *mailBench) transaction(ctx context.Context, sql string, args ...any) (enqueued, error) {
-	tx, err := b.admin.Begin(ctx)
+func (b *mailBench) transaction(ctx context.Context, sql string, args ...any) (openTx, error) {
+	tx, err := b.Admin.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -128,39 +130,39 @@ func (b *mailBench) transaction(ctx context.Context, sql string, args ...any) (e
 
 // drain measures from the commit that enqueues n mails until the sink has them
 // and every result is written.
-func (b *mailBench) drain(enqueue func(context.Context, int) (enqueued, error), n int) func(context.Context) (spell, error) {
-	return func(ctx context.Context) (spell, error) {
+func (b *mailBench) drain(enqueue func(context.Context, int) (openTx, error), n int) func(context.Context) (sample, error) {
+	return func(ctx context.Context) (sample, error) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 		defer cancel()
 		if err := b.sink.expect(n); err != nil {
-			return spell{}, err
+			return sample{}, err
 		}
 		var last int64
-		if err := b.admin.QueryRow(ctx, mailLastSQL).Scan(&last); err != nil {
-			return spell{}, err
+		if err := b.Admin.QueryRow(ctx, mailLastIDSQL).Scan(&last); err != nil {
+			return sample{}, err
 		}
 		tx, err := enqueue(ctx, n)
 		if err != nil {
-			return spell{}, err
+			return sample{}, err
 		}
 		defer tx.Rollback(ctx) //nolint:errcheck // after the commit there is nothing to take back
-		return b.spell(func() (float64, error) {
+		return b.sample(func() (float64, error) {
 			if err := tx.Commit(ctx); err != nil {
 				return 0, err
 			}
 			if _, err := b.sink.wait(ctx); err != nil {
 				return 0, err
 			}
-			return float64(n), b.empty(ctx, last)
+			return float64(n), b.waitDrained(ctx, last)
 		})
 	}
 }
 
-// empty waits until every result of the mails after last is written.
-func (b *mailBench) empty(ctx context.Context, last int64) error {
-	return until(ctx, 2*time.Millisecond, func() (bool, error) {
-		var left bool
-		err := b.admin.QueryRow(ctx, mailLeftSQL, last).Scan(&left)
-		return !left, err
+// waitDrained waits until every result of the mails after last is written.
+func (b *mailBench) waitDrained(ctx context.Context, last int64) error {
+	return poll.Until(ctx, 2*time.Millisecond, func() (bool, error) {
+		var remaining bool
+		err := b.Admin.QueryRow(ctx, mailRemainingSQL, last).Scan(&remaining)
+		return !remaining, err
 	})
 }

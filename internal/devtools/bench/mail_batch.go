@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	batchMails = 1000
-	batchAim   = 8000 // mails a second
+	batchMails  = 1000
+	batchTarget = 8000 // mails a second
 )
 
-//go:embed mail_batch.sql
-var mailBatchSQL string
+//go:embed mail_enqueue_batch.sql
+var mailEnqueueBatchSQL string
 
-//go:embed mail_batch_plain.sql
-var mailBatchPlainSQL string
+//go:embed mail_insert_batch.sql
+var mailInsertBatchSQL string
 
 //go:embed mail_clear.sql
 var mailClearSQL string
@@ -30,7 +30,7 @@ func benchMailBatch(ctx context.Context, e *env) error {
 	list := make([]map[string]string, batchMails)
 	for i := range list {
 		list[i] = map[string]string{
-			"recipient": recipient(i), "subject": b.subject, "body_text": b.text[i%mailKinds], "body_html": b.html[i%mailKinds], "category": "order",
+			"recipient": recipient(i), "subject": b.subject, "body_text": b.text[i%mailVariants], "body_html": b.html[i%mailVariants], "category": "order",
 		}
 	}
 	batch, err := json.Marshal(list)
@@ -38,26 +38,26 @@ func benchMailBatch(ctx context.Context, e *env) error {
 		return err
 	}
 	e.printf("\nmail_enqueue_batch, %d mails per transaction, one connection\n", batchMails)
-	by := func(name, statement string) side {
-		return side{name, func(ctx context.Context) (spell, error) {
-			s, err := b.spell(func() (float64, error) {
+	enqueueBy := func(name, statement string) side {
+		return side{name, func(ctx context.Context) (sample, error) {
+			s, err := b.sample(func() (float64, error) {
 				calls, err := parallel(ctx, 1, b.length, func(int) (bool, error) {
-					_, err := b.admin.Exec(ctx, statement, string(batch))
+					_, err := b.Admin.Exec(ctx, statement, string(batch))
 					return true, err
 				})
 				return calls * batchMails, err
 			})
 			if err == nil {
-				_, err = b.admin.Exec(ctx, mailClearSQL)
+				_, err = b.Admin.Exec(ctx, mailClearSQL)
 			}
 			return s, err
 		}}
 	}
-	medians, err := e.alternate(ctx, by("mail_enqueue_batch", mailBatchSQL), by("plain INSERT", mailBatchPlainSQL))
+	medians, err := e.alternate(ctx, enqueueBy("mail_enqueue_batch", mailEnqueueBatchSQL), enqueueBy("plain INSERT", mailInsertBatchSQL))
 	if err != nil {
 		return err
 	}
-	e.verdict.least("mails enqueued in batches of 1,000", medians[0], batchAim, "/s")
-	e.verdict.add("the same, as a share of plain multi-row INSERTs of these rows", medians[0]/medians[1], 0)
+	e.report.AtLeast("mails enqueued in batches of 1,000", medians[0], batchTarget, "/s")
+	e.report.Share("the same, as a share of plain multi-row INSERTs of these rows", medians[0]/medians[1], 0)
 	return nil
 }

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	lonelyMails = 1000
-	lonelyPause = 10 * time.Millisecond
+	singleMails    = 1000
+	singleInterval = 10 * time.Millisecond
 )
 
-//go:embed mail_one.sql
-var mailOneSQL string
+//go:embed mail_enqueue_one.sql
+var mailEnqueueOneSQL string
 
 // benchMailLatency commits one mail each 10 ms, whatever became of those before
 // it, and measures from the commit to the sink's 250.
@@ -23,45 +23,45 @@ func benchMailLatency(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.work(ctx, mailConnections); err != nil {
+	if _, err := b.startWorker(ctx, mailConnections); err != nil {
 		return err
 	}
-	n := lonelyMails
+	n := singleMails
 	if e.quick {
 		n /= 10
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	taken := make(chan error, 1)
+	received := make(chan error, 1)
 	arrived := make(map[string]time.Time, n)
-	go func() { taken <- b.sink.taken(n, arrived) }()
-	committed, err := b.lonely(ctx, n)
+	go func() { received <- b.sink.received(n, arrived) }()
+	committed, err := b.enqueueSingles(ctx, n)
 	if err != nil {
 		return err
 	}
 	select {
-	case err = <-taken:
+	case err = <-received:
 	case <-ctx.Done():
 		err = fmt.Errorf("waiting for the last mail: %w", ctx.Err())
 	}
 	if err != nil {
 		return err
 	}
-	waits := make([]time.Duration, n)
-	for i := range waits {
-		waits[i] = arrived[recipient(i)].Sub(committed[i])
+	latencies := make([]time.Duration, n)
+	for i := range latencies {
+		latencies[i] = arrived[recipient(i)].Sub(committed[i])
 	}
-	slices.Sort(waits)
-	ms := func(share float64) float64 { return waits[int(share*float64(n-1))].Seconds() * 1000 }
-	e.printf("\nOne mail each %s, %d mails: commit to the sink's 250 p50 %.1f, p90 %.1f, p99 %.1f, longest %.1f ms\n", lonelyPause, n, ms(0.5), ms(0.9), ms(0.99), ms(1))
-	e.verdict.atMost("one mail each 10 ms, commit to the sink's 250, p50", ms(0.5), 5, "ms")
-	e.verdict.atMost("one mail each 10 ms, commit to the sink's 250, p99", ms(0.99), 25, "ms")
+	slices.Sort(latencies)
+	ms := func(share float64) float64 { return latencies[int(share*float64(n-1))].Seconds() * 1000 }
+	e.printf("\nOne mail each %s, %d mails: commit to the sink's 250 p50 %.1f, p90 %.1f, p99 %.1f, longest %.1f ms\n", singleInterval, n, ms(0.5), ms(0.9), ms(0.99), ms(1))
+	e.report.AtMost("one mail each 10 ms, commit to the sink's 250, p50", ms(0.5), 5, "ms")
+	e.report.AtMost("one mail each 10 ms, commit to the sink's 250, p99", ms(0.99), 25, "ms")
 	return nil
 }
 
-// lonely gives the moments just before the commits.
-func (b *mailBench) lonely(ctx context.Context, n int) ([]time.Time, error) {
-	tick := time.NewTicker(lonelyPause)
+// enqueueSingles gives the moments just before the commits.
+func (b *mailBench) enqueueSingles(ctx context.Context, n int) ([]time.Time, error) {
+	tick := time.NewTicker(singleInterval)
 	defer tick.Stop()
 	committed := make([]time.Time, n)
 	for i := range n {
@@ -70,7 +70,7 @@ func (b *mailBench) lonely(ctx context.Context, n int) ([]time.Time, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		tx, err := b.transaction(ctx, mailOneSQL, recipient(i), b.subject, b.text[i%mailKinds], b.html[i%mailKinds])
+		tx, err := b.transaction(ctx, mailEnqueueOneSQL, recipient(i), b.subject, b.text[i%mailVariants], b.html[i%mailVariants])
 		if err != nil {
 			return nil, err
 		}

@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sespan/internal/devtools/testbed"
 )
 
 const (
-	memoryParts = 10
-	memoryAim   = 1.2 // second half / first half
+	memoryTenths = 10
+	memoryTarget = 1.2 // second half / first half
 )
 
 // benchMailMemory sends a million mails through one worker and looks at its
@@ -22,34 +24,34 @@ func benchMailMemory(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	worker, err := b.work(ctx, mailConnections)
+	worker, err := b.startWorker(ctx, mailConnections)
 	if err != nil {
 		return err
 	}
 	e.printf("\n%d mails through one worker; its resident memory in each tenth, median and most, MB:", e.mails)
 	var all []float64
-	for range memoryParts {
+	for range memoryTenths {
 		sizes, err := b.tenth(ctx, worker)
 		if err != nil {
 			return err
 		}
 		all = append(all, sizes...)
-		e.printf(" %.0f/%.0f", middle(sizes), slices.Max(sizes))
+		e.printf(" %.0f/%.0f", medianOf(sizes), slices.Max(sizes))
 	}
 	e.printf("\n")
 	half := len(all) / 2
-	e.verdict.atMost(fmt.Sprintf("worker memory, second half of %d mails / first half", e.mails), middle(all[half:])/middle(all[:half]), memoryAim, "")
+	e.report.AtMost(fmt.Sprintf("worker memory, second half of %d mails / first half", e.mails), medianOf(all[half:])/medianOf(all[:half]), memoryTarget, "")
 	return nil
 }
 
 // tenth sends a tenth of the mails and gives the worker's memory after each round.
-func (b *mailBench) tenth(ctx context.Context, worker *service) ([]float64, error) {
+func (b *mailBench) tenth(ctx context.Context, worker *testbed.Service) ([]float64, error) {
 	var sizes []float64
-	for left := b.mails / memoryParts; left > 0; left -= mailRound {
-		if _, err := b.drain(b.enqueueSealed, min(left, mailRound))(ctx); err != nil {
+	for remaining := b.mails / memoryTenths; remaining > 0; remaining -= mailRound {
+		if _, err := b.drain(b.enqueueSealed, min(remaining, mailRound))(ctx); err != nil {
 			return nil, err
 		}
-		mb, err := resident(worker.cmd.Process.Pid)
+		mb, err := resident(worker.PID())
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +60,7 @@ func (b *mailBench) tenth(ctx context.Context, worker *service) ([]float64, erro
 	return sizes, nil
 }
 
-func middle(list []float64) float64 {
+func medianOf(list []float64) float64 {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[len(sorted)/2]
 }

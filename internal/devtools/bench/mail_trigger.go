@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-//go:embed mail_bell.sql
-var mailBellSQL string
+//go:embed mail_notify.sql
+var mailNotifySQL string
 
 const (
 	enqueueClients = 32
-	triggerAim     = 0.85
+	triggerTarget  = 0.85
 )
 
 //go:embed mail_trigger_on.sql
@@ -29,57 +29,57 @@ func benchMailTrigger(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.work(ctx, mailConnections); err != nil {
+	if _, err := b.startWorker(ctx, mailConnections); err != nil {
 		return err
 	}
 	e.printf("\nmail_enqueue, one mail per transaction, %d clients, a worker draining\n", enqueueClients)
 	medians, err := e.alternate(ctx,
-		side{"trigger disabled", b.enqueueOnes(mailTriggerOffSQL)},
-		side{"trigger enabled", b.enqueueOnes(mailTriggerOnSQL)},
+		side{"trigger disabled", b.enqueueOneByOne(mailTriggerOffSQL)},
+		side{"trigger enabled", b.enqueueOneByOne(mailTriggerOnSQL)},
 	)
 	if err != nil {
 		return err
 	}
-	e.verdict.add("mail_enqueue with the trigger / with it disabled, 32 clients", medians[1]/medians[0], triggerAim)
+	e.report.Share("mail_enqueue with the trigger / with it disabled, 32 clients", medians[1]/medians[0], triggerTarget)
 	return nil
 }
 
-func (b *mailBench) enqueueOnes(trigger string) func(context.Context) (spell, error) {
-	return func(ctx context.Context) (spell, error) {
-		if _, err := b.admin.Exec(ctx, trigger); err != nil {
-			return spell{}, err
+func (b *mailBench) enqueueOneByOne(trigger string) func(context.Context) (sample, error) {
+	return func(ctx context.Context) (sample, error) {
+		if _, err := b.Admin.Exec(ctx, trigger); err != nil {
+			return sample{}, err
 		}
-		site, err := b.pool(ctx, enqueueClients)
+		site, err := b.Pool(ctx, enqueueClients)
 		if err != nil {
-			return spell{}, err
+			return sample{}, err
 		}
 		defer site.Close()
-		stop, err := b.ringing(ctx)
+		stop, err := b.keepNotifying(ctx)
 		if err != nil {
-			return spell{}, err
+			return sample{}, err
 		}
 		defer stop()
 		var next atomic.Int64
-		s, err := b.spell(func() (float64, error) {
+		s, err := b.sample(func() (float64, error) {
 			return parallel(ctx, enqueueClients, b.length, func(int) (bool, error) {
 				i := int(next.Add(1))
-				_, err := site.Exec(ctx, mailOneSQL, recipient(i), b.subject, b.text[i%mailKinds], b.html[i%mailKinds])
+				_, err := site.Exec(ctx, mailEnqueueOneSQL, recipient(i), b.subject, b.text[i%mailVariants], b.html[i%mailVariants])
 				return true, err
 			})
 		})
 		if err != nil {
 			return s, err
 		}
-		if _, err := b.admin.Exec(ctx, mailTriggerOnSQL); err != nil { // what is left is drained in either case
+		if _, err := b.Admin.Exec(ctx, mailTriggerOnSQL); err != nil { // what is left is drained in either case
 			return s, err
 		}
-		return s, b.empty(ctx, 0)
+		return s, b.waitDrained(ctx, 0)
 	}
 }
 
-// ringing keeps the worker draining on either side, the trigger or not.
-func (b *mailBench) ringing(ctx context.Context) (stop func(), err error) {
-	conn, err := b.admin.Acquire(ctx)
+// keepNotifying keeps the worker draining on either side, the trigger or not.
+func (b *mailBench) keepNotifying(ctx context.Context) (stop func(), err error) {
+	conn, err := b.Admin.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (b *mailBench) ringing(ctx context.Context) (stop func(), err error) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				_, _ = conn.Exec(ctx, mailBellSQL) // ends with the round
+				_, _ = conn.Exec(ctx, mailNotifySQL) // ends with the round
 			}
 		}
 	})

@@ -6,34 +6,34 @@ import (
 )
 
 const (
-	slowServer = 5 * time.Millisecond // for each mail, on each connection
-	workersAim = 1.5
+	slowServerDelay = 5 * time.Millisecond // for each mail, on each connection
+	workersTarget   = 1.5
 )
 
 // benchMailWorkers drains with one worker and with two, where the server is slow.
 func benchMailWorkers(ctx context.Context, e *env) error {
-	b, err := newMailBench(ctx, e, sinkOptions{Slow: slowServer})
+	b, err := newMailBench(ctx, e, sinkOptions{Delay: slowServerDelay})
 	if err != nil {
 		return err
 	}
 	n := b.round() / 4
-	e.printf("\n%d mails a round, %d connections a worker, a server that takes %s for a mail\n", n, mailConnections, slowServer)
+	e.printf("\n%d mails a round, %d connections a worker, a server that takes %s for a mail\n", n, mailConnections, slowServerDelay)
 	medians, err := e.alternate(ctx, side{"one worker", b.workers(1, n)}, side{"two workers", b.workers(2, n)})
 	if err != nil {
 		return err
 	}
-	e.verdict.add("two workers / one, slow server", medians[1]/medians[0], workersAim)
+	e.report.Share("two workers / one, slow server", medians[1]/medians[0], workersTarget)
 	return nil
 }
 
-func (b *mailBench) workers(count, n int) func(context.Context) (spell, error) {
-	return func(ctx context.Context) (spell, error) {
+func (b *mailBench) workers(count, n int) func(context.Context) (sample, error) {
+	return func(ctx context.Context) (sample, error) {
 		for range count {
-			w, err := b.work(ctx, mailConnections)
+			w, err := b.startWorker(ctx, mailConnections)
 			if err != nil {
-				return spell{}, err
+				return sample{}, err
 			}
-			defer w.stop()
+			defer w.Stop()
 		}
 		return b.drain(b.enqueueSealed, n)(ctx)
 	}

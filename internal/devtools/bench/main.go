@@ -1,7 +1,7 @@
 // Command bench measures Sespan on a PostgreSQL of its own and prints shares of
 // what the database or the peer library does alone.
 //
-//	go run ./internal/devtools/bench [flags] [draw codes mail mail-drain mail-far … faults relays]
+//	go run ./internal/devtools/bench [flags] [draw codes mail mail-drain mail-network-latency …]
 //
 // The sides of a comparison alternate in one run, and medians are quoted: on a
 // shared machine absolute figures swing far more than their ratio. PostgreSQL
@@ -16,7 +16,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -24,32 +23,33 @@ import (
 	"time"
 
 	"sespan/internal/devtools/devdb"
+	"sespan/internal/devtools/target"
+	"sespan/internal/devtools/testbed"
 )
 
 // suite is one comparison, on a database of its own.
 type suite struct {
-	name  string
-	run   func(ctx context.Context, e *env) error
-	asked bool // runs only where it is named: it measures nothing
+	name string
+	run  func(ctx context.Context, e *env) error
 }
 
-// is says whether the name means this suite: its own, or that of its group.
-func (s suite) is(name string) bool { return s.name == name || strings.HasPrefix(s.name, name+"-") }
+// matches reports whether the name is the suite's, or that of its group.
+func (s suite) matches(name string) bool {
+	return s.name == name || strings.HasPrefix(s.name, name+"-")
+}
 
 func suites() []suite {
 	return []suite{
 		{name: "draw", run: benchDraw},
 		{name: "codes", run: benchCodes},
 		{name: "mail-drain", run: benchMailDrain},
-		{name: "mail-far", run: benchMailFar},
+		{name: "mail-network-latency", run: benchMailNetworkLatency},
 		{name: "mail-latency", run: benchMailLatency},
 		{name: "mail-trigger", run: benchMailTrigger},
 		{name: "mail-batch", run: benchMailBatch},
 		{name: "mail-workers", run: benchMailWorkers},
-		{name: "mail-held", run: benchMailHeld},
+		{name: "mail-held-snapshot", run: benchMailHeldSnapshot},
 		{name: "mail-memory", run: benchMailMemory},
-		{name: "faults", run: benchFaults, asked: true},
-		{name: "relays", run: benchRelays, asked: true},
 	}
 }
 
@@ -59,18 +59,18 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	work := func() error { return run(ctx, os.Args[1:], os.Stdout) }
+	command := func() error { return run(ctx, os.Args[1:], os.Stdout) }
 	if os.Getenv(sinkEnv) != "" {
-		work = func() error { return runSink(ctx, os.Stdin, os.Stdout) }
+		command = func() error { return runSink(ctx, os.Stdin, os.Stdout) }
 	}
-	if err := work(); err != nil {
+	if err := command(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	o, wanted, err := parse(args, out)
+	o, names, err := parse(args, out)
 	if err != nil {
 		return err
 	}
@@ -83,30 +83,25 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	described := false
 	for _, s := range suites() {
-		if len(wanted) > 0 && !slices.ContainsFunc(wanted, s.is) || len(wanted) == 0 && s.asked {
+		if len(names) > 0 && !slices.ContainsFunc(names, s.matches) {
 			continue
 		}
-		if err := one(ctx, s, o, !described); err != nil {
+		if err := runSuite(ctx, s, o, !described); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		described = true
 	}
-	o.verdict.print(func(format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) })
+	o.report.Print(out)
 	return nil
 }
 
 func parse(args []string, out io.Writer) (options, []string, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	o := options{out: out, verdict: &verdicts{}}
-	flags.StringVar(&o.dir, "data", defaultDir(), "folder for the database; memory by default where there is enough of it")
-	flags.StringVar(&o.binary, "sespan", "bin/sespan", "the binary to measure")
-	flags.StringVar(&o.version, "postgres", "", "major version of the server, or the folder of an installed one")
+	o := options{Options: testbed.Options{Out: out}, report: &target.Report{}}
+	o.AddFlags(flags)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
 	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
-	flags.StringVar(&o.previous, "previous", "", "a sespan of the previous version, for the faults")
-	flags.StringVar(&o.debian, "debian", "trixie", "releases of Debian whose mail servers are tried, such as bookworm,trixie")
-	flags.StringVar(&o.only, "only", "", "of these, those that have this in their package and setting")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
 	if err := flags.Parse(args); err != nil {
@@ -116,8 +111,8 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 		o.rounds, o.length, o.mails, o.quick = 1, 300*time.Millisecond, 20_000, true
 	}
 	for _, name := range flags.Args() {
-		if !slices.ContainsFunc(suites(), func(s suite) bool { return s.is(name) }) {
-			return o, nil, fmt.Errorf("there is no suite %q; there are %s", name, names())
+		if !slices.ContainsFunc(suites(), func(s suite) bool { return s.matches(name) }) {
+			return o, nil, fmt.Errorf("there is no suite %q; there are %s", name, suiteNames())
 		}
 	}
 	if o.rounds < 1 || o.length <= 0 {
@@ -126,12 +121,7 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	if o.mails < 1000 {
 		return o, nil, fmt.Errorf("-mails must be at least 1000")
 	}
-	if _, err := os.Stat(o.binary); err != nil {
-		return o, nil, fmt.Errorf("%w: build it with make build, or name it with -sespan", err)
-	}
-	var err error
-	o.binary, err = filepath.Abs(o.binary)
-	return o, flags.Args(), err
+	return o, flags.Args(), o.Check()
 }
 
 func profile(path string) (stop func(), err error) {
@@ -142,10 +132,10 @@ func profile(path string) (stop func(), err error) {
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return nil, err
 	}
-	return func() { pprof.StopCPUProfile(); f.Close() }, nil //nolint:errcheck // a profile is a help, no result
+	return func() { pprof.StopCPUProfile(); f.Close() }, nil //nolint:errcheck // a profile is no result
 }
 
-func one(ctx context.Context, s suite, o options, describe bool) error {
+func runSuite(ctx context.Context, s suite, o options, describe bool) error {
 	e, err := newEnv(ctx, o)
 	if err != nil {
 		return err
@@ -159,7 +149,7 @@ func one(ctx context.Context, s suite, o options, describe bool) error {
 	return s.run(ctx, e)
 }
 
-func names() string {
+func suiteNames() string {
 	var list []string
 	for _, s := range suites() {
 		list = append(list, s.name)

@@ -151,7 +151,7 @@ func (d *dialogue) startTLS() bool {
 	return d.encrypt()
 }
 
-// authenticate takes AUTH PLAIN, with or without an initial response.
+// authenticate answers AUTH PLAIN, with or without an initial response.
 func (d *dialogue) authenticate(arguments string) bool {
 	mechanism, initial, given := strings.Cut(arguments, " ")
 	if !strings.EqualFold(mechanism, "PLAIN") || !d.offers("AUTH") {
@@ -179,7 +179,7 @@ func (d *dialogue) authenticate(arguments string) bool {
 	return true
 }
 
-// begin takes MAIL with its parameters, of which only offered ones are right.
+// begin answers MAIL; parameters of extensions that are not offered are refused.
 func (d *dialogue) begin(arguments string) bool {
 	reverse, parameters, _ := strings.Cut(arguments, "> ")
 	from, ok := path(strings.TrimSuffix(reverse, ">")+">", "FROM:")
@@ -207,7 +207,7 @@ func (d *dialogue) begin(arguments string) bool {
 	return d.answer(MAIL, "250 2.1.0 ok")
 }
 
-// path takes the address out of "TO:<address>".
+// path extracts the address from "TO:<address>".
 func path(argument, prefix string) (address string, ok bool) {
 	if len(argument) < len(prefix) || !strings.EqualFold(argument[:len(prefix)], prefix) {
 		return "", false
@@ -248,7 +248,7 @@ func (d *dialogue) data() bool {
 	}
 }
 
-// chunk takes BDAT.
+// chunk reads BDAT and its data.
 func (d *dialogue) chunk(arguments string) bool {
 	var size int64
 	sizeText, last, _ := strings.Cut(arguments, " ")
@@ -273,10 +273,11 @@ func (d *dialogue) chunk(arguments string) bool {
 func (d *dialogue) end(text string) bool {
 	d.mails++
 	m := d.mail
+	m.At = time.Now()
 	f := d.server.fault(Turn{Phase: EndOfData, Recipient: m.To, Mails: d.mails})
 	d.forget()
 	if !f.refuses() {
-		m.At, m.Data, m.Answered = time.Now(), text, f == None
+		m.Data, m.Answered = text, f == None
 		if d.options.WithoutMailBodies {
 			m.Data = ""
 		}

@@ -1,7 +1,7 @@
 // Package smtptest is the fake SMTP server of every test and development tool.
 // There are three, because there are three needs:
 //
-//	Server  takes mail as a mail server does, with the extensions, TLS, AUTH and
+//	Server  accepts mail as a mail server does, with the extensions, TLS, AUTH and
 //	        limits that its Options say, remembers what it has received, and at any
 //	        phase does what Options.Fault says instead: another reply, a hang, a
 //	        lost connection, garbage. Worker and fail-over tests, the fault campaign.

@@ -24,7 +24,7 @@ type Turn struct {
 	Phase     Phase
 	Recipient string // "" before RCPT
 	N         int    // how often the phase has been reached on any connection, from 1
-	Mails     int    // how many this connection has taken
+	Mails     int    // messages that came whole on this connection
 }
 
 // Fault is what the server does instead of the right thing: one of those below, or a

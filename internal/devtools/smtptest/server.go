@@ -16,10 +16,10 @@ type Options struct {
 	Fault             func(Turn) Fault // nil: none. It may block: that is a slow answer
 	OnReceived        func(Received)   // called with each mail, before its answer
 	MailsPerConn      int              // closes a connection without a word after so many; 0: never
-	MaxConnections    int              // answers 421 to those beyond; 0: takes any number
+	MaxConnections    int              // answers 421 to those beyond; 0: accepts any number
 	Certificate       *tls.Certificate // offers STARTTLS
 	ImplicitTLS       bool             // TLS from the first byte, with the certificate
-	Password          string           // wanted by AUTH PLAIN before MAIL, with any user; "" wants none
+	Password          string           // required by AUTH PLAIN before MAIL, with any user; "" requires none
 	WithoutMailBodies bool             // forgets Received.Data
 }
 

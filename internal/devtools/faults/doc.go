@@ -1,0 +1,15 @@
+// Command faults injects faults into the mail queue with real worker processes, and
+// reconciles: every mail of a committed transaction must have
+// arrived or be in a state that a person can see, and a second copy is right only
+// where the answer to the first was lost.
+//
+//	go run ./internal/devtools/faults [flags]
+//
+// A phase enqueues mails while one kind of fault goes on, then waits until the queue
+// is idle:
+//
+//	enqueue ──► mail_queue ──► workers (killed, replaced) ──► mail server (fails)
+//	   │             │                                            │
+//	 ledger        states          (PostgreSQL crashes)        received
+//	   └─────────────┴───────────── reconcile ────────────────────┘
+package main

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"sespan/internal/devtools/devdb"
+	"sespan/internal/devtools/target"
+	"sespan/internal/devtools/testbed"
+)
+
+type options struct {
+	testbed.Options
+
+	previous string // sespan of the previous version, "" for none
+	quick    bool
+}
+
+func main() {
+	if code, yes := devdb.Supervise(); yes {
+		os.Exit(code)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o := options{Options: testbed.Options{Out: out}}
+	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
+	o.AddFlags(flags)
+	flags.StringVar(&o.previous, "previous", "", "a sespan of the previous version: adds a phase with both side by side")
+	flags.BoolVar(&o.quick, "quick", false, "few mails in each phase")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if o.previous != "" {
+		path, err := filepath.Abs(o.previous)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
+		o.previous = path
+	}
+	e, err := testbed.New(ctx, o.Options)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if err := e.Describe(ctx); err != nil {
+		return err
+	}
+	mails, length := phaseMails, phaseLength
+	if o.quick {
+		mails, length = mails/20, length/8
+	}
+	var report target.Report
+	c := &campaign{Env: e, report: &report, mails: mails, length: length, previous: o.previous}
+	if err := c.run(ctx, phases(o.previous != "")); err != nil {
+		return err
+	}
+	report.Print(out)
+	return nil
+}

@@ -1,0 +1,1 @@
+SELECT cardinality(sespan.mail_enqueue_batch($1::jsonb))

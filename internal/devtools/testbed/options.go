@@ -1,0 +1,54 @@
+package testbed
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const (
+	memoryDir = "/dev/shm"
+	// A default max_wal_size of WAL, the data and some room.
+	memoryNeeded = 4 << 30
+)
+
+// Options are the flags that every tool has.
+type Options struct {
+	Out     io.Writer
+	Dir     string // holds the database's folder, "" for the system's temporary one
+	Binary  string // sespan
+	Version string // of PostgreSQL, "" for the default
+}
+
+// AddFlags adds them.
+func (o *Options) AddFlags(flags *flag.FlagSet) {
+	flags.StringVar(&o.Dir, "data", defaultDir(), "folder for the database; memory by default where there is enough of it")
+	flags.StringVar(&o.Binary, "sespan", "bin/sespan", "the binary to run")
+	flags.StringVar(&o.Version, "postgres", "", "major version of the server, or the folder of an installed one")
+}
+
+// Check finds the binary, after the flags have been parsed.
+func (o *Options) Check() error {
+	if _, err := os.Stat(o.Binary); err != nil {
+		return fmt.Errorf("%w: build it with make build, or name it with -sespan", err)
+	}
+	var err error
+	o.Binary, err = filepath.Abs(o.Binary)
+	return err
+}
+
+// Printf writes to Out.
+func (o Options) Printf(format string, args ...any) { fmt.Fprintf(o.Out, format, args...) }
+
+// defaultDir is a folder in memory where there is enough of it: the disk of a
+// shared machine is the largest source of noise.
+func defaultDir() string {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(memoryDir, &s); err == nil && s.Bavail*uint64(s.Bsize) >= memoryNeeded { //nolint:gosec // positive; its type differs between systems
+		return memoryDir
+	}
+	return os.TempDir()
+}

@@ -1,0 +1,133 @@
+package testbed
+
+import (
+	"context"
+	_ "embed"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sespan/internal/access"
+	"sespan/internal/devtools/devdb"
+	"sespan/internal/postgres"
+	"sespan/internal/secret"
+)
+
+// The service's settings, and what a code's mail is made of.
+const (
+	MailFrom = "Shop <no-reply@shop.example>"
+	CodeLink = "https://shop.example/account/code/{challenge_id}/"
+
+	Customers = 1000 // of site.sql, all active
+)
+
+// Env is a fresh server with a migrated database and 1,000 customers.
+type Env struct {
+	Options
+
+	Folder   string // removed by Close
+	Server   *devdb.Server
+	Admin    *pgxpool.Pool // of the superuser
+	Ring     *secret.Ring
+	Services []*Service // all that were started
+
+	url    string // of the superuser
+	login  string // URL of the service's own login
+	secret string // SESPAN_SECRET_KEYS
+}
+
+//go:embed site.sql
+var siteSQL string
+
+// New starts the server and sets the database up.
+func New(ctx context.Context, o Options) (*Env, error) {
+	dir, err := os.MkdirTemp(o.Dir, "sespan-testbed-")
+	if err != nil {
+		return nil, err
+	}
+	e := &Env{Options: o, Folder: dir, secret: secret.Generate("testbed")}
+	if err := e.start(ctx); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// start sets a database up as `sespan init` does.
+func (e *Env) start(ctx context.Context) error {
+	var err error
+	if e.Ring, err = secret.Parse(e.secret); err != nil {
+		return err
+	}
+	if e.Server, err = devdb.Start(ctx, e.database()); err != nil {
+		return err
+	}
+	e.url = e.Server.URL("postgres")
+	if _, err := postgres.Migrate(ctx, e.url, postgres.MigrateOptions{}); err != nil {
+		return err
+	}
+	if e.Admin, err = pgxpool.New(ctx, e.url); err != nil {
+		return err
+	}
+	if _, err := e.Admin.Exec(ctx, siteSQL); err != nil {
+		return err
+	}
+	if _, err := postgres.BindCustomers(ctx, e.url, postgres.Binding{Table: "public.auth_user"}); err != nil {
+		return err
+	}
+	login, err := postgres.EnsureLogin(ctx, e.url, "")
+	e.login = login.URL
+	return err
+}
+
+func (e *Env) database() devdb.Options {
+	return devdb.Options{Version: e.Version, Dir: e.Folder, Parameters: map[string]string{"max_connections": "100"}}
+}
+
+// RestartDatabase stops PostgreSQL in good order and starts it again at its address.
+func (e *Env) RestartDatabase(ctx context.Context) error {
+	if err := e.Server.Stop(); err != nil {
+		return err
+	}
+	o := e.database()
+	o.Port = e.Server.Port()
+	var err error
+	e.Server, err = devdb.Start(ctx, o)
+	return err
+}
+
+// PostmasterPID is the file with the process id of PostgreSQL in its first line.
+func (e *Env) PostmasterPID() string { return filepath.Join(e.Folder, "data", "postmaster.pid") }
+
+// Close stops the services and the server, and removes the data.
+func (e *Env) Close() {
+	for _, s := range e.Services {
+		s.Stop()
+	}
+	if e.Admin != nil {
+		e.Admin.Close()
+	}
+	if e.Server != nil {
+		_ = e.Server.Stop() // the data goes away with it
+	}
+	_ = os.RemoveAll(e.Folder) //nolint:gosec // made by New
+}
+
+// Pool opens a pool of the superuser that the caller closes.
+func (e *Env) Pool(ctx context.Context, conns int32) (*postgres.Pool, error) {
+	return postgres.Open(ctx, postgres.Options{URL: e.url, MaxConns: conns, ApplicationName: "testbed"})
+}
+
+// Bearer makes a service key and gives the Authorization header with it.
+func (e *Env) Bearer(ctx context.Context) (string, error) {
+	pool, err := e.Pool(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	keys := access.KeyAdmin{Store: postgres.NewKeys(pool), Clock: time.Now}
+	_, key, err := keys.Create(ctx, access.RoleService, "testbed", 0)
+	return "Bearer " + key, err
+}
