@@ -22,7 +22,7 @@ type summary struct {
 	Attachments int       `json:"attachments"`
 }
 
-// detail is a mail taken apart.
+// detail is a mail parsed.
 type detail struct {
 	summary
 	CC      string       `json:"cc"`
@@ -56,7 +56,7 @@ func summarise(e entry) summary {
 // waits as many seconds (60 at most) for a mail that the filter picks; with
 // since=7, a version from an earlier answer, it waits for any change after that.
 func (i *Inbox) apiList(w http.ResponseWriter, r *http.Request) {
-	found, version, ok := i.awaited(w, r)
+	found, version, ok := i.listFor(w, r)
 	if !ok {
 		return
 	}
@@ -67,8 +67,8 @@ func (i *Inbox) apiList(w http.ResponseWriter, r *http.Request) {
 	i.writeJSON(w, r, map[string]any{"version": version, "messages": list})
 }
 
-// awaited is the list that the query asks for; false after the answer 400.
-func (i *Inbox) awaited(w http.ResponseWriter, r *http.Request) (found []entry, version int64, ok bool) {
+// listFor is the list that the query asks for; false after the answer 400.
+func (i *Inbox) listFor(w http.ResponseWriter, r *http.Request) (found []entry, version int64, ok bool) {
 	query := r.URL.Query()
 	f := filter{to: query.Get("to"), query: query.Get("q")}
 	since, wait := int64(-1), 0
@@ -99,7 +99,7 @@ func (i *Inbox) awaited(w http.ResponseWriter, r *http.Request) (found []entry, 
 }
 
 func (i *Inbox) apiGet(w http.ResponseWriter, r *http.Request) {
-	e, ok := i.wanted(w, r, false)
+	e, ok := i.fromPath(w, r, false)
 	if !ok {
 		return
 	}
@@ -123,7 +123,7 @@ func (i *Inbox) apiClear(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (i *Inbox) apiRemove(w http.ResponseWriter, r *http.Request) {
-	if e, ok := i.wanted(w, r, false); ok {
+	if e, ok := i.fromPath(w, r, false); ok {
 		i.store.remove(e.id)
 		w.WriteHeader(http.StatusNoContent)
 	}

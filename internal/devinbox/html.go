@@ -10,10 +10,10 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// display makes a mail's HTML fit for the sandboxed frame: links open a new tab,
+// frameHTML makes a mail's HTML fit for the sandboxed frame: links open a new tab,
 // inline images travel in the page, and what would lead the frame elsewhere is
-// dropped. What could do harm is kept out by the frame's sandbox and policy, not here.
-func display(p parsed) string {
+// dropped. The frame's sandbox and policy keep out what could do harm, not this function.
+func frameHTML(p parsed) string {
 	var out strings.Builder
 	out.WriteString(`<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
 		`<style>body{margin:16px;font-family:system-ui,sans-serif;background:#fff;color:#111;overflow-wrap:anywhere}img{max-width:100%}</style>`)
@@ -25,7 +25,7 @@ func display(p parsed) string {
 			continue
 		case atom.A, atom.Area:
 			if token.Type == html.StartTagToken {
-				token.Attr = opening(token.Attr)
+				token.Attr = inNewTab(token.Attr)
 				raw = token.String()
 			}
 		case atom.Img:
@@ -41,8 +41,8 @@ func display(p parsed) string {
 	return out.String()
 }
 
-// opening makes a link open a new tab that does not know where it came from.
-func opening(attributes []html.Attribute) []html.Attribute {
+// inNewTab makes a link open a new tab without an opener or a referrer.
+func inNewTab(attributes []html.Attribute) []html.Attribute {
 	kept := []html.Attribute{{Key: "target", Val: "_blank"}, {Key: "rel", Val: "noopener noreferrer"}}
 	for _, a := range attributes {
 		if a.Key != "target" && a.Key != "rel" && a.Key != "ping" {
@@ -73,8 +73,8 @@ type segment struct{ Text, URL string }
 
 var linkPattern = regexp.MustCompile(`https?://[^\s<>"'\x60]+[^\s<>"'\x60.,;:!?)\]}]`)
 
-// linked splits a text at its links.
-func linked(text string) []segment {
+// splitLinks splits a text at its links.
+func splitLinks(text string) []segment {
 	var out []segment
 	for {
 		at := linkPattern.FindStringIndex(text)

@@ -1,11 +1,11 @@
-// Package devinbox is a mailbox for development: an SMTP server that takes every
+// Package devinbox is a mailbox for development: an SMTP server that accepts every
 // mail and keeps the last ones in memory, a web page that shows them, and a JSON
 // API for tests. Nothing is delivered and nothing is written to disk.
 //
 //	GET    /api/messages            newest first; ?to=, ?q=, ?wait=, ?since= (see api.go)
-//	GET    /api/messages/{id}       one mail, taken apart
-//	DELETE /api/messages            forget all
-//	DELETE /api/messages/{id}       forget one
+//	GET    /api/messages/{id}       one mail, parsed
+//	DELETE /api/messages            delete all
+//	DELETE /api/messages/{id}       delete one
 package devinbox
 
 import (
@@ -61,8 +61,8 @@ func orDefault[T comparable](v *T, fallback T) {
 	}
 }
 
-// Inbox is a mailbox that listens. Run serves it; Close, instead of Run, gives the
-// ports back.
+// Inbox is a mailbox that listens. Run serves it; Close, instead of Run, releases
+// the ports.
 type Inbox struct {
 	opts  Options
 	store *store
@@ -71,7 +71,7 @@ type Inbox struct {
 	http  net.Listener
 }
 
-// New takes both ports, so that the addresses are known before Run.
+// New opens both ports, so that the addresses are known before Run.
 func New(opts Options) (*Inbox, error) {
 	opts = opts.withDefaults()
 	pages, err := parseTemplates()
@@ -90,7 +90,7 @@ func New(opts Options) (*Inbox, error) {
 	return &Inbox{opts: opts, store: newStore(opts.Keep, opts.MaxBytes, opts.Now), pages: pages, smtp: smtp, http: web}, nil
 }
 
-// SMTPAddr is the host:port that takes mails.
+// SMTPAddr is the host:port that accepts mails.
 func (i *Inbox) SMTPAddr() string { return i.smtp.Addr().String() }
 
 // HTTPAddr is the host:port of the web page.
@@ -99,7 +99,7 @@ func (i *Inbox) HTTPAddr() string { return i.http.Addr().String() }
 // URL is the web page's.
 func (i *Inbox) URL() string { return "http://" + i.HTTPAddr() + "/" }
 
-// Close gives the ports back.
+// Close releases the ports.
 func (i *Inbox) Close() error { return errors.Join(i.smtp.Close(), i.http.Close()) }
 
 // Run serves until ctx ends, which is no error.
@@ -111,27 +111,27 @@ func (i *Inbox) Run(ctx context.Context) error {
 		Handler:           i.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		BaseContext:       func(net.Listener) context.Context { return ctx }, // whoever waits for a mail is sent home at the end
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // requests that wait for a mail end with Run
 	}
 	ended := make(chan error, 2)
 	go func() { ended <- mails.Serve(i.smtp) }()
 	go func() { ended <- pages.Serve(i.http) }()
-	left := 2
+	serving := 2
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-ended: // without being told to
-		left--
+	case err = <-ended: // by itself
+		serving--
 	}
 	cancel()
-	goodbye, stop := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	shutdown, stop := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer stop()
 	_ = mails.Close()
-	if pages.Shutdown(goodbye) != nil {
+	if pages.Shutdown(shutdown) != nil {
 		_ = pages.Close()
 	}
-	_ = i.Close() // mails.Close knows nothing of a listener that it has not begun to serve
-	for ; left > 0; left-- {
+	_ = i.Close() // mails.Close does not close a listener that it has not begun to serve
+	for ; serving > 0; serving-- {
 		i.opts.Logger.DebugContext(ctx, "inbox: a server ended", "err", <-ended)
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 const plain = "From: Shop <shop@shop.example>\nTo: a@b.co\nSubject: Hello\n\nYour code: https://shop.example/c#otp=1.\n"
 
-func TestMailIsListedAndTakenApart(t *testing.T) {
+func TestMailIsListedAndParsed(t *testing.T) {
 	t.Parallel()
 	i := start(t, Options{})
 	if l := list(t, i, ""); l.Messages == nil || len(l.Messages) != 0 {
@@ -33,7 +33,7 @@ func TestMailIsListedAndTakenApart(t *testing.T) {
 	var d detail
 	get(t, i, fmt.Sprintf("/api/messages/%d", l.Messages[0].ID), &d)
 	if d.Text != "Hallo Jörg\n" || !strings.Contains(d.HTML, `<img src="cid:logo">`) || len(d.Files) != 2 || d.Fault != "" {
-		t.Fatalf("taken apart: %+v", d)
+		t.Fatalf("parsed: %+v", d)
 	}
 	if d.Headers[0] != (header{"From", "Jörg <j@d.co>"}) || d.Files[1].Filename != "März.pdf" {
 		t.Fatalf("names: %+v %+v", d.Headers[0], d.Files[1])
@@ -159,8 +159,8 @@ func TestSearchAndRemove(t *testing.T) {
 	}
 }
 
-// TestFaultKnobs: an inbox that refuses, puts off and delays as it was told.
-func TestFaultKnobs(t *testing.T) {
+// TestRefuseDeferDelay: an inbox that refuses, defers and delays as configured.
+func TestRefuseDeferDelay(t *testing.T) {
 	t.Parallel()
 	i := start(t, Options{Refuse: regexp.MustCompile(`^gone@`), Defer: regexp.MustCompile(`^later@`), Delay: 50 * time.Millisecond})
 	for to, want := range map[string]string{"gone@b.co": "550", "later@b.co": "451"} {
@@ -232,8 +232,8 @@ func TestStops(t *testing.T) {
 	}
 }
 
-// TestStopsWhileSomebodyWaits: a long wait and an open SMTP connection do not hold Run up.
-func TestStopsWhileSomebodyWaits(t *testing.T) {
+// TestStopsWithOpenRequests: a long wait and an open SMTP connection do not hold Run up.
+func TestStopsWithOpenRequests(t *testing.T) {
 	t.Parallel()
 	i, err := New(Options{SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0"})
 	if err != nil {

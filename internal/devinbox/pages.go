@@ -68,7 +68,7 @@ func parseTemplates() (*template.Template, error) {
 func (i *Inbox) page(w http.ResponseWriter, r *http.Request) {
 	var v view
 	if r.PathValue("id") != "" {
-		e, ok := i.wanted(w, r, true)
+		e, ok := i.fromPath(w, r, true)
 		if !ok {
 			return
 		}
@@ -83,7 +83,7 @@ func (i *Inbox) page(w http.ResponseWriter, r *http.Request) {
 // listFragment is the list alone, for the script that keeps it up to date; it
 // waits like the API.
 func (i *Inbox) listFragment(w http.ResponseWriter, r *http.Request) {
-	found, version, ok := i.awaited(w, r)
+	found, version, ok := i.listFor(w, r)
 	if !ok {
 		return
 	}
@@ -153,7 +153,7 @@ func snippet(p parsed) string {
 func open(e entry, wanted, query string) *opened {
 	o := &opened{
 		row: rowOf(e, query), From: orElse(unquoted(e.parsed.from), e.sender), To: orElse(unquoted(e.parsed.to), "(nobody named)"), CC: unquoted(e.parsed.cc), Date: e.parsed.date,
-		Sender: orElse(e.sender, "<>"), Text: linked(e.parsed.text), Headers: e.parsed.headers, Raw: clean(string(e.raw)), Fault: e.parsed.fault, Size: size(len(e.raw)),
+		Sender: orElse(e.sender, "<>"), Text: splitLinks(e.parsed.text), Headers: e.parsed.headers, Raw: clean(string(e.raw)), Fault: e.parsed.fault, Size: size(len(e.raw)),
 	}
 	if e.parsed.html != "" {
 		o.addTab("html", "HTML")

@@ -12,7 +12,7 @@ import (
 // maxDepth of nested parts; what lies deeper is only in the raw view.
 const maxDepth = 20
 
-// parsed is a mail taken apart as far as it can be.
+// parsed is a mail parsed as far as it can be.
 type parsed struct {
 	from, to, cc, subject, date string
 	headers                     []header

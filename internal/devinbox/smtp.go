@@ -22,7 +22,7 @@ func (i *Inbox) smtpServer() *gosmtp.Server {
 	return server
 }
 
-// session takes one mail after the other; any password will do.
+// session accepts one mail after the other, with any password.
 type session struct {
 	inbox      *Inbox
 	sender     string
@@ -32,7 +32,7 @@ type session struct {
 // AuthMechanisms offers what go-simple-mail tries first.
 func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 
-// Auth takes any user and password: a test of AUTH needs a server that wants it.
+// Auth accepts any user and password: a test of AUTH needs a server that offers it.
 func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, _, _ string) error { return nil }), nil
 }
@@ -43,7 +43,7 @@ func (s *session) Mail(from string, _ *gosmtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt takes any recipient but those that the options single out.
+// Rcpt accepts any recipient but those that the options refuse or defer.
 func (s *session) Rcpt(to string, _ *gosmtp.RcptOptions) error {
 	if refuse := s.inbox.opts.Refuse; refuse != nil && refuse.MatchString(to) {
 		return &gosmtp.SMTPError{Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "No such user (as the inbox was told)"}
@@ -69,7 +69,7 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-// Reset forgets the mail under way.
+// Reset drops the mail in progress.
 func (s *session) Reset() { s.sender, s.recipients = "", nil }
 
 // Logout has nothing to do.

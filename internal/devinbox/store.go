@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// entry is a mail that was taken.
+// entry is a mail that was received.
 type entry struct {
 	id         int64
 	received   time.Time
@@ -60,7 +60,7 @@ func (s *store) change() {
 }
 
 // filter picks mails: to is an exact envelope recipient, query a part of the
-// addresses or the subject; neither minds upper case.
+// addresses or the subject; both ignore case.
 type filter struct{ to, query string }
 
 func (f filter) matches(e *entry) bool {

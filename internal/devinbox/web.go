@@ -50,7 +50,7 @@ func (i *Inbox) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if !i.ours(r.Host) {
+		if !i.allowedHost(r.Host) {
 			http.Error(w, "This inbox answers under localhost, a loopback address or a name that it was given.", http.StatusMisdirectedRequest)
 			return
 		}
@@ -58,7 +58,7 @@ func (i *Inbox) guard(next http.Handler) http.Handler {
 	})
 }
 
-func (i *Inbox) ours(hostport string) bool {
+func (i *Inbox) allowedHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = hostport
@@ -70,8 +70,8 @@ func (i *Inbox) ours(hostport string) bool {
 		host != "" && (host == listened || slices.Contains(i.opts.Hosts, host))
 }
 
-// wanted is the mail that the path names; false after the answer 404 was given.
-func (i *Inbox) wanted(w http.ResponseWriter, r *http.Request, see bool) (entry, bool) {
+// fromPath is the mail that the path names; false after the answer 404 was given.
+func (i *Inbox) fromPath(w http.ResponseWriter, r *http.Request, see bool) (entry, bool) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err == nil {
 		if e, ok := i.store.get(id, see); ok {
@@ -83,21 +83,21 @@ func (i *Inbox) wanted(w http.ResponseWriter, r *http.Request, see bool) (entry,
 }
 
 func (i *Inbox) mailHTML(w http.ResponseWriter, r *http.Request) {
-	if e, ok := i.wanted(w, r, false); ok {
+	if e, ok := i.fromPath(w, r, false); ok {
 		w.Header().Set("Content-Security-Policy", mailPolicy)
-		i.write(w, r, "text/html; charset=utf-8", []byte(display(e.parsed)))
+		i.write(w, r, "text/html; charset=utf-8", []byte(frameHTML(e.parsed)))
 	}
 }
 
 func (i *Inbox) mailRaw(w http.ResponseWriter, r *http.Request) {
-	if e, ok := i.wanted(w, r, false); ok {
+	if e, ok := i.fromPath(w, r, false); ok {
 		i.write(w, r, "text/plain; charset=utf-8", e.raw)
 	}
 }
 
 // mailAttachment is always saved, never shown: what a mail brings has no business in this origin.
 func (i *Inbox) mailAttachment(w http.ResponseWriter, r *http.Request) {
-	e, ok := i.wanted(w, r, false)
+	e, ok := i.fromPath(w, r, false)
 	if !ok {
 		return
 	}
@@ -118,7 +118,7 @@ func (i *Inbox) deleteAll(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *Inbox) deleteOne(w http.ResponseWriter, r *http.Request) {
-	if e, ok := i.wanted(w, r, false); ok {
+	if e, ok := i.fromPath(w, r, false); ok {
 		i.store.remove(e.id)
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	}

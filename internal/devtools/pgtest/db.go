@@ -13,15 +13,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// DB is a database of one test; it goes away with the test.
+// DB is a database of one test; it is dropped with the test.
 type DB struct {
 	URL  string        // of the superuser
 	Name string        // of the database
 	Pool *pgxpool.Pool // of the superuser; connects on first use
 }
 
-// ServiceURL is the address for a login with the rights of sespan serve: what a
-// store needs in production it also needs in its tests.
+// ServiceURL is the address for a login with the rights of sespan serve: a
+// store is tested with the rights that it has in production.
 func (db *DB) ServiceURL(tb testing.TB) string {
 	tb.Helper()
 	return db.Login(tb, "", "sespan_service").URL
@@ -30,14 +30,14 @@ func (db *DB) ServiceURL(tb testing.TB) string {
 // NewDB clones the migrated template.
 func NewDB(tb testing.TB) *DB {
 	tb.Helper()
-	sameDay(tb)
+	waitPastMidnight(tb)
 	return create(tb, template(tb))
 }
 
 // EmptyDB gives a database without anything of ours.
 func EmptyDB(tb testing.TB) *DB {
 	tb.Helper()
-	sameDay(tb)
+	waitPastMidnight(tb)
 	return create(tb, "template0")
 }
 

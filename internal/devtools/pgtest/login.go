@@ -42,8 +42,8 @@ func (db *DB) Login(tb testing.TB, attributes string, groups ...string) *Login {
 	return l
 }
 
-// dropRole is tidiness: roles outlive the database on a server that is shared.
-// What a role granted to others may keep it alive, which harms nobody.
+// dropRole cleans up: on a shared server roles outlive the database. A role that has
+// granted something to others may remain, which does no harm.
 func dropRole(tb testing.TB, address, name string) {
 	tb.Helper()
 	admin := connect(tb, address)

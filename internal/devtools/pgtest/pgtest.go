@@ -30,7 +30,7 @@ import (
 // urlEnv also carries the address from Main to the tests.
 const urlEnv = "SESPAN_TEST_DATABASE_URL"
 
-// Main runs the tests of a package with a server at hand, and gives the exit
+// Main runs the tests of a package with a server, and gives the exit
 // code.
 func Main(m *testing.M) int {
 	if code, yes := devdb.Supervise(); yes {
@@ -43,8 +43,8 @@ func Main(m *testing.M) int {
 	defer cancel()
 	server, err := devdb.Start(ctx, devdb.Options{
 		Version: os.Getenv("PGTEST_VERSION"),
-		// Tests judge plans and count reads: what they judge by must not change when
-		// autovacuum comes round, which it does at any time and in any database.
+		// Tests compare plans and count reads: autovacuum, which runs at any time in
+		// any database, would change both.
 		Parameters: map[string]string{"max_connections": "300", "autovacuum": "off"},
 	})
 	if err != nil {

@@ -39,15 +39,15 @@ func template(tb testing.TB) string {
 	if exists(tb, admin, name) {
 		return name
 	}
-	raw := name + "_raw" // gets its name when it is whole
-	exec(tb, admin, "DROP DATABASE IF EXISTS "+quote(raw)+" WITH (FORCE)")
-	exec(tb, admin, "CREATE DATABASE "+quote(raw)+" TEMPLATE template0")
-	fill(tb, withDatabase(tb, adminURL(tb), raw))
-	exec(tb, admin, "ALTER DATABASE "+quote(raw)+" RENAME TO "+quote(name))
+	unfinished := name + "_unfinished" // gets its name when it is complete
+	exec(tb, admin, "DROP DATABASE IF EXISTS "+quote(unfinished)+" WITH (FORCE)")
+	exec(tb, admin, "CREATE DATABASE "+quote(unfinished)+" TEMPLATE template0")
+	migrate(tb, withDatabase(tb, adminURL(tb), unfinished))
+	exec(tb, admin, "ALTER DATABASE "+quote(unfinished)+" RENAME TO "+quote(name))
 	return name
 }
 
-func fill(tb testing.TB, address string) {
+func migrate(tb testing.TB, address string) {
 	tb.Helper()
 	if _, err := postgres.Migrate(context.Background(), address, postgres.MigrateOptions{}); err != nil {
 		tb.Fatalf("pgtest: %v", err)

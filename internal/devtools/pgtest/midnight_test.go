@@ -18,7 +18,7 @@ func TestNoTestBeginsBeforeMidnight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := untilDay(now); got != want {
+		if got := untilNextDay(now); got != want {
 			t.Errorf("at %s: wait %v, want %v", at, got, want)
 		}
 	}
