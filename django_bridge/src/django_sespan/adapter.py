@@ -1,4 +1,4 @@
-"""What a site may decide about registration without writing its own views.
+"""The hooks with which a site changes registration without writing its own views.
 
     SESPAN = {..., "ADAPTER": "shop.accounts.ShopAdapter"}
 
@@ -7,7 +7,7 @@
             return not settings.SALE_IS_ON
 
 Every hook has a default; names and arguments are stable. A hook runs outside any
-transaction unless its text says otherwise, and never while Sespan is being called.
+transaction unless its docstring says otherwise, and never while Sespan is being called.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ class RegistrationForm(Protocol):
     instance: Any
 
     def save(self, commit: bool = True) -> Any:
-        """Give the user with this form's data."""
+        """Return the user with this form's data."""
 
     def save_m2m(self) -> None:
         """Save the many-to-many data after `save(commit=False)`."""
 
 
 class Adapter:
-    """The defaults. One instance serves one call, so it may keep nothing."""
+    """The defaults. One instance serves one call, so it keeps no state."""
 
     code_first = False
     """True: the customer is created only after the code was right (`RegisterView.code_first`)."""
 
     def is_open_for_registration(self, request: HttpRequest) -> bool:
-        """Whether anybody may register now; the page says so otherwise, with status 403."""
+        """Whether anybody may register now; otherwise the page answers 403."""
         return True
 
     def new_user(self, request: HttpRequest | None, form: RegistrationForm) -> AbstractBaseUser:
-        """Give the unsaved user of a valid form.
+        """Return the unsaved user of a valid form.
 
         Runs in the transaction that saves, with the row locked where an unverified
         registration is replaced: `form.instance` is then that user.
@@ -58,12 +58,12 @@ class Adapter:
     def save_user(
         self, request: HttpRequest | None, form: RegistrationForm, user: AbstractBaseUser
     ) -> None:
-        """Save the user and what hangs on it, in that same transaction."""
+        """Save the user and related rows, in that same transaction."""
         user.save()
         form.save_m2m()
 
     def find_users(self, login: str) -> list[AbstractBaseUser]:
-        """Give the accounts that a login name may mean, the likeliest first.
+        """Return the accounts that a login name may mean, the likeliest first.
 
         Asked when no login backend takes a password, to see whether it is right for a
         registration that waits for its code.
@@ -77,7 +77,7 @@ class Adapter:
     def may_resume(self, request: HttpRequest | None, user: AbstractBaseUser) -> bool:
         """Whether this visitor may go on with a registration whose password they know.
 
-        A site that locks visitors out after wrong passwords says no here, too.
+        A site that locks visitors out after wrong passwords returns False here, too.
         """
         return True
 
@@ -92,7 +92,7 @@ class Adapter:
 
 
 def get_adapter() -> Adapter:
-    """Give the site's adapter, or the default one."""
+    """Return the site's adapter, or the default one."""
     path = get_settings().adapter_path
     found: Adapter = import_string(path)() if path else Adapter()
     return found

@@ -1,4 +1,4 @@
-"""The helpers for async views: the event loop turns while Sespan is waited for.
+"""Helpers for async views: waiting for Sespan does not block the event loop.
 
     draw = await aio.price(user.pk, order.ref, order.total)
     challenge = await aio.call(get_client().otp_create, purpose="login", customer_id=user.pk)
@@ -31,7 +31,7 @@ async def price(
     *,
     client_ip: str | None = None,
 ) -> Draw:
-    """Give what this order costs, as `checkout.price` does; it raises the same."""
+    """Return what this order costs, as `checkout.price` does; it raises the same."""
     order_ref, exact = checkout.check_ref(order_ref), checkout.money(amount)
     draw = await call(
         get_client().draw,

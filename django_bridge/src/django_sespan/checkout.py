@@ -4,7 +4,7 @@
     order.charge(draw.discounted_amount)
 
 The browser's draw is for show. `price` asks again from the server, gets the same result
-because an order is drawn once for ever, and is the only source of what is charged.
+because an order is drawn only once, and is the only source of what is charged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def price(
     *,
     client_ip: str | None = None,
 ) -> Draw:
-    """Give what this order costs its customer; `discounted_amount` is what to charge.
+    """Return what this order costs its customer; `discounted_amount` is what to charge.
 
     The order must be committed and frozen. Repeating the call gives the same result.
     Raises OrderConflict (drawn with another amount), SespanUnavailable, SespanMisconfigured,
@@ -58,19 +58,19 @@ def token(customer_id: object, order_ref: str, amount: Decimal | int | str) -> s
 
 
 def connect_src() -> str:
-    """Give the CSP source that the checkout page needs in `connect-src`."""
+    """Return the CSP source that the checkout page needs in `connect-src`."""
     return get_settings().public_origin
 
 
 def check_ref(order_ref: str) -> str:
-    """Give the order_ref back, or raise ValueError: 1 to 64 of A-Z a-z 0-9 . _ : -."""
+    """Return the order_ref, or raise ValueError: 1 to 64 of A-Z a-z 0-9 . _ : -."""
     if not isinstance(order_ref, str) or not _ORDER_REF.fullmatch(order_ref):
         raise ValueError("order_ref must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     return order_ref
 
 
 def money(amount: Decimal | int | str) -> Decimal:
-    """Give an exact amount; a float has none and is refused."""
+    """Return an exact amount; a float has none and is refused."""
     if isinstance(amount, bool) or not isinstance(amount, Decimal | int | str):
         raise TypeError("an amount is a Decimal, an int or a decimal string, never a float")
     try:

@@ -1,4 +1,4 @@
-"""The calls that a site makes, typed. `get_client()` gives the pooled one of this process."""
+"""The typed client. `get_client()` returns the pooled one of this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Challenge", "ChallengeStatus", "Client", "Draw", "Verified", "get_cl
 
 
 def get_client() -> Client:
-    """Give the client that belongs to this process."""
+    """Return the client that belongs to this process."""
     from django_sespan._internal.runtime import runtime  # noqa: PLC0415  (it makes a Client)
 
     return runtime.client
@@ -48,7 +48,7 @@ class Client:
         return cls(wire, enabled=found.enabled)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._transport.close()
 
     def otp_create(
@@ -63,7 +63,7 @@ class Client:
         locale: str | None = None,
         client_ip: str | None = None,
     ) -> Challenge:
-        """Ask for a code. Repeating within a minute gives the same challenge and no second mail.
+        """Ask for a code. Repeating within a minute returns the same challenge and no second mail.
 
         With `resume` a code that is under way is enough, however old. `data` (JSON, 16 KiB)
         is sealed until the code of a registration by `email` is verified, and given back once.
@@ -87,7 +87,7 @@ class Client:
     def otp_verify(
         self, challenge_id: str, otp_number: str, *, client_ip: str | None = None
     ) -> Verified:
-        """Hand in a code. Counts a guess, so it is never repeated by itself."""
+        """Verify a code. It counts as a guess, so it is never repeated automatically."""
         path = f"/v1/otp/{_uuid(challenge_id)}/verify"
         found = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
         return responses.verified(found.data)
@@ -98,7 +98,7 @@ class Client:
         return responses.challenge(self._call("POST", path, client_ip=client_ip).data)
 
     def otp_status(self, challenge_id: str, *, patience: float | None = None) -> ChallengeStatus:
-        """Look where a challenge stands; `patience` (seconds) bounds it closer than TIMEOUT."""
+        """Return the state of a challenge; `patience` (seconds) is a shorter limit than TIMEOUT."""
         path = f"/v1/otp/{_uuid(challenge_id)}"
         found = self._call("GET", path, idempotent=True, patience=patience)
         return responses.challenge_status(found.data)
@@ -116,7 +116,7 @@ class Client:
         client_nonce: str | None = None,
         client_ip: str | None = None,
     ) -> Draw:
-        """Draw for an order, or get the result that it already has."""
+        """Draw for an order, or return the result that it already has."""
         body = {
             "customer_id": str(customer_id),
             "order_ref": order_ref,

@@ -1,4 +1,4 @@
-"""Whose address a request came from."""
+"""The IP address of the visitor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ logger = logging.getLogger(__name__)
 
 
 def remote_addr(request: HttpRequest) -> str | None:
-    """Give the peer's address: right where no proxy stands before the site."""
+    """Return the peer's address: right where no proxy stands before the site."""
     address = request.META.get("REMOTE_ADDR")
     return str(address) if address else None
 
 
 def client_ip(request: HttpRequest | None) -> str | None:
-    """Give the visitor's address by the site's `CLIENT_IP`, None when it is no address.
+    """Return the visitor's address by the site's `CLIENT_IP`, None when it is no address.
 
     A fault in the site's own callable is logged and never stops a request.
     """
@@ -33,5 +33,5 @@ def client_ip(request: HttpRequest | None) -> str | None:
     try:
         return str(ip_address(str(found).strip())) if found else None
     except ValueError:
-        logger.warning("SESPAN['CLIENT_IP'] gave something that is no IP address")
+        logger.warning("SESPAN['CLIENT_IP'] returned something that is no IP address")
         return None

@@ -54,7 +54,7 @@ SCHEMA_VERSION = 21
 
 @dataclass(frozen=True)
 class SespanSettings:
-    """What the site said in `SESPAN`, with the defaults filled in."""
+    """The site's `SESPAN`, with the defaults filled in."""
 
     url: str = ""
     public_url: str = ""
@@ -71,7 +71,7 @@ class SespanSettings:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> SespanSettings:
-        """Take over the values as they are; unknown keys are the checks' business."""
+        """Take over the values as they are; unknown keys are left to the checks."""
         url = str(raw.get("URL") or "").rstrip("/")
         key_file = raw.get("SIGNING_KEY_FILE")
         return cls(
@@ -137,7 +137,7 @@ class SespanSettings:
 
 
 def _is_test_run() -> bool:
-    """Tell whether Django's `setup_test_environment` was called, as every test runner does.
+    """Return whether Django's `setup_test_environment` was called, as every test runner does.
 
     `mail.outbox` alone is no proof: the locmem backend makes one on a running site, too.
     """
@@ -153,7 +153,7 @@ def _seconds(value: object) -> float:
 
 @cache
 def get_settings() -> SespanSettings:
-    """Give the site's settings; read once, read again when a test overrides them."""
+    """Return the site's settings; read once, read again when a test overrides them."""
     raw = getattr(django_settings, "SESPAN", None)
     return SespanSettings.from_dict(raw if isinstance(raw, dict) else {})
 

@@ -41,7 +41,7 @@ class SespanError(Exception):
         """Seconds until a new try makes sense, None when unknown."""
         self.members: Mapping[str, Any] = members or {}
         self.date = ""
-        """The answer's `Date`, as it was written: what time the service has."""
+        """The answer's `Date`, unparsed: the clock of the service."""
 
 
 class SespanUnavailable(SespanError):
@@ -71,7 +71,7 @@ class SespanRefused(SespanError):
 
 
 class OTPError(SespanRefused):
-    """Base of what may happen with a code."""
+    """Base of the errors of a code."""
 
 
 class OTPIncorrect(OTPError):
@@ -87,7 +87,7 @@ class OTPIncorrect(OTPError):
 
 
 class OTPExpired(OTPError):
-    """The code's life is over."""
+    """The code has expired."""
 
     slug = "otp-expired"
 
@@ -99,7 +99,7 @@ class OTPUsed(OTPError):
 
 
 class OTPLocked(OTPError):
-    """Too many guesses; `retry_after` says when to come back."""
+    """Too many guesses; `retry_after` is the wait until the next try."""
 
     slug = "otp-locked"
 

@@ -1,1 +1,1 @@
-"""What the public modules are built of. Nothing here is for a site: any release may change it."""
+"""The private part of the app. A site imports nothing from here: any release may change it."""

@@ -1,4 +1,4 @@
-"""The site's accounts as a registration meets them: by e-mail address, verified or not.
+"""The site's accounts as a registration finds them: by e-mail address, verified or not.
 
 An account is unverified while it waits for its first code: inactive, never logged in, and
 its right to be activated unused. Only such an account may give way to a newer registration
@@ -37,7 +37,7 @@ class LockedAccount:
 
 
 def with_email(email: str) -> QuerySet[Any]:
-    """Give the accounts of this address, in whatever case it is written.
+    """Return the accounts of this address, in whatever case it is written.
 
     An active one comes first, then the oldest: one that was banned must not come back as a
     newer registration of the same address.
@@ -52,7 +52,7 @@ def with_email(email: str) -> QuerySet[Any]:
 def find_account(
     email: str, own_customer_id: str | None = None, *, before: KnownAccount | None = None
 ) -> KnownAccount | None:
-    """Give the account of this address; `own_customer_id` is the one this session registered.
+    """Return the account of this address; `own_customer_id` is the one this session registered.
 
     `before` is what an earlier look-up gave: of the same account the right is asked once.
     """
@@ -67,8 +67,8 @@ def find_account(
 def is_unverified(user: AbstractBaseUser | None, *, own: bool = False) -> bool:
     """Whether an account waits for its first code.
 
-    Somebody who was banned or was never given the right does not. `own` says that this
-    visitor's session made the account: enough where the database could not be told of it.
+    Somebody who was banned or was never given the right does not. `own` means that this
+    visitor's session made the account: enough where the database could not record it.
     """
     if user is None or user.is_active or user.last_login is not None:
         return False
@@ -106,7 +106,7 @@ def lock_unverified(found: AbstractBaseUser, *, own: bool, supersede: bool) -> L
     # Not the default manager: PostgreSQL locks no outer joins that one may bring.
     locked = type(found)._base_manager.select_for_update().filter(pk=found.pk).first()
     if locked is None or locked.password != found.password:
-        raise errors.SespanUnavailable("somebody else changed this account in between")
+        raise errors.SespanUnavailable("the account was changed meanwhile")
     if locked.is_active or locked.last_login is not None:
         return None
     return LockedAccount(locked, has_right=result != "unknown")

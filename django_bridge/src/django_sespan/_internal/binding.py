@@ -1,4 +1,4 @@
-"""Tell, after the site's own migrations, when Sespan's binding of the user table is stale."""
+"""Report, after the site's own migrations, a stale binding of the user table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_sespan.conf import get_settings
 
 
 def after_migrate(*, using: str, verbosity: int = 1, **options: Any) -> None:
-    """Receiver of `post_migrate`: say what is wrong and how to mend it; never stop a migration."""
+    """Receiver of `post_migrate`: print what is wrong and how to fix it; never stop a migration."""
     if verbosity < 1 or using != get_settings().database:
         return
     state = binding_state(using)
@@ -21,7 +21,7 @@ def after_migrate(*, using: str, verbosity: int = 1, **options: Any) -> None:
 
 
 def binding_state(using: str) -> str | None:
-    """Give `bound`, or `unbound`, `stale` or `refused` with the reason; None without Sespan."""
+    """Return `bound`, or `unbound`, `stale` or `refused` with the reason; None without Sespan."""
     if connections[using].vendor != "postgresql":
         return None
     try:

@@ -8,6 +8,6 @@ from django_sespan._internal.runtime import runtime
 
 
 def cache_key(kind: str, value: str) -> str:
-    """Give a key that does not show the value."""
+    """Return a key that does not show the value."""
     digest = hashlib.sha256(f"{runtime.cache_prefix}:{value}".encode()).hexdigest()[:32]
     return f"sespan.{kind}.{digest}"

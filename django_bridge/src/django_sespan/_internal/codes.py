@@ -1,4 +1,4 @@
-"""How a person's typing becomes a code."""
+"""Normalise a typed code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _IGNORED = {"Pd", "Zs", "Zl", "Zp", "Cc", "Cf"}  # dashes, spaces, line ends, in
 
 
 def normalise(typed: str) -> str | None:
-    """Give the digits of what was typed or pasted, None when that cannot be a code.
+    """Return the digits of what was typed or pasted, None when that cannot be a code.
 
     Spaces, dashes, invisible characters and digits of other scripts or widths are
     taken; anything else is not, so that a mistyped letter costs no guess.

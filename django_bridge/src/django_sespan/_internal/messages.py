@@ -1,4 +1,4 @@
-"""What customers read when something does not work, and what the log gets."""
+"""The texts for customers when something fails, and its log line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MINUTE = 60
 
 
 def log(logger: logging.Logger, what: str, error: errors.SespanError) -> None:
-    """Log an error by its weight: a wrong guess is daily business, a wrong key is not."""
+    """Log an error by its severity: a wrong guess is normal, a wrong key is not."""
     level = logging.INFO
     if isinstance(error, errors.SespanUnavailable):
         level = logging.WARNING
@@ -47,7 +47,7 @@ def lost() -> str:
 
 
 def taken() -> str:
-    """Say that the database refuses a value, for a reason that no field knows."""
+    """Refuse a value for a constraint of the database that no field checks."""
     return gettext("Some of this is taken already. Please change it and try again.")
 
 
@@ -146,7 +146,7 @@ def _incorrect(left: int | None) -> str:
 
 
 def wait(seconds: int | None) -> str:
-    """Say a waiting time in seconds or, above a minute and a half, in minutes."""
+    """Format a waiting time in seconds or, above a minute and a half, in minutes."""
     seconds = max(1, seconds or MINUTE)
     if seconds <= MINUTE * 3 // 2:
         return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}

@@ -1,12 +1,12 @@
-"""Delete registrations that nobody finished, so that their names are free again.
+"""Delete unfinished registrations, so that their user names are free again.
 
     unused rights, oldest ids first ─▶ per customer, in a transaction of its own:
         otp_register   waits for a verification under way, then supersedes the codes
         lock the user  and look again: inactive, never logged in
         delete         as the admin does: cascades, PROTECT and signals are the site's
 
-The order of the locks is that of a verification, so neither can wait for the other in a
-circle: whoever comes second sees what the first has done.
+The order of the locks is that of a verification, so the two cannot deadlock: whichever comes
+second sees what the first has done.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ DELETED, PROTECTED, CHANGED = "deleted", "protected", "changed"
 class Pruning:
     """One run over the customers of unused rights."""
 
-    def __init__(self, registrations: Registrations, tell: Callable[[str], object]) -> None:
+    def __init__(self, registrations: Registrations, report: Callable[[str], object]) -> None:
         self._registrations = registrations
-        self._tell = tell
+        self._report = report
         model = get_user_model()
         self._using = router.db_for_write(model)
         self._users: QuerySet[Any] = model._base_manager.using(self._using)
 
-    def run(self, before: datetime, *, dry: bool) -> Counter[str]:
-        """Give how many were deleted (or would be), protected, or no longer what they were."""
+    def run(self, before: datetime, *, dry_run: bool) -> Counter[str]:
+        """Return how many were deleted (or would be), protected, or no longer what they were."""
         found: Counter[str] = Counter()
         for key in self._registrations.unused(before):
-            found[self._look(key) if dry else self._delete(key)] += 1
+            found[self._check(key) if dry_run else self._delete(key)] += 1
         return found
 
-    def _look(self, key: int) -> str:
+    def _check(self, key: int) -> str:
         user = self._unfinished().filter(pk=key).first()
         if user is None or _known(self._registrations.right(user)) != "live":
             return CHANGED
@@ -62,10 +62,10 @@ class Pruning:
                     return CHANGED
                 user.delete()
         except (ProtectedError, RestrictedError) as exc:
-            self._tell(f"Customer {key} stays: {_why(exc)}")
+            self._report(f"Customer {key} stays: {_why(exc)}")
             return PROTECTED
         except IntegrityError as exc:
-            self._tell(f"Customer {key} stays: {str(exc).splitlines()[0]}")
+            self._report(f"Customer {key} stays: {str(exc).splitlines()[0]}")
             return PROTECTED
         return DELETED
 
@@ -73,7 +73,7 @@ class Pruning:
         user = self._unfinished().filter(pk=key).first()
         if user is None or _known(self._registrations.register(user)) != "live":
             return None
-        # What has waited above reads the row as it is now.
+        # Read again: the call above may have waited for a verification.
         locked = self._unfinished().select_for_update(of=("self",)).filter(pk=key)
         found: AbstractBaseUser | None = locked.first()
         return found

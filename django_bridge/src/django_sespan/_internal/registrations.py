@@ -41,15 +41,15 @@ class Registrations:
     """
 
     def register(self, user: AbstractBaseUser) -> RegisterResult:
-        """Give a new customer of this transaction the right, and supersede their pending codes."""
+        """Grant the right to a new customer of this transaction; supersede their pending codes."""
         return cast("RegisterResult", self._ask("SELECT sespan.otp_register(%s)", user))
 
     def right(self, user: AbstractBaseUser) -> ActivationRight:
-        """Tell whether a code may still activate this customer."""
+        """Return whether a code may still activate this customer."""
         return cast("ActivationRight", self._ask("SELECT sespan.otp_right(%s)", user))
 
     def unused(self, before: datetime, *, portion: int = PORTION) -> Iterator[int]:
-        """Give the keys of customers whose right is older than `before` and unused, ascending.
+        """Yield the keys of customers whose right is older than `before` and unused, ascending.
 
         Each portion is a query of its own. Raises DatabaseError where the schema or the
         binding is missing: only a command asks.

@@ -1,4 +1,4 @@
-"""What Sespan answers, as typed values. A missing or odd field is SespanInvalidResponse."""
+"""Sespan's responses as typed values; a missing or invalid field is SespanInvalidResponse."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def verified(data: Mapping[str, Any]) -> Verified:
         raise SespanInvalidResponse("a verification that is not verified")
     customer_id, sealed = data.get("customer_id"), data.get("data")
     if sealed is not None and not isinstance(sealed, Mapping):
-        raise SespanInvalidResponse("a verification with odd data")
+        raise SespanInvalidResponse("a verification with invalid data")
     return Verified(
         customer_id="" if customer_id is None else str(customer_id),
         verified_at=_time(data, "verified_at") if data.get("verified_at") else None,
@@ -103,7 +103,7 @@ def draw(status: int, data: Mapping[str, Any]) -> Draw:
     if not isinstance(number, int) or not isinstance(discounted, bool):
         raise SespanInvalidResponse("a draw without transaction_id or discounted")
     if tier is not None and not isinstance(tier, int):
-        raise SespanInvalidResponse("a draw with an odd tier_id")
+        raise SespanInvalidResponse("a draw with an invalid tier_id")
     return Draw(
         transaction_id=number,
         tier_id=tier,
@@ -143,7 +143,7 @@ def _money(data: Mapping[str, Any], name: str) -> Decimal:
         value = Decimal(_text(data, name))
     except InvalidOperation:
         raise SespanInvalidResponse(f"{name} is no amount") from None
-    # An exponent without bound is a short text that becomes a page of digits.
+    # An exponent without bound is a short text that expands to a page of digits.
     if not value.is_finite() or value < 0 or value.adjusted() > LONGEST_AMOUNT:
         raise SespanInvalidResponse(f"{name} is no amount")
     return value

@@ -28,7 +28,7 @@ IN_MEMORY = "django_sespan.testing.SespanTesting"
 
 
 class Runtime:
-    """What one process has; `runtime` is its only instance."""
+    """The objects of one process; `runtime` is the only instance."""
 
     def __init__(self) -> None:
         self._forget()
@@ -82,7 +82,7 @@ class Runtime:
             return self._in_memory
 
     def close(self) -> None:
-        """Give the client's connections back; the next call makes new ones."""
+        """Close the client; the next call makes a new one."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:

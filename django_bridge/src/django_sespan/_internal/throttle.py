@@ -1,4 +1,4 @@
-"""A bound on guesses of a registration's password, for the page that asks for nothing else.
+"""A limit on guesses of a registration's password, for the page that asks for nothing else.
 
 Django counts no failed logins, and Sespan's own limits begin with a code. Counted are the
 visitor's address and the e-mail address, in the site's default cache: where that lives in
@@ -39,7 +39,7 @@ def failed(ip: str | None, email: str) -> None:
             if not cache.add(key, 1, WINDOW_SECONDS):
                 cache.incr(key)
     except ValueError:
-        return  # ran out in between
+        return  # it expired meanwhile
     except Exception:
         logger.exception("The cache does not answer; a failure is not counted")
 

@@ -24,7 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 LIFE_SECONDS = 300
 CLOCK_SECONDS = 60
-"""How much this server's clock may be fast: Sespan takes no token from the future."""
+"""How much this server's clock may be fast: Sespan refuses a token from the future."""
 AUDIENCE = "sespan"
 ISSUER = "django_sespan"
 
@@ -51,7 +51,7 @@ class SigningKey:
         return cls(key)
 
     def pem(self) -> bytes:
-        """Give the private key as unencrypted PKCS 8."""
+        """Return the private key as unencrypted PKCS 8."""
         return self._private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -75,7 +75,7 @@ class SigningKey:
 
 
 def signing_key(path: Path | None) -> SigningKey:
-    """Give the key of `SIGNING_KEY_FILE`, read once and again when the file changes."""
+    """Return the key of `SIGNING_KEY_FILE`, read once and again when the file changes."""
     if path is None:
         raise ImproperlyConfigured("SESPAN['SIGNING_KEY_FILE'] is not set; the checkout needs it.")
     try:

@@ -76,7 +76,7 @@ class ReadOnlyAdmin(SespanAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are what happened."""
+        """Rows are a log."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,4 +1,4 @@
-"""Columns that show exact numbers as a person writes them.
+"""Columns with exact numbers in readable form.
 
 They are typed Any: the stubs know callables in list_display, but not in fields and readonly_fields.
 """

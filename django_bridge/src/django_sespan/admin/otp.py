@@ -51,7 +51,7 @@ def revoke_activation(
 
 @admin.register(Otp)
 class OtpAdmin(ReadOnlyAdmin):
-    """Who asked for a code, and what became of it."""
+    """Who asked for a code, and its status."""
 
     list_display = [
         "otp_id",
@@ -89,7 +89,7 @@ class OtpAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Refuse an action (403) that is not offered, where Django would pass it by."""
+        """Refuse an action (403) that is not offered, where Django would ignore it."""
         if request.method == "POST" and not request.user.has_perm(REVOKE):
             raise PermissionDenied
         return super().changelist_view(request, extra_context)

@@ -37,7 +37,7 @@ class TierForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at ru
         super()._post_clean()  # type: ignore[misc]
         if self.errors:
             return
-        # A rehearsal, rolled back: only the database knows the other tiers.
+        # Save and roll back: only the database knows the other tiers.
         key, adding = self.instance.pk, self.instance._state.adding
         using = get_settings().database
         try:
@@ -81,7 +81,7 @@ class TransactionTierAdmin(SespanAdmin):
     ]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Tell of a tier that somebody else saved between check and save."""
+        """Show the error when another tier was saved between check and save."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except TierRefused as exc:

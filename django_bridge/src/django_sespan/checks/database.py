@@ -98,7 +98,7 @@ def _binding(cursor: CursorWrapper) -> Iterator[CheckMessage]:
 
 
 def _user_tables(cursor: CursorWrapper) -> list[str]:
-    """Give the tables of the user model, its own first; those that are not there are left out."""
+    """Return the tables of the user model, its own first; those that are not there are left out."""
     model = get_user_model()
     parents = [p for p in model._meta.get_parent_list() if not p._meta.proxy]
     names = [cursor.db.ops.quote_name(m._meta.db_table) for m in (model, *parents)]

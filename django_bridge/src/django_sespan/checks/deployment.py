@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` says beside the rest."""
+"""The checks of `manage.py check --deploy`."""
 
 from __future__ import annotations
 

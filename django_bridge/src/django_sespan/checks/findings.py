@@ -1,4 +1,4 @@
-"""How a check says what it found."""
+"""The messages of the checks, and the settings that they look at."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from django_sespan.conf import SespanSettings
 
 
 def error(number: str, message: str, hint: str) -> Error:
-    """Say what cannot work."""
+    """Make an error: this cannot work."""
     return Error(message, hint=hint, id=f"sespan.{number}")
 
 
 def warning(number: str, message: str, hint: str) -> CheckWarning:
-    """Say what is probably not meant, or cannot work yet."""
+    """Make a warning: this is probably not intended, or cannot work yet."""
     return CheckWarning(message, hint=hint, id=f"sespan.{number}")
 
 
 def raw_settings() -> dict[Any, Any]:
-    """Give `SESPAN` as it stands, {} when it is missing or no dict."""
+    """Return `SESPAN` as it stands, {} when it is missing or no dict."""
     raw = getattr(django_settings, "SESPAN", None)
     return raw if isinstance(raw, dict) else {}
 
 
 def found_settings() -> SespanSettings:
-    """Give `SESPAN` as the bridge reads it."""
+    """Return `SESPAN` as the bridge reads it."""
     return SespanSettings.from_dict(raw_settings())

@@ -21,7 +21,7 @@ PRODUCER = (
     "otp_unused",
     "customer_binding_state",
 )
-"""What the bridge calls for the site's visitors; a function that is missing is W011's business."""
+"""What the bridge calls for the site's visitors; a missing function is reported by W011."""
 
 STAFF = (
     "tier_save",
@@ -59,7 +59,7 @@ def check_grants(cursor: CursorWrapper) -> Iterator[CheckMessage]:
 
 
 def _functions(cursor: CursorWrapper, names: tuple[str, ...]) -> list[str]:
-    """Give those that are there and may not be called."""
+    """Return those that are there and may not be called."""
     cursor.execute(
         "SELECT 'sespan.' || p.proname FROM pg_catalog.pg_proc p "
         "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
@@ -73,7 +73,7 @@ def _functions(cursor: CursorWrapper, names: tuple[str, ...]) -> list[str]:
 
 
 def _columns(cursor: CursorWrapper) -> list[str]:
-    """Give the tables of which some column of our models may not be read."""
+    """Return the tables of which some column of our models may not be read."""
     models: list[Any] = list(apps.get_app_config("sespan").get_models())
     pairs = [
         (model._meta.db_table.rpartition('"')[2], column.column)
@@ -95,7 +95,7 @@ def _columns(cursor: CursorWrapper) -> list[str]:
 
 
 def _group(cursor: CursorWrapper, ending: str) -> str:
-    """Give the group's name here: its prefix is chosen by `sespan migrate --role-prefix`."""
+    """Return the group's name here: its prefix is chosen by `sespan migrate --role-prefix`."""
     cursor.execute(
         "SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_namespace n "
         "CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS g "

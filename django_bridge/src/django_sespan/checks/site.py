@@ -21,7 +21,7 @@ PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORW
 
 
 def check_site(**_: Any) -> list[CheckMessage]:
-    """Check it; a site that only queues mail is asked for nothing."""
+    """Check it; a site that only queues mail needs none of it."""
     found = found_settings()
     if found.mail_only:
         return list(_pages_without_service()) if found.switched_on else []

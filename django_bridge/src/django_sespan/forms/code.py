@@ -15,7 +15,7 @@ class CodeForm(forms.Form):
     """One field for the code; takes spaces, dashes and full-width digits.
 
     The hidden field says which registration the page was opened for. A page that a second
-    tab has overtaken is told so, and costs no guess. A template may leave the field out.
+    tab has overtaken gets an error, and costs no guess. A template may leave the field out.
     """
 
     code = forms.CharField(
@@ -40,7 +40,7 @@ class CodeForm(forms.Form):
         self.fields["subject"].initial = subject
 
     def clean_code(self) -> str:
-        """Give the bare digits."""
+        """Return the bare digits."""
         code = codes.normalise(cast(str, self.cleaned_data["code"]))
         if code is None:
             raise ValidationError(

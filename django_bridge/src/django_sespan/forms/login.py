@@ -1,4 +1,4 @@
-"""Django's login form, and what it says to somebody who has not entered their code yet."""
+"""Django's login form, with an error of its own for unverified accounts."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
                 raise  # a backend took it, confirm_login_allowed did not
             login, password = self.cleaned_data["username"], self.cleaned_data["password"]
             users = get_adapter().find_users(login)
-            # Every refused password costs this second hash, so time tells nothing.
+            # Every refused password costs this second hash, so the time reveals nothing.
             self.claim = resume_registration.find_claim(self.request, login, users, password)
             if self.claim is None:
                 raise
         raise self._unverified_error()
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Tell an unverified account where a backend lets inactive ones through."""
+        """Refuse an unverified account where a backend lets inactive ones through."""
         if is_unverified(user) and get_adapter().may_resume(self.request, user):
             self.claim = resume_registration.Claim(user)
             raise self._unverified_error()

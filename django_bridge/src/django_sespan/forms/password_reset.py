@@ -1,4 +1,4 @@
-"""Django's password reset form, for those too who have not entered their code yet."""
+"""Django's password reset form, for unverified accounts too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PasswordResetForm(auth_forms.PasswordResetForm):
 
     Django's own form finds active users only, so somebody who forgot the password before
     the code would be stuck. The reset does not activate: the login afterwards asks for a
-    code. Whoever was banned gets no mail, as ever.
+    code. Banned users get no mail, as before.
     """
 
     def get_users(self, email: str) -> Iterable[Any]:

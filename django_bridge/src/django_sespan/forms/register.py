@@ -53,19 +53,19 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
             self.fields["phone_number"].widget.attrs.update(autocomplete="tel", inputmode="tel")
 
     def clean(self) -> dict[str, Any] | None:
-        """Bring the address into the form in which it is stored."""
+        """Normalise the address."""
         cleaned = super().clean() or self.cleaned_data
         if email := cleaned.get(self.email_field):
             cleaned[self.email_field] = BaseUserManager.normalize_email(str(email).strip())
         return cleaned
 
     def save(self, commit: bool = True) -> Any:
-        """Give the user with this form's data; a `password_hash` is taken as it is."""
+        """Return the user with this form's data; a `password_hash` is taken as it is."""
         if not self.password_hash:
             return super().save(commit=commit)
         user = super(BaseUserCreationForm, self).save(commit=False)
         user.password = self.password_hash
-        # Django tells the password validators once such a user is saved.
+        # Django notifies the password validators once such a user is saved.
         user._password = self.cleaned_data.get("password1")
         if commit:
             user.save()
@@ -73,7 +73,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         return user
 
     def restore(self, password_hash: str) -> None:
-        """Become the form of somebody who filled it in before, on another page.
+        """Prepare a form that was filled in before, on another page, and sealed.
 
         The password is known by its hash only. A subclass drops here what cannot be
         checked twice, such as a captcha.
@@ -112,7 +112,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         self._validate(self.instance.validate_unique)
 
     def validate_constraints(self) -> None:
-        """Check the constraints that do not speak of the address."""
+        """Check the constraints that do not involve the address."""
         self._validate(self.instance.validate_constraints)
 
     def _post_clean(self) -> None:

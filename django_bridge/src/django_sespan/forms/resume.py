@@ -1,4 +1,4 @@
-"""The form for going on with a registration in another browser."""
+"""The form that resumes a registration in another browser."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ResumeForm(forms.Form):
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any] | None:
-        """Find the account; the time it takes and the error do not tell which part was wrong."""
+        """Find the account; time and error do not reveal which part was wrong."""
         cleaned = super().clean() or self.cleaned_data
         email, password = cleaned.get("email"), cleaned.get("password")
         if email and password:

@@ -44,7 +44,7 @@ class Attachments:
         self._cache: dict[int, tuple[Any, Blob]] = {}
 
     def items(self, message: EmailMessage, *, has_html: bool) -> list[dict[str, Any]]:
-        """Give one item for each attachment, or raise NeedsRawMessage."""
+        """Return one item for each attachment, or raise NeedsRawMessage."""
         return [
             self._from_mime_part(item, has_html=has_html)
             if isinstance(item, Message)

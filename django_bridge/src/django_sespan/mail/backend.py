@@ -41,7 +41,7 @@ class EmailBackend(BaseEmailBackend):
     """For `EMAIL_BACKEND` and, on Django 6.1, for `MAILERS` with OPTIONS.
 
     Options: `database` (alias; default SESPAN["DATABASE"], and where that is the default
-    one, what the site's routers say for writing MailMessage), `fail_silently`, and for all
+    one, the routers' choice for writing MailMessage), `fail_silently`, and for all
     mails `category`, `priority`, `on_unknown`, `retain_body`, which a mail's own
     `message.sespan` (see `options`) overrides. A queued message has its number in
     `sespan.mail_message` as the attribute `sespan_id`.
@@ -71,12 +71,12 @@ class EmailBackend(BaseEmailBackend):
         return False
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Queue the messages, many with one statement; give how many were.
+        """Queue the messages, many with one statement; return how many were.
 
         A message without recipients is left out and not counted. One whose idempotency key
         is known counts: its mail is in the queue or was. The first that is refused stops
         the call with an error, those before it are queued; with `fail_silently` it is
-        logged and the others go on. `mail_failed` tells of it either way.
+        logged and the others go on. `mail_failed` is sent either way.
         """
         return sum(self._queue(batch) for batch in in_batches(self._prepared(email_messages or ())))
 
@@ -137,7 +137,7 @@ class EmailBackend(BaseEmailBackend):
 
 def _log_refusal(count: int, refused: Exception) -> None:
     if _logging_refusal.get():
-        return  # the site mails its log, and that mail was refused: no log of a log for ever
+        return  # the site mails its log, and that mail was refused: no endless loop
     token = _logging_refusal.set(True)
     try:
         logger.warning("%d mail(s) not queued: %s", count, refused)
@@ -156,7 +156,7 @@ def _connection_unusable(using: str, error: Exception) -> bool:
 
 
 def _warn_outside(using: str) -> None:
-    """Warn where a roll-back elsewhere would not take the mail along."""
+    """Warn when a roll-back of the open transaction would not undo the mail."""
     if connections[using].in_atomic_block:
         return
     for connection in connections.all(initialized_only=True):

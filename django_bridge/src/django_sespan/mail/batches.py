@@ -18,7 +18,7 @@ MAX_CHARACTERS = 4 << 20
 
 @dataclass(frozen=True)
 class Mail:
-    """A message, where it goes and as what; or why it does not go."""
+    """A message, its database and its parameters; or why it is refused."""
 
     message: EmailMessage
     using: str
@@ -27,12 +27,12 @@ class Mail:
 
     @property
     def size(self) -> int:
-        """Characters of what travels with the mail."""
+        """Characters of its parameters."""
         return _size(self.parameters)
 
 
 def in_batches(mails: Iterable[Mail]) -> Iterator[list[Mail]]:
-    """Give the mails in their order; a refused one, and a heavy one, stands alone."""
+    """Yield the mails in their order; a refused one, and a large one, is alone in its batch."""
     batch: list[Mail] = []
     size = 0
     for mail in mails:

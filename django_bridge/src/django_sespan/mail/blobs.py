@@ -47,7 +47,7 @@ class Blob:
         return self._digest_and_size[1]
 
     def numbered_pieces(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Give (number, piece, whether it is the last)."""
+        """Yield (number, piece, whether it is the last)."""
         previous: bytes | memoryview = b""
         number = -1
         for piece in self:
@@ -57,7 +57,7 @@ class Blob:
         yield max(number, 0), bytes(previous), True
 
     def base64(self) -> str:
-        """Give the whole in base64, for content that is small."""
+        """Return the whole in base64, for content that is small."""
         return base64.b64encode(b"".join(self)).decode()
 
 

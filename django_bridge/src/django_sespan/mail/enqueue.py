@@ -32,7 +32,7 @@ MAX_BYTES = 25 << 20
 
 
 def enqueue(using: str, mails: Sequence[Parameters]) -> list[int]:
-    """Queue all the mails or, with a DatabaseError, none; give their numbers.
+    """Queue all the mails or, with a DatabaseError, none; return their numbers.
 
     Inside a transaction it is one savepoint, else one statement that commits by itself.
     """
@@ -55,7 +55,7 @@ def _call(connection: BaseDatabaseWrapper, mails: Sequence[Parameters]) -> list[
 
 
 def as_sql(found: Parameters) -> tuple[str, list[Any]]:
-    """Give `sespan.mail_enqueue(…)` in named notation and its values."""
+    """Return `sespan.mail_enqueue(…)` in named notation and its values."""
     arguments, values = [], []
     for name, value in found.items():
         kind = CASTS.get(name, "text")
@@ -65,7 +65,7 @@ def as_sql(found: Parameters) -> tuple[str, list[Any]]:
 
 
 def as_batch(mails: Iterable[Parameters]) -> tuple[str, list[Any]]:
-    """Give `sespan.mail_enqueue_batch(…)` and its value."""
+    """Return `sespan.mail_enqueue_batch(…)` and its value."""
     objects = [
         {**mail, "raw": base64.b64encode(mail["raw"]).decode()} if "raw" in mail else mail
         for mail in mails
@@ -74,7 +74,7 @@ def as_batch(mails: Iterable[Parameters]) -> tuple[str, list[Any]]:
 
 
 def refused_position(error: DatabaseError) -> int | None:
-    """Give the place of the mail that a batch was refused for, None when it is unknown."""
+    """Return the place of the mail that a batch was refused for, None when it is unknown."""
     found = re.match(r"mails\[(\d+)\]", str(error))
     return int(found[1]) if found else None
 

@@ -34,7 +34,7 @@ Check = Callable[[Any], Any]
 
 
 def options(message: EmailMessage) -> dict[str, Any]:
-    """Give the parameters of `sespan.mail_enqueue` that `message.sespan` asks for."""
+    """Return the parameters of `sespan.mail_enqueue` that `message.sespan` asks for."""
     given = getattr(message, "sespan", None)
     if given is None:
         return {}

@@ -49,7 +49,7 @@ Parameters = dict[str, Any]
 
 
 def parameters(message: EmailMessage, attachments: Attachments | None = None) -> Parameters:
-    """Give the parameters; an attachment that is not small has "blob" for "content".
+    """Return the parameters; an attachment that is not small has "blob" for "content".
 
     Raises ValueError for a header with a line end, as Django's SMTP backend does, and for
     text that PostgreSQL cannot hold.
@@ -128,7 +128,7 @@ def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
 
 
 def _mailbox(address: Any) -> str:
-    """Give the address, unless it has a form that only a MIME header can express."""
+    """Return the address, unless it has a form that only a MIME header can express."""
     text = force_str(address)
     name, angle, _ = text.rpartition("<")
     if set(name) & set("<>") if angle else "(" in text:

@@ -41,7 +41,7 @@ class RoleMissing(Exception):
 def find(
     using: str, filters: Mapping[str, str | None], between: tuple[int, int | None], portion: int
 ) -> list[Row]:
-    """Give mails, newest first, whose number is above the first and below the second bound.
+    """Return mails, newest first, whose number is above the first and below the second bound.
 
     Filters: state, category, recipient (its beginning).
     """
@@ -55,7 +55,7 @@ def find(
 
 
 def bounds(using: str, since: datetime, until: datetime) -> tuple[int, int] | None:
-    """Give the first and the last message_id that was made in [since, until), if any."""
+    """Return the first and the last message_id that was made in [since, until), if any."""
     (row,) = _rows(
         using,
         "SELECT min(message_id) AS first, max(message_id) AS last FROM sespan.mail_message"
@@ -66,19 +66,19 @@ def bounds(using: str, since: datetime, until: datetime) -> tuple[int, int] | No
 
 
 def newest(using: str) -> int:
-    """Give the highest message_id, 0 for none."""
+    """Return the highest message_id, 0 for none."""
     (row,) = _rows(using, "SELECT max(message_id) AS id FROM sespan.mail_message")
     return int(row["id"] or 0)
 
 
 def oldest(using: str) -> int:
-    """Give the lowest message_id, 0 for none."""
+    """Return the lowest message_id, 0 for none."""
     (row,) = _rows(using, "SELECT min(message_id) AS id FROM sespan.mail_message")
     return int(row["id"] or 0)
 
 
 def estimate(using: str) -> int:
-    """Give about how many mails there are, as of the last ANALYZE; nothing is counted."""
+    """Return about how many mails there are, as of the last ANALYZE; nothing is counted."""
     (row,) = _rows(
         using,
         "SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS mails"
@@ -89,7 +89,7 @@ def estimate(using: str) -> int:
 
 
 def why(using: str, message_id: int) -> list[Row]:
-    """Give each recipient with its state and a sentence that says why."""
+    """Return each recipient with its state and a sentence that says why."""
     return _rows(
         using,
         "SELECT recipient, state, reason, why, attempts, code, reply, finished_at,"
@@ -100,7 +100,7 @@ def why(using: str, message_id: int) -> list[Row]:
 
 
 def audits(using: str, message_id: int) -> list[Row]:
-    """Give what staff did with a mail, oldest first."""
+    """Return what staff did with a mail, oldest first."""
     return _rows(
         using,
         "SELECT at, actor, login, action, detail FROM sespan.mail_audit"
@@ -110,17 +110,17 @@ def audits(using: str, message_id: int) -> list[Row]:
 
 
 def status(using: str) -> list[Row]:
-    """Give the number of mails in each state that is not a good end."""
+    """Return the number of mails in each state that is not a good end."""
     return _rows(using, "SELECT * FROM sespan.mail_status()")
 
 
 def pauses(using: str) -> list[Row]:
-    """Give what is not sent at the moment: what, since, actor."""
+    """Return what is not sent at the moment: what, since, actor."""
     return _rows(using, "SELECT what, since, actor FROM sespan.mail_pause ORDER BY since, what")
 
 
 def stuck(using: str, limit: int = 20) -> list[Row]:
-    """Give mails that need a look, each with a sentence."""
+    """Return mails that need a look, each with a sentence."""
     return _rows(
         using,
         "SELECT kind, message_id, recipient, state, since, why FROM sespan.mail_stuck LIMIT %s",
@@ -129,26 +129,26 @@ def stuck(using: str, limit: int = 20) -> list[Row]:
 
 
 def throughput(using: str) -> list[Row]:
-    """Give recipients by minute of the last hour, newest first."""
+    """Return recipients by minute of the last hour, newest first."""
     return _rows(using, "SELECT minute, sent, failed, withheld FROM sespan.mail_throughput")
 
 
 def retry(using: str, ids: Sequence[int], actor: str) -> list[Row]:
-    """Send again what can be; one row for each recipient says what was done."""
+    """Send again what can be; one row for each recipient with what was done."""
     return _rows(
         using, "SELECT * FROM sespan.mail_retry(%s::bigint[], %s::text)", [list(ids), actor]
     )
 
 
 def cancel(using: str, ids: Sequence[int], actor: str) -> list[Row]:
-    """Take out of the queue what can be; one row for each recipient says what was done."""
+    """Take out of the queue what can be; one row for each recipient with what was done."""
     return _rows(
         using, "SELECT * FROM sespan.mail_cancel(%s::bigint[], %s::text)", [list(ids), actor]
     )
 
 
 def pause(using: str, what: str, actor: str) -> list[Row]:
-    """Stop `all`, `category:x` or `domain:x`; gives the pause."""
+    """Stop `all`, `category:x` or `domain:x`; return the pause."""
     return _rows(using, "SELECT * FROM sespan.mail_pause(%s::text, %s::text)", [what, actor])
 
 
@@ -158,7 +158,7 @@ def resume(using: str, what: str, actor: str) -> list[Row]:
 
 
 def preview(using: str, message_id: int, actor: str) -> Row | None:
-    """Give what a mail says; the database writes down who read it."""
+    """Return the content of a mail; the database records who read it."""
     found = _rows(
         using, "SELECT * FROM sespan.mail_preview(%s::bigint, %s::text)", [message_id, actor]
     )

@@ -14,7 +14,7 @@ from django.utils.encoding import force_str
 
 
 def parameters(message: EmailMessage, *, built_by_django: bool) -> dict[str, Any]:
-    """Give sender, recipients and raw.
+    """Return sender, recipients and raw.
 
     Date and Message-ID that Django invents are left to the service, and boundaries follow
     from the content: the same mail built again is the same bytes, as an idempotency key
@@ -51,7 +51,7 @@ def _fix_boundaries(built: Message) -> None:
 
 
 def _bare(address: Any) -> str:
-    """Give the addr-spec of one mailbox; anything else as it is, for the database to refuse."""
+    """Return the addr-spec of one mailbox; anything else as it is, for the database to refuse."""
     text = force_str(address)
     found = policy.default.header_factory("To", text).addresses
     if len(found) == 1 and found[0].domain:

@@ -3,7 +3,7 @@
 Mails are found from the newest down by their number (keyset paging). A state other than
 sent has an index; a category or a recipient has none, because every mail would pay for it.
 Those are looked for in windows of numbers, until the page is full or the time is up; the
-page then says how far it looked, and the next one goes on from there.
+page then shows how far the search went, and the next one continues there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Page:
 
 
 def search(using: str, criteria: Criteria, now: Callable[[], float] = time.monotonic) -> Page:
-    """Give one page."""
+    """Return one page."""
     after, top = -1, criteria.before
     if criteria.day is not None:
         found = queue_admin.bounds(using, *_day_range(criteria.day))

@@ -75,7 +75,11 @@ class Migration(migrations.Migration):
                 "verbose_name": "mail",
                 "verbose_name_plural": "mails",
                 "db_table": 'sespan"."mail_message',
-                "ordering": ["-created_at", "-message_id"],
+                "ordering": ["-message_id"],
+                "permissions": [
+                    ("preview_mail", "Can read the content of mails"),
+                    ("manage_mail", "Can retry, cancel, pause and resume mails"),
+                ],
                 "managed": False,
             },
         ),
@@ -198,6 +202,9 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "one-time codes",
                 "db_table": 'sespan"."otp',
                 "ordering": ["-otp_id"],
+                "permissions": [
+                    ("revoke_activation", "Can end a customer's right to become active by a code")
+                ],
                 "managed": False,
             },
         ),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def words(values: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Give a closed list of the service's words as choices.
+    """Return a closed list of the service's words as choices.
 
     With choices the admin's filter needs no SELECT DISTINCT over a log of millions of rows.
     """
@@ -18,7 +18,7 @@ def words(values: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def customer_key(**options: Any) -> models.ForeignKey[Any, Any]:
-    """Give a key without constraint that no deletion follows: the row may outlive the user."""
+    """Return a key without constraint that no deletion follows: the row may outlive the user."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DO_NOTHING,

@@ -78,13 +78,13 @@ class MailMessage(models.Model):
         return f"{self.message_id} {self.subject}"
 
     def recipient_rows(self) -> QuerySet[MailRecipient]:
-        """Give the recipients, found by the range of their keys in the mail's own day."""
+        """Return the recipients, found by the range of their keys in the mail's own day."""
         first = self.message_id * SLOTS
         rows = MailRecipient.objects.using(self._state.db).filter(created_at=self.created_at)
         return rows.filter(queue_id__gte=first, queue_id__lt=first + SLOTS)
 
     def waiting_rows(self) -> QuerySet[MailQueue]:
-        """Give the recipients that are not in a final state."""
+        """Return the recipients that are not in a final state."""
         first = self.message_id * SLOTS
         rows = MailQueue.objects.using(self._state.db)
         return rows.filter(queue_id__gte=first, queue_id__lt=first + SLOTS)

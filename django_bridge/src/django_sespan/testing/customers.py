@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 @dataclass(frozen=True)
 class Customer:
-    """One customer. `identity` differs for another customer that came to the same key."""
+    """One customer. `identity` differs when another customer has the same key."""
 
     customer_id: str
     email: str
@@ -23,12 +23,12 @@ class Customer:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Tell apart rows with one key: a rolled-back test's key may come again."""
+        """What distinguishes rows with one key: the key of a rolled-back test may come again."""
         return self.customer_id, str(self.joined or self.email)
 
 
 def by_id(customer_id: object) -> Customer | None:
-    """Give the customer with this key."""
+    """Return the customer with this key."""
     try:
         user = _all().filter(pk=customer_id).first()
     except (ValueError, TypeError, ValidationError):
@@ -37,7 +37,7 @@ def by_id(customer_id: object) -> Customer | None:
 
 
 def by_email(email: str) -> list[Customer]:
-    """Give the customers with this address in any case; two at most."""
+    """Return the customers with this address in any case; two at most."""
     field = get_user_model().get_email_field_name()
     return [_customer(user) for user in _all().filter(**{f"{field}__iexact": email})[:2]]
 

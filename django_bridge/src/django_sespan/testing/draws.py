@@ -37,7 +37,7 @@ class Draws:
         self._results: dict[tuple[str, str], dict[str, Any]] = {}
 
     def draw(self, body: Mapping[str, Any], rule: Rule) -> tuple[int, dict[str, Any]]:
-        """Give the HTTP status and the answer: 201, then 200 with the same for ever."""
+        """Return the HTTP status and the answer: 201, then 200 with the same answer."""
         amount = Decimal(str(body["transaction_amount"]))
         order = Order(str(body["customer_id"]), str(body["order_ref"]), amount)
         key = (order.customer_id, order.order_ref)

@@ -1,4 +1,4 @@
-"""Login reports of a test run: told at once, without a thread that outlives the test."""
+"""Login reports of a test run: sent at once, without a thread that outlives the test."""
 
 from __future__ import annotations
 

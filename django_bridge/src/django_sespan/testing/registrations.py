@@ -26,7 +26,7 @@ class FakeRegistrations(Registrations):
     """The rights to activate of this test run."""
 
     superseded: Callable[[str], None]
-    """Is told whose pending challenges end."""
+    """Called with the customer whose pending challenges end."""
 
     def __init__(self) -> None:
         self._rights: dict[str, _Right] = {}
@@ -41,16 +41,16 @@ class FakeRegistrations(Registrations):
         return "live" if before == "live" else "ended"
 
     def right(self, user: Any) -> ActivationRight:
-        """Give `live`, `ended` or `none`."""
+        """Return `live`, `ended` or `none`."""
         return self.state(str(user.pk))
 
     def unused(self, before: datetime, *, portion: int = 0) -> Iterator[int]:
-        """Give the keys of customers whose right is older than `before` and unused, ascending."""
+        """Yield the keys of customers whose right is older than `before` and unused, ascending."""
         found = [int(c) for c in self._rights if self._is_unused(c, before)]
         yield from sorted(found)
 
     def grant(self, customer_id: str) -> bool:
-        """Give the right to an inactive customer who joined within a day and never had one."""
+        """Grant the right to an inactive customer who joined within a day and never had one."""
         customer = customers.by_id(customer_id)
         if customer is None or customer.active or self.state(customer_id) != "none":
             return False
@@ -61,7 +61,7 @@ class FakeRegistrations(Registrations):
         return True
 
     def state(self, customer_id: str) -> ActivationRight:
-        """Give `live`, `ended` or `none` by key."""
+        """Return `live`, `ended` or `none` by key."""
         found, customer = self._rights.get(customer_id), customers.by_id(customer_id)
         if found is None or customer is None or found.identity != customer.identity:
             return "none"

@@ -10,12 +10,12 @@ from django_sespan.testing.service import SespanTesting
 
 
 def active() -> bool:
-    """Tell whether calls end in memory: in a test run, unless `SESPAN["FAKE"]` is False."""
+    """Return whether calls end in memory: in a test run, unless `SESPAN["FAKE"]` is False."""
     return get_settings().in_memory
 
 
 def current() -> SespanTesting:
-    """Give the Sespan of this test run; RuntimeError outside of one or with `FAKE` False."""
+    """Return the Sespan of this test run; RuntimeError outside of one or with `FAKE` False."""
     if not active():
         raise RuntimeError(
             "Sespan is in memory only in a test run, and not with SESPAN['FAKE'] = False."

@@ -53,7 +53,7 @@ class _Failure:
 
     def applies_to(self, path: str) -> bool:
         if path == LOGINS and self.on != "logins":
-            return False  # they are told in the background and are nobody's next call
+            return False  # sent in the background, so they are not the next call of a test
         return self.on in path and self.times != 0
 
 
@@ -87,14 +87,14 @@ class SespanTesting:
             self._failures: list[_Failure] = []
 
     def code(self, email: str = "") -> str:
-        """Give the newest code, of this address where one is named; LookupError without any."""
+        """Return the newest code, of this address where one is named; LookupError without any."""
         for sent in reversed(self.outbox):
             if not email or sent.email.lower() == email.lower():
                 return sent.code
         raise LookupError(f"No code was sent{' to ' + email if email else ''}.")
 
     def wrong_code(self) -> str:
-        """Give six digits that are no code of this test."""
+        """Return six digits that are no code of this test."""
         known = {sent.code for sent in self.outbox}
         return next(guess for n in range(10**6) if (guess := f"{n:06d}") not in known)
 

@@ -72,7 +72,7 @@ class SespanView(View):
         return next_url or resolve_url(self.success_url or settings.LOGIN_REDIRECT_URL)
 
     def safe_next(self) -> str:
-        """Give `?next=` when it stays on this site."""
+        """Return `?next=` when it stays on this site."""
         url = str(self.request.POST.get("next") or self.request.GET.get("next") or "")
         safe = url_has_allowed_host_and_scheme(
             url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
@@ -95,7 +95,7 @@ class SespanView(View):
 
 
 def ask_for_code(request: HttpRequest, pending: PendingCode) -> HttpResponse:
-    """Ask for a code after a right password; what goes wrong is said on the code page."""
+    """Ask for a code after a right password; an error is shown on the code page."""
     try:
         send_code(request, pending)
     except errors.SespanError as exc:
@@ -108,5 +108,5 @@ def ask_for_code(request: HttpRequest, pending: PendingCode) -> HttpResponse:
 
 
 def login_url() -> str:
-    """Give the site's login page."""
+    """Return the site's login page."""
     return resolve_url(settings.LOGIN_URL)

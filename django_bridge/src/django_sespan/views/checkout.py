@@ -70,7 +70,7 @@ class CheckoutTokenView(View):
 
 
 def problem(status: int, slug: str, detail: str) -> JsonResponse:
-    """Give an RFC 9457 document, as Sespan does."""
+    """Return an RFC 9457 document, as Sespan does."""
     body = {"type": PROBLEM_PREFIX + slug, "status": status, "title": detail, "detail": detail}
     return JsonResponse(body, status=status, content_type="application/problem+json")
 

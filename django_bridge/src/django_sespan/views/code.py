@@ -33,7 +33,7 @@ class PendingCodeView(SespanView):
     verified_template_name = "django_sespan/verified.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Ask who it is where the session knows nothing; send a second tab on its way."""
+        """Go to `resume` when the session has no pending code; redirect who is logged in."""
         pending = PendingCode.from_session(request)
         if pending is None and request.user.is_authenticated:
             return redirect(self.destination())
@@ -58,11 +58,11 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
     conflict_template_name = "django_sespan/conflict.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Tell the form which registration is under way."""
+        """Pass which registration is under way."""
         return {**super().get_form_kwargs(), "subject": self.pending.subject}
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
-        """Verify, log in, go on."""
+        """Verify, log in, redirect."""
         try:
             answer = verify_code(self.request, self.pending, form.cleaned_data["code"])
             if self.pending.code_first:
@@ -74,7 +74,7 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
         return self.enter(self.pending)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Show where the challenge stands; a notice is shown once."""
+        """Add the state of the challenge; a notice is shown once."""
         notice = self.pending.notice
         if notice:
             self.pending.notice = ""
@@ -96,7 +96,7 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
             time.sleep(seconds)
             if code_first.adopt_created(self.pending):
                 return
-        raise errors.OTPUsed("the form is gone with its challenge")
+        raise errors.OTPUsed("the sealed form was already taken")
 
     def _refused(self, form: CodeForm, error: errors.SespanError) -> HttpResponse:
         messages.log(logger, "A code was not accepted", error)
@@ -111,7 +111,7 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
         return response
 
     def _conflict(self, conflict: code_first.Conflict) -> HttpResponse:
-        """Offer the form again: the address is proven, something else was taken meanwhile."""
+        """Show the form again: the address is verified, another value was taken meanwhile."""
         logger.info("A registration was overtaken before its code: %s", conflict.form.errors)
         PendingCode.remove(self.request)
         context = {
@@ -130,7 +130,7 @@ class ResendView(PendingCodeView):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Ask for it; whatever happens is said on the code page."""
+        """Ask for it; the result is shown on the code page."""
         try:
             resend_code(request, self.pending)
         except errors.SespanError as exc:

@@ -1,4 +1,4 @@
-"""Django's login page, with a way on for those who have not entered their code."""
+"""Django's login page, for unverified accounts too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LoginView(auth_views.LoginView):
     """`path("login/", LoginView.as_view(), name="login")`; takes what Django's takes.
 
     A right password of an unverified account gets a code and the code form, and is logged
-    in by the code. To the login log it is a failure until then.
+    in by the code. Until then the login log has it as a failure.
     """
 
     form_class = AuthenticationForm

@@ -38,7 +38,7 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
     code_first: bool | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Send those who are logged in on their way; tell when nobody may register."""
+        """Redirect who is logged in; answer 403 when registration is closed."""
         if request.user.is_authenticated:
             return redirect(self.destination(self.safe_next()))
         if not get_adapter().is_open_for_registration(request):
@@ -46,7 +46,7 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
         return super().dispatch(request, *args, **kwargs)
 
     def get_form(self, form_class: type[RegisterForm] | None = None) -> RegisterForm:
-        """Tell the form which account this session has registered."""
+        """Pass the account that this session has registered."""
         form: RegisterForm = super().get_form(form_class)
         pending = PendingCode.from_session(self.request)
         if pending is not None and pending.registered:
@@ -54,11 +54,11 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
         return form
 
     def form_valid(self, form: RegisterForm) -> HttpResponse:
-        """Register; when no code can be sent now, the code page says so and offers another try."""
+        """Register; when no code can be sent now, the code page offers another try."""
         return self._code_first(form) if self._is_code_first() else self._customer_first(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Hand the way back on through the form."""
+        """Carry `next` through the form."""
         if self._is_code_first():
             code_first.session_salt(self.request)
         return super().get_context_data(next=self.safe_next(), **kwargs)
@@ -70,7 +70,7 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
         try:
             pending = register(self.request, form, self.safe_next(), self.request.path)
         except IntegrityError:
-            logger.exception("A registration broke a rule that its form does not know")
+            logger.exception("A registration violates a constraint that its form does not check")
             form.add_error(None, messages.taken())
             return self.form_invalid(form)
         except errors.SespanError as exc:

@@ -1,4 +1,4 @@
-"""Going on with a registration in another browser, or after the session has ended."""
+"""Resume a registration in another browser, or after the session has ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_sespan.client_ip import client_ip
 from django_sespan.forms import ResumeForm
 from django_sespan.views.base import SespanView, ask_for_code, login_url
 
-TOO_MANY = 429
+TOO_MANY_REQUESTS = 429
 
 
 class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscript at run time
@@ -27,17 +27,17 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
     template_name = "django_sespan/resume.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Send those who are logged in on their way."""
+        """Redirect who is logged in."""
         if request.user.is_authenticated:
             return redirect(self.destination(self.safe_next()))
         return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Hand the request to the form, as Django's login view does."""
+        """Pass the request, as Django's login view does."""
         return {**super().get_form_kwargs(), "request": self.request}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Refuse to look after too many wrong ones, whatever is right now."""
+        """Answer 429 after too many wrong passwords, without checking this one."""
         form, address = self.get_form(), client_ip(request)
         email = str(request.POST.get(form.add_prefix("email"), ""))
         if throttle.blocked(address, email):
@@ -45,7 +45,7 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
             context = self.get_context_data(
                 form=form, notice=messages.too_many(throttle.WINDOW_SECONDS)
             )
-            return self.render_to_response(context, status=TOO_MANY)
+            return self.render_to_response(context, status=TOO_MANY_REQUESTS)
         if form.is_valid():
             return self.form_valid(form)
         if form.has_error("__all__", "not_waiting"):
@@ -60,5 +60,5 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
         return ask_for_code(self.request, pending)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Show the ways out."""
+        """Add the login page and `next`."""
         return super().get_context_data(login_url=login_url(), next=self.safe_next(), **kwargs)

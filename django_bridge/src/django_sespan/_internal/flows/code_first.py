@@ -1,10 +1,10 @@
-"""The other order: the code first, the customer after it.
+"""Code first: the customer is created only after the right code.
 
     form ─▶ sealed in the challenge ─▶ (mail) ─▶ right code gives it back ─▶ customer, active
 
 Nothing of an unfinished registration stands in the site's tables or in the session. The
 form is checked again when it comes back: a name or the address may be taken by then. An
-unverified registration of the address gives way, because this visitor has proven it.
+unverified registration of the address is deleted, because this visitor has verified it.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ SALT_KEY = "sespan_salt"
 
 
 class Conflict(Exception):
-    """The address is proven, but the form does not fit any more. `form` says why.
+    """The address is verified, but the form is not valid any more. `form` has the errors.
 
     `has_account` is True when the address itself has an account by now.
     """
 
     def __init__(self, form: RegisterForm, *, has_account: bool = False) -> None:
-        super().__init__("the registration does not fit any more")
+        super().__init__("the registration is not valid any more")
         self.form, self.has_account = form, has_account
 
 
 def session_salt(request: HttpRequest) -> str:
-    """Give the salt of this session's registrations, and make it with the first page.
+    """Return the salt of this session's registrations, and make it with the first page.
 
     The same form, sent twice, is then the same sealed data, and Sespan answers with the
     same challenge. Empty where the hasher's salt cannot be kept in a session.
@@ -123,7 +123,7 @@ def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
         lock_address(email, using)
         known = find_account(email, before=form.known_account)
         if known is not None:
-            _give_way(form, known)
+            _delete_unverified(form, known)
         adapter = get_adapter()
         user = adapter.new_user(request, form)
         user.is_active = True
@@ -131,7 +131,7 @@ def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
         return user
 
 
-def _give_way(form: RegisterForm, known: KnownAccount) -> None:
+def _delete_unverified(form: RegisterForm, known: KnownAccount) -> None:
     """Delete an unverified account of this address; raises Conflict for any other."""
     locked = lock_unverified(known.user, own=False, supersede=True) if known.unverified else None
     if locked is None:
@@ -139,7 +139,7 @@ def _give_way(form: RegisterForm, known: KnownAccount) -> None:
     try:
         locked.user.delete()
     except (ProtectedError, RestrictedError) as exc:
-        logger.warning("An unverified customer cannot give way: %s", exc)
+        logger.warning("An unverified customer cannot be deleted: %s", exc)
         raise Conflict(form, has_account=True) from exc
 
 
@@ -150,12 +150,14 @@ def _path(form_class: type[RegisterForm]) -> str:
     except ImportError:
         found = None
     if found is not form_class:
-        raise ImproperlyConfigured(f"{path} must stand in its module, to be found again")
+        raise ImproperlyConfigured(
+            f"{path} must be at the top level of its module, so that it can be imported"
+        )
     return path
 
 
 def _fields(form: RegisterForm) -> dict[str, list[str]]:
-    """Give what was typed, but for the passwords and whatever is no field of the form."""
+    """Return what was typed, without the passwords and anything that is no field of the form."""
     typed = cast(QueryDict, form.data)
     kept: dict[str, list[str]] = {}
     for name, field in form.fields.items():

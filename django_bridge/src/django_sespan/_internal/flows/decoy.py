@@ -20,7 +20,7 @@ LIFE = timedelta(minutes=10)
 
 
 def send(pending: PendingCode) -> None:
-    """Behave as a sent code does."""
+    """Behave as after a sent code."""
     now = timezone.now()
     if (wait := pending.resend_in()) > 0:
         raise errors.OTPTooSoon("too soon", retry_after=wait)

@@ -1,10 +1,10 @@
-"""A code form that was sent twice: what the second request may be told.
+"""A code form that was sent twice: what the second request is answered.
 
 The code was right, and the login gave the session another key.
 
 A browser that sends the form twice may throw the first answer away, and with it the new
 session. What it sends then is the old key. That must not log anybody in, because whoever
-planted it would be logged in too; but it is enough to say that all is well.
+planted it would be logged in too; but it is enough to confirm that the address is verified.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIFE_SECONDS = 600
 
 
 def remember(session_key: str | None, destination: str) -> None:
-    """Let the old key of a session that was logged in lead to the page that says so."""
+    """Remember where a session that is logged in now went on, by its old key."""
     if not session_key:
         return
     try:
@@ -33,7 +33,7 @@ def remember(session_key: str | None, destination: str) -> None:
 
 
 def forget(session_key: str | None) -> None:
-    """Take that back: nobody was logged in."""
+    """Undo `remember`: the login failed."""
     try:
         cache.delete(cache_key("double_submit", session_key or ""))
     except Exception:
@@ -41,7 +41,7 @@ def forget(session_key: str | None) -> None:
 
 
 def find_destination(request: HttpRequest) -> str | None:
-    """Give where the session of this old key went on, None when it is not known.
+    """Return where the session of this old key went on, None when it is not known.
 
     The old cookie is left out of account from here on: Django would delete it, and with it
     the newer one of the same name, which the browser may have got meanwhile.

@@ -1,4 +1,4 @@
-"""Log the session in that gave the account's password, with a new session key."""
+"""Log in the session that gave the account's password, with a new session key."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | None:
-    """Finish after a right code: tell the receivers, log in where this session may be.
+    """Finish after a right code: send the signal, log in if this session may be.
 
-    Gives the user, or None when the login backend does not accept them (still inactive,
+    Returns the user, or None when the login backend does not accept them (still inactive,
     deleted meanwhile) or when the account has another password than this session gave.
     """
     path = get_settings().login_backend

@@ -20,26 +20,26 @@ REGISTRATION = "registration"
 
 @dataclass
 class PendingCode:
-    """A code that this session waits for. Holds no secret.
+    """A code that this session waits for; it contains no secret.
 
     Four kinds, which the visitor cannot tell apart:
 
     - `registered`: this session gave the password of the account `customer_id`;
     - not `registered`, with a `customer_id`: the address belongs to an account that waits
-      for no code. Sespan knows, tells the owner, and no code fits;
+      for no code. Sespan notifies the owner, and no code is right;
     - `code_first`: there is no account yet, the challenge holds the form;
-    - none of these: Sespan could not be asked safely, `flows.decoy` answers in its stead.
+    - none of these: Sespan cannot be asked safely, `flows.decoy` answers instead.
     """
 
     purpose: str
     email: str  # as shown: masked
-    subject: str = ""  # tells two registrations of one browser apart
+    subject: str = ""  # distinguishes two registrations of one browser
     customer_id: str | None = None
     challenge_id: str | None = None
-    new_customer: bool = False  # the database could not be told, so the service is
+    new_customer: bool = False  # not recorded in the database, so the service is told
     registered: bool = False
     password_fingerprint: str = ""  # of the password that this session gave
-    resume: bool = False  # take a code that is under way
+    resume: bool = False  # accept a code that was sent before
     code_first: bool = False
     address: str = ""  # of a code that comes first
     register_url: str = ""
@@ -87,7 +87,7 @@ class PendingCode:
 
     @classmethod
     def from_session(cls, request: HttpRequest) -> PendingCode | None:
-        """Give what the session holds, None when it holds nothing or another version's."""
+        """Return what the session holds, None when it holds nothing or another version's."""
         stored = request.session.get(SESSION_KEY)
         if not isinstance(stored, dict):
             return None
@@ -135,7 +135,7 @@ class PendingCode:
         return max(0, round((when - timezone.now()).total_seconds())) if when else 0
 
     def context(self) -> dict[str, Any]:
-        """Give what the code page shows."""
+        """Return what the code page shows."""
         return {
             "email": self.email,
             "attempts_left": self.attempts_left,
@@ -147,7 +147,7 @@ class PendingCode:
 
 
 def fingerprint(password_hash: str) -> str:
-    """Tell this password of this account from any later one, without giving it away."""
+    """Identify a password without revealing it; a later one has another fingerprint."""
     return salted_hmac("django_sespan.password", password_hash, algorithm="sha256").hexdigest()
 
 
@@ -158,7 +158,7 @@ def mask(email: str) -> str:
 
 
 def subject(email: str) -> str:
-    """Name an address in a hidden field of the code form."""
+    """Identify an address in a hidden field of the code form."""
     return salted_hmac("django_sespan.subject", email.lower(), algorithm="sha256").hexdigest()[:16]
 
 

@@ -6,8 +6,8 @@
     unverified        the newest form and password;      for a code of a new challenge
                       older codes are superseded
     … same password   the newest form                    for the code under way
-    has an account,   nothing                            by the same call; the owner is told,
-    or is banned                                         no code fits
+    has an account,   nothing                            by the same call; the owner is
+    or is banned                                         notified, no code is right
 
 The visitor sees the same page in every row, and the hashing takes as long.
 
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Saved:
-    """What became of a form. Without `waits`, `user` is an account that needs no code."""
+    """The result of saving a form. Without `waits`, `user` is an account that needs no code."""
 
     user: AbstractBaseUser
     waits: bool = True
@@ -62,7 +62,7 @@ class _Password:
     matches: bool
 
     def is_of(self, user: AbstractBaseUser) -> bool:
-        """Hash again only where somebody else's, or a double submit's, came in between."""
+        """Hash again only when another registration, or a double submit, came first."""
         if self.user is not None and self.user.password == user.password:
             return self.matches
         return user.check_password(self.typed)
@@ -73,15 +73,15 @@ def register(
 ) -> PendingCode | None:
     """Save a valid form and remember the registration in the session.
 
-    Gives None when a concurrent registration took a unique value; the form then says
-    which. Raises SespanUnavailable when an unverified registration cannot be replaced now,
+    Returns None when a concurrent registration took a unique value; the form then has
+    the error. Raises SespanUnavailable when an unverified registration cannot be replaced now,
     and IntegrityError for a rule of the database that the form does not know.
     """
     refuse_transaction()
     typed = form.cleaned_data["password1"]
     form.password_hash = make_password(typed)
     email = form.cleaned_data[form.email_field]
-    # Either of the two hashes once, so that time tells nothing.
+    # Either of the two hashes once, so that the time reveals nothing.
     older = form.replaceable
     pretended = pretended_registrations.look_up(email, typed) if older is None else None
     password = _Password(typed, older, matches=bool(older and older.check_password(typed)))

@@ -35,7 +35,7 @@ class Claim:
 def find_claim(
     request: HttpRequest | None, login: str, users: Sequence[AbstractBaseUser], password: str
 ) -> Claim | None:
-    """Give the registration under this login name that has this password and waits for a code.
+    """Return the registration under this login name that has this password and waits for a code.
 
     Hashes once, whatever it finds: nothing, the wrong password or the right one.
     """
@@ -60,7 +60,7 @@ def resume(request: HttpRequest, claim: Claim, next_url: str = "") -> PendingCod
 
 
 def report_failure(request: HttpRequest | None, login: str) -> None:
-    """Tell whoever counts failed logins, as `authenticate` does."""
+    """Send `user_login_failed`, as `authenticate` does."""
     credentials = {"username": login, "password": "*" * 20}
     user_login_failed.send(sender=__name__, credentials=credentials, request=request)
 

@@ -34,7 +34,7 @@ def send_code(
         decoy.send(pending)
         return
     if pending.code_first and data is None:
-        raise errors.OTPExpired("the form is gone with its challenge")
+        raise errors.OTPExpired("the sealed form ended with its challenge")
     check_session(pending)
     try:
         challenge = get_client().otp_create(

@@ -1,4 +1,4 @@
-"""Whether a session still stands for the account that it waits for.
+"""Whether a session may still enter the code of the account that it waits for.
 
 Since it gave the password, a newer registration of the same address may have replaced that
 password, or the owner may have reset it. The mailed code then belongs to whoever knows the
@@ -15,9 +15,9 @@ from django_sespan._internal.flows.pending_code import PendingCode
 
 
 def check_session(pending: PendingCode) -> AbstractBaseUser | None:
-    """Give the account; raises RegistrationReplaced, or UnknownChallenge when it is gone.
+    """Return the account; raises RegistrationReplaced, or UnknownChallenge when it is gone.
 
-    One query for every kind of session that has an account, so that time tells nothing.
+    One query for every kind of session that has an account, so that the time reveals nothing.
     """
     if pending.customer_id is None:
         return None

@@ -1,4 +1,4 @@
-"""Hand in a code, and find out what became of one whose answer was lost."""
+"""Verify a code, and find out the result of one whose answer was lost."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from django_sespan.client_ip import client_ip
 logger = logging.getLogger(__name__)
 
 STATUS_SECONDS = 1.0
-"""Seconds for finding out what became of a code: the customer has waited once already."""
+"""Seconds for looking up the result of a code: the customer has waited once already."""
 
 
 def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) -> Verified | None:
     """Return when the code is right and the customer active; raises SespanError otherwise.
 
     A second submit, or a first one whose answer got lost on the way, finds the challenge
-    used and gives None. Only a session that may be logged in can have entered the code, so
+    used and returns None. Only a session that may be logged in can have entered the code, so
     such a session goes on as if its own answer had arrived.
     """
     refuse_transaction()
@@ -50,7 +50,7 @@ def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) ->
 
 
 def refused_before(challenge_id: str | None) -> bool:
-    """Whether a right code came without a right to activate."""
+    """Whether a right code was entered, but the right to be activated was missing."""
     return _status(challenge_id) == "refused"
 
 
@@ -64,14 +64,16 @@ def _ask(request: HttpRequest | None, pending: PendingCode, code: str) -> Verifi
 
 def _check_answer(pending: PendingCode, answer: Verified) -> Verified:
     if not pending.registered and not pending.code_first:
-        # No code fits a registration that is none; this session proved nothing.
-        logger.error("Challenge %s was verified, but is nobody's", pending.challenge_id)
+        # A pretended registration: no code may fit, and this session proved nothing.
+        logger.error("Challenge %s was verified, but has no registration", pending.challenge_id)
         raise errors.OTPIncorrect("incorrect")
     if not pending.code_first and answer.customer_id != pending.customer_id:
         logger.error("Challenge %s belongs to another customer", pending.challenge_id)
         raise errors.SespanInvalidResponse("the challenge belongs to another customer")
     if pending.code_first and answer.data is None:
-        logger.error("Challenge %s has lost its form", pending.challenge_id)
+        logger.error(
+            "Challenge %s was verified, but its sealed form is missing", pending.challenge_id
+        )
         raise errors.SespanInvalidResponse("a verified registration without its form")
     return answer
 

@@ -54,7 +54,7 @@ ACTIONS = {
 
 
 def report(request: HttpRequest, action: Action, rows: Sequence[Row]) -> None:
-    """Say how many recipients were changed, and why others were left as they are."""
+    """Show how many recipients were changed, and why others were not."""
     changed = sum(1 for row in rows if row["changed"])
     if changed:
         messages.success(request, _changed_text(action, changed))

@@ -48,7 +48,7 @@ class Filters(forms.Form):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The filters that are set, and right."""
+        """The filters that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
 
@@ -63,7 +63,7 @@ class Filters(forms.Form):
         return bool(self.values.keys() - {"before"})
 
     def criteria(self) -> Criteria:
-        """Give what to look for."""
+        """Return what to look for."""
         values = self.values
         return Criteria(
             state=values.get("state"),
@@ -74,6 +74,6 @@ class Filters(forms.Form):
         )
 
     def link(self, **changes: Any) -> str:
-        """Give the query of the same filters on another page."""
+        """Return the query of the same filters on another page."""
         kept = {name: value for name, value in self.values.items() if name != "before"}
         return f"?{urlencode(kept | changes)}"

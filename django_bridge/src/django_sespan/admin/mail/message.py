@@ -24,10 +24,10 @@ from django_sespan.models import MailMessage
 
 @admin.register(MailMessage)
 class MailMessageAdmin(MailAdmin):
-    """What was queued, how its recipients fared, and what to do about it."""
+    """What was queued, the state of each recipient, and the actions of staff."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Add what one mail has besides its page."""
+        """Add the preview and the actions of one mail."""
         own = [("preview", self.preview_view), ("act", self.act_view)]
         return [
             path(
@@ -72,7 +72,7 @@ class MailMessageAdmin(MailAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show where a mail stands, why, and how it came there."""
+        """Show the state of a mail, the reason and the timeline."""
         self.allow(request)
         if request.method == "POST":
             raise PermissionDenied  # read only
@@ -95,10 +95,10 @@ class MailMessageAdmin(MailAdmin):
         """Retry or cancel one mail."""
         return self._act(request, [message_id], self._url(message_id))
 
-    @method_decorator(require_POST)  # what leaves a trace is asked for, not prefetched
+    @method_decorator(require_POST)  # it is recorded in the audit, so no prefetch may trigger it
     @explain_database_errors
     def preview_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
-        """Show what a mail says; the database writes down who read it."""
+        """Show the content; the database records who read it."""
         self.allow(request, PREVIEW)
         found = queue_admin.preview(self.using, message_id, actor(request))
         if found is None:

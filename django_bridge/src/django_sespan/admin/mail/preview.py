@@ -46,7 +46,7 @@ class Content:
 
 
 def page_policy() -> str:
-    """Give the policy of the page: this site, and where its static files are."""
+    """Return the policy of the page: this site, and where its static files are."""
     parts = urlsplit(settings.STATIC_URL or "")
     return PAGE_POLICY.format(f"{parts.scheme or 'https'}://{parts.netloc}" if parts.netloc else "")
 

@@ -89,7 +89,7 @@ class MailQueueAdmin(MailAdmin):
         return HttpResponseRedirect(reverse("admin:sespan_mailmessage_change", args=[number]))
 
     def _change(self, request: HttpRequest, form: PauseForm) -> bool:
-        """Do what the form says; False where it is wrong."""
+        """Pause or resume; False when the form is invalid."""
         ended = request.POST.get("resume")
         if ended is not None:
             if not PAUSED.fullmatch(ended) or not queue_admin.resume(

@@ -1,4 +1,4 @@
-"""What happened to a mail, and what is to come, in the order of time."""
+"""The past and planned events of a mail, in the order of time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_EVENTS = 200
 
 @dataclass(frozen=True)
 class Event:
-    """One line; `tone` is how it is coloured."""
+    """One line; `tone` selects its colour."""
 
     at: datetime
     text: str
@@ -41,15 +41,17 @@ class Event:
 
 
 def timeline(mail: MailMessage, recipients: Sequence[Row], audits: Sequence[Row]) -> list[Event]:
-    """Give the events, earliest first."""
+    """Return the events, earliest first."""
     found = [*_created(mail), *_last_tries(mail), *_recipients(recipients), *_audits(audits)]
     return sorted(found, key=lambda event: event.at)[:MAX_EVENTS]
 
 
 def _created(mail: MailMessage) -> Iterator[Event]:
-    said = _("priority %(priority)s") % {"priority": mail.priority}
+    priority = _("priority %(priority)s") % {"priority": mail.priority}
     yield Event(
-        mail.created_at, _("Enqueued"), f"{mail.category}, {said}" if mail.category else said
+        mail.created_at,
+        _("Enqueued"),
+        f"{mail.category}, {priority}" if mail.category else priority,
     )
     if mail.send_at is not None:
         yield Event(mail.send_at, _("Not to be sent before this"))
@@ -58,15 +60,15 @@ def _created(mail: MailMessage) -> Iterator[Event]:
 
 
 def _last_tries(mail: MailMessage) -> Iterator[Event]:
-    """Give the last try of those that wait for another."""
+    """Yield the last try of those that wait for another."""
     for row in mail.waiting_rows():
         if row.tried_at is not None and row.attempts:
             text = _("Try %(number)s to %(recipient)s failed") % {
                 "number": row.attempts,
                 "recipient": row.recipient,
             }
-            said = (row.last_reason, row.last_code, row.last_reply)
-            yield Event(row.tried_at, text, " ".join(str(s) for s in said if s), "warn")
+            details = (row.last_reason, row.last_code, row.last_reply)
+            yield Event(row.tried_at, text, " ".join(str(d) for d in details if d), "warn")
 
 
 def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:

@@ -17,7 +17,7 @@ from django_sespan._internal.runtime import runtime
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 REMEDY = "To fix it: manage.py sespan_verify --to ADDRESS says what is missing."
 LEAST = timedelta(hours=1)
-"""Longer than any code lives: nobody loses an account while typing."""
+"""Longer than the life of any code: no account is deleted while its code is valid."""
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the age and whether to look only."""
+        """Add the age and the dry run."""
         parser.add_argument(
             "--older-than", type=age, default="7d", metavar="AGE", help="such as 7d, 36h or 90m"
         )
@@ -38,16 +38,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prune and print the counts."""
         pruning = Pruning(runtime.registrations, self.stderr.write)
-        dry = options["dry_run"]
+        dry_run = options["dry_run"]
         try:
-            found = pruning.run(timezone.now() - options["older_than"], dry=dry)
+            found = pruning.run(timezone.now() - options["older_than"], dry_run=dry_run)
         except RightUnknown as exc:
             raise CommandError(
                 f"The database does not say who may be activated.\n{REMEDY}"
             ) from exc
         except DatabaseError as exc:
             raise CommandError(f"{str(exc).splitlines()[0]}\n{REMEDY}") from exc
-        self.stdout.write(f"{found[DELETED]} {'would be ' if dry else ''}deleted")
+        self.stdout.write(f"{found[DELETED]} {'would be ' if dry_run else ''}deleted")
         if found[PROTECTED]:
             self.stdout.write(f"{found[PROTECTED]} stay: other rows forbid it")
         if found[CHANGED]:

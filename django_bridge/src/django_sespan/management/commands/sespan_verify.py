@@ -1,4 +1,4 @@
-"""Send a code through the real path and say how each hop went."""
+"""Send a code through the real path and print the result of each hop."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ class Command(BaseCommand):
     def _run(self, hop: Hop) -> None:
         started = time.monotonic()
         try:
-            said = hop.run()
+            result = hop.run()
         except DiagnosisFailed as exc:
             self._line("WRONG", started, hop.name, exc.problem)
             raise CommandError(f"{hop.name}: {exc.problem}\nTo fix it: {exc.remedy}") from exc
-        self._line("ok", started, hop.name, said)
+        self._line("ok", started, hop.name, result)
 
     def _line(self, mark: str, started: float, name: str, text: str) -> None:
         spent = (time.monotonic() - started) * 1000

@@ -1,7 +1,7 @@
-"""A code, asked for through the client that the pages use.
+"""A code, requested through the client that the pages use.
 
 To an active customer's address it is one to log in with; to any other it is one of a
-registration whose customer would be made after the verification, which nobody does here.
+registration whose customer would be created after the verification, which is not done here.
 Neither changes a customer, whether or not the code is entered.
 """
 
@@ -61,7 +61,7 @@ class TestCode:
         return f"{delivery}, as the service says; this login may not look at the queue"
 
     def verify(self, typed: str) -> str:
-        """Hand in what somebody typed."""
+        """Verify the typed code."""
         try:
             get_client().otp_verify(self._challenge_id, typed)
         except errors.SespanError as exc:
@@ -93,7 +93,7 @@ def _customer(address: str) -> str | None:
 
 
 def explain(error: errors.SespanError) -> DiagnosisFailed:
-    """Say what an error of the client means here."""
+    """Explain an error of the client."""
     match error:
         case errors.OTPTooSoon() | errors.OTPLocked():
             wait = error.retry_after or 60

@@ -1,4 +1,4 @@
-"""The schema `sespan` as the site's own login finds it: what the checks say, and the clock."""
+"""The schema `sespan` as the site's own login sees it: the system checks, and the clock."""
 
 from __future__ import annotations
 

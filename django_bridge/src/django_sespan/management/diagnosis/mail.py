@@ -67,7 +67,7 @@ GRANT = "sespan init … --site-login"
 
 
 def follow(message_id: int, seconds: float) -> str:
-    """Wait until the mail has left or failed; give its states and the server's answer."""
+    """Wait until the mail has left or failed; return its states and the server's answer."""
     end = time.monotonic() + seconds
     pause, states = PAUSE, list[str]()
     while True:
@@ -83,12 +83,12 @@ def follow(message_id: int, seconds: float) -> str:
             )
         if time.monotonic() > end:
             raise undelivered(delivery, states, seconds)
-        time.sleep(pause)  # the service tells the database, not us
+        time.sleep(pause)  # the service updates the database and does not notify us
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
 def undelivered(delivery: Delivery, states: list[str], seconds: float) -> DiagnosisFailed:
-    """Say why a mail is still there."""
+    """Explain why a mail is still queued."""
     text = f"The mail is {' → '.join(states)} after {seconds:.0f} s"
     if delivery.reply:
         return DiagnosisFailed(f"{text}; the mail server said: {delivery.reply}", "sespan doctor")
@@ -99,7 +99,7 @@ def undelivered(delivery: Delivery, states: list[str], seconds: float) -> Diagno
 
 
 def read_delivery(message_id: int) -> Delivery:
-    """Give the state of a mail's first recipient; QueueUnreadable without the right to look."""
+    """Return the state of a mail's first recipient; QueueUnreadable without the right to look."""
     rows = MailRecipient.objects.using(get_settings().database)
     first = message_id * SLOTS
     try:

@@ -1,4 +1,4 @@
-"""The service: that it answers, takes the key, and has the same time."""
+"""Check the service: it answers, accepts the key, and its clock agrees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLERANCE = 10.0
 
 
 def check() -> str:
-    """Ask for a challenge that nobody has: only a right key gets as far as `unknown`."""
+    """Ask for a challenge that does not exist: only a right key gets as far as `unknown`."""
     found = get_settings()
     client = Client.from_settings(found)  # in a test run, too, the one that asks the network
     try:
@@ -27,7 +27,7 @@ def check() -> str:
     except errors.SespanError as exc:
         raise _explain(found.url, exc) from exc
     else:
-        raise _not_sespan(found.url, "it knows a challenge that nobody has")
+        raise _not_sespan(found.url, "it knows a challenge that does not exist")
     finally:
         client.close()
     if apart > TOLERANCE:

@@ -1,4 +1,4 @@
-"""The site's settings: what `manage.py check` says of Sespan."""
+"""The site's settings: the results of `manage.py check` for Sespan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_sespan.management.diagnosis import DiagnosisFailed
 
 
 def without_service() -> str:
-    """Say why the service is not called; empty when it is."""
+    """Return why the service is not called; empty when it is."""
     found = get_settings()
     if found.mail_only:
         return "not used: SESPAN has neither URL nor KEY"
