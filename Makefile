@@ -18,7 +18,7 @@ GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail try-relays build fmt clean test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
+.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,20 @@ demo: bin/sespan bin/sespan-demo ## Run the whole demonstration: database, inbox
 
 test: test-alerts test-go test-go-old test-django test-django-next test-e2e ## Set up and run every test
 	@echo "All tests passed."
+
+# The inner loop: one server of PostgreSQL, Go and Django side by side, what is quick of each. Left out
+# are the database's own tests and the whole service (internal/postgres, internal/app), the tools, the
+# tests that need the built program, and those that build sites or fill tables.
+SLOW_GO     := internal/(postgres|app|devtools)(/|$$)
+SLOW_DJANGO := live ten_minutes test_mail_drivers.py test_wheel.py test_testing.py test_testing_rules.py test_admin_scale.py test_package.py test_mail_attachments.py test_enumeration.py test_races.py test_logins.py
+test-fast: $(VENV)/.ready ## The inner loop: quick tests of Go and Django, no browser, nothing installed
+	@MAKEFLAGS= go run ./internal/devtools/devdb/exec -- $(MAKE) --no-print-directory -j2 test-fast-go test-fast-django
+
+test-fast-go:
+	@go test $$(go list ./... | grep -vE '$(SLOW_GO)')
+
+test-fast-django:
+	@$(VENV)/bin/pytest -q django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,$(SLOW_DJANGO))
 
 lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
 	$(GOLANGCI) run --allow-parallel-runners ./...

@@ -65,8 +65,8 @@ func (s *signer) deps(d *Deps) {
 	d.Tokens = tokens
 }
 
-// guarded adds operations with every kind of lock; each answers who called.
-func guarded(api huma.API) {
+// withGuardedOperations adds operations with every kind of lock; each answers who called.
+func withGuardedOperations(api huma.API) {
 	who := func(ctx context.Context, _ *struct{}) (*struct{ Body access.Principal }, error) {
 		p, _ := access.From(ctx)
 		return &struct{ Body access.Principal }{p}, nil
@@ -88,7 +88,7 @@ func guarded(api huma.API) {
 func TestWhoMayCallWhat(t *testing.T) {
 	t.Parallel()
 	sg := newSigner(t, "one")
-	s := newSite(t, sg.deps, guarded)
+	s := newSite(t, sg.deps, withGuardedOperations)
 	customer := sg.token("one", map[string]any{"sub": "42", "order_ref": "a", "amount": "1.00"})
 	staff := sg.token("one", map[string]any{"sub": "7", "roles": []string{"report", "service"}})
 	outsider := sg.token("one", map[string]any{"sub": "7", "roles": []string{}})
@@ -145,7 +145,7 @@ func contains(list []string, s string) bool {
 
 func TestCredentialsCountOnlyInTheHeader(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil, guarded)
+	s := newSite(t, nil, withGuardedOperations)
 	key := s.key(access.RoleService)
 	assert.Equal(t, 200, s.call("GET", "/service", "", "Authorization", "bearer  "+key).status)
 	for name, header := range map[string][]string{
@@ -172,7 +172,7 @@ func TestCredentialsCountOnlyInTheHeader(t *testing.T) {
 
 func TestARevokedKeyStopsWorking(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil, guarded)
+	s := newSite(t, nil, withGuardedOperations)
 	key := s.key(access.RoleService)
 	require.Equal(t, 200, s.call("GET", "/service", "", "Authorization", "Bearer "+key).status)
 	_, err := s.keys.Revoke(t.Context(), key)
@@ -183,7 +183,7 @@ func TestARevokedKeyStopsWorking(t *testing.T) {
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil, guarded)
+	s := newSite(t, nil, withGuardedOperations)
 	service, report := s.key(access.RoleService), s.key(access.RoleReport)
 	for name, c := range map[string]struct {
 		path   string
@@ -205,7 +205,7 @@ func TestClientAddress(t *testing.T) {
 func TestKeyFileIsReadAgainWhenItChanges(t *testing.T) {
 	t.Parallel()
 	sg := newSigner(t, "one")
-	s := newSite(t, sg.deps, guarded)
+	s := newSite(t, sg.deps, withGuardedOperations)
 	claims := map[string]any{"sub": "42", "order_ref": "a", "amount": "1.00"}
 	require.Equal(t, 200, s.call("GET", "/draw", "", "Authorization", "Bearer "+sg.token("one", claims)).status)
 	sg.publish(map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": "number two", "x": b64(sg.key.Public().(ed25519.PublicKey))})

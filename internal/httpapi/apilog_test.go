@@ -30,7 +30,7 @@ func withEcho(do func(ctx context.Context, in *echo) error) func(huma.API) {
 
 func TestAnswerWaitsForItsRowButNotForEver(t *testing.T) {
 	t.Parallel()
-	s := newImpatientSite(t, 0, nil, nil)
+	s := newSiteWithLogWait(t, 0, nil, nil)
 	bearer := "Bearer " + s.key(access.RoleService)
 	const login = `{"username":"sari","outcome":"success"}`
 	require.Equal(t, 201, s.call("POST", "/v1/logins", login, "Authorization", bearer).status) // fills the key's cache

@@ -41,12 +41,12 @@ type site struct {
 // row as long as it takes, because the tests look for the row when they have the answer.
 func newSite(t *testing.T, change func(*Deps), operations func(huma.API)) *site {
 	t.Helper()
-	return newImpatientSite(t, time.Minute, change, operations)
+	return newSiteWithLogWait(t, time.Minute, change, operations)
 }
 
-// newImpatientSite is newSite with the time that an answer waits for its row; 0 is
+// newSiteWithLogWait is newSite with the time that an answer waits for its row; 0 is
 // that of the service.
-func newImpatientSite(t *testing.T, wait time.Duration, change func(*Deps), operations func(huma.API)) *site {
+func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), operations func(huma.API)) *site {
 	t.Helper()
 	s := &site{t: t, db: pgtest.NewDB(t), reg: prometheus.NewRegistry()}
 	store := postgres.NewKeys(s.pool("requests", 10))

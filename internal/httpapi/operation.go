@@ -68,8 +68,8 @@ func describe(op huma.Operation, text string) huma.Operation {
 	return op
 }
 
-// common are the problems that any call may end in.
-var common = [...]int{
+// commonStatuses are of the problems that any call may end in.
+var commonStatuses = [...]int{
 	http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout,
 	http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 	http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
@@ -82,7 +82,7 @@ func register[I, O any](api huma.API, op huma.Operation, handler func(context.Co
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
-	for _, status := range append(common[:], problems...) {
+	for _, status := range append(commonStatuses[:], problems...) {
 		answer := &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{problemMediaType: {Schema: schema}},
@@ -101,7 +101,7 @@ func register[I, O any](api huma.API, op huma.Operation, handler func(context.Co
 		}
 		return out, nil
 	})
-	if o := documented(api, op); o.RequestBody != nil {
+	if o := documentedOperation(api, op); o.RequestBody != nil {
 		for _, content := range o.RequestBody.Content {
 			allowNull(api.OpenAPI().Components.Schemas, content.Schema)
 		}
@@ -128,8 +128,8 @@ func allowNull(schemas huma.Registry, s *huma.Schema) {
 	}
 }
 
-// documented finds an operation in the document.
-func documented(api huma.API, op huma.Operation) *huma.Operation {
+// documentedOperation finds an operation in the document.
+func documentedOperation(api huma.API, op huma.Operation) *huma.Operation {
 	item := api.OpenAPI().Paths[op.Path]
 	for _, o := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
 		if o != nil && o.OperationID == op.OperationID {
@@ -156,7 +156,7 @@ func problemSchema(schemas huma.Registry) *huma.Schema {
 // addResponse documents a second success status, such as 200 beside 201, with the body
 // schema of the first.
 func addResponse(api huma.API, op huma.Operation, status int, description string) {
-	o := documented(api, op)
+	o := documentedOperation(api, op)
 	first := o.Responses[strconv.Itoa(op.DefaultStatus)]
 	o.Responses[strconv.Itoa(status)] = &huma.Response{
 		Description: description, Content: first.Content, Headers: first.Headers,

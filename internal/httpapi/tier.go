@@ -38,13 +38,13 @@ type (
 			Tiers []tierInSet `json:"tiers" maxItems:"500" nullable:"false" doc:"The whole set: tiers that are not in it are deleted."`
 		}
 	}
-	tierOne     struct{ Body tierAnswer }
-	tierCreated struct {
+	tierResponse        struct{ Body tierAnswer }
+	tierCreatedResponse struct {
 		Location string `header:"Location" doc:"Path of the new tier."`
 		Body     tierAnswer
 	}
-	tierList struct{ Body tierSet }
-	nothing  struct{}
+	tierListResponse struct{ Body tierSet }
+	noBody           struct{}
 )
 
 // tierCalls are the operations on tiers.
@@ -72,31 +72,31 @@ func registerTier(api huma.API, tiers tierService, minor transaction.Minor) {
 		"Its transactions keep the tier_id, and its history stays in the database."), h.delete, http.StatusNotFound)
 }
 
-func (h tierCalls) list(ctx context.Context, _ *nothing) (*tierList, error) {
+func (h tierCalls) list(ctx context.Context, _ *noBody) (*tierListResponse, error) {
 	return h.listOf(h.tiers.TierList(ctx))
 }
 
-func (h tierCalls) get(ctx context.Context, in *tierPath) (*tierOne, error) {
+func (h tierCalls) get(ctx context.Context, in *tierPath) (*tierResponse, error) {
 	return h.oneOf(h.tiers.TierByID(ctx, in.TierID))
 }
 
-func (h tierCalls) create(ctx context.Context, in *tierCreate) (*tierCreated, error) {
+func (h tierCalls) create(ctx context.Context, in *tierCreate) (*tierCreatedResponse, error) {
 	out, err := h.save(ctx, 0, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	return &tierCreated{Location: "/v1/tiers/" + strconv.FormatInt(out.Body.TierID, 10), Body: out.Body}, nil
+	return &tierCreatedResponse{Location: "/v1/tiers/" + strconv.FormatInt(out.Body.TierID, 10), Body: out.Body}, nil
 }
 
-func (h tierCalls) update(ctx context.Context, in *tierUpdate) (*tierOne, error) {
+func (h tierCalls) update(ctx context.Context, in *tierUpdate) (*tierResponse, error) {
 	return h.save(ctx, in.TierID, in.Body)
 }
 
-func (h tierCalls) delete(ctx context.Context, in *tierPath) (*nothing, error) {
+func (h tierCalls) delete(ctx context.Context, in *tierPath) (*noBody, error) {
 	return nil, h.tiers.Delete(ctx, in.TierID)
 }
 
-func (h tierCalls) replace(ctx context.Context, in *tierReplace) (*tierList, error) {
+func (h tierCalls) replace(ctx context.Context, in *tierReplace) (*tierListResponse, error) {
 	set := make([]transaction.Tier, len(in.Body.Tiers))
 	for i, one := range in.Body.Tiers {
 		t, err := one.tier(one.TierID)
@@ -109,7 +109,7 @@ func (h tierCalls) replace(ctx context.Context, in *tierReplace) (*tierList, err
 	return h.listOf(saved, prefixField(err, "body."))
 }
 
-func (h tierCalls) save(ctx context.Context, id int64, b TierBody) (*tierOne, error) {
+func (h tierCalls) save(ctx context.Context, id int64, b TierBody) (*tierResponse, error) {
 	t, err := b.tier(id)
 	if err == nil {
 		t, err = h.tiers.Save(ctx, t)
@@ -117,18 +117,18 @@ func (h tierCalls) save(ctx context.Context, id int64, b TierBody) (*tierOne, er
 	return h.oneOf(t, prefixField(err, "body."))
 }
 
-func (h tierCalls) oneOf(t transaction.Tier, err error) (*tierOne, error) {
+func (h tierCalls) oneOf(t transaction.Tier, err error) (*tierResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tierOne{h.answer(t)}, nil
+	return &tierResponse{h.answer(t)}, nil
 }
 
-func (h tierCalls) listOf(tiers []transaction.Tier, err error) (*tierList, error) {
+func (h tierCalls) listOf(tiers []transaction.Tier, err error) (*tierListResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &tierList{tierSet{make([]tierAnswer, len(tiers))}}
+	out := &tierListResponse{tierSet{make([]tierAnswer, len(tiers))}}
 	for i, t := range tiers {
 		out.Body.Tiers[i] = h.answer(t)
 	}
