@@ -14,9 +14,9 @@ import (
 
 var errContentGone = errors.New("the content of the message is gone")
 
-// content is the message of a claimed row for mime.Compose; from is the service's own
+// contentOf is the message of a claimed row for mime.Compose; from is the service's own
 // sender.
-func content(c *Claimed, from string, unsealer Unsealer) (mime.Content, error) {
+func contentOf(c *Claimed, from string, unsealer Unsealer) (mime.Content, error) {
 	s := c.Stored
 	if s == nil {
 		return mime.Content{}, errContentGone

@@ -14,7 +14,7 @@ func TestCodesOfferNoUnsubscribing(t *testing.T) {
 	c := &Claimed{MessageID: 7, Recipient: "a@b.co", Stored: &Stored{
 		Sealed: []byte{1}, Headers: []byte(`{"list-unsubscribe":"<https://x.example>","List-Unsubscribe-Post":"List-Unsubscribe=One-Click","X-A":"b"}`),
 	}}
-	got, err := content(c, "s@b.co", func(string, []byte) ([]byte, error) { return []byte(`{"text":"123456"}`), nil })
+	got, err := contentOf(c, "s@b.co", func(string, []byte) ([]byte, error) { return []byte(`{"text":"123456"}`), nil })
 	if err != nil || len(got.Headers) != 2 || got.Headers["X-A"] != "b" || got.Headers["Auto-Submitted"] != "auto-generated" {
 		t.Errorf("%v %v", got.Headers, err)
 	}
@@ -23,10 +23,10 @@ func TestCodesOfferNoUnsubscribing(t *testing.T) {
 func TestContentOfASealedMailNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	c := &Claimed{MessageID: 7, Recipient: "a@b.co", Stored: &Stored{Sealed: []byte{1}}}
-	if _, err := content(c, "s@b.co", nil); !errors.Is(err, errSealed) {
+	if _, err := contentOf(c, "s@b.co", nil); !errors.Is(err, errSealed) {
 		t.Errorf("without keys: %v", err)
 	}
-	_, err := content(c, "s@b.co", func(string, []byte) ([]byte, error) { return []byte("code 123456"), nil })
+	_, err := contentOf(c, "s@b.co", func(string, []byte) ([]byte, error) { return []byte("code 123456"), nil })
 	if err == nil || strings.Contains(err.Error(), "123456") {
 		t.Errorf("a body that is no JSON: %v", err)
 	}
@@ -35,12 +35,12 @@ func TestContentOfASealedMailNeedsItsKey(t *testing.T) {
 func TestContentKeepsItsMessageID(t *testing.T) {
 	t.Parallel()
 	c := &Claimed{MessageID: 7, CreatedAt: time.Unix(1, 0), Stored: &Stored{Text: "x"}}
-	first, err := content(c, "Shop <shop@b.co>", nil)
+	first, err := contentOf(c, "Shop <shop@b.co>", nil)
 	if err != nil || first.MessageID != "<7.lfls@b.co>" {
 		t.Errorf("%q, %v", first.MessageID, err)
 	}
 	c.Stored.Sender = "Büro <x@bücher.example>"
-	if other, _ := content(c, "", nil); other.MessageID != "<7.lfls@sespan.invalid>" {
+	if other, _ := contentOf(c, "", nil); other.MessageID != "<7.lfls@sespan.invalid>" {
 		t.Errorf("%q", other.MessageID)
 	}
 }
@@ -48,7 +48,7 @@ func TestContentKeepsItsMessageID(t *testing.T) {
 func TestContentDecodesAttachments(t *testing.T) {
 	t.Parallel()
 	c := &Claimed{Stored: &Stored{Attachments: []byte(`[{"filename":"a","content":"aGFs\nbG8 =","content_id":"<x>"}]`)}}
-	got, err := content(c, "s@b.co", nil)
+	got, err := contentOf(c, "s@b.co", nil)
 	if err != nil || len(got.Attachments) != 1 || string(got.Attachments[0].Data) != "hallo" || got.Attachments[0].ContentID != "x" {
 		t.Errorf("%+v, %v", got.Attachments, err)
 	}

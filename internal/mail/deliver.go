@@ -25,7 +25,7 @@ func (w *Worker) senderLoop(ctx, sending context.Context) {
 // deliver tries one mail. It always gives a result, and a panic ends at this mail.
 // It stops waiting when ctx ends; what is being sent has until sending ends.
 func (w *Worker) deliver(ctx, sending context.Context, c *Claimed) Result {
-	wait, r := w.postpone(c)
+	wait, r := w.admit(c)
 	if r != nil {
 		return *r
 	}
@@ -73,7 +73,7 @@ func (w *Worker) compose(c *Claimed) (e Envelope, r *Result) {
 	if c.Lapses >= maxLapses {
 		return e, w.dead(c, 0, reasonLapsed, fmt.Sprintf("%d workers vanished over this mail", c.Lapses))
 	}
-	message, err := content(c, w.From, w.Unseal)
+	message, err := contentOf(c, w.From, w.Unseal)
 	if errors.Is(err, errSealed) {
 		// Another worker may have the key: during a rotation not all know it yet.
 		failure := w.retry(c, &SendError{Verdict: Retry, Reason: reasonSealed, Err: err})

@@ -81,6 +81,46 @@ func TestBusyWorkerSuppressesNotifications(t *testing.T) {
 	})
 }
 
+// While no relay serves, nothing is claimed and inserts need not notify; afterwards all goes on.
+func TestWorkerWithoutARelaySuppressesNotifications(t *testing.T) {
+	t.Parallel()
+	s := newFakeStore()
+	down := &downSender{}
+	runWorker(t, s, down, func(*WorkerConfig) { down.up = make(chan struct{}) }, func(*Worker, func()) {
+		for range 10 {
+			time.Sleep(7 * time.Second)
+			if s.put(1, nil) {
+				t.Error("an insert notifies a worker that cannot send")
+			}
+		}
+		if n := inspect(s, func() int { return s.claims }); n != 0 {
+			t.Errorf("%d claims without a relay", n)
+		}
+		close(down.up)
+		time.Sleep(time.Second)
+		if n := inspect(s, func() int { return len(s.done) }); n != 10 {
+			t.Errorf("%d of 10 are sent", n)
+		}
+		if !s.put(1, nil) {
+			t.Error("notifications are still suppressed afterwards")
+		}
+	})
+}
+
+// downSender has no relay until up is closed.
+type downSender struct{ up chan struct{} }
+
+func (*downSender) Send(context.Context, Envelope) (Receipt, error) { return Receipt{}, nil }
+
+func (d *downSender) Ready(ctx context.Context) error {
+	select {
+	case <-d.up:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // A transaction that stays open for a minute costs about one look a second, and
 // what it commits without a bell is found within that second.
 func TestWorkerLooksAgainWhileInsertersMayBeSilent(t *testing.T) {

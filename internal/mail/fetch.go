@@ -3,6 +3,7 @@ package mail
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -73,15 +74,12 @@ func (w *Worker) stayBusy(rows int) bool {
 	return rows >= busyRows || !w.suppressedAt.IsZero() && w.recentRows >= busyRows
 }
 
-// fetch waits for capacity and for a relay that serves, claims once, parks what is paused and hands the others to
+// fetch waits for capacity, claims once, parks what is paused and hands the others to
 // the senders.
 func (w *Worker) fetch(ctx context.Context, sweep bool) (got fetched, err error) {
 	capacity, err := w.awaitCapacity(ctx)
 	if err != nil || capacity == 0 {
 		return fetched{}, err
-	}
-	if w.Sender.Ready(ctx) != nil { // ctx has ended
-		return fetched{}, nil
 	}
 	c := Claim{Token: w.Token(), Lease: w.Lease, Limit: capacity, Bytes: w.Bytes}
 	begin := w.Now()
@@ -109,32 +107,49 @@ func (w *Worker) dispatch(rows []Claimed, claimed time.Time) {
 	}
 }
 
-// awaitCapacity waits until the senders are about to run out and answers how many rows
-// to claim; 0 when ctx ended. A worker that is full suppresses notifications, because
-// inserts need not wake it, and notifies itself in case another one sleeps.
+// awaitCapacity waits until the senders are about to run out and a relay serves, and
+// answers how many rows to claim; 0 when ctx ended. A worker that must wait for long
+// suppresses notifications, because inserts need not wake it, and notifies itself in
+// case another one sleeps.
 func (w *Worker) awaitCapacity(ctx context.Context) (int, error) {
-	for {
-		target := w.prefetch.target(w.Connections, w.Batch)
-		leases, bytes := w.leases.usage()
-		if rows := 2*target - leases; rows >= target/2+1 && bytes < claimsInMemory*w.Bytes {
-			return min(rows, w.Batch), nil
+	for ctx.Err() == nil {
+		if rows := w.capacityWithin(ctx, suppressAgain); rows > 0 || ctx.Err() != nil {
+			return rows, nil
 		}
-		timer := time.NewTimer(suppressAgain)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return 0, nil
-		case <-w.leases.released:
-			timer.Stop()
-		case <-timer.C:
-			if err := w.suppressNotify(ctx); err != nil {
-				return 0, err
-			}
-			if err := w.Store.Notify(ctx); err != nil {
-				return 0, err
-			}
+		if err := errors.Join(w.suppressNotify(ctx), w.Store.Notify(ctx)); err != nil {
+			return 0, err
 		}
 	}
+	return 0, nil
+}
+
+// capacityWithin waits no longer than d; then it answers 0.
+func (w *Worker) capacityWithin(ctx context.Context, d time.Duration) int {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	for {
+		if rows := w.capacity(); rows > 0 {
+			if w.Sender.Ready(ctx) != nil {
+				return 0
+			}
+			return rows
+		}
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-w.leases.released:
+		}
+	}
+}
+
+// capacity is how many rows to claim now; 0 while the senders have enough.
+func (w *Worker) capacity() int {
+	target := w.prefetch.target(w.Connections, w.Batch)
+	leases, bytes := w.leases.usage()
+	if rows := 2*target - leases; rows >= target/2+1 && bytes < claimsInMemory*w.Bytes {
+		return min(rows, w.Batch)
+	}
+	return 0
 }
 
 func (w *Worker) pause(ctx context.Context, d time.Duration) {

@@ -43,9 +43,9 @@ func newLimitMetrics(reg prometheus.Registerer, l *ratelimit.Limiter) *limitMetr
 	return m
 }
 
-// postpone asks the rate limits: a mail that must wait for long goes back to the
+// admit asks the rate limits: a mail that must wait for long goes back to the
 // queue, with a result; for a short time it waits in place.
-func (w *Worker) postpone(c *Claimed) (wait time.Duration, r *Result) {
+func (w *Worker) admit(c *Claimed) (wait time.Duration, r *Result) {
 	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn || c.Suppressed != "" || c.Stored == nil || c.Lapses >= maxLapses {
 		return 0, nil // it ends without being sent: see compose and mayStart
 	}
