@@ -117,6 +117,7 @@ func TestOutageOfAnHour(t *testing.T) {
 }
 
 func outageOfAnHour(t *testing.T, relays int, away func(context.Context, *network) (net.Conn, error)) {
+	t.Helper()
 	n := &network{away: away, verdict: func() string { time.Sleep(time.Millisecond); return "250 ok" }}
 	sender := n.relays(t, relays)
 	q := newMemoryQueue()

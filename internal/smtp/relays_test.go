@@ -309,6 +309,7 @@ func TestTrial(t *testing.T) {
 }
 
 func trial(t *testing.T, verdict string) {
+	t.Helper()
 	n := &network{away: connectionRefused}
 	answer := make(chan struct{})
 	var offered atomic.Int32
