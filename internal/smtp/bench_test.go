@@ -3,7 +3,6 @@ package smtp
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -11,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	gosmtp "github.com/emersion/go-smtp"
 	simplemail "github.com/xhit/go-simple-mail/v2"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -38,7 +37,7 @@ func codeMail() []byte {
 
 func benchSender(b *testing.B, connections int, delay time.Duration) {
 	b.Helper()
-	host, port, _ := net.SplitHostPort(devNull(b, delay))
+	host, port, _ := net.SplitHostPort(smtptest.NewSink(b, smtptest.SinkOptions{RoundTrip: delay}).Address)
 	s, err := NewRelays([]Config{{Host: host, Port: port, TLS: None, Connections: connections, MessagesPerConn: 1 << 30}}, RelaysOptions{})
 	if err != nil {
 		b.Fatal(err)
@@ -55,7 +54,7 @@ func benchSender(b *testing.B, connections int, delay time.Duration) {
 
 func benchLibrary(b *testing.B, connections int, delay time.Duration) {
 	b.Helper()
-	host, port, _ := net.SplitHostPort(devNull(b, delay))
+	host, port, _ := net.SplitHostPort(smtptest.NewSink(b, smtptest.SinkOptions{RoundTrip: delay}).Address)
 	number, _ := strconv.Atoi(port)
 	message := string(codeMail())
 	spread(b, connections, func() func() error {
@@ -98,52 +97,4 @@ func spread(b *testing.B, goroutines int, prepare func() func() error) {
 	wg.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mails/s")
-}
-
-// devNull is a go-smtp server that throws mails away; delay is its distance, there and back.
-func devNull(b *testing.B, delay time.Duration) string {
-	b.Helper()
-	server := gosmtp.NewServer(gosmtp.BackendFunc(func(*gosmtp.Conn) (gosmtp.Session, error) { return discard{}, nil }))
-	server.Domain = "null.example"
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = server.Serve(far{listener, delay}) })
-	b.Cleanup(func() { _ = server.Close(); _ = listener.Close(); wg.Wait() })
-	return listener.Addr().String()
-}
-
-type discard struct{}
-
-func (discard) Mail(string, *gosmtp.MailOptions) error { return nil }
-func (discard) Rcpt(string, *gosmtp.RcptOptions) error { return nil }
-func (discard) Reset()                                 {}
-func (discard) Logout() error                          { return nil }
-func (discard) Data(r io.Reader) error                 { _, err := io.Copy(io.Discard, r); return err }
-
-// far delays what its connections receive, as a round trip would.
-type far struct {
-	net.Listener
-	delay time.Duration
-}
-
-func (f far) Accept() (net.Conn, error) {
-	c, err := f.Listener.Accept()
-	if err != nil || f.delay == 0 {
-		return c, err
-	}
-	return farConn{c, f.delay}, nil
-}
-
-type farConn struct {
-	net.Conn
-	delay time.Duration
-}
-
-func (c farConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	time.Sleep(c.delay)
-	return n, err
 }

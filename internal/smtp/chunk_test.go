@@ -1,28 +1,21 @@
 package smtp
 
 import (
-	"fmt"
-	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
-// chunk hears MAIL, RCPT and BDAT with the message, without a word in between.
-func (s *session) chunk() (message string, ok bool) {
-	if !s.expect("MAIL") || !s.expect("RCPT") {
+// readChunk reads MAIL, RCPT and BDAT with the message, without a reply in between.
+func readChunk(s *smtptest.Session) (message string, ok bool) {
+	if !s.Expect("MAIL") || !s.Expect("RCPT") {
 		return "", false
 	}
-	var size int
-	if _, err := fmt.Sscanf(s.hear(), "BDAT %d LAST", &size); err != nil {
-		return "", false
-	}
-	b := make([]byte, size)
-	_, err := io.ReadFull(s.r, b)
-	return string(b), err == nil
+	return s.ReadChunk()
 }
 
 // TestChunkTravelsWithItsEnvelope: one write, no dots doubled, and the next mail
@@ -30,15 +23,15 @@ func (s *session) chunk() (message string, ok bool) {
 func TestChunkTravelsWithItsEnvelope(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 3)
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet("PIPELINING", "CHUNKING", "SIZE 100000", "8BITMIME")
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet("PIPELINING", "CHUNKING", "SIZE 100000", "8BITMIME")
 		for {
-			m, ok := s.chunk()
+			m, ok := readChunk(s)
 			if !ok {
 				return
 			}
 			got <- m
-			s.say("250 ok", "250 ok", "250 2.0.0 queued as 4X")
+			s.Reply("250 ok", "250 ok", "250 2.0.0 queued as 4X")
 		}
 	}))
 	s := newSender(t, cfg)
@@ -64,21 +57,21 @@ func TestChunkOfARefusedEnvelope(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dials atomic.Int32
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 				dials.Add(1)
-				s.greet("PIPELINING", "CHUNKING")
-				if _, ok := s.chunk(); !ok {
+				s.Greet("PIPELINING", "CHUNKING")
+				if _, ok := readChunk(s); !ok {
 					return
 				}
-				s.say(replies...)
-				if !s.expect("RSET") {
+				s.Reply(replies...)
+				if !s.Expect("RSET") {
 					return
 				}
-				s.say("250 ok")
-				if _, ok := s.chunk(); ok {
-					s.say("250 ok", "250 ok", "250 ok")
+				s.Reply("250 ok")
+				if _, ok := readChunk(s); ok {
+					s.Reply("250 ok", "250 ok", "250 ok")
 				}
-				s.hang()
+				s.Hang()
 			}))
 			s := newSender(t, cfg)
 			if e := sendError(t, s, envelope(1)); e.Verdict != mail.Dead || e.Reason != name {
@@ -98,10 +91,10 @@ func TestChunkLostAnswer(t *testing.T) {
 	for name, replies := range map[string][]string{"at once": nil, "after MAIL": {"250 ok"}, "after RCPT": {"250 ok", "250 ok"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				s.greet("PIPELINING", "CHUNKING")
-				if _, ok := s.chunk(); ok && replies != nil {
-					s.say(replies...)
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				s.Greet("PIPELINING", "CHUNKING")
+				if _, ok := readChunk(s); ok && replies != nil {
+					s.Reply(replies...)
 				}
 			}))
 			if e := sendError(t, newSender(t, cfg), envelope(1)); e.Verdict != mail.Unknown {
@@ -122,14 +115,14 @@ func TestNoChunk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var clock atomic.Int64
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				s.greet("PIPELINING", "CHUNKING")
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				s.Greet("PIPELINING", "CHUNKING")
 				if name == "idled" {
-					if _, ok := s.chunk(); ok {
-						s.say("250 ok", "250 ok", "250 ok")
+					if _, ok := readChunk(s); ok {
+						s.Reply("250 ok", "250 ok", "250 ok")
 					}
 				}
-				s.takeAll(ignore)
+				s.AcceptAll(ignore)
 			}))
 			cfg.Now = func() time.Time { return time.Unix(clock.Load(), 0) }
 			s := newSender(t, cfg)
@@ -147,17 +140,17 @@ func TestNoChunk(t *testing.T) {
 func TestChunkUnknownToTheRelay(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
-	cfg := relayAt(t, scripted(t, func(n int, s *session) {
+	cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
 		dials.Add(1)
-		s.greet("PIPELINING", "CHUNKING")
+		s.Greet("PIPELINING", "CHUNKING")
 		if n > 1 {
-			s.takeAll(ignore)
+			s.AcceptAll(ignore)
 			return
 		}
-		if _, ok := s.chunk(); ok {
-			s.say("250 ok", "250 ok", "500 5.5.2 command not recognised")
+		if _, ok := readChunk(s); ok {
+			s.Reply("250 ok", "250 ok", "500 5.5.2 command not recognised")
 		}
-		s.hang()
+		s.Hang()
 	}))
 	s := newSender(t, cfg)
 	send(t, s, envelope(1))

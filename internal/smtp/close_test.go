@@ -6,20 +6,21 @@ import (
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
 func TestCloseWaitsForMailUnderWay(t *testing.T) {
 	t.Parallel()
 	busy, release := make(chan struct{}), make(chan struct{})
-	s, err := New(relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet()
-		s.envelope()
-		s.message()
+	s, err := New(relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet()
+		s.AcceptEnvelope()
+		s.ReadData()
 		close(busy)
 		<-release
-		s.say("250 ok")
-		s.takeAll(ignore)
+		s.Reply("250 ok")
+		s.AcceptAll(ignore)
 	})))
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +53,14 @@ func TestCloseWaitsForMailUnderWay(t *testing.T) {
 
 func TestCloseCutsOff(t *testing.T) {
 	t.Parallel()
-	for name, serve := range map[string]func(*session){
-		"in the dial":   func(s *session) { s.hang() },
-		"after the dot": func(s *session) { s.greet(); s.envelope(); s.message(); s.hang() },
+	for name, serve := range map[string]func(*smtptest.Session){
+		"in the dial":   func(s *smtptest.Session) { s.Hang() },
+		"after the dot": func(s *smtptest.Session) { s.Greet(); s.AcceptEnvelope(); s.ReadData(); s.Hang() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			met := make(chan struct{})
-			s, err := New(relayAt(t, scripted(t, func(_ int, s *session) { close(met); serve(s) })))
+			s, err := New(relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { close(met); serve(s) })))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sespan/internal/devtools/smtptest"
 )
 
 // TestMessagesPerConnection: the relay closes after three mails. None fails, and soon
@@ -19,25 +21,25 @@ func TestMessagesPerConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var lost, quits, taken atomic.Int32
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				s.greet("PIPELINING")
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				s.Greet("PIPELINING")
 				for range limit {
-					if _, ok := s.envelope(); !ok {
+					if _, ok := s.AcceptEnvelope(); !ok {
 						quits.Add(1)
 						return
 					}
-					s.message()
+					s.ReadData()
 					taken.Add(1)
-					s.say("250 ok")
+					s.Reply("250 ok")
 				}
-				switch line := s.hear(); {
+				switch line := s.ReadLine(); {
 				case strings.HasPrefix(line, "QUIT"):
 					quits.Add(1)
 				case strings.HasPrefix(line, "MAIL"):
 					lost.Add(1)
 					if farewell != "" {
-						s.say(farewell, "503 no", "503 no")
-						s.hang()
+						s.Reply(farewell, "503 no", "503 no")
+						s.Hang()
 					}
 				}
 			}))

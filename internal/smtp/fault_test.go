@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -15,28 +16,28 @@ func ignore(string, string) {}
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		serve   func(s *session)
+		serve   func(s *smtptest.Session)
 		verdict mail.Verdict
 		reason  string
 		code    int
 	}{
-		"greeting 554": {func(s *session) { s.say("554 no service"); s.hang() }, mail.Retry, "greeting", 554},
-		"greeting 421": {func(s *session) { s.say("421 busy"); s.hang() }, mail.Retry, "greeting", 421},
-		"not SMTP":     {func(s *session) { s.say("HTTP/1.1 400 Bad Request"); s.hang() }, mail.Retry, "greeting", 0},
-		"closed early": {func(*session) {}, mail.Retry, "closed", 0},
-		"EHLO and HELO": {func(s *session) {
-			s.say("220 x")
-			s.hear()
-			s.say("502 no")
-			s.hear()
-			s.say("502 no")
-			s.hang()
+		"greeting 554": {func(s *smtptest.Session) { s.Reply("554 no service"); s.Hang() }, mail.Retry, "greeting", 554},
+		"greeting 421": {func(s *smtptest.Session) { s.Reply("421 busy"); s.Hang() }, mail.Retry, "greeting", 421},
+		"not SMTP":     {func(s *smtptest.Session) { s.Reply("HTTP/1.1 400 Bad Request"); s.Hang() }, mail.Retry, "greeting", 0},
+		"closed early": {func(*smtptest.Session) {}, mail.Retry, "closed", 0},
+		"EHLO and HELO": {func(s *smtptest.Session) {
+			s.Reply("220 x")
+			s.ReadLine()
+			s.Reply("502 no")
+			s.ReadLine()
+			s.Reply("502 no")
+			s.Hang()
 		}, mail.Retry, "greeting", 502},
-		"MAIL 550":     {func(s *session) { s.greet(); s.hear(); s.say("550 5.7.1 no"); s.hang() }, mail.Dead, "mail_from", 550},
-		"MAIL 451":     {func(s *session) { s.greet(); s.hear(); s.say("451 4.3.0 later"); s.hang() }, mail.Retry, "mail_from", 451},
-		"MAIL 530":     {func(s *session) { s.greet(); s.hear(); s.say("530 5.7.0 who are you"); s.hang() }, mail.Retry, "auth", 530},
-		"MAIL 421":     {func(s *session) { s.greet(); s.hear(); s.say("421 4.3.2 closing") }, mail.Retry, "mail_from", 421},
-		"MAIL garbage": {func(s *session) { s.greet(); s.hear(); s.say("gibberish"); s.hang() }, mail.Retry, "mail_from", 0},
+		"MAIL 550":     {func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("550 5.7.1 no"); s.Hang() }, mail.Dead, "mail_from", 550},
+		"MAIL 451":     {func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("451 4.3.0 later"); s.Hang() }, mail.Retry, "mail_from", 451},
+		"MAIL 530":     {func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("530 5.7.0 who are you"); s.Hang() }, mail.Retry, "auth", 530},
+		"MAIL 421":     {func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("421 4.3.2 closing") }, mail.Retry, "mail_from", 421},
+		"MAIL garbage": {func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("gibberish"); s.Hang() }, mail.Retry, "mail_from", 0},
 		"RCPT 550":     {refuseAt("RCPT", "550 5.1.1 unknown"), mail.Dead, "rcpt_to", 550},
 		"RCPT 450":     {refuseAt("RCPT", "450 4.2.1 greylisted, try again in 5 minutes"), mail.Retry, "rcpt_to", 450},
 		"DATA 554":     {refuseAt("DATA", "554 5.6.0 no"), mail.Dead, "data", 554},
@@ -49,7 +50,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSender(t, relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) })))
+			s := newSender(t, relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) })))
 			got := sendError(t, s, envelope(1))
 			wantVerdict(t, got, c.verdict, c.reason, c.code)
 			if name == "RCPT 450" && (got.Enhanced != "4.2.1" || got.After != 5*time.Minute || !strings.HasPrefix(got.Reply, "greylisted")) {
@@ -60,31 +61,31 @@ func TestRefusals(t *testing.T) {
 }
 
 // refuseAt answers 250 until the verb comes.
-func refuseAt(verb, reply string) func(*session) {
-	return func(s *session) {
-		s.greet()
+func refuseAt(verb, reply string) func(*smtptest.Session) {
+	return func(s *smtptest.Session) {
+		s.Greet()
 		for {
-			line := s.hear()
+			line := s.ReadLine()
 			if line == "" {
 				return
 			}
 			if strings.HasPrefix(line, verb) {
-				s.say(reply)
+				s.Reply(reply)
 				continue
 			}
-			s.say("250 ok")
+			s.Reply("250 ok")
 		}
 	}
 }
 
-func afterDot(reply string) func(*session) {
-	return func(s *session) {
-		s.greet()
-		s.envelope()
-		s.message()
+func afterDot(reply string) func(*smtptest.Session) {
+	return func(s *smtptest.Session) {
+		s.Greet()
+		s.AcceptEnvelope()
+		s.ReadData()
 		if reply != "" {
-			s.say(reply)
-			s.hang()
+			s.Reply(reply)
+			s.Hang()
 		}
 	}
 }
@@ -94,27 +95,27 @@ func afterDot(reply string) func(*session) {
 func TestRelayHangs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		serve   func(s *session)
+		serve   func(s *smtptest.Session)
 		verdict mail.Verdict
 	}{
-		"greeting": {func(s *session) { s.hang() }, mail.Retry},
-		"EHLO":     {func(s *session) { s.say("220 x"); s.hang() }, mail.Retry},
-		"MAIL":     {func(s *session) { s.greet(); s.hang() }, mail.Retry},
-		"RCPT":     {func(s *session) { s.greet("PIPELINING"); s.hear(); s.say("250 ok"); s.hang() }, mail.Retry},
-		"DATA": {func(s *session) {
-			s.greet()
-			s.hear()
-			s.say("250 ok")
-			s.hear()
-			s.say("250 ok")
-			s.hang()
+		"greeting": {func(s *smtptest.Session) { s.Hang() }, mail.Retry},
+		"EHLO":     {func(s *smtptest.Session) { s.Reply("220 x"); s.Hang() }, mail.Retry},
+		"MAIL":     {func(s *smtptest.Session) { s.Greet(); s.Hang() }, mail.Retry},
+		"RCPT":     {func(s *smtptest.Session) { s.Greet("PIPELINING"); s.ReadLine(); s.Reply("250 ok"); s.Hang() }, mail.Retry},
+		"DATA": {func(s *smtptest.Session) {
+			s.Greet()
+			s.ReadLine()
+			s.Reply("250 ok")
+			s.ReadLine()
+			s.Reply("250 ok")
+			s.Hang()
 		}, mail.Retry},
-		"dot":     {func(s *session) { s.greet(); s.envelope(); s.hang() }, mail.Unknown},
-		"trickle": {func(s *session) { s.greet(); s.hear(); s.trickle("250 a long answer, one byte at a time") }, mail.Retry},
+		"dot":     {func(s *smtptest.Session) { s.Greet(); s.AcceptEnvelope(); s.Hang() }, mail.Unknown},
+		"trickle": {func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Trickle("250 a long answer, one byte at a time") }, mail.Retry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) }))
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) }))
 			cfg.Timeouts = Timeouts{Connect: quick, Command: quick, Data: quick, Final: quick}
 			if c.verdict == mail.Unknown { // the phases before have time
 				cfg.Timeouts.Connect, cfg.Timeouts.Command, cfg.Timeouts.Data = time.Minute, time.Minute, time.Minute
@@ -127,23 +128,11 @@ func TestRelayHangs(t *testing.T) {
 	}
 }
 
-// trickle writes a byte each 20 ms until the client leaves.
-func (s *session) trickle(text string) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		if _, err := s.Write([]byte{text[i%len(text)]}); err != nil {
-			return
-		}
-		<-tick.C
-	}
-}
-
 // TestStalledBody: a relay that stops reading a large message.
 func TestStalledBody(t *testing.T) {
 	t.Parallel()
 	stop := make(chan struct{})
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) { s.greet(); s.envelope(); <-stop }))
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { s.Greet(); s.AcceptEnvelope(); <-stop }))
 	t.Cleanup(func() { close(stop) }) // before the listener's cleanup waits
 	cfg.Timeouts.Data = quick
 	big := envelope(1)
@@ -157,12 +146,12 @@ func TestStalledBody(t *testing.T) {
 // TestConnectionClosedInBody: the relay hangs up in the middle and had said why.
 func TestConnectionClosedInBody(t *testing.T) {
 	t.Parallel()
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet()
-		s.envelope()
-		s.say("552 5.3.4 message too large")
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet()
+		s.AcceptEnvelope()
+		s.Reply("552 5.3.4 message too large")
 		for range 2000 {
-			s.hear()
+			s.ReadLine()
 		}
 	}))
 	big := envelope(1)
@@ -179,17 +168,23 @@ func TestConnectionClosedInBody(t *testing.T) {
 func TestContextEnds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		serve   func(s *session, reached func())
+		serve   func(s *smtptest.Session, reached func())
 		verdict mail.Verdict
 	}{
-		"before the dot": {func(s *session, reached func()) { s.greet(); s.hear(); reached(); s.hang() }, mail.Retry},
-		"after the dot":  {func(s *session, reached func()) { s.greet(); s.envelope(); s.message(); reached(); s.hang() }, mail.Unknown},
-		"in the dial":    {func(s *session, reached func()) { reached(); s.hang() }, mail.Retry},
+		"before the dot": {func(s *smtptest.Session, reached func()) { s.Greet(); s.ReadLine(); reached(); s.Hang() }, mail.Retry},
+		"after the dot": {func(s *smtptest.Session, reached func()) {
+			s.Greet()
+			s.AcceptEnvelope()
+			s.ReadData()
+			reached()
+			s.Hang()
+		}, mail.Unknown},
+		"in the dial": {func(s *smtptest.Session, reached func()) { reached(); s.Hang() }, mail.Retry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
-			s := newSender(t, relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s, cancel) })))
+			s := newSender(t, relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s, cancel) })))
 			within(t, 20*time.Second, func() {
 				_, err := s.Send(ctx, envelope(1))
 				wantVerdict(t, asSendError(t, err), c.verdict, "timeout", 0)
@@ -202,16 +197,16 @@ func TestContextEnds(t *testing.T) {
 func TestHugeReply(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 20_000)
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet()
-		s.envelope()
-		s.message()
-		s.say("250 2.0.0 queued as 4X " + long)
-		s.hear()
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet()
+		s.AcceptEnvelope()
+		s.ReadData()
+		s.Reply("250 2.0.0 queued as 4X " + long)
+		s.ReadLine()
 		for range 1000 {
-			s.say("250-" + long)
+			s.Reply("250-" + long)
 		}
-		s.hang()
+		s.Hang()
 	}))
 	s := newSender(t, cfg)
 	if r := send(t, s, envelope(1)); !strings.HasPrefix(r.Reply, "queued as 4X xxx") || len(r.Reply) > maxReplyText {

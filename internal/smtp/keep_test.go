@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -20,10 +21,10 @@ func TestKeptConnection(t *testing.T) {
 			t.Parallel()
 			var dials atomic.Int32
 			got := make(chan string, 10)
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 				dials.Add(1)
-				s.greet(extension)
-				s.takeAll(func(_, m string) { got <- m })
+				s.Greet(extension)
+				s.AcceptAll(func(_, m string) { got <- m })
 			}))
 			s := newSender(t, cfg)
 			for i := range 5 {
@@ -45,14 +46,14 @@ func TestKeptConnection(t *testing.T) {
 // TestPipelining: MAIL, RCPT and DATA arrive without waiting for replies.
 func TestPipelining(t *testing.T) {
 	t.Parallel()
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet("PIPELINING", "SIZE")
-		if s.expect("MAIL FROM:<a@shop.example> SIZE=") && s.expect("RCPT TO:<b@shop.example>") && s.expect("DATA") {
-			s.say("250 ok", "250 ok", "354 go")
-			s.message()
-			s.say("250 taken")
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet("PIPELINING", "SIZE")
+		if s.Expect("MAIL FROM:<a@shop.example> SIZE=") && s.Expect("RCPT TO:<b@shop.example>") && s.Expect("DATA") {
+			s.Reply("250 ok", "250 ok", "354 go")
+			s.ReadData()
+			s.Reply("250 taken")
 		}
-		s.hang()
+		s.Hang()
 	}))
 	send(t, newSender(t, cfg), envelope(1))
 }
@@ -62,18 +63,18 @@ func TestPipelining(t *testing.T) {
 func TestRefusedWhilePipelining(t *testing.T) {
 	t.Parallel()
 	var dials, resets atomic.Int32
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 		dials.Add(1)
-		s.greet("PIPELINING")
-		s.hear()
-		s.hear()
-		s.hear()
-		s.say("250 ok", "550 5.1.1 no such user", "554 5.5.1 no valid recipients")
-		if s.expect("RSET") {
+		s.Greet("PIPELINING")
+		s.ReadLine()
+		s.ReadLine()
+		s.ReadLine()
+		s.Reply("250 ok", "550 5.1.1 no such user", "554 5.5.1 no valid recipients")
+		if s.Expect("RSET") {
 			resets.Add(1)
-			s.say("250 ok")
+			s.Reply("250 ok")
 		}
-		s.takeAll(ignore)
+		s.AcceptAll(ignore)
 	}))
 	s := newSender(t, cfg)
 	wantVerdict(t, sendError(t, s, envelope(1)), mail.Dead, "rcpt_to", 550)
@@ -88,17 +89,17 @@ func TestRefusedWhilePipelining(t *testing.T) {
 func TestWantsMessageWithoutRecipient(t *testing.T) {
 	t.Parallel()
 	leaked := make(chan string, 1)
-	cfg := relayAt(t, scripted(t, func(n int, s *session) {
-		s.greet("PIPELINING")
+	cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
+		s.Greet("PIPELINING")
 		if n > 1 {
-			s.takeAll(ignore)
+			s.AcceptAll(ignore)
 			return
 		}
-		s.hear()
-		s.hear()
-		s.hear()
-		s.say("250 ok", "550 no", "354 go ahead")
-		leaked <- s.hear()
+		s.ReadLine()
+		s.ReadLine()
+		s.ReadLine()
+		s.Reply("250 ok", "550 no", "354 go ahead")
+		leaked <- s.ReadLine()
 	}))
 	s := newSender(t, cfg)
 	wantVerdict(t, sendError(t, s, envelope(1)), mail.Dead, "rcpt_to", 550)
@@ -116,18 +117,18 @@ func TestStaleConnection(t *testing.T) {
 			t.Parallel()
 			var taken atomic.Int32
 			gone := make(chan struct{})
-			cfg := relayAt(t, scripted(t, func(n int, s *session) {
-				s.greet("PIPELINING")
+			cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
+				s.Greet("PIPELINING")
 				if n > 1 {
-					s.takeAll(func(string, string) { taken.Add(1) })
+					s.AcceptAll(func(string, string) { taken.Add(1) })
 					return
 				}
-				s.envelope()
-				s.message()
-				s.say("250 ok")
+				s.AcceptEnvelope()
+				s.ReadData()
+				s.Reply("250 ok")
 				taken.Add(1)
 				if farewell != "" {
-					s.say(farewell)
+					s.Reply(farewell)
 				}
 				_ = s.Close()
 				close(gone)
@@ -147,13 +148,13 @@ func TestStaleConnection(t *testing.T) {
 func TestReplacedOnlyOnce(t *testing.T) {
 	t.Parallel()
 	var dials atomic.Int32
-	cfg := relayAt(t, scripted(t, func(n int, s *session) {
+	cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
 		dials.Add(1)
-		s.greet()
+		s.Greet()
 		if n == 1 {
-			s.envelope()
-			s.message()
-			s.say("250 ok")
+			s.AcceptEnvelope()
+			s.ReadData()
+			s.Reply("250 ok")
 		}
 	}))
 	s := newSender(t, cfg)
@@ -182,15 +183,15 @@ func TestConnectionLife(t *testing.T) {
 			t.Parallel()
 			var clock atomic.Int64
 			verbs := make(chan string, 10)
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				s.greet()
-				s.envelope()
-				s.message()
-				s.say("250 ok")
-				line := s.hear()
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				s.Greet()
+				s.AcceptEnvelope()
+				s.ReadData()
+				s.Reply("250 ok")
+				line := s.ReadLine()
 				verbs <- line[:min(4, len(line))]
-				s.say("250 ok")
-				s.takeAll(ignore)
+				s.Reply("250 ok")
+				s.AcceptAll(ignore)
 			}))
 			cfg.Now = func() time.Time { return time.Unix(clock.Load(), 0) }
 			cfg.IdleTimeout = time.Hour
@@ -210,13 +211,13 @@ func TestConnectionLife(t *testing.T) {
 func TestIdleConnectionsAreEnded(t *testing.T) {
 	t.Parallel()
 	bye := make(chan string, 1)
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet()
-		s.envelope()
-		s.message()
-		s.say("250 ok")
-		bye <- s.hear()
-		s.say("221 bye")
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet()
+		s.AcceptEnvelope()
+		s.ReadData()
+		s.Reply("250 ok")
+		bye <- s.ReadLine()
+		s.Reply("221 bye")
 	}))
 	cfg.IdleTimeout = 50 * time.Millisecond
 	send(t, newSender(t, cfg), envelope(1))
@@ -232,17 +233,17 @@ func TestConnectionLimit(t *testing.T) {
 	var now, most atomic.Int32
 	all := make(chan struct{})
 	var once sync.Once
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 		n := now.Add(1)
 		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
 		}
 		defer now.Add(-1)
-		s.greet("PIPELINING")
+		s.Greet("PIPELINING")
 		if now.Load() == limit {
 			once.Do(func() { close(all) })
 		}
 		<-all // nobody is served before all connections stand
-		s.takeAll(ignore)
+		s.AcceptAll(ignore)
 	}))
 	cfg.Connections = limit
 	s := newSender(t, cfg)
@@ -266,19 +267,19 @@ func TestRelayLimitsConnections(t *testing.T) {
 	t.Parallel()
 	second := make(chan struct{})
 	var refused atomic.Int32
-	cfg := relayAt(t, scripted(t, func(n int, s *session) {
+	cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
 		if n > 1 {
 			refused.Add(1)
-			s.say("421 4.7.0 too many connections from your address")
+			s.Reply("421 4.7.0 too many connections from your address")
 			close(second)
 			return
 		}
-		s.greet()
-		s.envelope()
-		s.message()
+		s.Greet()
+		s.AcceptEnvelope()
+		s.ReadData()
 		<-second // keep the first busy until the second was turned away
-		s.say("250 ok")
-		s.takeAll(ignore)
+		s.Reply("250 ok")
+		s.AcceptAll(ignore)
 	}))
 	s := newSender(t, cfg)
 	var wg sync.WaitGroup
@@ -298,14 +299,14 @@ func TestRelayLimitsConnections(t *testing.T) {
 func TestWaitForSlotEndsWithContext(t *testing.T) {
 	t.Parallel()
 	release, busy := make(chan struct{}), make(chan struct{})
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-		s.greet()
-		s.envelope()
-		s.message()
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet()
+		s.AcceptEnvelope()
+		s.ReadData()
 		close(busy)
 		<-release
-		s.say("250 ok")
-		s.takeAll(ignore)
+		s.Reply("250 ok")
+		s.AcceptAll(ignore)
 	}))
 	cfg.Connections = 1
 	s := newSender(t, cfg)

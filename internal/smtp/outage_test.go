@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"bufio"
 	"context"
 	"log/slog"
 	"net"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -34,33 +34,33 @@ func notAnswered(ctx context.Context, _ *network) (net.Conn, error) {
 func connectionRefused(context.Context, *network) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
 
 func notInService(_ context.Context, n *network) (net.Conn, error) {
-	return n.connect(func(s *session) { s.say("421 4.3.2 not in service"); s.hang() }), nil
+	return n.connect(func(s *smtptest.Session) { s.Reply("421 4.3.2 not in service"); s.Hang() }), nil
 }
 
 func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if n.isAway() {
 		return n.away(ctx, n)
 	}
-	return n.connect(func(s *session) {
-		s.greet("PIPELINING", "8BITMIME")
+	return n.connect(func(s *smtptest.Session) {
+		s.Greet("PIPELINING", "8BITMIME")
 		for {
-			if s.gone() || n.isAway() { // it ends between two mails
+			if s.Left() || n.isAway() { // it ends between two mails
 				return
 			}
-			if _, ok := s.envelope(); !ok {
+			if _, ok := s.AcceptEnvelope(); !ok {
 				return
 			}
-			s.message()
-			s.say(n.verdict())
+			s.ReadData()
+			s.Reply(n.verdict())
 		}
 	}), nil
 }
 
-func (n *network) connect(serve func(*session)) net.Conn {
+func (n *network) connect(serve func(*smtptest.Session)) net.Conn {
 	here, there := net.Pipe()
 	n.serving.Go(func() {
 		defer there.Close()
-		serve(&session{Conn: there, r: bufio.NewReader(there)})
+		serve(smtptest.NewSession(there))
 	})
 	return here
 }

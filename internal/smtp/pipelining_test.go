@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -72,23 +73,23 @@ func pipeliningRelay(t *testing.T, dials *atomic.Int32, verdict func(recipient s
 		early     bool
 	}
 	all := make(chan taken, 100)
-	cfg = relayAt(t, scripted(t, func(_ int, s *session) {
+	cfg = relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 		dials.Add(1)
-		s.greet("PIPELINING", "8BITMIME")
+		s.Greet("PIPELINING", "8BITMIME")
 		for {
-			to, ok := s.envelope()
+			to, ok := s.AcceptEnvelope()
 			if !ok {
 				return
 			}
-			if !strings.HasSuffix(s.message(), "end\n") { // the client went away instead
+			if !strings.HasSuffix(s.ReadData(), "end\n") { // the client went away instead
 				return
 			}
-			all <- taken{to, s.r.Buffered() > 0}
+			all <- taken{to, s.Buffered() > 0}
 			reply := verdict(to)
 			if reply == "" {
 				return
 			}
-			s.say(reply)
+			s.Reply(reply)
 		}
 	}))
 	return cfg, func() (recipients []string, early int) {
@@ -189,26 +190,26 @@ func TestNextEnvelopeAndTheOutcomeOfTheMailBefore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dials atomic.Int32
-			cfg := relayAt(t, scripted(t, func(n int, s *session) {
+			cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
 				dials.Add(1)
-				s.greet("PIPELINING")
-				if _, ok := s.envelope(); !ok {
+				s.Greet("PIPELINING")
+				if _, ok := s.AcceptEnvelope(); !ok {
 					return
 				}
-				s.message()
+				s.ReadData()
 				if n == 1 && c.reply != "" {
-					s.say(c.reply)
+					s.Reply(c.reply)
 				}
 				if n > 1 {
-					s.say("250 ok")
+					s.Reply("250 ok")
 				}
 				if n == 1 && c.dials > 1 {
 					for range envelopeCommands { // what is read cannot reset the connection
-						s.hear()
+						s.ReadLine()
 					}
 					return
 				}
-				s.takeAll(ignore)
+				s.AcceptAll(ignore)
 			}))
 			errs := chain(t, cfg, 2)
 			if c.verdict == "" && errs[0] != nil || c.verdict != "" && asSendError(t, errs[0]).Verdict != c.verdict {
@@ -232,19 +233,19 @@ func TestNextEnvelopeIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dials atomic.Int32
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 				dials.Add(1)
-				s.greet("PIPELINING")
-				if _, ok := s.envelope(); !ok {
+				s.Greet("PIPELINING")
+				if _, ok := s.AcceptEnvelope(); !ok {
 					return
 				}
-				s.message()
-				s.say("250 ok")
-				if !s.expect("MAIL") || !s.expect("RCPT") || !s.expect("DATA") {
+				s.ReadData()
+				s.Reply("250 ok")
+				if !s.Expect("MAIL") || !s.Expect("RCPT") || !s.Expect("DATA") {
 					return
 				}
-				s.say(replies...)
-				s.takeAll(ignore)
+				s.Reply(replies...)
+				s.AcceptAll(ignore)
 			}))
 			errs := chain(t, cfg, 3)
 			if errs[0] != nil || errs[2] != nil || dials.Load() != 1 {
@@ -259,23 +260,23 @@ func TestNextEnvelopeIsRefused(t *testing.T) {
 // at one mail, which goes another way at once.
 func TestRelayLosesTheNextEnvelope(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]func(s *session){
-		"silent":  func(s *session) { s.hang() },
-		"refuses": func(s *session) { s.say("554 SMTP synchronization error"); s.hang() },
+	for name, answer := range map[string]func(s *smtptest.Session){
+		"silent":  func(s *smtptest.Session) { s.Hang() },
+		"refuses": func(s *smtptest.Session) { s.Reply("554 SMTP synchronization error"); s.Hang() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var dials, envelopes atomic.Int32
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 				dials.Add(1)
-				s.greet("PIPELINING")
+				s.Greet("PIPELINING")
 				for {
-					if _, ok := s.envelope(); !ok {
+					if _, ok := s.AcceptEnvelope(); !ok {
 						return
 					}
-					s.message()
-					hasty := s.r.Buffered() > 0
-					s.say("250 ok")
+					s.ReadData()
+					hasty := s.Buffered() > 0
+					s.Reply("250 ok")
 					if hasty {
 						envelopes.Add(1)
 						answer(s)
@@ -306,21 +307,21 @@ func TestNoNextEnvelope(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var early atomic.Int32
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				s.greet(offers...)
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				s.Greet(offers...)
 				for range 2 {
 					if name == "chunking" {
-						s.chunk()
-						early.Add(int32(s.r.Buffered()))
-						s.say("250 ok", "250 ok", "250 ok")
+						readChunk(s)
+						early.Add(int32(s.Buffered()))
+						s.Reply("250 ok", "250 ok", "250 ok")
 						continue
 					}
-					s.envelope()
-					s.message()
-					early.Add(int32(s.r.Buffered()))
-					s.say("250 ok")
+					s.AcceptEnvelope()
+					s.ReadData()
+					early.Add(int32(s.Buffered()))
+					s.Reply("250 ok")
 				}
-				s.takeAll(ignore)
+				s.AcceptAll(ignore)
 			}))
 			careful := func(i int, e *mail.Envelope) {
 				e.Careful = name == "careful" && i == 0 || name == "next is careful" && i == 1

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -45,9 +46,9 @@ func twoRelays(t *testing.T, first, second string, change ...func(*Config)) (*Re
 func counted(t *testing.T) (address string, taken *atomic.Int32) {
 	t.Helper()
 	taken = &atomic.Int32{}
-	return scripted(t, func(_ int, s *session) {
-		s.greet("PIPELINING")
-		s.takeAll(func(string, string) { taken.Add(1) })
+	return smtptest.Script(t, func(_ int, s *smtptest.Session) {
+		s.Greet("PIPELINING")
+		s.AcceptAll(func(string, string) { taken.Add(1) })
 	}), taken
 }
 
@@ -59,26 +60,26 @@ const nowhere = "127.0.0.1:1"
 // the second at once, and only once.
 func TestFailOver(t *testing.T) {
 	t.Parallel()
-	for name, serve := range map[string]func(s *session){
+	for name, serve := range map[string]func(s *smtptest.Session){
 		"away":           nil,
-		"closed early":   func(*session) {},
-		"silent":         func(s *session) { s.hang() },
-		"greeting 554":   func(s *session) { s.say("554 no service"); s.hang() },
-		"greeting 421":   func(s *session) { s.say("421 4.3.2 shutting down"); s.hang() },
-		"not SMTP":       func(s *session) { s.say("HTTP/1.1 400 Bad Request"); s.hang() },
-		"endless":        func(s *session) { s.endless() },
-		"MAIL 421":       func(s *session) { s.greet(); s.hear(); s.say("421 4.3.2 closing") },
-		"RCPT 421":       func(s *session) { s.greet("PIPELINING"); s.hear(); s.say("250 ok", "421 4.3.0 closing") },
+		"closed early":   func(*smtptest.Session) {},
+		"silent":         func(s *smtptest.Session) { s.Hang() },
+		"greeting 554":   func(s *smtptest.Session) { s.Reply("554 no service"); s.Hang() },
+		"greeting 421":   func(s *smtptest.Session) { s.Reply("421 4.3.2 shutting down"); s.Hang() },
+		"not SMTP":       func(s *smtptest.Session) { s.Reply("HTTP/1.1 400 Bad Request"); s.Hang() },
+		"endless":        func(s *smtptest.Session) { s.Endless("220") },
+		"MAIL 421":       func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("421 4.3.2 closing") },
+		"RCPT 421":       func(s *smtptest.Session) { s.Greet("PIPELINING"); s.ReadLine(); s.Reply("250 ok", "421 4.3.0 closing") },
 		"DATA 421":       refuseAt("DATA", "421 4.3.0 closing"),
 		"dot 421":        afterDot("421 4.3.2 shutting down"),
-		"MAIL 530":       func(s *session) { s.greet(); s.hear(); s.say("530 5.7.0 who are you"); s.hang() },
-		"wrong password": func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("535 5.7.8 no"); s.hang() },
+		"MAIL 530":       func(s *smtptest.Session) { s.Greet(); s.ReadLine(); s.Reply("530 5.7.0 who are you"); s.Hang() },
+		"wrong password": func(s *smtptest.Session) { s.Greet("AUTH PLAIN"); s.ReadLine(); s.Reply("535 5.7.8 no"); s.Hang() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first := nowhere
 			if serve != nil {
-				first = scripted(t, func(_ int, s *session) { serve(s) })
+				first = smtptest.Script(t, func(_ int, s *smtptest.Session) { serve(s) })
 			}
 			second, taken := counted(t)
 			r, _ := twoRelays(t, first, second, func(c *Config) {
@@ -97,20 +98,12 @@ func TestFailOver(t *testing.T) {
 	}
 }
 
-func (s *session) endless() {
-	for {
-		if _, err := s.Write([]byte("220-" + strings.Repeat("x", 4000))); err != nil {
-			return
-		}
-	}
-}
-
 // TestNoFailOver: what the relay says of this mail, or does not say any more, is no
 // reason to give the mail to another one.
 func TestNoFailOver(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		serve   func(*session)
+		serve   func(*smtptest.Session)
 		verdict mail.Verdict
 	}{
 		"answer lost":    {afterDot(""), mail.Unknown},
@@ -118,12 +111,12 @@ func TestNoFailOver(t *testing.T) {
 		"no such user":   {refuseAt("RCPT", "550 5.1.1 unknown"), mail.Dead},
 		"greylisted":     {refuseAt("RCPT", "450 4.2.1 greylisted"), mail.Retry},
 		"throttled":      {refuseAt("RCPT", "421 4.7.28 too many mails"), mail.Retry},
-		"hangs at MAIL":  {func(s *session) { s.greet(); s.hang() }, mail.Retry},
-		"closes at MAIL": {func(s *session) { s.greet(); s.hear() }, mail.Retry},
+		"hangs at MAIL":  {func(s *smtptest.Session) { s.Greet(); s.Hang() }, mail.Retry},
+		"closes at MAIL": {func(s *smtptest.Session) { s.Greet(); s.ReadLine() }, mail.Retry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first := scripted(t, func(_ int, s *session) { c.serve(s) })
+			first := smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) })
 			second, taken := counted(t)
 			r, _ := twoRelays(t, first, second, func(c *Config) {
 				if name == "hangs at MAIL" {
@@ -145,14 +138,14 @@ func TestReturnToThePreferredRelay(t *testing.T) {
 	t.Parallel()
 	var well atomic.Bool
 	var dials, taken atomic.Int32
-	first := scripted(t, func(_ int, s *session) {
+	first := smtptest.Script(t, func(_ int, s *smtptest.Session) {
 		dials.Add(1)
 		if !well.Load() {
-			s.say("421 4.3.2 not now")
+			s.Reply("421 4.3.2 not now")
 			return
 		}
-		s.greet("PIPELINING")
-		s.takeAll(func(string, string) { taken.Add(1) })
+		s.Greet("PIPELINING")
+		s.AcceptAll(func(string, string) { taken.Add(1) })
 	})
 	second, other := counted(t)
 	r, registry := twoRelays(t, first, second)
@@ -232,16 +225,16 @@ func TestDegradedLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var n atomic.Int32
-			first := scripted(t, func(_ int, s *session) {
-				s.greet()
-				for s.expect("MAIL") {
+			first := smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				s.Greet()
+				for s.Expect("MAIL") {
 					if c.breaks(n.Add(1)) {
 						return
 					}
-					s.say("250 ok")
-					s.envelope()
-					s.message()
-					s.say("250 ok")
+					s.Reply("250 ok")
+					s.AcceptEnvelope()
+					s.ReadData()
+					s.Reply("250 ok")
 				}
 			})
 			second, taken := counted(t)
@@ -360,13 +353,13 @@ func trial(t *testing.T, verdict string) {
 func TestAllRelaysAreDown(t *testing.T) {
 	t.Parallel()
 	var well atomic.Bool
-	second := scripted(t, func(_ int, s *session) {
+	second := smtptest.Script(t, func(_ int, s *smtptest.Session) {
 		if !well.Load() {
-			s.say("554 no")
+			s.Reply("554 no")
 			return
 		}
-		s.greet()
-		s.takeAll(ignore)
+		s.Greet()
+		s.AcceptAll(ignore)
 	})
 	r, _ := twoRelays(t, nowhere, second)
 	for range 3 {

@@ -7,14 +7,15 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
 // TestMessageArrivesAsItIs: dots, lone CR and LF, 8-bit, no line end at the end.
 func TestMessageArrivesAsItIs(t *testing.T) {
 	t.Parallel()
-	s := startSink(t, sinkOptions{})
-	sender := newSender(t, relayAt(t, s.address))
+	s := smtptest.NewServer(t, smtptest.Options{})
+	sender := newSender(t, relayAt(t, s.Address))
 	for given, want := range map[string]string{
 		"Subject: x\r\n\r\nplain\r\n":                              "Subject: x\r\n\r\nplain\r\n",
 		"Subject: x\r\n\r\n.\r\n..\r\n.a":                          "Subject: x\r\n\r\n.\r\n..\r\n.a\r\n",
@@ -24,10 +25,10 @@ func TestMessageArrivesAsItIs(t *testing.T) {
 		"Subject: x\r\n\r\na\r\n.\rb":                              "Subject: x\r\n\r\na\r\n.\r\nb\r\n",
 		"Subject: x\r\n\r\n" + strings.Repeat("Größe\r\n", 40_000): "Subject: x\r\n\r\n" + strings.Repeat("Größe\r\n", 40_000),
 	} {
-		before := len(s.messages())
+		before := len(s.Received())
 		send(t, sender, mail.Envelope{From: "a@b.co", Recipient: "c@d.co", Data: []byte(given)})
-		got := s.messages()[before:]
-		if len(got) != 1 || got[0].data != want || got[0].from != "a@b.co" || got[0].to != "c@d.co" {
+		got := s.Received()[before:]
+		if len(got) != 1 || got[0].Data != want || got[0].From != "a@b.co" || got[0].To != "c@d.co" {
 			t.Fatalf("%.60q became %d mails: %.300s", given, len(got), fmt.Sprint(got))
 		}
 	}
@@ -36,8 +37,8 @@ func TestMessageArrivesAsItIs(t *testing.T) {
 // TestSMTPUTF8 is asked for only where an address or a header field needs it.
 func TestSMTPUTF8(t *testing.T) {
 	t.Parallel()
-	able, unable := startSink(t, sinkOptions{utf8: true}), startSink(t, sinkOptions{})
-	sender := newSender(t, relayAt(t, able.address))
+	able, unable := smtptest.NewServer(t, smtptest.Options{Extensions: append(smtptest.DefaultExtensions(), "SMTPUTF8")}), smtptest.NewServer(t, smtptest.Options{})
+	sender := newSender(t, relayAt(t, able.Address))
 	send(t, sender, envelope(1))
 	beyond := envelope(2)
 	beyond.Recipient = "jürgen@shop.example"
@@ -51,23 +52,23 @@ func TestSMTPUTF8(t *testing.T) {
 	domain := envelope(5)
 	domain.Recipient = "j@bücher.example"
 	send(t, sender, domain)
-	if to := able.messages()[4].to; to != "j@xn--bcher-kva.example" {
+	if to := able.Received()[4].To; to != "j@xn--bcher-kva.example" {
 		t.Errorf("recipient %q", to)
 	}
 	for i, want := range []bool{false, true, true, false, false} {
-		if got := able.messages()[i].utf8; got != want {
+		if got := able.Received()[i].UTF8; got != want {
 			t.Errorf("mail %d: SMTPUTF8 %v, want %v", i+1, got, want)
 		}
 	}
-	got := sendError(t, newSender(t, relayAt(t, unable.address)), beyond)
+	got := sendError(t, newSender(t, relayAt(t, unable.Address)), beyond)
 	wantVerdict(t, got, mail.Dead, "composed", 0)
 }
 
 // TestHostileEnvelope: nothing of it reaches the relay.
 func TestHostileEnvelope(t *testing.T) {
 	t.Parallel()
-	s := startSink(t, sinkOptions{})
-	sender := newSender(t, relayAt(t, s.address))
+	s := smtptest.NewServer(t, smtptest.Options{})
+	sender := newSender(t, relayAt(t, s.Address))
 	data := []byte("Subject: x\r\n\r\nx\r\n")
 	for _, e := range []mail.Envelope{
 		{From: "", Recipient: "c@d.co", Data: data},
@@ -84,7 +85,7 @@ func TestHostileEnvelope(t *testing.T) {
 	} {
 		wantVerdict(t, sendError(t, sender, e), mail.Dead, "composed", 0)
 	}
-	if n := len(s.messages()); n != 0 {
+	if n := len(s.Received()); n != 0 {
 		t.Fatalf("%d mails arrived", n)
 	}
 }
@@ -102,16 +103,16 @@ func TestRelayDown(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	var dials, noops atomic.Int32
-	cfg := relayAt(t, scripted(t, func(n int, s *session) {
+	cfg := relayAt(t, smtptest.Script(t, func(n int, s *smtptest.Session) {
 		dials.Add(1)
-		s.greet()
-		for n == 1 && s.expect("NOOP") {
-			s.say("250 ok")
+		s.Greet()
+		for n == 1 && s.Expect("NOOP") {
+			s.Reply("250 ok")
 			if noops.Add(1) == 2 {
 				return // the relay restarts: the third Check must not take its end for a failure
 			}
 		}
-		s.takeAll(ignore)
+		s.AcceptAll(ignore)
 	}))
 	s := newSender(t, cfg)
 	for range 4 {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -100,8 +101,8 @@ func TestPrivateCA(t *testing.T) {
 		for _, policy := range []Policy{StartTLS, Implicit} {
 			t.Run(name+" "+string(policy), func(t *testing.T) {
 				t.Parallel()
-				sink := startSink(t, sinkOptions{cert: c.cert, implicit: policy == Implicit, password: "secret"})
-				cfg := mustParse(t, "smtp://shop:secret@"+sink.address+"?tls="+string(policy)+"&ca_file="+ours.file(t))
+				sink := smtptest.NewServer(t, smtptest.Options{Certificate: c.cert, ImplicitTLS: policy == Implicit, Password: "secret"})
+				cfg := mustParse(t, "smtp://shop:secret@"+sink.Address+"?tls="+string(policy)+"&ca_file="+ours.file(t))
 				s := newSender(t, cfg)
 				if c.well {
 					send(t, s, envelope(1))
@@ -109,8 +110,8 @@ func TestPrivateCA(t *testing.T) {
 				}
 				got := sendError(t, s, envelope(1))
 				wantVerdict(t, got, mail.Retry, "tls", 0)
-				if !got.RelayFailed() || sink.sawPassword() || len(sink.messages()) > 0 {
-					t.Errorf("%+v; the password left: %v", got, sink.sawPassword())
+				if !got.RelayFailed() || sink.SawPassword() || len(sink.Received()) > 0 {
+					t.Errorf("%+v; the password left: %v", got, sink.SawPassword())
 				}
 			})
 		}
@@ -129,20 +130,18 @@ func TestTLSBreaks(t *testing.T) {
 	}{"at MAIL": {false, mail.Retry}, "after the dot": {true, mail.Unknown}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 				raw := s.Conn
-				secure := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{*cert}})
-				s.Conn = secure
-				s.r.Reset(secure)
-				s.greet()
+				_ = s.StartTLS(cert) // the client sees a failure, too
+				s.Greet()
 				if c.dot {
-					s.envelope()
-					s.message()
+					s.AcceptEnvelope()
+					s.ReadData()
 				} else {
-					s.hear()
+					s.ReadLine()
 				}
 				_, _ = raw.Write([]byte("no TLS record at all, but a good many bytes"))
-				s.hang()
+				s.Hang()
 			}))
 			cfg.TLS, cfg.RootCAs = Implicit, x509.NewCertPool()
 			cfg.RootCAs.AddCert(ca.cert)
@@ -159,32 +158,30 @@ func TestAuthLogin(t *testing.T) {
 	ca := newAuthority(t)
 	cert := ca.issue(t, nil)
 	encode := base64.StdEncoding.EncodeToString
-	for name, dialogue := range map[string]func(s *session) (user, password string){
-		"user at once": func(s *session) (string, string) {
-			user := strings.TrimPrefix(s.hear(), "AUTH LOGIN ")
-			s.say("334 " + encode([]byte("Password:")))
-			return user, s.hear()
+	for name, dialogue := range map[string]func(s *smtptest.Session) (user, password string){
+		"user at once": func(s *smtptest.Session) (string, string) {
+			user := strings.TrimPrefix(s.ReadLine(), "AUTH LOGIN ")
+			s.Reply("334 " + encode([]byte("Password:")))
+			return user, s.ReadLine()
 		},
-		"both asked for": func(s *session) (string, string) {
-			s.hear()
-			s.say("334 " + encode([]byte("Username:")))
-			user := s.hear()
-			s.say("334 " + encode([]byte("Password:")))
-			return user, s.hear()
+		"both asked for": func(s *smtptest.Session) (string, string) {
+			s.ReadLine()
+			s.Reply("334 " + encode([]byte("Username:")))
+			user := s.ReadLine()
+			s.Reply("334 " + encode([]byte("Password:")))
+			return user, s.ReadLine()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			said := make(chan [2]string, 1)
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) {
-				secure := tls.Server(s.Conn, &tls.Config{Certificates: []tls.Certificate{*cert}})
-				s.Conn = secure
-				s.r.Reset(secure)
-				s.greet("AUTH LOGIN")
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+				_ = s.StartTLS(cert) // the client sees a failure, too
+				s.Greet("AUTH LOGIN")
 				user, password := dialogue(s)
 				said <- [2]string{user, password}
-				s.say("235 2.7.0 welcome")
-				s.takeAll(ignore)
+				s.Reply("235 2.7.0 welcome")
+				s.AcceptAll(ignore)
 			}))
 			cfg.TLS, cfg.RootCAs = Implicit, x509.NewCertPool()
 			cfg.RootCAs.AddCert(ca.cert)

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"sespan/internal/devtools/smtptest"
 	"sespan/internal/mail"
 )
 
@@ -74,8 +75,8 @@ func TestTLSPolicies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sink := startSink(t, sinkOptions{cert: &c.cert, implicit: c.policy == Implicit, password: "pässword"})
-			cfg := relayAt(t, sink.address)
+			sink := smtptest.NewServer(t, smtptest.Options{Certificate: &c.cert, ImplicitTLS: c.policy == Implicit, Password: "pässword"})
+			cfg := relayAt(t, sink.Address)
 			cfg.TLS, cfg.RootCAs = c.policy, c.roots
 			cfg.Username, cfg.Password = "shop", "pässword"
 			s := newSender(t, cfg)
@@ -83,13 +84,13 @@ func TestTLSPolicies(t *testing.T) {
 				for i := range 3 {
 					send(t, s, envelope(i))
 				}
-				if n := len(sink.messages()); n != 3 {
+				if n := len(sink.Received()); n != 3 {
 					t.Fatalf("%d mails arrived, want 3", n)
 				}
 				return
 			}
 			wantVerdict(t, sendError(t, s, envelope(1)), mail.Retry, c.reason, 0)
-			if sink.sawPassword() {
+			if sink.SawPassword() {
 				t.Fatal("the password was sent")
 			}
 		})
@@ -100,7 +101,7 @@ func TestTLSPolicies(t *testing.T) {
 func TestStartTLSStripped(t *testing.T) {
 	t.Parallel()
 	after := make(chan string, 1)
-	cfg := relayAt(t, scripted(t, func(_ int, s *session) { s.greet("AUTH PLAIN"); after <- s.hear() }))
+	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { s.Greet("AUTH PLAIN"); after <- s.ReadLine() }))
 	cfg.TLS, cfg.Username, cfg.Password = StartTLS, "shop", "secret"
 	got := sendError(t, newSender(t, cfg), envelope(1))
 	wantVerdict(t, got, mail.Retry, "tls", 0)
@@ -112,18 +113,29 @@ func TestStartTLSStripped(t *testing.T) {
 func TestStartTLSFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		serve  func(*session)
+		serve  func(*smtptest.Session)
 		reason string
 		code   int
 	}{
-		"refused":  {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("454 4.7.0 not now"); s.hang() }, "tls", 454},
-		"injected": {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("220 go", "250 sent in clear"); s.hang() }, "tls", 0},
-		"garbage":  {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("220 go"); s.hear(); s.say("no TLS here") }, "tls", 0},
-		"hang":     {func(s *session) { s.greet("STARTTLS"); s.hear(); s.say("220 go"); s.hang() }, "timeout", 0},
+		"refused": {func(s *smtptest.Session) { s.Greet("STARTTLS"); s.ReadLine(); s.Reply("454 4.7.0 not now"); s.Hang() }, "tls", 454},
+		"injected": {func(s *smtptest.Session) {
+			s.Greet("STARTTLS")
+			s.ReadLine()
+			s.Reply("220 go", "250 sent in clear")
+			s.Hang()
+		}, "tls", 0},
+		"garbage": {func(s *smtptest.Session) {
+			s.Greet("STARTTLS")
+			s.ReadLine()
+			s.Reply("220 go")
+			s.ReadLine()
+			s.Reply("no TLS here")
+		}, "tls", 0},
+		"hang": {func(s *smtptest.Session) { s.Greet("STARTTLS"); s.ReadLine(); s.Reply("220 go"); s.Hang() }, "timeout", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) }))
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) }))
 			cfg.TLS = StartTLS
 			if name == "hang" {
 				cfg.Timeouts.Connect = quick
@@ -139,26 +151,32 @@ func TestAuth(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret-pass"
 	for name, c := range map[string]struct {
-		serve func(*session)
+		serve func(*smtptest.Session)
 		code  int
 	}{
-		"refused": {func(s *session) {
-			s.greet("AUTH PLAIN")
-			s.hear()
-			s.say("535 5.7.8 no")
-			s.hear()
-			s.say("502 what")
-			s.hang()
+		"refused": {func(s *smtptest.Session) {
+			s.Greet("AUTH PLAIN")
+			s.ReadLine()
+			s.Reply("535 5.7.8 no")
+			s.ReadLine()
+			s.Reply("502 what")
+			s.Hang()
 		}, 535},
-		"later":      {func(s *session) { s.greet("AUTH PLAIN"); s.hear(); s.say("454 4.7.0 later"); s.hang() }, 454},
-		"no offer":   {func(s *session) { s.greet("SIZE"); s.hang() }, 0},
-		"unknown":    {func(s *session) { s.greet("AUTH XOAUTH2"); s.hang() }, 0},
-		"echoed":     {func(s *session) { s.greet("AUTH LOGIN"); s.echoLogin(secret) }, 535},
-		"challenged": {func(s *session) { s.greet("AUTH LOGIN"); s.hear(); s.say("334 Zm9v"); s.hear(); s.hang() }, 0},
+		"later":    {func(s *smtptest.Session) { s.Greet("AUTH PLAIN"); s.ReadLine(); s.Reply("454 4.7.0 later"); s.Hang() }, 454},
+		"no offer": {func(s *smtptest.Session) { s.Greet("SIZE"); s.Hang() }, 0},
+		"unknown":  {func(s *smtptest.Session) { s.Greet("AUTH XOAUTH2"); s.Hang() }, 0},
+		"echoed":   {func(s *smtptest.Session) { s.Greet("AUTH LOGIN"); echoLogin(s, secret) }, 535},
+		"challenged": {func(s *smtptest.Session) {
+			s.Greet("AUTH LOGIN")
+			s.ReadLine()
+			s.Reply("334 Zm9v")
+			s.ReadLine()
+			s.Hang()
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := relayAt(t, scripted(t, func(_ int, s *session) { c.serve(s) }))
+			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) }))
 			cfg.Username, cfg.Password = "shop", secret
 			if name == "challenged" { // the relay waits, too
 				cfg.Timeouts.Command = quick
@@ -173,11 +191,11 @@ func TestAuth(t *testing.T) {
 }
 
 // echoLogin is a relay with a log of its own: it repeats what it was sent.
-func (s *session) echoLogin(secret string) {
-	s.hear()
-	s.say("334 UGFzc3dvcmQ6")
-	s.say("535 5.7.8 not "+secret+" nor "+s.hear(), "")
-	s.hang()
+func echoLogin(s *smtptest.Session, secret string) {
+	s.ReadLine()
+	s.Reply("334 UGFzc3dvcmQ6")
+	s.Reply("535 5.7.8 not "+secret+" nor "+s.ReadLine(), "")
+	s.Hang()
 }
 
 // TestPasswordNotInClear: not even when the configuration was made by hand.
@@ -203,7 +221,7 @@ func (fakePeer) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0,
 func TestCAFile(t *testing.T) {
 	t.Parallel()
 	cert, _ := certificate(t, "127.0.0.1")
-	sink := startSink(t, sinkOptions{cert: &cert})
+	sink := smtptest.NewServer(t, smtptest.Options{Certificate: &cert})
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	var out bytes.Buffer
 	if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}); err != nil {
@@ -212,5 +230,5 @@ func TestCAFile(t *testing.T) {
 	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	send(t, newSender(t, mustParse(t, "smtp://"+sink.address+"?tls=starttls&ca_file="+file)), envelope(1))
+	send(t, newSender(t, mustParse(t, "smtp://"+sink.Address+"?tls=starttls&ca_file="+file)), envelope(1))
 }

@@ -1,7 +1,6 @@
 package smtptest
 
 import (
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -27,7 +26,7 @@ type dialogue struct {
 
 func (s *Server) serve(c net.Conn) {
 	o := s.current()
-	d := &dialogue{Session: newSession(c), server: s, options: o}
+	d := &dialogue{Session: NewSession(c), server: s, options: o}
 	if o.MaxConnections > 0 && s.listener.connections() > o.MaxConnections {
 		d.Reply("421 4.7.0 too many connections")
 		return
@@ -134,12 +133,8 @@ func (d *dialogue) answer(phase Phase, reply string) bool {
 }
 
 func (d *dialogue) encrypt() bool {
-	c := tls.Server(d.Conn, &tls.Config{Certificates: []tls.Certificate{*d.options.Certificate}})
-	if c.Handshake() != nil { // the client does not trust us
-		return false
-	}
-	d.Session, d.secure = newSession(c), true
-	return true
+	d.secure = d.StartTLS(d.options.Certificate) == nil // an error: the client does not trust us
+	return d.secure
 }
 
 func (d *dialogue) startTLS() bool {

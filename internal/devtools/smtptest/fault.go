@@ -60,11 +60,8 @@ func (f Fault) commit(s *Session) bool {
 		s.Hang()
 		return false
 	case Endless:
-		for {
-			if _, err := io.WriteString(s, "250-"+strings.Repeat("x", 8000)); err != nil {
-				return false
-			}
-		}
+		s.Endless("250")
+		return false
 	}
 	_, err := io.WriteString(s, string(f)+"\r\n")
 	return err == nil && !strings.HasPrefix(string(f), "421")

@@ -3,6 +3,7 @@ package smtptest
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +16,7 @@ import (
 // the address; n counts connections from 1.
 func Script(tb testing.TB, serve func(n int, s *Session)) (address string) {
 	tb.Helper()
-	l, err := listen(context.Background(), func(n int, c net.Conn) { serve(n, newSession(c)) })
+	l, err := listen(context.Background(), func(n int, c net.Conn) { serve(n, NewSession(c)) })
 	if err != nil {
 		tb.Fatalf("smtptest: %v", err)
 	}
@@ -30,7 +31,16 @@ type Session struct {
 	in *bufio.Reader
 }
 
-func newSession(c net.Conn) *Session { return &Session{Conn: c, in: bufio.NewReader(c)} }
+// NewSession serves a connection that was made by other means than Script.
+func NewSession(c net.Conn) *Session { return &Session{Conn: c, in: bufio.NewReader(c)} }
+
+// StartTLS speaks TLS from here on, after its handshake.
+func (s *Session) StartTLS(cert *tls.Certificate) error {
+	c := tls.Server(s.Conn, &tls.Config{Certificates: []tls.Certificate{*cert}})
+	s.Conn = c
+	s.in.Reset(c)
+	return c.HandshakeContext(context.Background())
+}
 
 // Reply writes lines.
 func (s *Session) Reply(lines ...string) {
@@ -62,6 +72,15 @@ func (s *Session) Trickle(text string) {
 			return
 		}
 		<-tick.C
+	}
+}
+
+// Endless writes a reply that never ends, until the client leaves.
+func (s *Session) Endless(code string) {
+	for {
+		if _, err := io.WriteString(s, code+"-"+strings.Repeat("x", 8000)); err != nil {
+			return
+		}
 	}
 }
 
