@@ -21,6 +21,7 @@ type mailbox struct {
 	got    []mail.Envelope
 	answer func(n int, e mail.Envelope) error // nil: takes it
 	came   chan mail.Envelope                 // filled with each mail that was taken
+	ready  func(context.Context) error        // nil: a relay serves
 }
 
 func newMailbox(answer func(n int, e mail.Envelope) error) *mailbox {
@@ -41,7 +42,12 @@ func (b *mailbox) Send(_ context.Context, e mail.Envelope) (mail.Receipt, error)
 	return mail.Receipt{Relay: "fake:25", Reply: "2.0.0 queued"}, nil
 }
 
-func (*mailbox) Ready(context.Context) error { return nil }
+func (b *mailbox) Ready(ctx context.Context) error {
+	if b.ready == nil {
+		return nil
+	}
+	return b.ready(ctx)
+}
 
 func (b *mailbox) sent() []mail.Envelope {
 	b.mu.Lock()
