@@ -22,7 +22,7 @@ type Receipt struct {
 
 // Sender delivers envelopes. Send tries one; a failure is a *SendError. Ready waits
 // while no mail may be tried because no relay serves; its error means that ctx has
-// ended first.
+// ended first. Where a relay serves it succeeds even after the end of ctx.
 type Sender interface {
 	Send(ctx context.Context, e Envelope) (Receipt, error)
 	Ready(ctx context.Context) error
