@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// pathBases are the folders that the paths of the documentation start from.
+var pathBases = []string{"", "internal", "django_bridge/src"}
+
+// namedPath is a path of this repository in backticks: a folder and a file's ending.
+var namedPath = regexp.MustCompile("`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\\.(?:go|sql|py|js|yml|yaml|json))`")
+
+// lostPaths gives the paths that a page names and the tree does not have.
+func lostPaths(page []byte, exists func(string) bool) (named int, lost []string) {
+	for _, match := range namedPath.FindAllSubmatch(page, -1) {
+		path, found := string(match[1]), strings.Contains(string(match[1]), "noun.") // a noun yet to come
+		named++
+		for _, base := range pathBases {
+			found = found || exists(filepath.Join(base, path))
+		}
+		if !found {
+			lost = append(lost, path)
+		}
+	}
+	return named, lost
+}
+
+// A page that sends its reader to a file that was renamed is worse than none.
+func TestPagesNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	exists := func(path string) bool {
+		_, err := os.Stat(filepath.Join(root, path))
+		return err == nil
+	}
+	for page, least := range map[string]int{
+		"docs/architecture.md": 60, "docs/glossary.md": 20, "CONTRIBUTING.md": 3, "docs/mail.md": 1, "docs/database.md": 1,
+	} {
+		raw, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named, lost := lostPaths(raw, exists)
+		if named < least {
+			t.Errorf("%s: %d paths were read, %d at least were expected", page, named, least)
+		}
+		for _, path := range lost {
+			t.Errorf("%s names %s, which does not exist", page, path)
+		}
+	}
+}
+
+func TestLostPaths(t *testing.T) {
+	t.Parallel()
+	page := []byte("see `otp/issue.go`, `sql/roles.sql`, `otp/gone.go`, `queries/noun.sql` and `make test`")
+	named, lost := lostPaths(page, func(path string) bool { return path == "internal/otp/issue.go" || path == "sql/roles.sql" })
+	if named != 4 || len(lost) != 1 || lost[0] != "otp/gone.go" {
+		t.Errorf("%d named, lost %v", named, lost)
+	}
+}
