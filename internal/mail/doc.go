@@ -49,8 +49,8 @@
 // # Doorbell
 //
 // A NOTIFY in every inserting transaction would serialise their commits. So the
-// insert trigger notifies only while no worker is busy: a busy worker suppresses
-// notifications, by a flag. The flag is a sequence, which stands outside MVCC: even a
+// insert trigger notifies only while no worker is busy: one that has more than enough to
+// do, or no relay, suppresses notifications, by a flag. The flag is a sequence, which stands outside MVCC: even a
 // snapshot of an hour ago sees its present value, and it dies by itself with the
 // worker, because it says until when.
 //
@@ -97,7 +97,7 @@
 //
 //	prefetch        a worker claims no more than it soon sends: others get their share,
 //	                and a stop gives back little (prefetch.go)
-//	bytes           large mails: the content in memory is bounded (awaitCapacity)
+//	bytes           large mails: the content in memory is bounded (fetch.go)
 //	rate limits     what the operator configured and what domains bear; configured and
 //	                adaptive in one question (package ratelimit)
 //	backpressure    while results cannot be written, a crash would send every further

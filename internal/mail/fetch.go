@@ -113,7 +113,7 @@ func (w *Worker) dispatch(rows []Claimed, claimed time.Time) {
 // case another one sleeps.
 func (w *Worker) awaitCapacity(ctx context.Context) (int, error) {
 	for ctx.Err() == nil {
-		if rows := w.capacityWithin(ctx, suppressAgain); rows > 0 || ctx.Err() != nil {
+		if rows := w.capacityWithin(ctx, suppressAgain); rows > 0 {
 			return rows, nil
 		}
 		if err := errors.Join(w.suppressNotify(ctx), w.Store.Notify(ctx)); err != nil {
