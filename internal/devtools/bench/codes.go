@@ -73,7 +73,7 @@ func (b *codesBench) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	b.bearer, err = b.env.Bearer(ctx)
+	b.bearer, err = b.Bearer(ctx)
 	return err
 }
 

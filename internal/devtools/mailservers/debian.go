@@ -85,7 +85,7 @@ func (d *release) newRoot(ctx context.Context, pkg, dir string) (*root, error) {
 
 // unpack keeps a package and all that it needs.
 func (d *release) unpack(ctx context.Context, pkg, dir string) error {
-	if err := os.RemoveAll(dir); err != nil { //nolint:gosec // our own folder
+	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	archives := filepath.Join(d.dir, "archives-"+pkg)

@@ -46,7 +46,7 @@ func newCredentials(dir string) (k credentials, err error) {
 	if k.key, err = privatePEM(key); err != nil {
 		return k, err
 	}
-	return k, errors.Join(os.WriteFile(k.dkimFile, []byte(signing), 0o600), os.WriteFile(k.caFile, ca, 0o600)) //nolint:gosec // our own folder
+	return k, errors.Join(os.WriteFile(k.dkimFile, []byte(signing), 0o600), os.WriteFile(k.caFile, ca, 0o600))
 }
 
 // install puts the mail server's certificate where it looks for it, and for authorities.

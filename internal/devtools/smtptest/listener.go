@@ -66,7 +66,7 @@ func (l *listener) connections() int {
 }
 
 func (l *listener) close() {
-	_ = l.Listener.Close() // nothing is lost with it
+	_ = l.Close() // nothing is lost with it
 	l.mu.Lock()
 	l.closed = true
 	for c := range l.open {

@@ -65,8 +65,8 @@ func NewServer(tb testing.TB, o Options) *Server {
 // Listen starts a server.
 func Listen(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{options: o, turns: map[Phase]int{}}
-	started := make(chan struct{}) // connections are counted by the listener
-	l, err := listen(ctx, func(_ int, c net.Conn) { <-started; s.serve(c) })
+	started := make(chan struct{})                                           // connections are counted by the listener
+	l, err := listen(ctx, func(_ int, c net.Conn) { <-started; s.serve(c) }) //nolint:contextcheck // connections end with Close, not with ctx
 	if err != nil {
 		return nil, err
 	}

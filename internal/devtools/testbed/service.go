@@ -37,7 +37,7 @@ func (e *Env) Serve(ctx context.Context, parts string, settings ...string) (*Ser
 func (e *Env) ServeBinary(ctx context.Context, binary, parts string, settings ...string) (*Service, error) {
 	addr, admin := FreeAddress(), FreeAddress()
 	s := &Service{Addr: addr, Log: &Tail{}, done: make(chan struct{})}
-	s.cmd = exec.Command(binary, "serve") //nolint:gosec,noctx // the binary under test; Close stops it
+	s.cmd = exec.Command(binary, "serve") //nolint:noctx // the binary under test; Close stops it
 	s.cmd.Env = append(os.Environ(),
 		"SESPAN_DATABASE_URL="+e.login, "SESPAN_SECRET_KEYS="+e.secret, "SESPAN_RUN="+parts,
 		"SESPAN_HTTP_ADDR="+addr, "SESPAN_ADMIN_ADDR="+admin, "SESPAN_MAIL_FROM="+MailFrom, "SESPAN_OTP_LINK="+CodeLink)

@@ -112,7 +112,7 @@ func (e *Env) Close() {
 	if e.Server != nil {
 		_ = e.Server.Stop() // the data goes away with it
 	}
-	_ = os.RemoveAll(e.Folder) //nolint:gosec // made by New
+	_ = os.RemoveAll(e.Folder)
 }
 
 // Pool opens a pool of the superuser that the caller closes.
