@@ -25,7 +25,7 @@ SELECT coalesce(json_agg(r ORDER BY r.since), '[]')::json AS rows FROM sespan.ma
 -- name: MailPreviewList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows
 FROM (SELECT p.message_id, p.created_at, p.category, p.sender, p.reply_to, p.to_addresses, p.cc_addresses, p.subject, p.body_text, p.body_html,
-             p.headers, p.attachments, encode(p.raw, 'escape') AS raw, p.note
+             p.headers, p.attachments, encode(p.raw, 'escape') AS raw, p.reason, p.facts
       FROM sespan.mail_preview(@message_id::bigint, @actor::text) p) r;
 
 -- name: MailFindList :one

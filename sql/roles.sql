@@ -166,8 +166,8 @@ DECLARE
     grants CONSTANT jsonb := '{
         "sespan_producer": ["otp_register", "otp_register_replace", "otp_register_right", "otp_right", "otp_unused", "customer_by_id", "customer_unbound",
             "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known"],
-        "sespan_reader_detail": ["mail_status", "mail_why", "mail_find"],
-        "sespan_admin": ["mail_status", "mail_why", "mail_find", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
+        "sespan_reader_detail": ["mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
+        "sespan_admin": ["mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
     }';
     statement text;
 BEGIN

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -133,24 +134,26 @@ func (c changer) byState(ctx context.Context, category string, states []string) 
 
 func (c changer) print(rows []mail.Change) error {
 	changed := 0
-	notes := map[string]int{}
+	counts, causes := map[string]int{}, map[string]mail.Cause{} // by reason; the cause of the first
 	for _, r := range rows {
 		if r.Changed {
 			changed++
 		} else {
-			notes[orEmpty(r.Note)]++
+			if counts[r.Reason]++; counts[r.Reason] == 1 {
+				causes[r.Reason] = r.Cause
+			}
 		}
 	}
 	if len(rows) <= changeLines || c.flags.JSON {
-		err := table(c.Env, c.flags, rows, "no mail was chosen", []string{"MAIL", "RECIPIENT", "WAS", "IS", "NOTE"}, func(r mail.Change) []string {
-			return []string{fmt.Sprint(r.MessageID), orEmpty(r.Recipient), orEmpty(r.Was), orEmpty(r.State), orEmpty(r.Note)}
+		err := table(c.Env, c.flags, rows, "no mail was chosen", []string{"MAIL", "RECIPIENT", "WAS", "IS", "WHY"}, func(r mail.Change) []string {
+			return []string{fmt.Sprint(r.MessageID), orEmpty(r.Recipient), orEmpty(r.Was), orEmpty(r.State), sentence(r.Cause)}
 		})
 		if err != nil {
 			return err
 		}
 	} else {
-		for note, n := range notes {
-			c.progress(fmt.Sprintf("%d left alone: %s", n, oneLine(note)))
+		for _, reason := range slices.Sorted(maps.Keys(counts)) {
+			c.progress(fmt.Sprintf("%d left as they are, the first: %s", counts[reason], oneLine(sentence(causes[reason]))))
 		}
 	}
 	if len(rows) > 0 {

@@ -55,7 +55,7 @@ func printMail(out io.Writer, m mail.Preview) {
 	for _, a := range m.Attachments {
 		line("Attachment", strings.TrimSpace(fmt.Sprintf("%s %s %d bytes %s", orEmpty(a.Filename), orEmpty(a.ContentType), a.Size, orEmpty(a.ContentID))))
 	}
-	line("Note", orEmpty(m.Note))
+	line("Note", sentence(m.Cause))
 	for _, body := range []*string{m.Text, m.HTML, m.Raw} {
 		if body != nil {
 			fmt.Fprintf(out, "\n%s\n", printable(*body))

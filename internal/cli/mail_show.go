@@ -74,7 +74,7 @@ func (c *MailWhy) Run(ctx context.Context, m *Mail, e *Env) error {
 			return unknownMail(c.ID)
 		}
 		return table(e, m, rows, "", []string{"RECIPIENT", "STATE", "NEXT TRY", "WHY"}, func(r mail.Explanation) []string {
-			return []string{r.Recipient, r.State, timestamp(r.NextTry), r.Why}
+			return []string{r.Recipient, r.State, timestamp(r.NextTry), sentence(r.Cause)}
 		})
 	})
 }
@@ -94,7 +94,7 @@ func (c *MailStuck) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		return table(e, m, rows, "nothing is stuck", []string{"KIND", "MAIL", "RECIPIENT", "STATE", "SINCE", "WHY"}, func(r mail.StuckMail) []string {
-			return []string{r.Kind, fmt.Sprint(r.MessageID), r.Recipient, r.State, timestamp(r.Since), r.Why}
+			return []string{r.Kind, fmt.Sprint(r.MessageID), r.Recipient, r.State, timestamp(r.Since), sentence(r.Cause)}
 		})
 	})
 }

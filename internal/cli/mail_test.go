@@ -77,10 +77,12 @@ func TestMailCommands(t *testing.T) {
 		}
 	}
 	var rows []struct {
-		State string `json:"state"`
-		Why   string `json:"why"`
+		State  string                 `json:"state"`
+		Reason string                 `json:"reason"`
+		Facts  struct{ Actor string } `json:"facts"`
 	}
-	if out, _ := d.must("why", id, "--json"); json.Unmarshal([]byte(out), &rows) != nil || len(rows) != 1 || rows[0].State != "cancelled" {
+	if out, _ := d.must("why", id, "--json"); json.Unmarshal([]byte(out), &rows) != nil || len(rows) != 1 || rows[0].State != "cancelled" ||
+		rows[0].Reason != "cancelled" || rows[0].Facts.Actor != "anna" {
 		t.Errorf("as JSON: %s", out)
 	}
 }

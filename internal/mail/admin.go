@@ -41,12 +41,11 @@ type Summary struct {
 
 // Explanation says why a recipient's mail is where it is: a row of mail_why.
 type Explanation struct {
-	QueueID    int64      `json:"queue_id"`
-	MessageID  int64      `json:"message_id"`
-	Recipient  string     `json:"recipient"`
-	State      string     `json:"state"`
-	Reason     *string    `json:"reason"`
-	Why        string     `json:"why"`
+	QueueID   int64  `json:"queue_id"`
+	MessageID int64  `json:"message_id"`
+	Recipient string `json:"recipient"`
+	State     string `json:"state"`
+	Cause
 	NextTry    *time.Time `json:"next_try"`
 	Attempts   int        `json:"attempts"`
 	Code       *int       `json:"code"`
@@ -63,7 +62,7 @@ type Change struct {
 	Was       *string `json:"was"`
 	State     *string `json:"state"`
 	Changed   bool    `json:"changed"`
-	Note      *string `json:"note"`
+	Cause
 }
 
 // Pause holds back all mails, category:x or domain:x. After a resumption Mails were
@@ -84,7 +83,7 @@ type StuckMail struct {
 	Recipient string     `json:"recipient"`
 	State     string     `json:"state"`
 	Since     *time.Time `json:"since"`
-	Why       string     `json:"why"`
+	Cause
 }
 
 // DeadMail is a row of the view mail_dead.
@@ -126,7 +125,7 @@ type Preview struct {
 	Headers     map[string]string `json:"headers"`
 	Attachments []AttachmentInfo  `json:"attachments"`
 	Raw         *string           `json:"raw"`
-	Note        *string           `json:"note"`
+	Cause                         // of missing bodies
 }
 
 // AttachmentInfo is an attachment without its content.

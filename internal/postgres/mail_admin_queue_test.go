@@ -55,8 +55,11 @@ func TestMailStuckAndThroughput(t *testing.T) {
 		t.Errorf("stuck: %+v, %v", rows, err)
 	}
 	for _, r := range rows {
-		if r.Recipient != r.Kind+"@b.co" || r.Why == "" {
+		if r.Recipient != r.Kind+"@b.co" || r.Reason != map[string]string{"parked": "paused"}[r.Kind] && r.Reason != r.Kind {
 			t.Errorf("stuck: %+v", r)
+		}
+		if said := mailValue[string](t, db, "SELECT why FROM sespan.mail_stuck WHERE queue_id = $1", r.QueueID); said == "" {
+			t.Errorf("stuck: %+v has no sentence", r)
 		}
 	}
 	s := postgres.NewMail(openMailPool(t, db.URL))

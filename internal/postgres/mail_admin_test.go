@@ -32,6 +32,12 @@ func whyOf(tb testing.TB, admin *postgres.MailAdmin, id int64) mail.Explanation 
 	return rows[0]
 }
 
+// sentenceOf is what SQL says of a mail to one recipient, in English.
+func sentenceOf(tb testing.TB, db *pgtest.DB, id int64) string {
+	tb.Helper()
+	return mailValue[string](tb, db, "SELECT why FROM sespan.mail_why($1)", id)
+}
+
 // changeOf is what became of the one recipient of a mail.
 func changeOf(tb testing.TB, do func(context.Context, []int64, string) ([]mail.Change, error), id int64) mail.Change {
 	tb.Helper()
@@ -49,37 +55,40 @@ func TestMailWhy(t *testing.T) {
 	admin := openMailAdmin(t, db)
 	first := enqueue(t, db, "recipient => 'first@b.co', body_text => 'x'")
 	second := enqueue(t, db, "recipient => 'second@b.co', body_text => 'x'")
-	for name, c := range map[string]struct{ change, want string }{
-		"queued":        {"", "It waits behind 2 other mails. No worker is running."},
-		"scheduled":     {"state = 'scheduled', due_at = '2099-01-02 03:04:05Z'", "It is scheduled for 2099-01-02 03:04:05 UTC. No worker is running."},
-		"sending":       {"state = 'sending', lease_token = -1, leased_until = '2099-01-02Z'", "It is being sent now; the worker's lease ends at 2099-01-02 00:00:00 UTC."},
-		"abandoned":     {"state = 'sending', lease_token = -1, leased_until = '2020-01-02Z'", "The worker that had it vanished at 2020-01-02 00:00:00 UTC;"},
-		"retry":         {"state = 'retry', attempts = 2, due_at = '2099-01-02Z', last_reason = 'rcpt_to', last_code = 451, last_reply = 'come back'", "Try number 3 is due at 2099-01-02 00:00:00 UTC, because the last one failed: rcpt_to (451 come back)."},
-		"unknown":       {"state = 'unknown', due_at = 'infinity', tried_at = '2026-01-02Z', last_reason = 'timeout'", "It may have been sent: timeout at 2026-01-02 00:00:00 UTC, and on_unknown = hold leaves the decision to a person: mail_retry or mail_cancel."},
-		"limited":       {"state = 'scheduled', due_at = '2099-01-02Z', last_reason = 'limited', last_reply = 'b.co: 5/s'", "A rate limit holds it back until 2099-01-02 00:00:00 UTC: b.co: 5/s."},
-		"breaker":       {"state = 'retry', due_at = '2099-01-02Z', last_reason = 'breaker'", "Its relay or domain fails at the moment, so it is not tried before 2099-01-02 00:00:00 UTC."},
-		"relay failed":  {"state = 'retry', due_at = '2099-01-02Z', last_reason = 'connect', last_reply = 'refused'", "It is due again at 2099-01-02 00:00:00 UTC: connect (refused)."},
-		"parked":        {"state = 'scheduled', due_at = 'infinity', parked = 'domain:slow.example'", "It is held by the pause of domain:slow.example, which ben set at "},
-		"no longer":     {"state = 'scheduled', due_at = 'infinity', parked = 'category:gone'", "The pause of category:gone is over; it is let go within seconds."},
-		"due scheduled": {"state = 'scheduled', due_at = '2020-01-02Z'", "It is due since 2020-01-02 00:00:00 UTC and waits for a worker."},
+	for name, c := range map[string]struct{ reason, change, want string }{
+		"queued":        {"behind", "", "It waits behind 2 other mails. No worker is running."},
+		"scheduled":     {"scheduled", "state = 'scheduled', due_at = '2099-01-02 03:04:05Z'", "It is scheduled for 2099-01-02 03:04:05 UTC. No worker is running."},
+		"sending":       {"sending", "state = 'sending', lease_token = -1, leased_until = '2099-01-02Z'", "It is being sent now; the worker's lease ends at 2099-01-02 00:00:00 UTC."},
+		"abandoned":     {"worker_lost", "state = 'sending', lease_token = -1, leased_until = '2020-01-02Z'", "The worker that had it vanished at 2020-01-02 00:00:00 UTC;"},
+		"retry":         {"retry", "state = 'retry', attempts = 2, due_at = '2099-01-02Z', last_reason = 'rcpt_to', last_code = 451, last_reply = 'come back'", "Try number 3 is due at 2099-01-02 00:00:00 UTC, because the last one failed: rcpt_to (451 come back)."},
+		"unknown":       {"undecided", "state = 'unknown', due_at = 'infinity', tried_at = '2026-01-02Z', last_reason = 'timeout'", "It may have been sent: timeout at 2026-01-02 00:00:00 UTC, and on_unknown = hold leaves the decision to a person: mail_retry or mail_cancel."},
+		"limited":       {"rate_limited", "state = 'scheduled', due_at = '2099-01-02Z', last_reason = 'limited', last_reply = 'b.co: 5/s'", "A rate limit holds it back until 2099-01-02 00:00:00 UTC: b.co: 5/s."},
+		"breaker":       {"relay_failing", "state = 'retry', due_at = '2099-01-02Z', last_reason = 'breaker'", "Its relay or domain fails at the moment, so it is not tried before 2099-01-02 00:00:00 UTC."},
+		"relay failed":  {"due_again", "state = 'retry', due_at = '2099-01-02Z', last_reason = 'connect', last_reply = 'refused'", "It is due again at 2099-01-02 00:00:00 UTC: connect (refused)."},
+		"parked":        {"paused", "state = 'scheduled', due_at = 'infinity', parked = 'domain:slow.example'", "It is held by the pause of domain:slow.example, which ben set at "},
+		"no longer":     {"pause_over", "state = 'scheduled', due_at = 'infinity', parked = 'category:gone'", "The pause of category:gone is over; it is let go within seconds."},
+		"due scheduled": {"due", "state = 'scheduled', due_at = '2020-01-02Z'", "It is due since 2020-01-02 00:00:00 UTC and waits for a worker."},
 	} {
 		id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', priority => 9")
 		db.Exec(t, "INSERT INTO sespan.mail_pause (what, actor) VALUES ('domain:slow.example', 'ben') ON CONFLICT DO NOTHING")
 		if c.change != "" {
 			db.Exec(t, "UPDATE sespan.mail_queue SET "+c.change+" WHERE message_id = $1", id)
 		}
-		if got := whyOf(t, admin, id); !strings.HasPrefix(got.Why, c.want) {
-			t.Errorf("%s: %q, want %q", name, got.Why, c.want)
+		if got := sentenceOf(t, db, id); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if got := whyOf(t, admin, id); got.Reason != c.reason {
+			t.Errorf("%s: reason %q, want %q", name, got.Reason, c.reason)
 		}
 		db.Exec(t, "DELETE FROM sespan.mail_queue WHERE message_id = $1", id)
 	}
-	if got := whyOf(t, admin, first).Why; !strings.HasPrefix(got, "It is the next to be sent.") {
+	if got := sentenceOf(t, db, first); !strings.HasPrefix(got, "It is the next to be sent.") {
 		t.Errorf("first: %q", got)
 	}
 	if _, err := admin.Pause(t.Context(), "all", "anna"); err != nil {
 		t.Fatal(err)
 	}
-	if got := whyOf(t, admin, second).Why; !strings.HasPrefix(got, "It is held by the pause of all mails, which anna set at ") {
+	if got := sentenceOf(t, db, second); !strings.HasPrefix(got, "It is held by the pause of all mails, which anna set at ") {
 		t.Errorf("all paused: %q", got)
 	}
 	for _, id := range []int64{99, -1, 1 << 62} {
@@ -98,14 +107,15 @@ func TestMailWhyOfFinalStates(t *testing.T) {
 		"dead":       "It is dead since 2026-01-02 00:00:00 UTC after 3 tries: test (550 2.0.0 ok). mail_retry sends it again.",
 		"expired":    "It was not sent before its expires_at, ",
 		"suppressed": "It was not sent, because the address is not written to: test (550 2.0.0 ok).",
-		"cancelled":  "It was cancelled at 2026-01-02 00:00:00 UTC 2.0.0 ok.",
+		"cancelled":  "It was cancelled at 2026-01-02 00:00:00 UTC; 2.0.0 ok.",
 	} {
 		id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', expires_at => now() + interval '1 hour'")
 		db.Exec(t, `WITH q AS (DELETE FROM sespan.mail_queue WHERE message_id = $1 RETURNING *)
 			INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply, relay)
 			SELECT queue_id, message_id, created_at, '2026-01-02Z', $2, 3, 550, recipient, 'test', '2.0.0 ok', 'relay:25' FROM q`, id, state)
-		if got := whyOf(t, admin, id); !strings.HasPrefix(got.Why, want) || got.State != state {
-			t.Errorf("%s: %q, want %q", state, got.Why, want)
+		got, said := whyOf(t, admin, id), sentenceOf(t, db, id)
+		if !strings.HasPrefix(said, want) || got.State != state || got.Reason != state {
+			t.Errorf("%s: %s, %q, want %q", state, got.Reason, said, want)
 		}
 	}
 }
@@ -121,7 +131,7 @@ func TestMailRetryOfADeadMail(t *testing.T) {
 	if got := changeOf(t, admin.Retry, id); !got.Changed || *got.Was != "dead" || *got.State != "retry" {
 		t.Fatalf("retry: %+v", got)
 	}
-	if got := changeOf(t, admin.Retry, id); got.Changed || *got.Note != "waits for a worker already" {
+	if got := changeOf(t, admin.Retry, id); got.Changed || got.Reason != "waiting" {
 		t.Errorf("again: %+v", got)
 	}
 	if got := mailValue[string](t, db, "SELECT concat_ws(' ', pending, dead, finished_at, wipe_at) FROM sespan.mail_message WHERE message_id = $1", id); got != "1 0" {
@@ -132,7 +142,7 @@ func TestMailRetryOfADeadMail(t *testing.T) {
 		t.Fatalf("claimed %+v", rows)
 	}
 	settle(t, s, mail.StateSent, rows...)
-	if got := changeOf(t, admin.Retry, id); got.Changed || !strings.HasPrefix(*got.Note, "was sent at ") {
+	if got := changeOf(t, admin.Retry, id); got.Changed || got.Reason != "sent" || got.Facts.FinishedAt == nil {
 		t.Errorf("after sending: %+v", got)
 	}
 }
@@ -154,13 +164,28 @@ func TestMailRetrySaysWhyNot(t *testing.T) {
 	ids["sending"] = enqueue(t, db, "recipient => 'b@b.co', body_text => 'x'")
 	claim(t, s, -2, 10, time.Minute)
 	ids["unknown id"] = 4711
-	for name, want := range map[string]string{
-		"wiped": "its body was wiped at 2026-01-02 00:00:00 UTC: enqueue it anew", "expired": "its expires_at has passed at 2026-01-02 00:00:00 UTC",
-		"gone": "its content is gone: older than the retention", "scheduled": "is scheduled for " + soon,
-		"sending": "is being sent now", "unknown id": "no mail with this id is known",
+	long := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	for name, want := range map[string]struct {
+		reason string
+		when   func(mail.Facts) *time.Time
+		at     string
+	}{
+		"wiped":      {"body_wiped", func(f mail.Facts) *time.Time { return f.WipedAt }, long.Format(time.DateTime) + " UTC"},
+		"expired":    {"past_expiry", func(f mail.Facts) *time.Time { return f.ExpiresAt }, long.Format(time.DateTime) + " UTC"},
+		"gone":       {"content_gone", nil, ""},
+		"scheduled":  {"scheduled", func(f mail.Facts) *time.Time { return f.DueAt }, soon},
+		"sending":    {"sending", nil, ""},
+		"unknown id": {"unknown_id", nil, ""},
 	} {
-		if got := changeOf(t, admin.Retry, ids[name]); got.Changed || *got.Note != want {
-			t.Errorf("%s: %+v, want %q", name, got, want)
+		got := changeOf(t, admin.Retry, ids[name])
+		if got.Changed || got.Reason != want.reason {
+			t.Errorf("%s: %+v, want %q", name, got, want.reason)
+		}
+		if want.when == nil {
+			continue
+		}
+		if when := want.when(got.Facts); when == nil || when.UTC().Format(time.DateTime)+" UTC" != want.at {
+			t.Errorf("%s: %v, want %s", name, when, want.at)
 		}
 	}
 }
@@ -199,14 +224,14 @@ func TestMailCancel(t *testing.T) {
 		if got := mailValue[string](t, db, "SELECT concat_ws(' ', pending, dead, body_text, wiped_at IS NOT NULL) FROM sespan.mail_message WHERE message_id = $1", id); got != "0 0 t" {
 			t.Errorf("message %d says %q", id, got)
 		}
-		if got := changeOf(t, admin.Cancel, id); got.Changed || *got.Note != "is cancelled already" {
+		if got := changeOf(t, admin.Cancel, id); got.Changed || got.Reason != "cancelled" || got.Facts.Actor != "anna" {
 			t.Errorf("again: %+v", got)
 		}
 	}
 	many := enqueue(t, db, "recipients => ARRAY['c@b.co', 'd@b.co', 'e@b.co'], body_text => 'x'")
 	held := claim(t, s, -2, 1, time.Minute)
 	rows, err := admin.Cancel(t.Context(), []int64{many}, "anna")
-	if err != nil || len(rows) != 3 || rows[0].Changed || *rows[0].Note != "is being sent now" || !rows[1].Changed || !rows[2].Changed {
+	if err != nil || len(rows) != 3 || rows[0].Changed || rows[0].Reason != "sending" || !rows[1].Changed || !rows[2].Changed {
 		t.Fatalf("cancel of three: %+v, %v", rows, err)
 	}
 	settle(t, s, mail.StateSent, held...)
@@ -233,7 +258,7 @@ func TestMailChangesSkipLockedRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, do := range map[string]func(context.Context, []int64, string) ([]mail.Change, error){"retry": admin.Retry, "cancel": admin.Cancel} {
-		if got := changeOf(t, do, id); got.Changed || *got.Note != "is changed by somebody else at this moment" {
+		if got := changeOf(t, do, id); got.Changed || got.Reason != "busy" {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -245,15 +270,15 @@ func TestMailAuditNamesWhoDidWhat(t *testing.T) {
 	admin := openMailAdmin(t, db)
 	id := enqueue(t, db, "recipient => 'a@b.co', body_text => 'x', headers => '{\"X-A\": \"1\"}', attachments => '[{\"filename\": \"a.txt\", \"content\": \"aGk=\"}]'")
 	content, err := admin.Preview(t.Context(), id, "anna")
-	if err != nil || len(content) != 1 || *content[0].Text != "x" || content[0].Headers["X-A"] != "1" || content[0].Attachments[0].Size != 2 || content[0].Note != nil {
+	if err != nil || len(content) != 1 || *content[0].Text != "x" || content[0].Headers["X-A"] != "1" || content[0].Attachments[0].Size != 2 || content[0].Reason != "" {
 		t.Fatalf("preview: %+v, %v", content, err)
 	}
 	changeOf(t, admin.Cancel, id)
-	if content, err = admin.Preview(t.Context(), id, "anna"); err != nil || content[0].Text != nil || !strings.HasPrefix(*content[0].Note, "The body was wiped at ") {
+	if content, err = admin.Preview(t.Context(), id, "anna"); err != nil || content[0].Text != nil || content[0].Reason != "body_wiped" || content[0].Facts.WipedAt == nil {
 		t.Errorf("preview of a wiped mail: %+v, %v", content, err)
 	}
 	sealed := mailValue[int64](t, db, `SELECT sespan.mail_enqueue_sealed('a@b.co', 'Your code', '\x01', 'otp', 1, NULL)`)
-	if content, err = admin.Preview(t.Context(), sealed, "anna"); err != nil || content[0].Text != nil || !strings.HasPrefix(*content[0].Note, "The body is sealed") {
+	if content, err = admin.Preview(t.Context(), sealed, "anna"); err != nil || content[0].Text != nil || content[0].Reason != "body_sealed" {
 		t.Errorf("preview of a code: %+v, %v", content, err)
 	}
 	for _, do := range []func(context.Context, string, string) ([]mail.Pause, error){admin.Pause, admin.Resume} {

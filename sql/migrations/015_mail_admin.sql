@@ -4,7 +4,7 @@
 -- Never read: the row types of the functions below.
 CREATE VIEW sespan.mail_change AS
 SELECT NULL::bigint AS queue_id, NULL::bigint AS message_id, NULL::text AS recipient, NULL::text AS was, NULL::text AS state,
-       NULL::boolean AS changed, NULL::text AS note
+       NULL::boolean AS changed, NULL::text AS reason, NULL::jsonb AS facts, NULL::text AS why
 WHERE false;
 COMMENT ON VIEW sespan.mail_change IS 'Row type of mail_retry and mail_cancel: one recipient, its state before and after, and why it was left as it is';
 
@@ -51,30 +51,35 @@ CREATE FUNCTION sespan.mail_change_queued(action text, q sespan.mail_queue, acto
 AS $$
 DECLARE
     l sespan.mail_queue;
-    note text;
     after text;
+    reason text;
+    facts jsonb := '{}';
 BEGIN
     SELECT * INTO l FROM sespan.mail_queue x WHERE x.queue_id = q.queue_id FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
-        note := 'is changed by somebody else at this moment';
+        reason := 'busy';
     ELSIF l.state = 'sending' THEN
-        note := 'is being sent now';
+        reason := 'sending';
+        facts := pg_catalog.jsonb_build_object('leased_until', l.leased_until);
     ELSIF action = 'cancel' THEN
         after := 'cancelled';
         DELETE FROM sespan.mail_queue x WHERE x.queue_id = l.queue_id;
         INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, state, attempts, code, recipient, reason, reply)
         VALUES (l.queue_id, l.message_id, l.created_at, after, l.attempts, l.last_code, l.recipient, 'cancelled', 'by ' || coalesce(actor, session_user));
     ELSIF l.parked IS NOT NULL AND EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = l.parked) THEN
-        note := 'is held by the pause of ' || l.parked;
+        reason := 'paused';
+        facts := pg_catalog.jsonb_build_object('pause', l.parked);
     ELSIF l.state = 'queued' OR l.due_at <= pg_catalog.clock_timestamp() THEN
-        note := 'waits for a worker already';
+        reason := 'waiting';
     ELSIF l.state = 'scheduled' AND l.parked IS NULL AND l.last_reason IS NULL THEN
-        note := 'is scheduled for ' || sespan.mail_time(l.due_at);
+        reason := 'scheduled';
+        facts := pg_catalog.jsonb_build_object('due_at', l.due_at);
     ELSE
         after := 'retry';
         UPDATE sespan.mail_queue x SET state = after, due_at = pg_catalog.clock_timestamp(), parked = NULL WHERE x.queue_id = l.queue_id;
     END IF;
-    RETURN (q.queue_id, q.message_id, q.recipient, coalesce(l.state, q.state), coalesce(after, l.state, q.state), after IS NOT NULL, note)::sespan.mail_change;
+    RETURN (q.queue_id, q.message_id, q.recipient, coalesce(l.state, q.state), coalesce(after, l.state, q.state), after IS NOT NULL,
+        reason, facts, sespan.mail_sentence(reason, facts))::sespan.mail_change;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_change_queued(text, sespan.mail_queue, text) IS 'retry or cancel of one live recipient';
@@ -84,30 +89,29 @@ AS $$
 DECLARE
     l sespan.mail_outcome;
     m sespan.mail_message;
-    note text;
     after text;
+    reason text;
+    facts jsonb := '{}';
 BEGIN
     SELECT * INTO l FROM sespan.mail_outcome x WHERE x.queue_id = o.queue_id AND x.created_at = o.created_at FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
-        note := 'is changed by somebody else at this moment';
-    ELSIF l.state = 'sent' THEN
-        note := 'was sent at ' || sespan.mail_time(l.finished_at);
+        reason := 'busy';
+    ELSIF l.state = 'sent' OR action = 'cancel' AND l.state <> 'dead' THEN
+        SELECT r.reason, r.facts INTO reason, facts FROM sespan.mail_reason_finished(l) r;
     ELSIF action = 'cancel' THEN
-        IF l.state = 'dead' THEN
-            after := 'cancelled';
-            UPDATE sespan.mail_outcome x SET state = after, reply = concat_ws('; ', 'by ' || coalesce(actor, session_user), x.reply)
-            WHERE x.queue_id = l.queue_id AND x.created_at = l.created_at;
-        ELSE
-            note := 'is ' || l.state || ' already';
-        END IF;
+        after := 'cancelled';
+        UPDATE sespan.mail_outcome x SET state = after, reply = concat_ws('; ', 'by ' || coalesce(actor, session_user), x.reply)
+        WHERE x.queue_id = l.queue_id AND x.created_at = l.created_at;
     ELSE
         SELECT * INTO m FROM sespan.mail_message x WHERE x.message_id = l.message_id AND x.created_at = l.created_at FOR UPDATE;
         IF NOT FOUND THEN
-            note := 'its content is gone: older than the retention';
+            reason := 'content_gone';
         ELSIF m.wiped_at IS NOT NULL THEN
-            note := 'its body was wiped at ' || sespan.mail_time(m.wiped_at) || ': enqueue it anew';
+            reason := 'body_wiped';
+            facts := pg_catalog.jsonb_build_object('wiped_at', m.wiped_at);
         ELSIF m.expires_at <= pg_catalog.clock_timestamp() THEN
-            note := 'its expires_at has passed at ' || sespan.mail_time(m.expires_at);
+            reason := 'past_expiry';
+            facts := pg_catalog.jsonb_build_object('expires_at', m.expires_at);
         ELSE
             after := 'retry';
             DELETE FROM sespan.mail_outcome x WHERE x.queue_id = l.queue_id AND x.created_at = l.created_at;
@@ -117,7 +121,8 @@ BEGIN
                 l.recipient, l.reason, l.code, l.reply);
         END IF;
     END IF;
-    RETURN (o.queue_id, o.message_id, o.recipient, coalesce(l.state, o.state), coalesce(after, l.state, o.state), after IS NOT NULL, note)::sespan.mail_change;
+    RETURN (o.queue_id, o.message_id, o.recipient, coalesce(l.state, o.state), coalesce(after, l.state, o.state), after IS NOT NULL,
+        reason, facts, sespan.mail_sentence(reason, facts))::sespan.mail_change;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_change_finished(text, sespan.mail_outcome, text) IS 'retry or cancel of one recipient with a final state: a dead one goes back into the queue, if its body is there';
@@ -163,7 +168,7 @@ BEGIN
             RETURN NEXT r;
         END LOOP;
         IF looked = 0 THEN
-            RETURN NEXT (NULL, id, NULL, NULL, NULL, false, 'no mail with this id is known')::sespan.mail_change;
+            RETURN NEXT (NULL, id, NULL, NULL, NULL, false, 'unknown_id', '{}', sespan.mail_sentence('unknown_id', '{}'))::sespan.mail_change;
         ELSIF n.live + n.dead + n.revived > 0 THEN
             PERFORM sespan.mail_count(id, day, n.live, n.dead, n.revived);
         END IF;
@@ -192,9 +197,9 @@ COMMENT ON FUNCTION sespan.mail_cancel(bigint[], text) IS
 CREATE VIEW sespan.mail_content AS
 SELECT NULL::bigint AS message_id, NULL::timestamptz AS created_at, NULL::text AS category, NULL::text AS sender, NULL::text AS reply_to,
        NULL::text[] AS to_addresses, NULL::text[] AS cc_addresses, NULL::text AS subject, NULL::text AS body_text, NULL::text AS body_html,
-       NULL::jsonb AS headers, NULL::jsonb AS attachments, NULL::bytea AS raw, NULL::text AS note
+       NULL::jsonb AS headers, NULL::jsonb AS attachments, NULL::bytea AS raw, NULL::text AS reason, NULL::jsonb AS facts, NULL::text AS why
 WHERE false;
-COMMENT ON VIEW sespan.mail_content IS 'Row type of mail_preview; note says why bodies are missing';
+COMMENT ON VIEW sespan.mail_content IS 'Row type of mail_preview; the reason is that of missing bodies';
 
 CREATE FUNCTION sespan.mail_preview(message_id bigint, actor text DEFAULT NULL) RETURNS SETOF sespan.mail_content
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
@@ -206,9 +211,11 @@ BEGIN
            (SELECT jsonb_agg(jsonb_build_object('filename', a ->> 'filename', 'content_type', a ->> 'content_type', 'content_id', a ->> 'content_id',
                                 'size', coalesce((a ->> 'size')::bigint, octet_length(decode(a ->> 'content', 'base64')))))
             FROM jsonb_array_elements(m.attachments) a),
-           m.raw, CASE WHEN m.wiped_at IS NOT NULL THEN 'The body was wiped at ' || sespan.mail_time(m.wiped_at) || '.'
-                       WHEN m.sealed IS NOT NULL THEN 'The body is sealed: it holds a code, which nobody but the recipient sees.' END
-    FROM sespan.mail_message m WHERE m.message_id = mail_preview.message_id;
+           m.raw, r.reason, r.facts, sespan.mail_sentence(r.reason, r.facts)
+    FROM sespan.mail_message m
+    CROSS JOIN LATERAL (SELECT CASE WHEN m.wiped_at IS NOT NULL THEN 'body_wiped' WHEN m.sealed IS NOT NULL THEN 'body_sealed' END AS reason,
+                               jsonb_strip_nulls(jsonb_build_object('wiped_at', m.wiped_at)) AS facts) r
+    WHERE m.message_id = mail_preview.message_id;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_preview(bigint, text) IS 'What a mail says; never a sealed or wiped body. Each call is a row of mail_audit';

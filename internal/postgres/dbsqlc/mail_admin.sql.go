@@ -97,7 +97,7 @@ func (q *Queries) MailPausedList(ctx context.Context, db DBTX) ([]byte, error) {
 const mailPreviewList = `-- name: MailPreviewList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows
 FROM (SELECT p.message_id, p.created_at, p.category, p.sender, p.reply_to, p.to_addresses, p.cc_addresses, p.subject, p.body_text, p.body_html,
-             p.headers, p.attachments, encode(p.raw, 'escape') AS raw, p.note
+             p.headers, p.attachments, encode(p.raw, 'escape') AS raw, p.reason, p.facts
       FROM sespan.mail_preview($1::bigint, $2::text) p) r
 `
 
@@ -145,7 +145,7 @@ func (q *Queries) MailStatusList(ctx context.Context, db DBTX) ([]byte, error) {
 }
 
 const mailStuckList = `-- name: MailStuckList :one
-SELECT coalesce(json_agg(r), '[]')::json AS rows FROM (SELECT kind, queue_id, message_id, recipient, state, since, why FROM sespan.mail_stuck s LIMIT $1::int) r
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM (SELECT kind, queue_id, message_id, recipient, state, since, reason, facts, why FROM sespan.mail_stuck s LIMIT $1::int) r
 `
 
 func (q *Queries) MailStuckList(ctx context.Context, db DBTX, portion int32) ([]byte, error) {

@@ -235,10 +235,12 @@ type SespanMailChange struct {
 	Was       *string
 	State     *string
 	Changed   *bool
-	Note      *string
+	Reason    *string
+	Facts     []byte
+	Why       *string
 }
 
-// Row type of mail_preview; note says why bodies are missing
+// Row type of mail_preview; the reason is that of missing bodies
 type SespanMailContent struct {
 	MessageID   *int64
 	CreatedAt   *time.Time
@@ -253,7 +255,9 @@ type SespanMailContent struct {
 	Headers     []byte
 	Attachments []byte
 	Raw         []byte
-	Note        *string
+	Reason      *string
+	Facts       []byte
+	Why         *string
 }
 
 // Mails that can not be delivered, with the reason and whether the body is still there for a retry
@@ -556,13 +560,14 @@ type SespanMailQueue struct {
 	Parked *string
 }
 
-// Row type of mail_why
+// Row type of mail_why; why says reason and facts in English
 type SespanMailReason struct {
 	QueueID    *int64
 	MessageID  *int64
 	Recipient  *string
 	State      *string
 	Reason     *string
+	Facts      []byte
 	Why        *string
 	NextTry    *time.Time
 	Attempts   *int16
@@ -612,7 +617,9 @@ type SespanMailStuck struct {
 	Recipient string
 	State     string
 	Since     interface{}
-	Why       interface{}
+	Reason    interface{}
+	Facts     []byte
+	Why       string
 }
 
 // Addresses that are not written to: a mail to one ends as suppressed when a worker takes it
