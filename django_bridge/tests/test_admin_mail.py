@@ -163,8 +163,8 @@ class TestActions:
         assert state(sent) == ["sent"]
         told = said(page)
         assert told[0] == "1 recipient gets the mail again."
-        assert f"Mail {sent} to b@example.com was left as it is: it was sent at" in told[1]
-        assert "Mail 987654 was left as it is: no mail with this id is known." in told[-1]
+        assert f"Mail {sent} to b@example.com was left as it is. It was sent at" in told[1]
+        assert "Mail 987654 was left as it is. No mail with this number is known." in told[-1]
         assert audit() == [("anna", "retry", [dead])]
 
     def test_cancel_asks_first(self, staff):

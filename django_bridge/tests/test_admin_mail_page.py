@@ -65,13 +65,16 @@ class TestPage:
         assert "UTC" not in page.text
 
     @pytest.mark.parametrize(
-        ("language", "buttons"),
-        [("en", ("Send again", "Cancel")), ("id", ("Kirim lagi", "Batalkan"))],
+        ("language", "parts"),
+        [
+            ("en", ("“Send again” sends it again.", "“Send again” or “Cancel”")),
+            ("id", ("“Kirim lagi” mengirimnya lagi.", "“Kirim lagi” atau “Batalkan”")),
+        ],
     )
-    def test_sentences_name_the_buttons(self, staff, language, buttons):
+    def test_sentences_name_the_buttons(self, staff, language, parts):
         """What SQL calls mail_retry and mail_cancel are buttons of this page."""
         staff.cookies["django_language"] = language
-        again, cancel = buttons
+        again, choice = parts
         dead, unsure = queue(), queue()
         end(dead)
         execute(
@@ -80,9 +83,9 @@ class TestPage:
             [unsure],
         )
         page = staff.get(f"{LIST}{dead}/change/").text
-        assert f"“{again}” sends it again." in page
+        assert again in page
         for page in (staff.get(f"{LIST}{unsure}/change/").text, staff.get(QUEUE).text):
-            assert f"“{again}” or “{cancel}”" in page
+            assert choice in page
             assert "mail_retry" not in page
             assert "mail_cancel" not in page
 
@@ -144,13 +147,13 @@ class TestPreview:
             " WHERE message_id = %s",
             [number],
         )
-        assert "The body was wiped at" in staff.post(f"{LIST}{number}/preview/").text
+        assert "Its body was wiped at" in staff.post(f"{LIST}{number}/preview/").text
         ((number,),) = execute(
             "SELECT sespan.mail_enqueue_sealed('a@example.com', 'Code', '\\x736563726574', 'code',"
             " 0, NULL)"
         )
         page = staff.post(f"{LIST}{number}/preview/").text
-        assert "The body is sealed" in page
+        assert "Its body is sealed" in page
         assert "secret" not in page
         assert "736563726574" not in page
 
@@ -167,7 +170,7 @@ class TestPreview:
         ],
     )
     def test_broken_mime_is_shown_all_the_same(self, raw):
-        row = {"raw": raw, "note": None}
+        row = {"raw": raw, "sentence": ""}
         assert preview.mail_content(row).fields
 
 

@@ -7,27 +7,20 @@ something takes the actor, who stands in `sespan.mail_audit` with it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
-from django.utils import timezone
-from django.utils.translation import gettext as _
+
+from django_sespan.mail.reasons import sentence
 
 Row = dict[str, Any]
 
 MISSING = frozenset({"42P01", "42883", "3F000", "42703"})
 """SQLSTATE of an unknown table, function, schema, column."""
 DENIED = "42501"
-SENTENCES = frozenset({"why", "note"})
-"""Columns with sentences, which may hold times in UTC."""
-UTC_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-
-CALL = re.compile(r"\bmail_(?:retry|cancel)\b")
-"""The functions that a sentence names to whoever has SQL only."""
 
 
 class SchemaMissing(Exception):
@@ -90,9 +83,9 @@ def estimate(using: str) -> int:
 
 def why(using: str, message_id: int) -> list[Row]:
     """Return each recipient with its state and a sentence that says why."""
-    return _rows(
+    return _explained(
         using,
-        "SELECT recipient, state, reason, why, attempts, code, reply, finished_at,"
+        "SELECT recipient, state, reason, facts, attempts, finished_at,"
         " CASE WHEN isfinite(next_try) THEN next_try END AS next_try"  # a pause is without end
         " FROM sespan.mail_why(%s::bigint)",
         [message_id],
@@ -121,9 +114,10 @@ def pauses(using: str) -> list[Row]:
 
 def stuck(using: str, limit: int = 20) -> list[Row]:
     """Return mails that need a look, each with a sentence."""
-    return _rows(
+    return _explained(
         using,
-        "SELECT kind, message_id, recipient, state, since, why FROM sespan.mail_stuck LIMIT %s",
+        "SELECT kind, message_id, recipient, state, since, reason, facts"
+        " FROM sespan.mail_stuck LIMIT %s",
         [limit],
     )
 
@@ -135,15 +129,21 @@ def throughput(using: str) -> list[Row]:
 
 def retry(using: str, ids: Sequence[int], actor: str) -> list[Row]:
     """Send again what can be; one row for each recipient with what was done."""
-    return _rows(
-        using, "SELECT * FROM sespan.mail_retry(%s::bigint[], %s::text)", [list(ids), actor]
+    return _explained(
+        using,
+        "SELECT message_id, recipient, changed, reason, facts"
+        " FROM sespan.mail_retry(%s::bigint[], %s::text)",
+        [list(ids), actor],
     )
 
 
 def cancel(using: str, ids: Sequence[int], actor: str) -> list[Row]:
     """Take out of the queue what can be; one row for each recipient with what was done."""
-    return _rows(
-        using, "SELECT * FROM sespan.mail_cancel(%s::bigint[], %s::text)", [list(ids), actor]
+    return _explained(
+        using,
+        "SELECT message_id, recipient, changed, reason, facts"
+        " FROM sespan.mail_cancel(%s::bigint[], %s::text)",
+        [list(ids), actor],
     )
 
 
@@ -159,14 +159,13 @@ def resume(using: str, what: str, actor: str) -> list[Row]:
 
 def preview(using: str, message_id: int, actor: str) -> Row | None:
     """Return the content of a mail; the database records who read it."""
-    found = _rows(
+    found = _explained(
         using, "SELECT * FROM sespan.mail_preview(%s::bigint, %s::text)", [message_id, actor]
     )
     if not found:
         return None
     for name in ("headers", "attachments"):
-        if isinstance(found[0][name], str):
-            found[0][name] = json.loads(found[0][name])
+        found[0][name] = _decoded(found[0][name])
     return found[0]
 
 
@@ -199,18 +198,17 @@ def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
     ):
         cursor.execute(sql, values)
         names = [column[0] for column in cursor.description]
-        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _explained(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    """Return rows with a `sentence` made of their reason and facts."""
+    found = _rows(using, sql, values)
     for row in found:
-        for name in SENTENCES & row.keys():
-            row[name] = row[name] and CALL.sub(_button, UTC_MOMENT.sub(_local, row[name]))
+        row["sentence"] = sentence(row["reason"], _decoded(row["facts"]) or {})
     return found
 
 
-def _local(found: re.Match[str]) -> str:
-    # Django's connections speak UTC; the page around the sentence has the site's time zone.
-    moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
-
-
-def _button(found: re.Match[str]) -> str:
-    return f"“{_('Send again')}”" if found[0] == "mail_retry" else f"“{_('Cancel')}”"
+def _decoded(value: Any) -> Any:
+    # Not every driver decodes jsonb.
+    return json.loads(value) if isinstance(value, str) else value

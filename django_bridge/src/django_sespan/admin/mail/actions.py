@@ -58,12 +58,12 @@ def report(request: HttpRequest, action: Action, rows: Sequence[Row]) -> None:
     changed = sum(1 for row in rows if row["changed"])
     if changed:
         messages.success(request, _changed_text(action, changed))
-    unchanged = Counter((row["message_id"], row["recipient"], row["note"]) for row in rows
+    unchanged = Counter((row["message_id"], row["recipient"], row["sentence"]) for row in rows
                         if not row["changed"])  # fmt: skip
-    for message_id, recipient, note in list(unchanged)[:MAX_NOTES]:
-        with_recipient = _("Mail %(number)s to %(recipient)s was left as it is: it %(note)s.")
-        without_recipient = _("Mail %(number)s was left as it is: %(note)s.")
-        values = {"number": message_id, "recipient": recipient, "note": note or _("is not changed")}
+    for message_id, recipient, why in list(unchanged)[:MAX_NOTES]:
+        with_recipient = _("Mail %(number)s to %(recipient)s was left as it is. %(why)s")
+        without_recipient = _("Mail %(number)s was left as it is. %(why)s")
+        values = {"number": message_id, "recipient": recipient, "why": why}
         messages.warning(request, (with_recipient if recipient else without_recipient) % values)
     if len(unchanged) > MAX_NOTES:
         more = len(unchanged) - MAX_NOTES

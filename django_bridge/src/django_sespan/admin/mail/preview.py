@@ -37,7 +37,7 @@ class Content:
     text: str | None = None
     html: str | None = None
     attachments: list[dict[str, Any]] = field(default_factory=list)
-    note: str | None = None
+    note: str = ""
 
     @property
     def frame(self) -> str:
@@ -54,7 +54,7 @@ def page_policy() -> str:
 def mail_content(row: Row) -> Content:
     """Take the answer of `sespan.mail_preview`."""
     if row["raw"] is not None:
-        return _raw(bytes(row["raw"]), row["note"])
+        return _raw(bytes(row["raw"]), row["sentence"])
     fields = [
         ("From", row["sender"]),
         ("To", ", ".join(row["to_addresses"] or ())),
@@ -68,11 +68,11 @@ def mail_content(row: Row) -> Content:
         text=row["body_text"],
         html=row["body_html"],
         attachments=row["attachments"] or [],
-        note=row["note"],
+        note=row["sentence"],
     )
 
 
-def _raw(data: bytes, note: str | None) -> Content:
+def _raw(data: bytes, note: str) -> Content:
     message = message_from_bytes(data, policy=policy.default)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     return Content(

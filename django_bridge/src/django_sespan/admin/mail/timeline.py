@@ -75,7 +75,8 @@ def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
     for row in recipients:
         tone = STATE_TONES.get(row["state"], "")
         if row["finished_at"] is not None:
-            yield Event(row["finished_at"], f"{row['recipient']}: {row['state']}", row["why"], tone)
+            text = f"{row['recipient']}: {row['state']}"
+            yield Event(row["finished_at"], text, row["sentence"], tone)
         elif row["next_try"] is not None and row["next_try"] > timezone.now():
             text = _("Next try to %(recipient)s") % {"recipient": row["recipient"]}
             yield Event(row["next_try"], text, "", tone)
