@@ -32,10 +32,12 @@ func whyOf(tb testing.TB, admin *postgres.MailAdmin, id int64) mail.Explanation 
 	return rows[0]
 }
 
-// sentenceOf is what SQL says of a mail to one recipient, in English.
+// sentenceOf is what SQL says of a mail to one recipient, in English. The reason is
+// of the closed list, and the facts are those that the list gives it.
 func sentenceOf(tb testing.TB, db *pgtest.DB, id int64) string {
 	tb.Helper()
-	return mailValue[string](tb, db, "SELECT why FROM sespan.mail_why($1)", id)
+	return mailValue[string](tb, db, `SELECT w.why FROM sespan.mail_why($1) w
+		JOIN sespan.mail_reasons() r ON r.reason = w.reason AND ARRAY(SELECT jsonb_object_keys(w.facts)) <@ r.facts`, id)
 }
 
 // changeOf is what became of the one recipient of a mail.
