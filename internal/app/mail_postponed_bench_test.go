@@ -11,15 +11,15 @@ import (
 	"sespan/internal/mail/ratelimit"
 )
 
-// BenchmarkHeldMails puts 100,000 mails to a domain of 5 a second before 500 to
-// others, and tells when the others are through and what the held ones cost then:
+// BenchmarkPostponedMails puts 100,000 mails to a domain of 5 a second before 500 to
+// others, and tells when the others are through and what the postponed ones cost then:
 //
-//	go test -run '^$' -bench HeldMails -benchtime 1x ./internal/app
-func BenchmarkHeldMails(b *testing.B) {
-	const held, others, watched = 100_000, 500, 20 * time.Second
+//	go test -run '^$' -bench PostponedMails -benchtime 1x ./internal/app
+func BenchmarkPostponedMails(b *testing.B) {
+	const postponed, others, watched = 100_000, 500, 20 * time.Second
 	db := pgtest.NewDB(b)
 	r := startMailServer(b, smtptest.Options{})
-	for k := range held / 1000 {
+	for k := range postponed / 1000 {
 		enqueueTo(b, db, "retry", numbered(fmt.Sprintf("m%d-%%d@slow.example", k), 1000)...)
 	}
 	enqueueTo(b, db, "retry", numbered("n%d@other.example", others)...)
