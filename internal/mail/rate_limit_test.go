@@ -92,10 +92,10 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	refused := 0
-	ill := true
+	throttling := true
 	a := &arrivals{times: map[string][]time.Time{}}
 	a.reply = func(domain string, _ int) *SendError {
-		if domain == "bad.example" && ill {
+		if domain == "bad.example" && throttling {
 			refused++
 			return throttled()
 		}
@@ -118,7 +118,7 @@ func TestWorkerLeavesAThrottlingDomainAlone(t *testing.T) {
 			t.Errorf("%v slowed domains", n)
 		}
 		a.mu.Lock()
-		ill = false
+		throttling = false
 		a.mu.Unlock()
 		time.Sleep(time.Hour)
 		if n := len(a.at("bad.example")); n != 200 {

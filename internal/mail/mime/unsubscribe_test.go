@@ -11,7 +11,7 @@ func TestUnsubscribe(t *testing.T) {
 	const click = "List-Unsubscribe=One-Click"
 	for name, c := range map[string]struct {
 		headers map[string]string
-		field   string // "" when it is well
+		field   string // "" when it is valid
 	}{
 		"one-click":      {map[string]string{one: "<https://shop.example/u/1>", post: click}, ""},
 		"both":           {map[string]string{one: "<mailto:u@shop.example?subject=x>, <https://shop.example/u/1>", post: click}, ""},

@@ -13,12 +13,12 @@ func throttled(*modelMail) *Reply {
 func TestThrottlingDomainIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	q := newQueueModel(t, Limits{})
-	tries, ill := 0, true
+	tries, throttling := 0, true
 	q.respond = func(m *modelMail) *Reply {
 		if m.domain != "bad.example" {
 			return nil
 		}
-		if tries++; ill {
+		if tries++; throttling {
 			return throttled(m)
 		}
 		return nil
@@ -42,7 +42,7 @@ func TestThrottlingDomainIsLeftAlone(t *testing.T) {
 	if q.moves > 20_000+10*60*110 { // each at first, then a hundred a second
 		t.Errorf("%d moves in ten minutes", q.moves)
 	}
-	ill = false
+	throttling = false
 	q.run(2 * time.Hour)
 	if len(q.sent) != 21_000 {
 		t.Errorf("%d of 21000 are sent two hours after", len(q.sent))
@@ -56,16 +56,16 @@ func TestThrottlingDomainIsLeftAlone(t *testing.T) {
 func TestUrgentMailsToASlowedDomain(t *testing.T) {
 	t.Parallel()
 	q := newQueueModel(t, Limits{})
-	ill, tries := true, 0
+	throttling, tries := true, 0
 	q.respond = func(m *modelMail) *Reply {
-		if tries++; ill || tries%3 > 0 { // it stays slow
+		if tries++; throttling || tries%3 > 0 { // it stays slow
 			return throttled(m)
 		}
 		return nil
 	}
 	q.put(20_000, "a.example", 9)
 	q.run(30 * time.Second)
-	ill = false
+	throttling = false
 	q.put(1, "a.example", 0)
 	q.run(30 * time.Minute)
 	for i, m := range q.sent {
@@ -109,9 +109,9 @@ func TestRelayThrottles(t *testing.T) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			q := newQueueModel(t, Limits{})
-			ill, tries := true, 0
+			throttling, tries := true, 0
 			q.respond = func(*modelMail) *Reply {
-				if tries++; ill {
+				if tries++; throttling {
 					return &Reply{Command: reason, Code: 454, Text: "Throttling failure: Maximum sending rate exceeded."}
 				}
 				return nil
@@ -123,7 +123,7 @@ func TestRelayThrottles(t *testing.T) {
 			if _, rate := q.l.Slowed(); rate != firstRate || tries > 10 {
 				t.Fatalf("rate of all %v after %d tries", rate, tries)
 			}
-			ill = false
+			throttling = false
 			q.run(10 * time.Minute)
 			if len(q.sent) != 200 {
 				t.Errorf("%d of 200 are sent", len(q.sent))
