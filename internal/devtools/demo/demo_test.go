@@ -75,3 +75,22 @@ func TestAnEarlierDatabaseURLGetsThisRunsPort(t *testing.T) {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }
+
+func TestSespanIsNamedOrStandsBeside(t *testing.T) {
+	t.Parallel()
+	named := filepath.Join(t.TempDir(), "sespan")
+	if err := os.WriteFile(named, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := findSespan(named); err != nil || got != named {
+		t.Errorf("got %s, %v", got, err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(filepath.Dir(self), "sespan")
+	if _, err := findSespan(""); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "--sespan") {
+		t.Errorf("got %v, want that there is none at %s and what to do", err, want)
+	}
+}
