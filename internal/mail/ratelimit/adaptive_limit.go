@@ -1,10 +1,6 @@
 package ratelimit
 
-import (
-	"time"
-
-	"golang.org/x/time/rate"
-)
+import "time"
 
 const (
 	enoughStrikes = 8                // this many, without a success between, slow a domain down
@@ -27,20 +23,20 @@ const (
 type adaptiveLimit struct {
 	strikes      int
 	lastStrike   time.Time
-	closedUntil  time.Time     // nothing goes before
-	expires      time.Time     // all is forgotten then
-	backoffLevel int           // how often it was closed in a row
-	limiter      *rate.Limiter // nil: no limit
-	successes    int           // in a row, at this rate
-	returns      slots         // when postponed mails come back
+	closedUntil  time.Time // nothing goes before
+	expires      time.Time // all is forgotten then
+	backoffLevel int       // how often it was closed in a row
+	bucket       tokenBucket
+	successes    int   // in a row, at this rate
+	returns      slots // when postponed mails come back
 }
 
 // active reports whether there is a limit, and forgets one that is too old.
 func (a *adaptiveLimit) active(now time.Time) bool {
-	if a.limiter != nil && !now.Before(a.expires) {
+	if a.bucket.limited() && !now.Before(a.expires) {
 		*a = adaptiveLimit{}
 	}
-	return a.limiter != nil
+	return a.bucket.limited()
 }
 
 // remembers reports whether there is a limit or a strike that counts still.
@@ -58,7 +54,7 @@ func (a *adaptiveLimit) check(now time.Time, priority int) time.Duration {
 	back := now.Add(returnPause * time.Duration(priority+1) / Priorities)
 	if now.Before(a.closedUntil) {
 		back = a.closedUntil
-	} else if a.limiter.TokensAt(now) >= 1-2*overtake*urgency(priority) {
+	} else if a.bucket.tokens(now) >= 1-2*overtake*urgency(priority) {
 		return 0
 	}
 	if next := a.returns.last(priority).Add(returnGap); next.After(back) {
@@ -69,8 +65,8 @@ func (a *adaptiveLimit) check(now time.Time, priority int) time.Duration {
 }
 
 func (a *adaptiveLimit) take(now time.Time) {
-	if a.limiter != nil {
-		a.limiter.ReserveN(now, 1)
+	if a.bucket.limited() {
+		a.bucket.take(now)
 	}
 }
 
@@ -93,7 +89,7 @@ func (a *adaptiveLimit) onThrottled(now time.Time, weight int, asked time.Durati
 	a.backoffLevel++
 	a.closedUntil = now.Add(pause)
 	a.expires = a.closedUntil.Add(limitLife)
-	a.limiter, a.returns = rate.NewLimiter(firstRate, 1), slots{}
+	a.bucket, a.returns = newTokenBucket(firstRate, firstRate, a.closedUntil), slots{}
 	a.strikes = enoughStrikes - 1 // the next one closes it at once
 	return true
 }
@@ -111,13 +107,12 @@ func (a *adaptiveLimit) onSuccess(now time.Time) bool {
 	if a.successes++; a.successes < enoughGood {
 		return false
 	}
-	next := 2 * a.limiter.Limit()
+	next := 2 * a.bucket.rate
 	if next > fullRate {
 		*a = adaptiveLimit{}
 		return true
 	}
 	a.successes, a.strikes = 0, 0
-	a.limiter.SetLimitAt(now, next)
-	a.limiter.SetBurstAt(now, int(next))
+	a.bucket.setRate(now, next, next)
 	return false
 }

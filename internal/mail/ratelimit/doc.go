@@ -39,8 +39,8 @@
 //
 // # Tokens
 //
-// The token buckets are golang.org/x/time/rate's. What it cannot do stands around it:
-// priorities that overdraw by different amounts, and slots that outlive the process.
-// Its own reservations (Limiter.Reserve) would take the token when the slot is given;
-// its burst is a whole number, so a mail costs 1000 of its tokens (perMail).
+// golang.org/x/time/rate was tried for the buckets: its burst is a whole number of
+// tokens, where half a second's worth often is none, its reservations take the token
+// when the slot is given, and it knows no priorities. What was left of it is the
+// twenty lines of token_bucket.go.
 package ratelimit

@@ -48,15 +48,15 @@ type Limiter struct {
 	jitter func() float64 // in [0, 1)
 
 	mu            sync.Mutex
-	all           bucket
-	domains       map[string]*bucket
+	all           limit
+	domains       map[string]*limit
 	lastThrottled string // the domain of the last throttled mail
 	swept         time.Time
 }
 
 // New makes a Limiter.
 func New(l Limits, now func() time.Time, jitter func() float64) *Limiter {
-	return &Limiter{limits: l, now: now, jitter: jitter, all: newBucket(l.Rate, now()), domains: map[string]*bucket{}}
+	return &Limiter{limits: l, now: now, jitter: jitter, all: newLimit(l.Rate, now()), domains: map[string]*limit{}}
 }
 
 // Decision is the answer to one mail.
@@ -72,7 +72,7 @@ func (l *Limiter) Admit(domain string, priority int, fresh bool) Decision {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	one := l.bucket(domain, now)
+	one := l.limitOf(domain, now)
 	if one != nil {
 		if wait, reason := one.check(now, priority, fresh); wait > 0 {
 			return Decision{wait, true, reason, ScopeDomain}
@@ -91,10 +91,10 @@ func (l *Limiter) Admit(domain string, priority int, fresh bool) Decision {
 	return Decision{Wait: wait}
 }
 
-// bucket gives what is known of a domain; nil when it has no limit.
-func (l *Limiter) bucket(domain string, now time.Time) *bucket {
-	if b := l.domains[domain]; b != nil {
-		return b
+// limitOf gives the limit of a domain, nil where it has none.
+func (l *Limiter) limitOf(domain string, now time.Time) *limit {
+	if one := l.domains[domain]; one != nil {
+		return one
 	}
 	if rate := l.rate(domain); rate > 0 {
 		return l.add(domain, rate, now)
@@ -109,18 +109,18 @@ func (l *Limiter) rate(domain string) float64 {
 	return l.limits.DomainRate
 }
 
-func (l *Limiter) add(domain string, rate float64, now time.Time) *bucket {
+func (l *Limiter) add(domain string, rate float64, now time.Time) *limit {
 	if len(l.domains) >= maxDomains && now.Sub(l.swept) > 10*time.Second {
 		l.swept = now
-		for name, b := range l.domains {
-			if b.idle(now) {
+		for name, one := range l.domains {
+			if one.idle(now) {
 				delete(l.domains, name)
 			}
 		}
 	}
-	b := newBucket(rate, now)
-	l.domains[domain] = &b
-	return &b
+	one := newLimit(rate, now)
+	l.domains[domain] = &one
+	return &one
 }
 
 // Slowed gives the number of domains with an adaptive limit, and that of all mails in
@@ -129,13 +129,13 @@ func (l *Limiter) Slowed() (domains int, all float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	for _, b := range l.domains {
-		if b.adaptive.active(now) {
+	for _, one := range l.domains {
+		if one.adaptive.active(now) {
 			domains++
 		}
 	}
 	if l.all.adaptive.active(now) {
-		all = float64(l.all.adaptive.limiter.Limit())
+		all = l.all.adaptive.bucket.rate
 	}
 	return domains, all
 }
