@@ -34,7 +34,7 @@ func TestChunkTravelsWithItsEnvelope(t *testing.T) {
 			s.Reply("250 ok", "250 ok", "250 2.0.0 queued as 4X")
 		}
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	for i := range 3 {
 		e := envelope(i)
 		if r := send(t, s, e); r.Reply != "queued as 4X" {
@@ -73,7 +73,7 @@ func TestChunkOfARefusedEnvelope(t *testing.T) {
 				}
 				s.Hang()
 			}))
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			if e := sendError(t, s, envelope(1)); e.Verdict != mail.Dead || e.Reason != name {
 				t.Fatalf("verdict %s for %s", e.Verdict, e.Reason)
 			}
@@ -97,7 +97,7 @@ func TestChunkLostAnswer(t *testing.T) {
 					s.Reply(replies...)
 				}
 			}))
-			if e := sendError(t, newSender(t, cfg), envelope(1)); e.Verdict != mail.Unknown {
+			if e := sendError(t, newRelay(t, cfg), envelope(1)); e.Verdict != mail.Unknown {
 				t.Fatalf("verdict %s", e.Verdict)
 			}
 		})
@@ -125,7 +125,7 @@ func TestNoChunk(t *testing.T) {
 				s.AcceptAll(ignore)
 			}))
 			cfg.Now = func() time.Time { return time.Unix(clock.Load(), 0) }
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			if name == "idled" {
 				send(t, s, e)
 				clock.Add(2)
@@ -152,7 +152,7 @@ func TestChunkUnknownToTheRelay(t *testing.T) {
 		}
 		s.Hang()
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	send(t, s, envelope(1))
 	send(t, s, envelope(2))
 	if n := dials.Load(); n != 2 {

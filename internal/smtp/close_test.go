@@ -13,7 +13,7 @@ import (
 func TestCloseWaitsForMailUnderWay(t *testing.T) {
 	t.Parallel()
 	busy, release := make(chan struct{}), make(chan struct{})
-	s, err := New(relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
+	s, err := NewRelay(relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 		s.Greet()
 		s.AcceptEnvelope()
 		s.ReadData()
@@ -60,7 +60,7 @@ func TestCloseCutsOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			met := make(chan struct{})
-			s, err := New(relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { close(met); serve(s) })))
+			s, err := NewRelay(relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { close(met); serve(s) })))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -46,7 +46,7 @@ func TestMessagesPerConnection(t *testing.T) {
 			cfg.Connections = 1
 			now := time.Now()
 			cfg.Now = func() time.Time { return now } // no connection idles, however slow the machine
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			for i := range 10 * limit {
 				send(t, s, envelope(i))
 			}

@@ -18,24 +18,24 @@ import (
 // dial makes a connection that is ready for MAIL: TCP, TLS as the policy says,
 // EHLO and AUTH. A failure is a *mail.SendError with the verdict retry, whatever
 // the relay said: a wrong password is no reason to give up a customer's mail.
-func (s *Sender) dial(ctx context.Context) (*conn, error) {
-	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Connect)
+func (r *Relay) dial(ctx context.Context) (*conn, error) {
+	dialCtx, cancel := context.WithTimeout(ctx, r.cfg.Timeouts.Connect)
 	defer cancel()
-	tcp, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Address())
+	tcp, err := r.cfg.Dial(dialCtx, "tcp", r.cfg.Address())
 	if err != nil {
 		return nil, markUnreached(ctx, classify(ctx, &wire{phase: connecting}, err))
 	}
-	w := newWire(tcp, s.cfg.Timeouts)
+	w := newWire(tcp, r.cfg.Timeouts)
 	stop := context.AfterFunc(ctx, w.abort)
-	client, err := s.handshake(ctx, w)
+	client, err := r.handshake(ctx, w)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		w.abort()
-		return nil, markUnreached(ctx, s.redact(classify(ctx, w, err)))
+		return nil, markUnreached(ctx, r.redact(classify(ctx, w, err)))
 	}
-	now := s.cfg.Now()
+	now := r.cfg.Now()
 	return &conn{wire: w, client: client, dialedAt: now, lastUsed: now}, nil
 }
 
@@ -47,9 +47,9 @@ func markUnreached(ctx context.Context, e *mail.SendError) *mail.SendError {
 
 // handshake brings the wire to where the library can take over, and lets it send
 // EHLO and authenticate.
-func (s *Sender) handshake(ctx context.Context, w *wire) (*simplemail.SMTPClient, error) {
-	if s.cfg.TLS == Implicit {
-		if err := s.startSession(ctx, w); err != nil {
+func (r *Relay) handshake(ctx context.Context, w *wire) (*simplemail.SMTPClient, error) {
+	if r.cfg.TLS == Implicit {
+		if err := r.startSession(ctx, w); err != nil {
 			return nil, err
 		}
 	}
@@ -60,18 +60,18 @@ func (s *Sender) handshake(ctx context.Context, w *wire) (*simplemail.SMTPClient
 	if w.last.code != 220 {
 		return nil, errors.New("the relay does not greet with 220")
 	}
-	if s.cfg.TLS == StartTLS {
-		if err := s.upgradeToTLS(ctx, w); err != nil {
+	if r.cfg.TLS == StartTLS {
+		if err := r.upgradeToTLS(ctx, w); err != nil {
 			return nil, err
 		}
 	}
 	w.replyBuf = []byte("220 ready\r\n") // the library waits for a greeting
-	return s.helloAndAuth(w)
+	return r.helloAndAuth(w)
 }
 
 // upgradeToTLS is the mandatory STARTTLS (RFC 3207).
-func (s *Sender) upgradeToTLS(ctx context.Context, w *wire) error {
-	if err := w.command("EHLO " + s.helloName(w)); err != nil {
+func (r *Relay) upgradeToTLS(ctx context.Context, w *wire) error {
+	if err := w.command("EHLO " + r.helloName(w)); err != nil {
 		return err
 	}
 	if !w.caps.startTLS {
@@ -86,40 +86,40 @@ func (s *Sender) upgradeToTLS(ctx context.Context, w *wire) error {
 	if w.last.code != 220 {
 		return errors.New("the relay refuses STARTTLS")
 	}
-	return s.startSession(ctx, w)
+	return r.startSession(ctx, w)
 }
 
-func (s *Sender) startSession(ctx context.Context, w *wire) error {
+func (r *Relay) startSession(ctx context.Context, w *wire) error {
 	w.phase = startTLS
 	if w.in.Buffered() > 0 { // sent in clear, it would be taken for text sent inside TLS
 		return errors.New("the relay sent text between STARTTLS and the handshake")
 	}
-	handshakeCtx, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Connect)
+	handshakeCtx, cancel := context.WithTimeout(ctx, r.cfg.Timeouts.Connect)
 	defer cancel()
 	w.setDeadline(connecting)
-	session := tls.Client(w.tcp, s.tls)
+	session := tls.Client(w.tcp, r.tls)
 	if err := session.HandshakeContext(handshakeCtx); err != nil {
-		return fmt.Errorf("TLS with %s: %w", s.cfg.Host, err)
+		return fmt.Errorf("TLS with %s: %w", r.cfg.Host, err)
 	}
 	w.secure(session)
 	return nil
 }
 
 // helloAndAuth hands the wire to the library, which sends EHLO and authenticates.
-func (s *Sender) helloAndAuth(w *wire) (*simplemail.SMTPClient, error) {
-	port, err := strconv.Atoi(s.cfg.Port)
+func (r *Relay) helloAndAuth(w *wire) (*simplemail.SMTPClient, error) {
+	port, err := strconv.Atoi(r.cfg.Port)
 	if err != nil {
 		return nil, err
 	}
 	server := &simplemail.SMTPServer{
-		Host: s.cfg.Host, Port: port, Helo: s.helloName(w), KeepAlive: true, CustomConn: w,
+		Host: r.cfg.Host, Port: port, Helo: r.helloName(w), KeepAlive: true, CustomConn: w,
 		Encryption: simplemail.EncryptionNone, Authentication: simplemail.AuthNone,
 	}
-	if s.cfg.Username != "" {
-		if err := s.mayAuthenticate(w); err != nil {
+	if r.cfg.Username != "" {
+		if err := r.mayAuthenticate(w); err != nil {
 			return nil, err
 		}
-		server.Authentication, server.Username, server.Password = simplemail.AuthAuto, s.cfg.Username, s.cfg.Password
+		server.Authentication, server.Username, server.Password = simplemail.AuthAuto, r.cfg.Username, r.cfg.Password
 	}
 	client, err := server.Connect()
 	if err != nil {
@@ -128,26 +128,26 @@ func (s *Sender) helloAndAuth(w *wire) (*simplemail.SMTPClient, error) {
 		}
 		return nil, err
 	}
-	if s.cfg.Username != "" && w.last.code != 235 {
+	if r.cfg.Username != "" && w.last.code != 235 {
 		w.phase = auth
 		return nil, errors.New("the relay offers no AUTH mechanism that is known (PLAIN, LOGIN, CRAM-MD5)")
 	}
-	if s.cfg.NoPipelining {
+	if r.cfg.NoPipelining {
 		w.caps.pipelining = false
 	}
-	if s.cfg.NoChunking || s.noChunking.Load() {
+	if r.cfg.NoChunking || r.noChunking.Load() {
 		w.caps.chunking = false
 	}
 	return client, nil
 }
 
 // mayAuthenticate is the last guard of the password.
-func (s *Sender) mayAuthenticate(w *wire) error {
+func (r *Relay) mayAuthenticate(w *wire) error {
 	if _, secure := w.Conn.(*tls.Conn); secure {
 		return nil
 	}
 	host, _, err := net.SplitHostPort(w.tcp.RemoteAddr().String())
-	if s.cfg.TLS == None && loopback(s.cfg.Host) && err == nil && loopback(host) {
+	if r.cfg.TLS == None && loopback(r.cfg.Host) && err == nil && loopback(host) {
 		return nil
 	}
 	w.phase = auth
@@ -155,9 +155,9 @@ func (s *Sender) mayAuthenticate(w *wire) error {
 }
 
 // helloName is the name for EHLO: a host name with a dot, else the address (RFC 5321 section 4.1.3).
-func (s *Sender) helloName(w *wire) string {
-	if s.cfg.Hello != "" {
-		return s.cfg.Hello
+func (r *Relay) helloName(w *wire) string {
+	if r.cfg.Hello != "" {
+		return r.cfg.Hello
 	}
 	if name, err := os.Hostname(); err == nil && strings.Contains(name, ".") {
 		return name
@@ -175,8 +175,8 @@ func (s *Sender) helloName(w *wire) string {
 }
 
 // redact keeps a relay from echoing the credentials into a log.
-func (s *Sender) redact(e *mail.SendError) *mail.SendError {
-	for _, secret := range s.secrets {
+func (r *Relay) redact(e *mail.SendError) *mail.SendError {
+	for _, secret := range r.secrets {
 		e.Reply = strings.ReplaceAll(e.Reply, secret, "***")
 		if e.Err != nil && strings.Contains(e.Err.Error(), secret) {
 			e.Err = errors.New(strings.ReplaceAll(e.Err.Error(), secret, "***"))

@@ -1,5 +1,5 @@
 // Package smtp delivers mails to a relay, or its fail-overs, over connections that
-// are kept. A Sender is one relay; Relays are one or several, with a circuit breaker each.
+// are kept. A Relay is one of them; Relays are one or several, with a circuit breaker each.
 //
 // go-simple-mail speaks the protocol; this package owns everything round it:
 // dialling, TLS, deadlines, the pool and the meaning of a failure. The library
@@ -36,7 +36,7 @@
 // is reserved for it:
 //
 //	Send a                  pool                      Send b
-//	  │                       │◀──────take(b)───────────┤ waits: all connections are in use
+//	  │                       │◀──────acquire(b)────────┤ waits: all connections are in use
 //	  │ message of a is due   │                         │
 //	  ├──reserve(conn)───────▶│ b is bound to conn      │
 //	  │ writes: message a, MAIL b, RCPT b, DATA b       │
@@ -54,6 +54,18 @@
 // The message itself goes past the library, which would copy it byte by byte. If
 // the relay refuses MAIL or RCPT, the replies that are still due are read
 // before the connection is used again.
+//
+// # The files in a mail's order
+//
+//	relays.go            which relay: the first whose circuit breaker lets the mail go, else the next
+//	circuit_breaker.go   what an outcome says of the relay; probe.go asks one that is down
+//	relay.go             Send: the transaction, a connection, delivery, once more if it was stale
+//	transaction.go       addresses and message, ready for the wire
+//	pool.go, dial.go     a kept connection or a new one: TCP, TLS, EHLO, AUTH
+//	conn.go              one delivery: RSET or NOOP first where needed, then the library
+//	wire.go, message.go  what is written and read; pipelining.go adds the next envelope
+//	reply.go, phase.go   one reply, and which command it belongs to
+//	classify.go          a failure's verdict; connection_limit.go learns from it
 //
 // # What a failure means
 //

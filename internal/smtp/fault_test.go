@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSender(t, relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) })))
+			s := newRelay(t, relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s) })))
 			got := sendError(t, s, envelope(1))
 			wantVerdict(t, got, c.verdict, c.reason, c.code)
 			if name == "RCPT 450" && (got.Enhanced != "4.2.1" || got.After != 5*time.Minute || !strings.HasPrefix(got.Reply, "greylisted")) {
@@ -120,7 +120,7 @@ func TestRelayHangs(t *testing.T) {
 			if c.verdict == mail.Unknown { // the phases before have time
 				cfg.Timeouts.Connect, cfg.Timeouts.Command, cfg.Timeouts.Data = time.Minute, time.Minute, time.Minute
 			}
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			within(t, 10*time.Second, func() {
 				wantVerdict(t, sendError(t, s, envelope(1)), c.verdict, "timeout", 0)
 			})
@@ -139,7 +139,7 @@ func TestStalledBody(t *testing.T) {
 	big.Data = append(big.Data, []byte(strings.Repeat("0123456789abcdef\r\n", 2<<20))...)
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	_, err := newSender(t, cfg).Send(ctx, big)
+	_, err := newRelay(t, cfg).Send(ctx, big)
 	wantVerdict(t, asSendError(t, err), mail.Retry, "timeout", 0)
 }
 
@@ -156,7 +156,7 @@ func TestConnectionClosedInBody(t *testing.T) {
 	}))
 	big := envelope(1)
 	big.Data = append(big.Data, []byte(strings.Repeat("0123456789abcdef\r\n", 2<<20))...)
-	got := sendError(t, newSender(t, cfg), big)
+	got := sendError(t, newRelay(t, cfg), big)
 	if got.Verdict == mail.Unknown {
 		t.Fatalf("the final dot was never sent, yet the verdict is %v", got)
 	}
@@ -184,7 +184,7 @@ func TestContextEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
-			s := newSender(t, relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s, cancel) })))
+			s := newRelay(t, relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { c.serve(s, cancel) })))
 			within(t, 20*time.Second, func() {
 				_, err := s.Send(ctx, envelope(1))
 				wantVerdict(t, asSendError(t, err), c.verdict, "timeout", 0)
@@ -208,7 +208,7 @@ func TestHugeReply(t *testing.T) {
 		}
 		s.Hang()
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	if r := send(t, s, envelope(1)); !strings.HasPrefix(r.Reply, "queued as 4X xxx") || len(r.Reply) > maxReplyText {
 		t.Fatalf("reply of %d bytes: %.40q", len(r.Reply), r.Reply)
 	}

@@ -26,7 +26,7 @@ func TestKeptConnection(t *testing.T) {
 				s.Greet(extension)
 				s.AcceptAll(func(_, m string) { got <- m })
 			}))
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			for i := range 5 {
 				r := send(t, s, envelope(i))
 				if r.Reply != "queued as b@shop.example" || r.Relay != cfg.Address() {
@@ -55,7 +55,7 @@ func TestPipelining(t *testing.T) {
 		}
 		s.Hang()
 	}))
-	send(t, newSender(t, cfg), envelope(1))
+	send(t, newRelay(t, cfg), envelope(1))
 }
 
 // TestRefusedWhilePipelining: after a refusal under pipelining the replies that are still
@@ -76,7 +76,7 @@ func TestRefusedWhilePipelining(t *testing.T) {
 		}
 		s.AcceptAll(ignore)
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	wantVerdict(t, sendError(t, s, envelope(1)), mail.Dead, "rcpt_to", 550)
 	send(t, s, envelope(2))
 	if dials.Load() != 1 || resets.Load() != 1 {
@@ -101,7 +101,7 @@ func TestWantsMessageWithoutRecipient(t *testing.T) {
 		s.Reply("250 ok", "550 no", "354 go ahead")
 		leaked <- s.ReadLine()
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	wantVerdict(t, sendError(t, s, envelope(1)), mail.Dead, "rcpt_to", 550)
 	if line := <-leaked; line != "" {
 		t.Fatalf("the relay was sent %q", line)
@@ -133,7 +133,7 @@ func TestStaleConnection(t *testing.T) {
 				_ = s.Close()
 				close(gone)
 			}))
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			send(t, s, envelope(1))
 			<-gone
 			send(t, s, envelope(2))
@@ -157,7 +157,7 @@ func TestReplacedOnlyOnce(t *testing.T) {
 			s.Reply("250 ok")
 		}
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	send(t, s, envelope(1))
 	wantVerdict(t, sendError(t, s, envelope(2)), mail.Retry, "closed", 0)
 	if dials.Load() != 2 {
@@ -196,7 +196,7 @@ func TestConnectionLife(t *testing.T) {
 			cfg.Now = func() time.Time { return time.Unix(clock.Load(), 0) }
 			cfg.IdleTimeout = time.Hour
 			c.change(&cfg)
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			send(t, s, envelope(1))
 			clock.Add(int64(c.pause / time.Second))
 			send(t, s, envelope(2))
@@ -220,7 +220,7 @@ func TestIdleConnectionsAreEnded(t *testing.T) {
 		s.Reply("221 bye")
 	}))
 	cfg.IdleTimeout = 50 * time.Millisecond
-	send(t, newSender(t, cfg), envelope(1))
+	send(t, newRelay(t, cfg), envelope(1))
 	if got := <-bye; got != "QUIT" {
 		t.Fatalf("got %q, want QUIT", got)
 	}
@@ -246,7 +246,7 @@ func TestConnectionLimit(t *testing.T) {
 		s.AcceptAll(ignore)
 	}))
 	cfg.Connections = limit
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	var wg sync.WaitGroup
 	for i := range mails {
 		wg.Go(func() {
@@ -281,7 +281,7 @@ func TestRelayLimitsConnections(t *testing.T) {
 		s.Reply("250 ok")
 		s.AcceptAll(ignore)
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
@@ -309,7 +309,7 @@ func TestWaitForSlotEndsWithContext(t *testing.T) {
 		s.AcceptAll(ignore)
 	}))
 	cfg.Connections = 1
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if _, err := s.Send(t.Context(), envelope(1)); err != nil {

@@ -33,9 +33,9 @@ func relayAt(t *testing.T, address string) Config {
 	}
 }
 
-func newSender(t *testing.T, cfg Config) *Sender {
+func newRelay(t *testing.T, cfg Config) *Relay {
 	t.Helper()
-	s, err := New(cfg)
+	s, err := NewRelay(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func envelope(n int) mail.Envelope {
 }
 
 // send fails the test if the mail is not taken.
-func send(t *testing.T, s *Sender, e mail.Envelope) mail.Receipt {
+func send(t *testing.T, s *Relay, e mail.Envelope) mail.Receipt {
 	t.Helper()
 	r, err := s.Send(t.Context(), e)
 	if err != nil {
@@ -65,7 +65,7 @@ func send(t *testing.T, s *Sender, e mail.Envelope) mail.Receipt {
 }
 
 // sendError gives the failure of a mail that must not be taken.
-func sendError(t *testing.T, s *Sender, e mail.Envelope) *mail.SendError {
+func sendError(t *testing.T, s *Relay, e mail.Envelope) *mail.SendError {
 	t.Helper()
 	_, err := s.Send(t.Context(), e)
 	return asSendError(t, err)

@@ -35,12 +35,12 @@ func resultOf(e *mail.SendError) string {
 // relayMetrics are the tries, and the state of each relay when it is asked for.
 type relayMetrics struct {
 	tries  *prometheus.CounterVec
-	relays []*relay
+	relays []*guardedRelay
 
 	open, connections, limits *prometheus.Desc
 }
 
-func newRelayMetrics(reg prometheus.Registerer, relays []*relay) *relayMetrics {
+func newRelayMetrics(reg prometheus.Registerer, relays []*guardedRelay) *relayMetrics {
 	m := &relayMetrics{
 		relays: relays,
 		tries: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -43,12 +43,12 @@ func (w *wire) appendNextEnvelope() {
 
 // reserveNext gives the transaction whose envelope travels with the message of tx,
 // which is about to be written; nil for none. Its Send gets the connection next.
-func (s *Sender) reserveNext(c *conn, tx transaction) *transaction {
+func (r *Relay) reserveNext(c *conn, tx transaction) *transaction {
 	caps := c.wire.caps
-	if tx.careful || !caps.pipelining || caps.chunking || s.noPipelinedEnvelope.Load() || s.expired(c, s.cfg.Now(), 1) {
+	if tx.careful || !caps.pipelining || caps.chunking || r.noPipelinedEnvelope.Load() || r.expired(c, r.cfg.Now(), 1) {
 		return nil
 	}
-	return s.pool.reserve(c, func(next *transaction) bool { return !next.careful && (!next.mustUTF8 || caps.utf8) })
+	return r.pool.reserve(c, func(next *transaction) bool { return !next.careful && (!next.mustUTF8 || caps.utf8) })
 }
 
 // reserve binds the connection to the first waiter, if that is a mail that fits.

@@ -20,7 +20,7 @@ import (
 func chain(t *testing.T, cfg Config, n int, change ...func(i int, e *mail.Envelope)) []error {
 	t.Helper()
 	cfg.Connections = 1
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	free := occupy(t, s, 1)
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -38,7 +38,7 @@ func chain(t *testing.T, cfg Config, n int, change ...func(i int, e *mail.Envelo
 }
 
 // occupy takes slots without connections; each call of free gives one back.
-func occupy(t *testing.T, s *Sender, slots int) (free func()) {
+func occupy(t *testing.T, s *Relay, slots int) (free func()) {
 	t.Helper()
 	for range slots {
 		if c, err := s.pool.acquire(t.Context(), nil); c != nil || err != nil {
@@ -49,7 +49,7 @@ func occupy(t *testing.T, s *Sender, slots int) (free func()) {
 }
 
 // queued waits until so many mails wait for a slot.
-func queued(t *testing.T, s *Sender, n int) {
+func queued(t *testing.T, s *Relay, n int) {
 	t.Helper()
 	eventually(t, func() bool {
 		s.pool.mu.Lock()
@@ -127,7 +127,7 @@ func TestReservedMailIsCancelled(t *testing.T) {
 	over := make(chan struct{})
 	cfg, got := pipeliningRelay(t, &dials, func(string) string { cancel(); <-over; return "250 ok" })
 	cfg.Connections = 1
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	free := occupy(t, s, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() { send(t, s, *addressed(0)) })
@@ -158,7 +158,7 @@ func TestReservedMailLeavesAStalledConnection(t *testing.T) {
 		}
 		return "250 ok"
 	})
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	free := occupy(t, s, 2)
 	var wg sync.WaitGroup
 	wg.Go(func() { send(t, s, *addressed(0)) })
@@ -343,7 +343,7 @@ func TestWaitingMailsFailOver(t *testing.T) {
 	r.options.Pause = func(int) time.Duration { return time.Hour }
 	isDown := &mail.SendError{Verdict: mail.Retry, Reason: "connect"}
 	var wg sync.WaitGroup
-	free := occupy(t, r.all[0].Sender, 1)
+	free := occupy(t, r.all[0].Relay, 1)
 	for i := range 3 {
 		wg.Go(func() {
 			if _, err := r.Send(t.Context(), *addressed(i)); err != nil {
@@ -351,7 +351,7 @@ func TestWaitingMailsFailOver(t *testing.T) {
 			}
 		})
 	}
-	queued(t, r.all[0].Sender, 3)
+	queued(t, r.all[0].Relay, 3)
 	r.report(t.Context(), r.all[0], down, isDown)
 	wg.Wait()
 	free()

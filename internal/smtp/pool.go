@@ -13,7 +13,7 @@ import (
 const lowerLimitPeriod = time.Minute
 
 var (
-	errClosed = errors.New("the sender is closed")
+	errClosed = errors.New("the relay's connections are closed")
 	errDown   = errors.New("the relay is down")
 )
 

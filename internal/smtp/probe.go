@@ -20,7 +20,7 @@ func (r *Relays) signal() {
 	r.changed = make(chan struct{})
 }
 
-func (r *Relays) startProbe(one *relay) {
+func (r *Relays) startProbe(one *guardedRelay) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended && !one.probing {
@@ -31,7 +31,7 @@ func (r *Relays) startProbe(one *relay) {
 
 // probe asks a relay whose breaker is open now and then, so that no mail has to wait for its answer.
 // The pauses count from the beginning of the probe before.
-func (r *Relays) probe(one *relay) {
+func (r *Relays) probe(one *guardedRelay) {
 	for begun := time.Now(); r.stillOpen(one); {
 		_, opened := one.breaker.current()
 		timer := time.NewTimer(r.options.Pause(opened) - time.Since(begun))
@@ -50,7 +50,7 @@ func (r *Relays) probe(one *relay) {
 	r.signal()
 }
 
-func (r *Relays) stillOpen(one *relay) bool {
+func (r *Relays) stillOpen(one *guardedRelay) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	state, _ := one.breaker.current()

@@ -22,7 +22,7 @@ const MaxRelays = 4
 // not serve, the next one gets it at once. A mail whose answer was
 // lost is never given to another relay here: that is the queue's decision.
 type Relays struct {
-	all     []*relay
+	all     []*guardedRelay
 	metrics *relayMetrics
 	options RelaysOptions
 	life    context.Context
@@ -33,9 +33,9 @@ type Relays struct {
 	changed chan struct{} // closed when a breaker lets mails go, or does so no more
 }
 
-// relay is one of them.
-type relay struct {
-	*Sender
+// guardedRelay is one of them with its circuit breaker.
+type guardedRelay struct {
+	*Relay
 	breaker circuitBreaker
 	label   string
 	probing bool
@@ -69,11 +69,11 @@ func NewRelays(configs []Config, o RelaysOptions) (*Relays, error) {
 		if c.Logger == nil {
 			c.Logger = o.Logger
 		}
-		s, err := New(c)
+		s, err := NewRelay(c)
 		if err != nil {
 			return nil, errors.Join(err, r.Close(context.Background()))
 		}
-		r.all = append(r.all, &relay{Sender: s, label: label(i)})
+		r.all = append(r.all, &guardedRelay{Relay: s, label: label(i)})
 	}
 	r.metrics = newRelayMetrics(o.Metrics, r.all)
 	return r, nil
@@ -83,7 +83,7 @@ func NewRelays(configs []Config, o RelaysOptions) (*Relays, error) {
 func (r *Relays) Ready(ctx context.Context) error {
 	for {
 		changed := r.changes()
-		if slices.ContainsFunc(r.all, func(one *relay) bool { return one.breaker.ready() }) {
+		if slices.ContainsFunc(r.all, func(one *guardedRelay) bool { return one.breaker.ready() }) {
 			return nil
 		}
 		select {
@@ -103,7 +103,7 @@ func (r *Relays) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 		if tried {
 			return receipt, err
 		}
-		if !slices.ContainsFunc(r.all, func(one *relay) bool { return one.breaker.onTrial() }) {
+		if !slices.ContainsFunc(r.all, func(one *guardedRelay) bool { return one.breaker.onTrial() }) {
 			return receipt, &mail.SendError{Verdict: mail.Retry, Reason: "connect", Unreached: true, Err: errNoRelay}
 		}
 		select {
@@ -132,7 +132,7 @@ func (r *Relays) tryAll(ctx context.Context, e mail.Envelope) (receipt mail.Rece
 }
 
 // tryRelay offers the mail to one relay and reports the outcome to its breaker.
-func (r *Relays) tryRelay(ctx context.Context, one *relay, e mail.Envelope) (mail.Receipt, error) {
+func (r *Relays) tryRelay(ctx context.Context, one *guardedRelay, e mail.Envelope) (mail.Receipt, error) {
 	found := unknown // also where Send panics: the trial must not stay taken
 	var failure *mail.SendError
 	defer func() { r.report(ctx, one, found, failure) }()
@@ -155,7 +155,7 @@ func (r *Relays) tryRelay(ctx context.Context, one *relay, e mail.Envelope) (mai
 }
 
 // report tells the breaker the outcome of a mail; if it opens, probing begins.
-func (r *Relays) report(ctx context.Context, one *relay, h health, failure *mail.SendError) {
+func (r *Relays) report(ctx context.Context, one *guardedRelay, h health, failure *mail.SendError) {
 	was, now := one.breaker.report(h)
 	if was == closed && now == closed {
 		return
@@ -190,10 +190,10 @@ func (r *Relays) Check(ctx context.Context) error {
 }
 
 // Each gives the relays, the preferred one first, to be checked one by one.
-func (r *Relays) Each() []*Sender {
-	out := make([]*Sender, len(r.all))
+func (r *Relays) Each() []*Relay {
+	out := make([]*Relay, len(r.all))
 	for i, one := range r.all {
-		out[i] = one.Sender
+		out[i] = one.Relay
 	}
 	return out
 }

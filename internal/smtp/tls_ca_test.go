@@ -103,7 +103,7 @@ func TestPrivateCA(t *testing.T) {
 				t.Parallel()
 				sink := smtptest.NewServer(t, smtptest.Options{Certificate: c.cert, ImplicitTLS: policy == Implicit, Password: "secret"})
 				cfg := mustParse(t, "smtp://shop:secret@"+sink.Address+"?tls="+string(policy)+"&ca_file="+ours.file(t))
-				s := newSender(t, cfg)
+				s := newRelay(t, cfg)
 				if c.well {
 					send(t, s, envelope(1))
 					return
@@ -145,7 +145,7 @@ func TestTLSBreaks(t *testing.T) {
 			}))
 			cfg.TLS, cfg.RootCAs = Implicit, x509.NewCertPool()
 			cfg.RootCAs.AddCert(ca.cert)
-			if got := sendError(t, newSender(t, cfg), envelope(1)); got.Verdict != c.verdict || got.RelayFailed() {
+			if got := sendError(t, newRelay(t, cfg), envelope(1)); got.Verdict != c.verdict || got.RelayFailed() {
 				t.Fatalf("%s: %+v", got.Verdict, got)
 			}
 		})
@@ -186,7 +186,7 @@ func TestAuthLogin(t *testing.T) {
 			cfg.TLS, cfg.RootCAs = Implicit, x509.NewCertPool()
 			cfg.RootCAs.AddCert(ca.cert)
 			cfg.Username, cfg.Password = "shop@shop.example", "pässword"
-			send(t, newSender(t, cfg), envelope(1))
+			send(t, newRelay(t, cfg), envelope(1))
 			if got := <-said; got != [2]string{encode([]byte(cfg.Username)), encode([]byte(cfg.Password))} {
 				t.Errorf("the relay heard %q", got)
 			}

@@ -79,7 +79,7 @@ func TestTLSPolicies(t *testing.T) {
 			cfg := relayAt(t, sink.Address)
 			cfg.TLS, cfg.RootCAs = c.policy, c.roots
 			cfg.Username, cfg.Password = "shop", "pässword"
-			s := newSender(t, cfg)
+			s := newRelay(t, cfg)
 			if c.reason == "" {
 				for i := range 3 {
 					send(t, s, envelope(i))
@@ -103,7 +103,7 @@ func TestStartTLSStripped(t *testing.T) {
 	after := make(chan string, 1)
 	cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) { s.Greet("AUTH PLAIN"); after <- s.ReadLine() }))
 	cfg.TLS, cfg.Username, cfg.Password = StartTLS, "shop", "secret"
-	got := sendError(t, newSender(t, cfg), envelope(1))
+	got := sendError(t, newRelay(t, cfg), envelope(1))
 	wantVerdict(t, got, mail.Retry, "tls", 0)
 	if line := <-after; line != "" {
 		t.Fatalf("after the stripped EHLO came %q", line)
@@ -141,7 +141,7 @@ func TestStartTLSFaults(t *testing.T) {
 				cfg.Timeouts.Connect = quick
 			}
 			within(t, 10*time.Second, func() {
-				wantVerdict(t, sendError(t, newSender(t, cfg), envelope(1)), mail.Retry, c.reason, c.code)
+				wantVerdict(t, sendError(t, newRelay(t, cfg), envelope(1)), mail.Retry, c.reason, c.code)
 			})
 		})
 	}
@@ -181,7 +181,7 @@ func TestAuth(t *testing.T) {
 			if name == "challenged" { // the relay waits, too
 				cfg.Timeouts.Command = quick
 			}
-			got := sendError(t, newSender(t, cfg), envelope(1))
+			got := sendError(t, newRelay(t, cfg), envelope(1))
 			if got.Reason != "auth" && name != "challenged" || got.Verdict != mail.Retry || got.Code != c.code {
 				t.Fatalf("got %s/%s/%d: %v", got.Verdict, got.Reason, got.Code, got)
 			}
@@ -202,12 +202,12 @@ func echoLogin(s *smtptest.Session, secret string) {
 func TestPasswordNotInClear(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Host: "relay.example", Port: "25", TLS: None, Username: "shop", Password: "secret"}
-	if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), "in clear") {
+	if _, err := NewRelay(cfg); err == nil || !strings.Contains(err.Error(), "in clear") {
 		t.Fatalf("got %v", err)
 	}
 	// A name that says loopback and a connection that is not: the last guard.
 	cfg.Host = "localhost"
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	w := newWire(fakePeer{}, cfg.Timeouts)
 	if err := s.mayAuthenticate(w); err == nil {
 		t.Fatal("the password would go to 192.0.2.1")
@@ -230,5 +230,5 @@ func TestCAFile(t *testing.T) {
 	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	send(t, newSender(t, mustParse(t, "smtp://"+sink.Address+"?tls=starttls&ca_file="+file)), envelope(1))
+	send(t, newRelay(t, mustParse(t, "smtp://"+sink.Address+"?tls=starttls&ca_file="+file)), envelope(1))
 }

@@ -15,7 +15,7 @@ import (
 func TestMessageArrivesAsItIs(t *testing.T) {
 	t.Parallel()
 	s := smtptest.NewServer(t, smtptest.Options{})
-	sender := newSender(t, relayAt(t, s.Address))
+	sender := newRelay(t, relayAt(t, s.Address))
 	for given, want := range map[string]string{
 		"Subject: x\r\n\r\nplain\r\n":                              "Subject: x\r\n\r\nplain\r\n",
 		"Subject: x\r\n\r\n.\r\n..\r\n.a":                          "Subject: x\r\n\r\n.\r\n..\r\n.a\r\n",
@@ -38,7 +38,7 @@ func TestMessageArrivesAsItIs(t *testing.T) {
 func TestSMTPUTF8(t *testing.T) {
 	t.Parallel()
 	able, unable := smtptest.NewServer(t, smtptest.Options{Extensions: append(smtptest.DefaultExtensions(), "SMTPUTF8")}), smtptest.NewServer(t, smtptest.Options{})
-	sender := newSender(t, relayAt(t, able.Address))
+	sender := newRelay(t, relayAt(t, able.Address))
 	send(t, sender, envelope(1))
 	beyond := envelope(2)
 	beyond.Recipient = "jürgen@shop.example"
@@ -60,7 +60,7 @@ func TestSMTPUTF8(t *testing.T) {
 			t.Errorf("mail %d: SMTPUTF8 %v, want %v", i+1, got, want)
 		}
 	}
-	got := sendError(t, newSender(t, relayAt(t, unable.Address)), beyond)
+	got := sendError(t, newRelay(t, relayAt(t, unable.Address)), beyond)
 	wantVerdict(t, got, mail.Dead, "composed", 0)
 }
 
@@ -68,7 +68,7 @@ func TestSMTPUTF8(t *testing.T) {
 func TestHostileEnvelope(t *testing.T) {
 	t.Parallel()
 	s := smtptest.NewServer(t, smtptest.Options{})
-	sender := newSender(t, relayAt(t, s.Address))
+	sender := newRelay(t, relayAt(t, s.Address))
 	data := []byte("Subject: x\r\n\r\nx\r\n")
 	for _, e := range []mail.Envelope{
 		{From: "", Recipient: "c@d.co", Data: data},
@@ -92,7 +92,7 @@ func TestHostileEnvelope(t *testing.T) {
 
 func TestRelayDown(t *testing.T) {
 	t.Parallel()
-	s := newSender(t, relayAt(t, nowhere))
+	s := newRelay(t, relayAt(t, nowhere))
 	wantVerdict(t, sendError(t, s, envelope(1)), mail.Retry, "connect", 0)
 	if err := s.Check(t.Context()); err == nil {
 		t.Fatal("Check finds a relay where none is")
@@ -114,7 +114,7 @@ func TestCheck(t *testing.T) {
 		}
 		s.AcceptAll(ignore)
 	}))
-	s := newSender(t, cfg)
+	s := newRelay(t, cfg)
 	for range 4 {
 		if err := s.Check(t.Context()); err != nil {
 			t.Fatal(err)
