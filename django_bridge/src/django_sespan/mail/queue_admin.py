@@ -131,7 +131,7 @@ def retry(using: str, ids: Sequence[int], actor: str) -> list[Row]:
     """Send again what can be; one row for each recipient with what was done."""
     return _explained(
         using,
-        "SELECT message_id, recipient, changed, reason, facts"
+        "SELECT message_id, recipient, was, state, changed, reason, facts"
         " FROM sespan.mail_retry(%s::bigint[], %s::text)",
         [list(ids), actor],
     )
@@ -141,7 +141,7 @@ def cancel(using: str, ids: Sequence[int], actor: str) -> list[Row]:
     """Take out of the queue what can be; one row for each recipient with what was done."""
     return _explained(
         using,
-        "SELECT message_id, recipient, changed, reason, facts"
+        "SELECT message_id, recipient, was, state, changed, reason, facts"
         " FROM sespan.mail_cancel(%s::bigint[], %s::text)",
         [list(ids), actor],
     )
