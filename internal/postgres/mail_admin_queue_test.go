@@ -98,3 +98,12 @@ func TestMailDeadIsCounted(t *testing.T) {
 		}
 	}
 }
+
+// The states stand in the order of a mail's life.
+func TestMailStatusIsInOrder(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	if got := mailValue[string](t, db, "SELECT string_agg(s.state, ' ') FROM sespan.mail_status() s"); got != "queued scheduled sending retry unknown dead" {
+		t.Errorf("states: %s", got)
+	}
+}

@@ -183,3 +183,44 @@ func TestMailFilesSurviveAStepBack(t *testing.T) {
 		t.Error("the file is not what it was")
 	}
 }
+
+// A file that is stored once goes out with each mail that refers to it.
+func TestMailFileByDigest(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	store := postgres.NewMail(openMailPool(t, db.URL))
+	file := []byte(strings.Repeat("the same file ", 1000))
+	sum := sha256.Sum256(file)
+	for range 2 {
+		tx, err := db.Pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, piece := range [][]byte{file[:5000], file[5000:]} {
+			if _, err := tx.Exec(t.Context(), "SELECT sespan.mail_attachment_put($1, $2, $3, $4)", sum[:], i, piece, i == 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := tx.Exec(t.Context(), `SELECT sespan.mail_enqueue(recipient => 'a@b.co', body_text => 'x', attachments => jsonb_build_array(jsonb_build_object(
+			'filename', 'a.txt', 'content_type', 'text/plain', 'sha256', encode($1, 'hex'))))`, sum[:]); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := claim(t, store, 1, 10, time.Minute)
+	if len(rows) != 2 {
+		t.Fatalf("%d mails were claimed", len(rows))
+	}
+	for _, r := range rows {
+		for name, content := range r.Stored.Files {
+			if string(content) != string(file) {
+				t.Errorf("%s has %d bytes, want %d", name, len(content), len(file))
+			}
+		}
+		if len(r.Stored.Files) != 1 {
+			t.Errorf("%d files", len(r.Stored.Files))
+		}
+	}
+}

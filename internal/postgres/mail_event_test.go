@@ -243,3 +243,23 @@ func TestMailSuppressByHand(t *testing.T) {
 		t.Error("a producer suppresses")
 	}
 }
+
+// A recipient on the suppression list gets nothing, and the mail says why.
+func TestMailSuppressedRecipient(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	mailExec(t, db, "SELECT sespan.mail_suppress('gone@b.co')")
+	enqueue(t, db, "recipients => ARRAY['Gone@b.co', 'here@b.co'], body_text => 'x'")
+	box := newMailbox(nil)
+	startWorker(t, db, box, nil)
+	if got := box.wait(t, 1); got[0].Recipient != "here@b.co" {
+		t.Fatalf("sent to %s", got[0].Recipient)
+	}
+	eventually(t, db, "both are done", queueEmpty)
+	if reply := mailValue[string](t, db, "SELECT reply FROM sespan.mail_outcome WHERE state = 'suppressed' AND reason = 'suppressed'"); reply != "manual" {
+		t.Fatalf("reply %q", reply)
+	}
+	if len(box.sent()) != 1 {
+		t.Fatal("the suppressed recipient got a mail")
+	}
+}

@@ -123,3 +123,10 @@ func startWorker(tb testing.TB, db *pgtest.DB, sender mail.Sender, change func(*
 	tb.Cleanup(stop)
 	return stop
 }
+
+func mailExec(tb testing.TB, db *pgtest.DB, sql string, args ...any) {
+	tb.Helper()
+	if _, err := db.Pool.Exec(tb.Context(), sql, args...); err != nil {
+		tb.Fatalf("%s: %v", sql, err)
+	}
+}

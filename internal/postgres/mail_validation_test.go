@@ -115,15 +115,6 @@ func TestMailSuppressionRefusesFarTimes(t *testing.T) {
 	}
 }
 
-// The states stand in the order of a mail's life.
-func TestMailStatusIsInOrder(t *testing.T) {
-	t.Parallel()
-	db := pgtest.NewDB(t)
-	if got := mailValue[string](t, db, "SELECT string_agg(s.state, ' ') FROM sespan.mail_status() s"); got != "queued scheduled sending retry unknown dead" {
-		t.Errorf("states: %s", got)
-	}
-}
-
 // What could be enqueued and never be sent is refused: 64 bytes before the @,
 // characters of several bytes counted, and words that no line has room for.
 func TestMailEnqueueRefusesWhatSMTPCannotCarry(t *testing.T) {

@@ -338,3 +338,15 @@ func TestMailWorkerOutlivesLostConnections(t *testing.T) {
 	}
 	eventually(t, db, "all results are written", queueEmpty)
 }
+
+// A worker shows itself while it lives.
+func TestMailWorkerIsSeen(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	stop := startWorker(t, db, newMailbox(nil), func(c *mail.WorkerConfig) { c.Connections = 7 })
+	eventually(t, db, "its row is there", "SELECT count(*) = 1 AND sespan.mail_workers() = 1 FROM sespan.mail_worker WHERE connections = 7 AND host <> ''")
+	stop()
+	if n := mailValue[int](t, db, "SELECT count(*)::int FROM sespan.mail_worker"); n != 0 {
+		t.Fatal("its row stays")
+	}
+}
