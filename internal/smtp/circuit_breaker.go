@@ -63,11 +63,11 @@ func (b *circuitBreaker) ready() bool {
 	return b.state == closed || b.state == halfOpen && !b.trial
 }
 
-// onTrial says whether it will soon be known if the relay takes mail.
-func (b *circuitBreaker) onTrial() bool {
+// isOpen says that no mail will go to the relay before a probe has been answered.
+func (b *circuitBreaker) isOpen() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.state == halfOpen && b.trial
+	return b.state == open
 }
 
 // report records the outcome of a mail.

@@ -64,12 +64,12 @@ func TestHalfOpen(t *testing.T) {
 	if was, now := b.report(down); was != closed || now != open {
 		t.Fatal("not open after a failure")
 	}
-	if b.allow() || b.ready() {
+	if b.allow() || b.ready() || !b.isOpen() {
 		t.Fatal("an open breaker lets a mail through")
 	}
 	b.probed(false)
 	b.probed(true)
-	if !b.ready() || !b.allow() || b.allow() || b.ready() || !b.onTrial() {
+	if !b.ready() || !b.allow() || b.allow() || b.ready() || b.isOpen() {
 		t.Fatal("half open is one mail")
 	}
 	b.report(unknown) // the caller gave up: the next one may try

@@ -103,7 +103,7 @@ func (r *Relays) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 		if tried {
 			return receipt, err
 		}
-		if !slices.ContainsFunc(r.all, func(one *guardedRelay) bool { return one.breaker.onTrial() }) {
+		if !slices.ContainsFunc(r.all, func(one *guardedRelay) bool { return !one.breaker.isOpen() }) {
 			return receipt, &mail.SendError{Verdict: mail.Retry, Reason: "connect", Unreached: true, Err: errNoRelay}
 		}
 		select {
