@@ -78,7 +78,7 @@ def enqueue(stack: Stack, html: str) -> int:
     return int(number)
 
 
-def test_a_hostile_mail_calls_nobody(
+def test_a_hostile_mail_makes_no_request(
     staff: Page, stack: Stack, away: tuple[str, list[str]]
 ) -> None:
     address, asked = away

@@ -157,7 +157,7 @@ def test_a_form_is_sent_once(visitor: Visitor, stack: Stack) -> None:
     visitor.expect_logged_in()
 
 
-def test_a_code_sent_twice_by_a_browser_without_scruples(visitor: Visitor) -> None:
+def test_a_code_sent_twice_by_a_browser(visitor: Visitor) -> None:
     mail = visitor.register()
     page = visitor.page
     page.get_by_label("Code from the e-mail").fill(mail.code)

@@ -18,14 +18,14 @@ def execute(sql, values=()):
         return cursor.fetchall() if cursor.description else None
 
 
-def queue(subject="Hello <b>", to=("a@example.com",), cls=EmailMessage, **said):
+def queue(subject="Hello <b>", to=("a@example.com",), cls=EmailMessage, **options):
     made = cls(subject, "secret body", "shop@example.com", list(to))
-    made.sespan = said
+    made.sespan = options
     EmailBackend().send_messages([made])
     return made.sespan_id
 
 
-def end(message_id, state="dead", reason="refused", reply="550 no such user"):
+def finish(message_id, state="dead", reason="refused", reply="550 no such user"):
     """Let the first recipient of a mail end as a worker does."""
     execute(
         """WITH q AS (DELETE FROM sespan.mail_queue WHERE queue_id = %s RETURNING *)
@@ -52,7 +52,7 @@ def audit():
     return [tuple(r) for r in execute(sql)]
 
 
-def said(page):
+def message_texts(page):
     return [str(m) for m in page.context["messages"]]
 
 

@@ -158,7 +158,7 @@ class TestTiers:
         assert staff.post("/admin/sespan/transactiontier/", body).status_code == 302
         assert TransactionTier.objects.count() == 1
 
-    def test_an_overlap_is_told_on_the_form(self, staff):
+    def test_an_overlap_is_an_error_of_the_form(self, staff):
         staff.post("/admin/sespan/transactiontier/add/", tier())
         page = staff.post("/admin/sespan/transactiontier/add/", tier(name="Other"))
         assert page.status_code == 200
@@ -176,7 +176,7 @@ class TestTiers:
             ({"probability": "NaN"}, "probability"),
         ],
     )
-    def test_nonsense_is_told_at_the_field(self, staff, change, field):
+    def test_an_invalid_value_is_an_error_of_its_field(self, staff, change, field):
         page = staff.post("/admin/sespan/transactiontier/add/", tier(**change))
         assert page.status_code == 200
         assert field in page.context["adminform"].form.errors

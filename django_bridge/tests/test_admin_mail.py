@@ -9,7 +9,7 @@ from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from django_sespan.mail import EmailBackend
-from queued_mails import LIST, QUEUE, audit, end, log_in, queue, said, state
+from queued_mails import LIST, QUEUE, audit, finish, log_in, message_texts, queue, state
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ class TestList:
     def test_lines(self, staff):
         first = queue(category="order")
         second = queue("Another", ["b@example.com", "c@example.com"])
-        end(first)
+        finish(first)
         page = staff.get(LIST)
         assert [r["message_id"] for r in page.context["page"].rows] == [second, first]
         assert "Hello &lt;b&gt;" in page.text
@@ -53,7 +53,7 @@ class TestList:
     def test_filters(self, staff, query, found):
         queue("another", ["b@example.com"])
         queue("one of an order", category="order")
-        end(queue("dead one"))
+        finish(queue("dead one"))
         if query.get("day") == "today":
             query = {"day": timezone.localdate().isoformat()}
         page = staff.get(LIST, query)
@@ -71,7 +71,7 @@ class TestList:
             {"q": "x" * 300},
         ],
     )
-    def test_a_wrong_filter_is_told(self, staff, query):
+    def test_a_wrong_filter_is_an_error(self, staff, query):
         queue()
         page = staff.get(LIST, query)
         assert page.status_code == 200
@@ -146,7 +146,7 @@ class TestRights:
         assert client.get(LIST).headers["Location"].startswith("/admin/login/")
 
     @pytest.mark.parametrize("name", ["preview", "act"])
-    def test_what_leaves_a_trace_is_not_a_link(self, staff, name):
+    def test_an_audited_page_is_not_a_link(self, staff, name):
         number = queue()
         assert staff.get(f"{LIST}{number}/{name}/").status_code == 405
         assert audit() == []
@@ -155,16 +155,16 @@ class TestRights:
 class TestActions:
     def test_send_again_and_what_was_left(self, staff):
         dead, sent, waiting = queue(), queue(to=["b@example.com"]), queue(to=["c@example.com"])
-        end(dead)
-        end(sent, "sent", None, "250 ok")
+        finish(dead)
+        finish(sent, "sent", None, "250 ok")
         body = {"action": "retry", "_selected_action": [dead, sent, waiting, 987654]}
         page = staff.post(LIST, body, follow=True)
         assert state(dead) == ["retry"]
         assert state(sent) == ["sent"]
-        told = said(page)
-        assert told[0] == "1 recipient gets the mail again."
-        assert f"Mail {sent} to b@example.com was left as it is. It was sent at" in told[1]
-        assert "Mail 987654 was left as it is. No mail with this number is known." in told[-1]
+        texts = message_texts(page)
+        assert texts[0] == "1 recipient gets the mail again."
+        assert f"Mail {sent} to b@example.com was left as it is. It was sent at" in texts[1]
+        assert "Mail 987654 was left as it is. No mail with this number is known." in texts[-1]
         assert audit() == [("anna", "retry", [dead])]
 
     def test_cancel_asks_first(self, staff):
@@ -183,17 +183,17 @@ class TestActions:
         address = f"{LIST}{number}/act/"
         assert "Yes, I’m sure" in staff.post(address, {"action": "cancel"}).text
         page = staff.post(address, {"action": "cancel", "sure": "yes"}, follow=True)
-        assert said(page) == ["The mail to 1 recipient was cancelled."]
+        assert message_texts(page) == ["The mail to 1 recipient was cancelled."]
         assert page.redirect_chain[-1][0] == f"{LIST}{number}/change/"
         assert page.text.count("disabled") == 2
 
     def test_many_that_are_left_are_summed_up(self, staff):
         numbers = [queue() for _ in range(8)]
         for number in numbers:
-            end(number, "sent", None, "250 ok")
+            finish(number, "sent", None, "250 ok")
         page = staff.post(LIST, {"action": "retry", "_selected_action": numbers}, follow=True)
-        assert len(said(page)) == 6
-        assert said(page)[-1] == "3 more recipients were left as they are."
+        assert len(message_texts(page)) == 6
+        assert message_texts(page)[-1] == "3 more recipients were left as they are."
 
     @pytest.mark.parametrize(
         "body",
@@ -207,7 +207,7 @@ class TestActions:
     def test_nothing_chosen(self, staff, body):
         number = queue()
         page = staff.post(LIST, body, follow=True)
-        assert said(page) == ["Choose mails and what to do with them."]
+        assert message_texts(page) == ["Choose mails and what to do with them."]
         assert state(number) == ["queued"]
 
     def test_too_many_or_too_large_numbers(self, staff):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_sespan.admin.mail import preview
 from django_sespan.mail import EmailBackend
 from django_sespan.models import MailMessage, MailQueue
-from queued_mails import LIST, QUEUE, audit, end, execute, log_in, queue, said
+from queued_mails import LIST, QUEUE, audit, execute, finish, log_in, message_texts, queue
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ class TestPage:
         assert "It is scheduled for" in page.text
         assert "secret body" not in page.text
 
-    def test_tries_outcomes_and_people(self, staff):
+    def test_tries_outcomes_and_audit(self, staff):
         number = queue(to=["a@example.com", "b@example.com"])
         execute(
             """UPDATE sespan.mail_queue SET state = 'retry', attempts = 3, tried_at = now(),
@@ -45,7 +45,7 @@ class TestPage:
                last_reply = 'come back <later>' WHERE queue_id = %s""",
             [number * 1024 + 1],
         )
-        end(number)
+        finish(number)
         staff.post(f"{LIST}{number}/preview/")
         page = staff.get(f"{LIST}{number}/change/")
         texts = [e.text for e in page.context["timeline"]]
@@ -76,7 +76,7 @@ class TestPage:
         staff.cookies["django_language"] = language
         again, choice = parts
         dead, unsure = queue(), queue()
-        end(dead)
+        finish(dead)
         execute(
             "UPDATE sespan.mail_queue SET state = 'unknown', attempts = 1, tried_at = now()"
             " WHERE message_id = %s",
@@ -112,7 +112,7 @@ class TestPage:
 
 
 class TestPreview:
-    def test_what_it_says_and_that_it_is_written_down(self, staff):
+    def test_the_content_is_shown_and_audited(self, staff):
         made = EmailMultiAlternatives("S", "plain words", "shop@example.com", ["a@example.com"])
         made.attach_alternative('<p>rich</p><img src="https://evil.test/x.png">', "text/html")
         made.attach("a.pdf", b"x" * 1000, "application/pdf")
@@ -178,7 +178,7 @@ class TestQueue:
     def test_states_and_what_needs_a_look(self, staff):
         number = queue()
         execute("UPDATE sespan.mail_queue SET state = 'unknown', tried_at = now()")
-        end(queue())
+        finish(queue())
         page = staff.get(QUEUE)
         numbers = {r["state"]: r["mails"] for r in page.context["status"]}
         assert (numbers["unknown"], numbers["dead"], numbers["queued"]) == (1, 1, 0)
@@ -200,7 +200,7 @@ class TestQueue:
         assert f"<strong>{what}</strong> is paused" in staff.get(LIST).text
         page = staff.post(QUEUE, {"resume": what}, follow=True)
         assert page.context["pauses"] == []
-        assert said(page) == [f"“{what}” is sent again."]
+        assert message_texts(page) == [f"“{what}” is sent again."]
         assert [a[:2] for a in audit()] == [("anna", "pause"), ("anna", "resume")]
 
     @pytest.mark.parametrize(
@@ -213,15 +213,17 @@ class TestQueue:
             {},
         ],
     )
-    def test_a_wrong_pause_is_told(self, staff, body):
+    def test_a_wrong_pause_is_an_error(self, staff, body):
         page = staff.post(QUEUE, body)
         assert page.status_code == 200
         assert page.context["form"].errors
         assert audit() == []
 
     @pytest.mark.parametrize("what", ["all", "nonsense", "category:x"])
-    def test_to_resume_what_is_not_paused(self, staff, what):
-        assert said(staff.post(QUEUE, {"resume": what}, follow=True)) == ["This is not paused."]
+    def test_resuming_what_is_not_paused(self, staff, what):
+        assert message_texts(staff.post(QUEUE, {"resume": what}, follow=True)) == [
+            "This is not paused."
+        ]
 
     def test_a_row_leads_to_its_mail(self, staff):
         number = queue()

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 
 from django_sespan.mail import EmailBackend
-from queued_mails import LIST, QUEUE, execute, log_in, queue, said
+from queued_mails import LIST, QUEUE, execute, log_in, message_texts, queue
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ class TestCodes:
         ((code,),) = execute("SELECT otp_id FROM sespan.otp")
         body = {"action": "revoke_activation", "_selected_action": code}
         page = client.post("/admin/sespan/otp/", body, follow=True)
-        assert said(page) == ["1 customer can no longer become active by a code."]
+        assert message_texts(page) == ["1 customer can no longer become active by a code."]
         assert execute("SELECT customer_id FROM sespan.otp_activation WHERE revoked_at IS NOT NULL")
 
     def test_without_the_right(self, login):
@@ -108,14 +108,14 @@ class TestRightsOfTheLogin:
         for body in ({"scope": "all"}, {"resume": "all"}):
             assert site.post(QUEUE, body).status_code == 302
         body = {"action": "cancel", "sure": "yes"}
-        assert said(site.post(f"{LIST}{number}/act/", body, follow=True)) == [
+        assert message_texts(site.post(f"{LIST}{number}/act/", body, follow=True)) == [
             "“all” is paused.",
             "“all” is sent again.",
             "The mail to 1 recipient was cancelled.",
         ]
 
     @pytest.mark.parametrize("groups", [[], ["sespan_producer"], ["sespan_reader"]])
-    def test_without_them_it_is_told(self, login_with, groups):
+    def test_without_them_the_page_explains_it(self, login_with, groups):
         site = login_with(*groups)
         for address in (LIST, QUEUE, f"{LIST}1/change/"):
             answer = site.get(address)

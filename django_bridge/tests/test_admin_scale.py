@@ -100,14 +100,14 @@ class TestSearch:
         assert self.walk(recipient="nobody") == []
         assert self.walk(category="order", state="retry", recipient="person29")[0] == 2999
 
-    def test_out_of_time_it_says_how_far_it_looked(self, monkeypatch):
+    def test_out_of_time_the_page_shows_how_far_the_search_went(self, monkeypatch):
         monkeypatch.setattr(search, "WINDOW", 500)
         clock = iter(range(100))
         page = search.search("default", Criteria(category="rare"), now=lambda: next(clock))
         assert (page.rows, page.older, page.complete) == ([], 2501, False)
         assert self.walk(category="rare") == [2017, 1017, 17]
 
-    def test_a_day(self, settings):
+    def test_the_mails_of_a_day(self, settings):
         settings.TIME_ZONE = "Asia/Jakarta"
         rows = queue_admin.find("default", {}, (-1, None), 1000)
         from django.utils import timezone

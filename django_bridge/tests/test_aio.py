@@ -41,7 +41,7 @@ class Slow:
         self.released.set()
 
 
-def test_the_loop_turns_while_the_service_is_slow(sespan):
+def test_the_event_loop_is_not_blocked_while_the_service_is_slow(sespan):
     async def view():
         slow = Slow(sespan)
         draw, _ = await asyncio.gather(aio.price(7, "A1", "100"), slow.turn())

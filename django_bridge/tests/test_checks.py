@@ -82,7 +82,7 @@ def test_a_site_that_only_queues_mail(settings, value):
     assert ids() == []
 
 
-def test_a_site_that_only_queues_mail_calls_nobody(settings, sespan, rf, runtime):
+def test_a_site_that_only_queues_mail_makes_no_call(settings, sespan, rf, runtime):
     from django_sespan._internal.login_reports import on_login_failed
     from django_sespan.client import get_client
     from django_sespan.errors import SespanDisabled

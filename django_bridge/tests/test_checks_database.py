@@ -200,7 +200,7 @@ def test_a_site_without_the_admin_needs_no_grants_for_it(login, settings):
         assert found() == {}
 
 
-def test_prepared_transactions_and_the_bell(good, django_db_blocker):
+def test_prepared_transactions_and_the_doorbell(good, django_db_blocker):
     """Produced by a session of its own; the transaction is prepared for real."""
     parameters = connection.get_connection_params()
     parameters.pop("cursor_factory", None)

@@ -234,7 +234,7 @@ def test_a_trickling_answer_is_cut():
         server.server_close()
 
 
-def test_nobody_listens():
+def test_without_receivers():
     wire = Transport("http://127.0.0.1:1", "k", timeout=0.5)
     with pytest.raises(errors.SespanUnavailable):
         wire.call("GET", "/v1/otp/x", idempotent=True)

@@ -161,7 +161,7 @@ def test_a_race_at_the_insert(client, sespan, monkeypatch):
     assert "already exists" in page.text
 
 
-def test_the_proven_address_takes_the_place_of_an_unproven_one(client, sespan):
+def test_a_verified_address_replaces_an_unverified_registration(client, sespan):
     client.post(URL, form())
     before = prepare("unverified")
     assert client.post(CODE_URL, {"code": sespan.code()})["Location"] == "/home/"

@@ -164,7 +164,7 @@ def test_a_second_submit_while_the_first_one_logs_in(waiting, sespan):
     assert "Your address is confirmed" in page.text
 
 
-def test_a_cache_that_is_away_only_asks_who_it_is(waiting, monkeypatch, caplog):
+def test_without_a_cache_a_second_submit_has_to_log_in(waiting, monkeypatch, caplog):
     def away(*args):
         raise ConnectionError
 
@@ -176,7 +176,7 @@ def test_a_cache_that_is_away_only_asks_who_it_is(waiting, monkeypatch, caplog):
     assert caplog.text.count("The cache does not answer") == 2
 
 
-def test_used_by_another_challenge_is_told(waiting, sespan):
+def test_a_code_used_by_another_challenge(waiting, sespan):
     sespan.fail = [problem(409, "otp-used"), problem(404, "unknown-challenge")]
     assert "was used already" in waiting.post(CODE_URL, {"code": CODE}).text
 
@@ -197,7 +197,7 @@ RESUME_URL = "/account/code/resume/"
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("url", [CODE_URL, RESEND_URL])
-def test_an_expired_session_is_asked_who_it_is(client, method, url, sespan):
+def test_an_expired_session_leads_to_resume(client, method, url, sespan):
     answer = getattr(client, method)(url)
     assert (answer.status_code, answer["Location"]) == (302, RESUME_URL)
     page = client.get(RESUME_URL)
@@ -252,7 +252,7 @@ def test_what_is_no_code_costs_no_guess(waiting, sespan, typed):
         ("unknown-customer", 404, "was not accepted"),
     ],
 )
-def test_each_problem_has_its_words(waiting, sespan, slug, status, words):
+def test_each_problem_has_its_text(waiting, sespan, slug, status, words):
     sespan.fail = [problem(status, slug)]
     page = waiting.post(CODE_URL, {"code": CODE})
     assert page.status_code == 200
@@ -285,7 +285,7 @@ def test_resend_of_a_challenge_that_is_over_starts_another(waiting, sespan, stat
     assert pending["attempts_left"] is None
 
 
-def test_a_challenge_of_another_customer_logs_nobody_in(waiting, sespan):
+def test_a_challenge_of_another_customer_logs_no_one_in(waiting, sespan):
     for challenge in sespan.challenges.values():
         challenge["customer_id"] = "999"
     page = waiting.post(CODE_URL, {"code": CODE})

@@ -41,9 +41,9 @@ def test_a_right_key_and_the_same_time(sespan):
 @pytest.mark.parametrize("apart", [-60, 60])
 def test_a_clock_off_by_a_minute(sespan, apart):
     answers(sespan, 404, "unknown-challenge", apart=apart)
-    with pytest.raises(DiagnosisFailed, match=r"clock differs by (59|60|61) s") as told:
+    with pytest.raises(DiagnosisFailed, match=r"clock differs by (59|60|61) s") as found:
         service.check()
-    assert "NTP" in told.value.remedy
+    assert "NTP" in found.value.remedy
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 22 Nov 2026 10:00:00 -0000"])
@@ -66,9 +66,9 @@ def test_a_service_that_does_not_say_its_time(sespan, date):
 )
 def test_other_answers(sespan, status, slug, wrong, remedy):
     answers(sespan, status, slug)
-    with pytest.raises(DiagnosisFailed, match=wrong) as told:
+    with pytest.raises(DiagnosisFailed, match=wrong) as found:
         service.check()
-    assert remedy in told.value.remedy
+    assert remedy in found.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_other_answers(sespan, status, slug, wrong, remedy):
 def test_garbage(sespan, status, body):
     kind = "application/problem+json" if status != 200 else "application/json"
     sespan.fail = [httpx.Response(status, content=body, headers={"content-type": kind})]
-    with pytest.raises(DiagnosisFailed, match=r"is not Sespan \(.+\)") as told:
+    with pytest.raises(DiagnosisFailed, match=r"is not Sespan \(.+\)") as found:
         service.check()
-    assert "SESPAN_HTTP_ADDR" in told.value.remedy
+    assert "SESPAN_HTTP_ADDR" in found.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_garbage(sespan, status, body):
 )
 def test_no_answer(sespan, failure, reason):
     sespan.fail = [failure, failure]
-    with pytest.raises(DiagnosisFailed, match=f"does not answer .{reason}.") as told:
+    with pytest.raises(DiagnosisFailed, match=f"does not answer .{reason}.") as found:
         service.check()
-    assert "sespan serve" in told.value.remedy
+    assert "sespan serve" in found.value.remedy
 
 
 @pytest.mark.parametrize("apart", [-60, 60])
@@ -130,13 +130,13 @@ def finish(number, state, reply):
         )
 
 
-def test_a_mail_that_nobody_sends(queued):
-    with pytest.raises(DiagnosisFailed, match="queued after 0 s: nobody sends it") as told:
+def test_a_mail_without_a_worker(queued):
+    with pytest.raises(DiagnosisFailed, match="queued after 0 s: nobody sends it") as found:
         mail.follow(queued, 0)
-    assert "sespan serve" in told.value.remedy
+    assert "sespan serve" in found.value.remedy
 
 
-def test_a_mail_server_that_says_later(queued):
+def test_a_mail_server_that_defers(queued):
     change(queued, "state = 'retry', last_reply = '451 greylisted'")
     with pytest.raises(DiagnosisFailed, match="the mail server said: 451 greylisted"):
         mail.follow(queued, 0)
@@ -148,12 +148,12 @@ def test_a_mail_that_is_refused(queued):
         mail.follow(queued, 5)
 
 
-def test_a_mail_that_has_left(queued):
+def test_a_sent_mail(queued):
     finish(queued, "sent", "250 taken")
     assert mail.follow(queued, 5) == "sent, mail.example:25 said: 250 taken"
 
 
-def test_a_login_that_may_not_look(queued):
+def test_a_login_without_the_right_to_read_the_queue(queued):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE ROLE sespan_verify_blind")
         cursor.execute("SET LOCAL ROLE sespan_verify_blind")
@@ -174,9 +174,9 @@ def test_a_login_that_may_not_look(queued):
     ],
 )
 def test_errors_of_the_client(error, wrong, remedy):
-    told = code.explain(error)
-    assert wrong in told.problem
-    assert remedy in told.remedy
+    found = code.explain(error)
+    assert wrong in found.problem
+    assert remedy in found.remedy
 
 
 def test_a_service_that_is_gone_before_the_delivery(monkeypatch):
@@ -192,7 +192,7 @@ def test_a_service_that_is_gone_before_the_delivery(monkeypatch):
         code.TestCode("a@example.com", 1).deliver()
 
 
-def test_nobody_types_the_code(monkeypatch):
+def test_no_code_is_typed(monkeypatch):
     monkeypatch.setattr("sys.stdin", StringIO(""))
     for hops in (settings, database, service):
         monkeypatch.setattr(hops, "check", lambda: "well")

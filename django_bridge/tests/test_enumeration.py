@@ -111,7 +111,7 @@ def test_register_again_with_another_password(memory):
 
 @pytest.mark.parametrize("url", [LOGIN_URL, RESUME_URL, "/own-login/"])
 @pytest.mark.parametrize("login", ["fresh", EMAIL, EMAIL.upper()])
-def test_what_was_registered_can_be_gone_on_with(memory, url, login):
+def test_an_unfinished_registration_can_be_resumed(memory, url, login):
     """Whoever has registered an address is taken to its code form, as if that had been real."""
     if url == RESUME_URL and login == "fresh":
         login = EMAIL
@@ -153,7 +153,7 @@ def test_resume_with_a_wrong_password(memory):
 
 
 @pytest.mark.parametrize("state", ["verified", "banned", "inactive"])
-def test_resume_with_the_right_password_of_who_waits_for_nothing(memory, client, state):
+def test_resume_with_the_right_password_of_a_verified_account(memory, client, state):
     prepare(state)
     page = client.post(RESUME_URL, {"email": EMAIL, "password": "old password 7"})
     assert "waits for a code" in page.text
@@ -172,7 +172,7 @@ def test_code_first(memory, state):
     in_every_state(memory, steps, ["unknown", state])
 
 
-def test_a_taken_user_name_is_said_whatever_the_address(memory, client):
+def test_a_taken_user_name_is_an_error_for_every_address(memory, client):
     prepare("verified")
     for email in (EMAIL, "else@example.com"):
         page = client.post(REGISTER_URL, form("old", email=email))

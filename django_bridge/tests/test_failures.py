@@ -59,7 +59,7 @@ def test_a_clock_that_is_off_by_a_minute(client, sespan, minutes):
 
 
 @pytest.mark.parametrize("seconds", [-60, 0, 60])
-def test_a_checkout_token_bears_a_minute(signing_key, monkeypatch, seconds):
+def test_a_checkout_token_tolerates_a_minute_of_clock_skew(signing_key, monkeypatch, seconds):
     """30 seconds of leeway are the service's; the rest of a minute is in the token."""
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + seconds)

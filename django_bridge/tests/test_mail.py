@@ -89,7 +89,7 @@ def image():
         lambda m: m.attach(image()),
     ],
 )
-def test_what_the_parameters_cannot_say_goes_raw(change):
+def test_what_the_parameters_cannot_express_goes_raw(change):
     message = EmailMultiAlternatives(
         "Subject", "text", "shop@example.com", ["a@example.com"], bcc=["secret@example.com"]
     )

@@ -136,7 +136,7 @@ def test_rolled_back_with_its_mail():
         assert cursor.fetchone()[0] is False
 
 
-def test_too_large_is_said_before_it_travels(pieces):
+def test_too_large_is_refused_before_it_is_sent(pieces):
     before = count()
     with pytest.raises(ValueError, match="attachments: they are together larger than 25 MiB"):
         EmailBackend().send_messages([message(bytes(26 << 20))])

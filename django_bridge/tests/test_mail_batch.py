@@ -71,7 +71,7 @@ def test_outside_a_transaction_it_is_one_round_trip():
 
 
 @pytest.mark.parametrize("bad", [0, 3, 9])
-def test_a_bad_one_does_not_take_its_neighbours_down(bad, failed):
+def test_a_refused_mail_does_not_affect_its_neighbours(bad, failed):
     mails = [message(n) for n in range(10)]
     mails[bad].to = ["nobody"]
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
@@ -83,7 +83,7 @@ def test_a_bad_one_does_not_take_its_neighbours_down(bad, failed):
     assert failed[0][1].startswith("recipients: 'nobody' is not")
 
 
-def test_several_bad_ones(failed):
+def test_several_refused_mails(failed):
     mails = [message(n) for n in range(20)]
     for n in (0, 1, 7, 19):
         mails[n].to = ["nobody"]
@@ -143,7 +143,7 @@ def test_a_lost_connection_is_not_asked_again_for_each(monkeypatch, failed, capl
         EmailBackend().send_messages([message()])
 
 
-def test_a_broken_transaction_is_said_once(failed):
+def test_a_broken_transaction_is_reported_once(failed):
     with transaction.atomic():
         transaction.set_rollback(True)
         with pytest.raises(errors.MailNotQueued, match="transaction"):
@@ -200,7 +200,7 @@ def test_without_autocommit():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("second")
 class TestTwoDatabases:
-    def test_a_transaction_elsewhere_is_warned_of(self):
+    def test_a_transaction_on_another_database_warns(self):
         with (
             pytest.warns(backend.OutsideTransaction, match="'second', outside .* 'default'"),
             transaction.atomic(),

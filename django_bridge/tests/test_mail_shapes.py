@@ -92,7 +92,7 @@ class TestAttachments:
         assert (found["content_id"], found["filename"]) == ("<logo>", "logo.png")
         assert found["content_type"] == "image/png"
 
-    def test_a_part_that_the_parameters_cannot_say(self):
+    def test_a_part_that_the_parameters_cannot_express(self):
         part = MIMEText("nachträglich", "plain", "iso-8859-1")
         part.add_header("Content-Disposition", "attachment", filename="a.txt")
         part.add_header("X-Own", "1")
@@ -172,7 +172,7 @@ class TestAddresses:
         assert (found["to_addresses"], found["envelope"]) == ([stored], [envelope])
 
     @pytest.mark.parametrize("given", ['"a <b>" <j@example.com>', "j@example.com (Jane)"])
-    def test_forms_that_only_a_header_can_say(self, given):
+    def test_forms_that_only_a_header_can_express(self, given):
         found = send(message(to=[given], from_email=given))
         assert (found["envelope"], found["sender"]) == (["j@example.com"], "j@example.com")
         assert raw(found)["To"].addresses[0].addr_spec == "j@example.com"
@@ -206,7 +206,7 @@ class TestHeaders:
             {"Return-Path": "<bounce@example.com>"},
         ],
     )
-    def test_those_of_the_service_go_raw(self, headers):
+    def test_headers_of_the_service_go_raw(self, headers):
         name, value = next(iter(headers.items()))
         assert raw(send(message(headers=headers)))[name] == value
 
@@ -276,7 +276,7 @@ class TestDjangosOwnWays:
             assert backend.send_messages([message()]) == 1
         assert count() == before + 3
 
-    def test_nothing_and_nobody(self):
+    def test_without_mails_and_without_recipients(self):
         assert EmailBackend().send_messages([]) == 0
         assert EmailBackend().send_messages(None) == 0
         assert EmailBackend().send_messages([message(to=[])]) == 0
@@ -320,7 +320,7 @@ class TestLogging:
         log.error("Something\nbroke")
         assert count() == before + 1
 
-    def test_a_log_that_cannot_be_mailed_is_not_logged_for_ever(self, log, settings, caplog):
+    def test_a_log_that_cannot_be_mailed_is_not_logged_again(self, log, settings, caplog):
         settings.SERVER_EMAIL = "no address"
         bad = message(to=["nobody"])
         before = count()

@@ -71,7 +71,7 @@ def names():
 
 
 @pytest.mark.usefixtures("bound")
-def test_only_registrations_that_nobody_finished_run():
+def test_only_unfinished_registrations_are_deleted():
     customer("unfinished")
     customer("too-young", ago=timedelta(days=6))
     customer("verified", right="used_at", is_active=True)
@@ -80,15 +80,15 @@ def test_only_registrations_that_nobody_finished_run():
     customer("made-by-staff", right=None)
     customer("has-logged-in", last_login=timezone.now())
     customer("activated-by-staff", is_active=True)
-    said, complaints = prune()
-    assert said == "1 deleted\n2 stay: logged in before, activated or withdrawn\n"
+    output, complaints = prune()
+    assert output == "1 deleted\n2 stay: logged in before, activated or withdrawn\n"
     assert not complaints
     assert "unfinished" not in names()
     assert len(names()) == 7
 
 
 @pytest.mark.usefixtures("bound")
-def test_what_hangs_on_them_goes_and_their_name_is_free():
+def test_related_rows_are_deleted_and_the_name_is_free():
     user = customer("sari")
     user.groups.add(Group.objects.create(name="buyers"))
     assert prune("--older-than", "2d")[0] == "1 deleted\n"
@@ -97,16 +97,16 @@ def test_what_hangs_on_them_goes_and_their_name_is_free():
 
 
 @pytest.mark.usefixtures("bound")
-def test_a_look_deletes_nothing():
+def test_a_dry_run_deletes_nothing():
     customer("unfinished")
     customer("activated-by-staff", is_active=True)
-    said = prune("--dry-run")[0]
-    assert said.startswith("1 would be deleted\n1 stay")
+    output = prune("--dry-run")[0]
+    assert output.startswith("1 would be deleted\n1 stay")
     assert len(names()) == 2
 
 
 @pytest.mark.usefixtures("bound")
-def test_protected_ones_stay_and_the_rest_goes_on(monkeypatch):
+def test_protected_customers_stay_and_the_rest_is_deleted(monkeypatch):
     first, second = customer("with-order"), customer("without")
     delete = User.delete
 
@@ -116,8 +116,8 @@ def test_protected_ones_stay_and_the_rest_goes_on(monkeypatch):
         return delete(user, *args, **options)
 
     monkeypatch.setattr(User, "delete", protecting)
-    said, complaints = prune()
-    assert said == "1 deleted\n1 stay: other rows forbid it\n"
+    output, complaints = prune()
+    assert output == "1 deleted\n1 stay: other rows forbid it\n"
     assert f"Customer {first.pk} stays: 1 group would go too" in complaints
     assert not User.objects.filter(pk=second.pk).exists()
 
@@ -127,8 +127,8 @@ def test_rows_that_django_does_not_know_protect_too():
     user = customer("with-row")
     execute("CREATE TABLE foreign_row (user_id int REFERENCES auth_user)")
     execute("INSERT INTO foreign_row VALUES (%s)", user.pk)
-    said, complaints = prune()
-    assert said == "0 deleted\n1 stay: other rows forbid it\n"
+    output, complaints = prune()
+    assert output == "0 deleted\n1 stay: other rows forbid it\n"
     assert "foreign_row" in complaints
 
 
@@ -151,7 +151,7 @@ def test_ages_that_are_refused(age):
 
 
 @pytest.mark.django_db
-def test_an_unbound_table_is_told():
+def test_an_unbound_table_is_reported():
     customer("unfinished")
     with pytest.raises(CommandError, match="does not say who"):
         prune()
@@ -173,21 +173,21 @@ def other():
 
 
 @pytest.mark.usefixtures("bound_for_all")
-def test_who_verifies_meanwhile_stays():
+def test_a_customer_who_verifies_meanwhile_stays():
     """A verification holds the right and then the customer, as the service does."""
     user = customer("just-typing")
     with other() as service, other() as watcher:
         service.execute(
             "UPDATE sespan.otp_activation SET used_at = now() WHERE customer_id = %s", [user.pk]
         )
-        said = []
-        run = threading.Thread(target=lambda: said.append(in_thread()))
+        output = []
+        run = threading.Thread(target=lambda: output.append(in_thread()))
         run.start()
         wait_until_somebody_waits(watcher)
         service.execute("UPDATE auth_user SET is_active = true WHERE id = %s", [user.pk])
         service.commit()
         run.join(60)
-    assert said == ["0 deleted\n1 stay: logged in before, activated or withdrawn\n"]
+    assert output == ["0 deleted\n1 stay: logged in before, activated or withdrawn\n"]
     user.refresh_from_db()
     assert user.is_active
 

@@ -139,7 +139,7 @@ def test_registered_twice_by_a_double_click(client, sespan):
 
 
 @pytest.mark.parametrize("email", ["budi@example.com", "Budi@EXAMPLE.com"])
-def test_without_an_answer_of_the_database_nobody_else_is_replaced(
+def test_without_an_answer_of_the_database_no_account_is_replaced(
     client, sespan, monkeypatch, email
 ):
     """An inactive account of which nobody knows why: the bridge pretends, and asks for nothing."""
@@ -157,7 +157,7 @@ def test_without_an_answer_of_the_database_nobody_else_is_replaced(
     assert not client.session.get("_auth_user_id")
 
 
-def test_a_taken_user_name_is_said(client):
+def test_a_taken_user_name_is_an_error(client):
     User.objects.create_user("budi", "else@example.com", "another password 1")
     page = register(client)
     assert "already exists" in page.text

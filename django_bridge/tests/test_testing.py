@@ -31,7 +31,7 @@ def server():
 
 
 def python(*arguments, cwd=SITE, **environment):
-    """Run it and give what it said; it must end well."""
+    """Run it and give what it output; it must end well."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
@@ -46,32 +46,32 @@ def python(*arguments, cwd=SITE, **environment):
         timeout=300,
         check=False,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert "skipped" not in said
-    return said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "skipped" not in output
+    return output
 
 
-def count(pattern, said):
-    found = re.search(pattern, said)
-    assert found, said
+def count(pattern, output):
+    found = re.search(pattern, output)
+    assert found, output
     return int(found[1])
 
 
-def ran(said):
-    return count(r"Ran (\d+) tests?", said)
+def ran(output):
+    return count(r"Ran (\d+) tests?", output)
 
 
 def test_with_pytest(server):
-    said = python("-m", "pytest", "shop/tests", SHOP_DATABASE=server)
-    assert count(r"(\d+) passed", said) >= 20
+    output = python("-m", "pytest", "shop/tests", SHOP_DATABASE=server)
+    assert count(r"(\d+) passed", output) >= 20
 
 
 def test_with_the_test_command_in_parallel(server):
-    said = python(*MANAGE, "--parallel=2", "shop.tests", SHOP_DATABASE=server)
-    assert "Cloning test database" in said
-    assert "System check identified no issues" in said
-    assert ran(said) >= 15
+    output = python(*MANAGE, "--parallel=2", "shop.tests", SHOP_DATABASE=server)
+    assert "Cloning test database" in output
+    assert "System check identified no issues" in output
+    assert ran(output) >= 15
 
 
 def test_with_serialised_rollback(server):
@@ -105,8 +105,8 @@ def template(server):
 
 
 def test_with_the_schema_in_the_test_database(server, template):
-    said = python(*MANAGE, "shop.bound", SHOP_DATABASE=server, SHOP_TEMPLATE=template)
-    assert ran(said) == 3
+    output = python(*MANAGE, "shop.bound", SHOP_DATABASE=server, SHOP_TEMPLATE=template)
+    assert ran(output) == 3
 
 
 LOCMEM = """

@@ -170,7 +170,7 @@ class TestTheRightToBeActivated:
         calls.otp_create(purpose="login", customer_id=user.pk)
         assert memory.outbox == []
 
-    def test_by_the_sites_own_mark(self, memory, calls, user):
+    def test_by_the_right_that_the_site_granted(self, memory, calls, user):
         assert memory.registrations.register(user) == "granted"
         assert memory.registrations.right(user) == "live"
         assert list(memory.registrations.unused(timezone.now())) == [user.pk]
@@ -222,7 +222,7 @@ class TestTheRightToBeActivated:
         assert len(memory.outbox) == 2
 
 
-def test_registering_a_known_address_tells_its_owner_only(memory, calls):
+def test_registering_a_known_address_notifies_only_its_owner(memory, calls):
     user = User.objects.create_user("budi", EMAIL, "x")
     challenge = registered(calls, user, new_customer=False)
     assert memory.outbox == []
@@ -277,7 +277,7 @@ class TestDraws:
         draw = self.draw(calls)
         assert (draw.discounted, draw.discounted_amount, draw.created) == (False, 100, True)
 
-    def test_once_for_ever(self, memory, calls):
+    def test_an_order_is_drawn_once(self, memory, calls):
         memory.win("0.15")
         first = self.draw(calls)
         memory.lose()

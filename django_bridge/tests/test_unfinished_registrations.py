@@ -157,7 +157,7 @@ def test_a_registration_that_was_reset_meanwhile(client, sespan):
     assert not User.objects.get().is_active
 
 
-def test_a_code_that_another_session_used_opens_nothing_here(client, sespan):
+def test_a_code_that_another_session_used_gives_no_access(client, sespan):
     """The challenge is verified; but this session's password is not the account's any more."""
     client.post(REGISTER_URL, form())
     User.objects.update(is_active=True)
@@ -204,7 +204,7 @@ def test_login_sends_a_code_when_none_is_alive(client, sespan):
     enter(client, sespan.code())
 
 
-def test_login_goes_as_ever_for_everybody_else(client):
+def test_login_is_unchanged_for_everybody_else(client):
     prepare("verified")
     page = client.post(LOGIN_URL, {"username": "old", "password": "wrong"})
     assert "Please enter a correct username and password" in page.text
@@ -293,7 +293,7 @@ def test_a_cache_that_is_down_stops_nobody(client, monkeypatch):
 
 
 @pytest.mark.parametrize("state", ["verified", "banned"])
-def test_password_reset_as_ever(client, state):
+def test_password_reset_is_unchanged_for_other_states(client, state):
     prepare(state)
     client.post("/reset/", {"email": EMAIL})
     assert len(mail.outbox) == (state == "verified")
@@ -329,7 +329,7 @@ def test_two_tabs_with_two_addresses(client, sespan):
     assert answer["Location"] == "/home/"
 
 
-def test_a_right_code_without_a_right_is_for_support(client, sespan):
+def test_a_right_code_without_an_activation_right(client, sespan):
     client.post(REGISTER_URL, form())
     sespan.registrations.end(str(User.objects.get().pk))
     for _ in range(2):
@@ -339,7 +339,7 @@ def test_a_right_code_without_a_right_is_for_support(client, sespan):
     assert not User.objects.get().is_active
 
 
-def test_a_replacement_that_cannot_be_had_now(client, sespan, monkeypatch):
+def test_a_replacement_that_is_not_possible_now(client, sespan, monkeypatch):
     """Neither the older code nor a pretended one may follow."""
     client.post(REGISTER_URL, form())
     monkeypatch.setattr(type(sespan.registrations), "register", lambda self, user: "unknown")
@@ -359,7 +359,7 @@ def test_a_deleted_customer(client, sespan):
     assert "register again" in client.post(RESEND_URL, follow=True).text
 
 
-def test_the_adapter_may_refuse_to_go_on(client, sespan, settings):
+def test_the_adapter_may_refuse_to_resume(client, sespan, settings):
     settings.SESPAN = {**settings.SESPAN, "ADAPTER": "test_adapter.Strict"}
     Client().post(REGISTER_URL, form())
     page = client.post(LOGIN_URL, {"username": "budi", "password": PASSWORD})
@@ -368,7 +368,7 @@ def test_the_adapter_may_refuse_to_go_on(client, sespan, settings):
     assert "waits for a code" in page.text
 
 
-def test_an_outage_at_login_is_said_on_the_code_page(client, sespan):
+def test_an_outage_at_login_is_shown_on_the_code_page(client, sespan):
     Client().post(REGISTER_URL, form())
     with sespan.failing(errors.SespanUnavailable):
         client.post(LOGIN_URL, {"username": "budi", "password": PASSWORD})
@@ -377,7 +377,7 @@ def test_an_outage_at_login_is_said_on_the_code_page(client, sespan):
     enter(client, sespan.code())
 
 
-def test_a_tab_from_before_the_login_is_sent_on(sespan):
+def test_a_tab_from_before_the_login_is_redirected(sespan):
     browser = Client(enforce_csrf_checks=True)
     browser.get(REGISTER_URL)
     stale = {"code": "123456", "csrfmiddlewaretoken": "x" * 64}

@@ -3,7 +3,7 @@
     SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}
 
 Everything else has a default. A wrong value is reported by the system checks
-(`checks.py`), not by an exception while the site starts.
+(`checks`), not by an exception while the site starts.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def test_wrong_codes_until_the_lock(browser, name, sink):
     assert not User.objects.get(username=name).is_active
 
 
-def test_the_decoy_cannot_be_told_from_a_real_one(name, sink):
+def test_a_decoy_is_indistinguishable_from_a_real_challenge(name, sink):
     """Word for word the same pages for a new address and for one with an account."""
     User.objects.create_user(f"{name}-known", f"{name}x@example.com", PASSWORD)
     real, decoy = Client(), Client()
@@ -358,7 +358,7 @@ def test_down_and_up_again(stack, browser, name, sink, runtime):
     assert sink.wait(f"w-{address}").message["Subject"] == "waits"
 
 
-def test_a_stale_binding_is_told_after_migrate(stack):
+def test_a_stale_binding_is_reported_after_migrate(stack):
     def told():
         out = StringIO()
         call_command("migrate", stdout=out)

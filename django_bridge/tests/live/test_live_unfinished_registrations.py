@@ -154,7 +154,7 @@ def test_a_verification_and_a_replacement_at_once(name, sink, stack):
     assert answers["replace"].status_code in {200, 302, 503}
 
 
-def test_the_mark_holds_the_locks_until_the_site_commits(name, sink, stack):
+def test_granting_the_right_holds_the_locks_until_the_site_commits(name, sink, stack):
     """Between otp_register and the site's commit no verification gets through."""
     browser = Client()
     address = register(browser, name)
@@ -168,7 +168,7 @@ def test_the_mark_holds_the_locks_until_the_site_commits(name, sink, stack):
     enter(browser, code)
 
 
-def test_an_account_is_not_told_to_the_visitor_but_to_its_owner(name, sink):
+def test_an_account_is_not_revealed_to_the_visitor_and_its_owner_is_notified(name, sink):
     User.objects.create_user(f"{name}-known", f"{name}@example.com", PASSWORD)
     browser = Client()
     address = register(browser, name, **passwords(OTHER))

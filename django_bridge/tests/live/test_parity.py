@@ -172,7 +172,7 @@ STORIES = (
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_both_tell_the_same(story, site, sink, settings):
+def test_both_answer_alike(story, site, sink, settings):
     real = Side(sink)
     story(real)
     settings.SESPAN = {**settings.SESPAN, "FAKE": True}
