@@ -26,8 +26,11 @@ help: ## Show this list
 demo: bin/sespan bin/sespan-demo ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
-test: test-alerts test-go test-go-old test-django test-django-next test-e2e ## Set up and run every test
-	@echo "All tests passed."
+SUITES := test-alerts test-go test-go-old test-django test-django-next test-e2e
+test: ## Set up and run every test
+	@times=; for suite in $(SUITES); do \
+	  began=$$SECONDS; $(MAKE) --no-print-directory $$suite; times+="  $$suite $$((SECONDS - began)) s"$$'\n'; \
+	done; printf 'All tests passed. Seconds of each suite:\n%s' "$$times"
 
 # The inner loop: one server of PostgreSQL, Go and Django side by side, what is quick of each. Left out
 # are the database's own tests and the whole service (internal/postgres, internal/app), the tools, the
