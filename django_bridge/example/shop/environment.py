@@ -1,4 +1,4 @@
-"""Settings come from the environment; a wrong value is refused with its name and the mend."""
+"""Settings come from the environment; a wrong value is refused with its name and how to fix it."""
 
 from __future__ import annotations
 
