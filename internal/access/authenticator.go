@@ -104,7 +104,7 @@ func (a *Authenticator) load(ctx context.Context, id string) (Key, error) {
 		case a.unknownLookups <- struct{}{}:
 			defer func() { <-a.unknownLookups }()
 		case <-ctx.Done():
-			return Key{}, problem.New(problem.Unavailable, "Too many unknown keys are being looked up.").After(time.Second)
+			return Key{}, problem.New(problem.Unavailable, "Too many unknown keys are being looked up.").WithRetryAfter(time.Second)
 		}
 	}
 	key, err := a.store.KeyByID(ctx, id)

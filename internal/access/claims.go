@@ -129,5 +129,5 @@ func (c *claims) staff() (Principal, error) {
 }
 
 func unauthorizedBecause(cause error) error {
-	return problem.New(problem.Unauthorized, unauthorizedDetail).Because(cause)
+	return problem.New(problem.Unauthorized, unauthorizedDetail).WithCause(cause)
 }

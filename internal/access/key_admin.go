@@ -36,11 +36,11 @@ func (k KeyAdmin) Create(ctx context.Context, role Role, name string, life time.
 	name = strings.TrimSpace(name)
 	switch {
 	case role != RoleService && role != RoleReport && role != RoleDashboard && role != RoleAdmin:
-		return Key{}, "", problem.New(problem.Invalid, "The role must be service, report, dashboard or admin.").At("role")
+		return Key{}, "", problem.New(problem.Invalid, "The role must be service, report, dashboard or admin.").AtField("role")
 	case name == "" || utf8.RuneCountInString(name) > maxKeyNameLength || !printable(name):
-		return Key{}, "", problem.New(problem.Invalid, "The name must have 1 to 100 printable characters.").At("name")
+		return Key{}, "", problem.New(problem.Invalid, "The name must have 1 to 100 printable characters.").AtField("name")
 	case life < 0:
-		return Key{}, "", problem.New(problem.Invalid, "The life of a key cannot be negative.").At("expires")
+		return Key{}, "", problem.New(problem.Invalid, "The life of a key cannot be negative.").AtField("expires")
 	}
 	random := k.Random
 	if random == nil {

@@ -24,7 +24,7 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 			return
 		}
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // huma would overlook a broken pair
-			writeProblem(w, r, problem.New(problem.BadRequest, "The query is not well-formed.").At("query"))
+			writeProblem(w, r, problem.New(problem.BadRequest, "The query is not well-formed.").AtField("query"))
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)

@@ -65,7 +65,7 @@ func recordLogin(c *requestContext, in *loginRequest) error {
 	if in.Body.IP != "" {
 		ip, err := netip.ParseAddr(in.Body.IP)
 		if err != nil {
-			return problem.New(problem.Invalid, "This is not an IP address.").At("body.ip")
+			return problem.New(problem.Invalid, "This is not an IP address.").AtField("body.ip")
 		}
 		c.clientIP = ip.Unmap().WithZone("")
 	}

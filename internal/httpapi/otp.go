@@ -146,7 +146,7 @@ type otpHandlers struct{ service OTPService }
 func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeResponse, error) {
 	b := in.Body
 	if len(b.Data) > maxSealedData {
-		return nil, problem.Newf(problem.Invalid, "The data may have %d bytes.", maxSealedData).At("body.data")
+		return nil, problem.Newf(problem.Invalid, "The data may have %d bytes.", maxSealedData).AtField("body.data")
 	}
 	issued, err := h.service.Issue(ctx, otp.Request{
 		CustomerID: (*int64)(b.CustomerID), Email: b.Email, Purpose: b.Purpose, NewCustomer: b.NewCustomer, Resume: b.Resume,

@@ -121,9 +121,9 @@ func documentOf(ctx context.Context, err error) *document {
 	switch {
 	case ok:
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		p = problem.New(problem.Unavailable, "The request took too long.").After(time.Second).Because(err)
+		p = problem.New(problem.Unavailable, "The request took too long.").WithRetryAfter(time.Second).WithCause(err)
 	default:
-		p = problem.New(problem.Internal, "The failure has been logged under the response_id.").Because(err)
+		p = problem.New(problem.Internal, "The failure has been logged under the response_id.").WithCause(err)
 	}
 	if cause := errors.Unwrap(p); cause != nil {
 		level := slog.LevelWarn
@@ -188,7 +188,7 @@ func rewriteErrors(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	c := requestContextOf(ctx.Context())
 	if m.Status == http.StatusInternalServerError && c.badBody {
-		return documentOf(ctx.Context(), problem.New(problem.BadRequest, "The body is cut off, or its chunks are none.").At("body")), nil
+		return documentOf(ctx.Context(), problem.New(problem.BadRequest, "The body is cut off, or its chunks are none.").AtField("body")), nil
 	}
 	c.details = string(slug)
 	d := &document{

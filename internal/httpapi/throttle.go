@@ -23,7 +23,7 @@ func throttle(clock func() time.Time, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if len(r.Header.Values("Authorization")) == 0 {
 			if wait := w.count(requestContextOf(r.Context()).clientIP, clock()); wait > 0 {
-				writeProblem(rw, r, problem.New(problem.TooManyRequests, "Too many calls without a key came from this address.").After(wait))
+				writeProblem(rw, r, problem.New(problem.TooManyRequests, "Too many calls without a key came from this address.").WithRetryAfter(wait))
 				return
 			}
 		}

@@ -57,7 +57,7 @@ type tierAnswer struct {
 // prefixField puts a prefix before the field of a problem, the place of the property.
 func prefixField(err error, prefix string) error {
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Field != "" {
-		return p.At(prefix + p.Field)
+		return p.AtField(prefix + p.Field)
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (b TierBody) tier(id int64) (transaction.Tier, error) {
 func decimalAt(field, s string) (decimal.Decimal, error) {
 	d, err := transaction.Decimal(s)
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		return d, p.At(field)
+		return d, p.AtField(field)
 	}
 	return d, err
 }

@@ -82,7 +82,7 @@ func (h drawCalls) order(ctx context.Context, b drawBody) (transaction.Order, er
 	var err error
 	if o.Amount, err = h.minor.Amount(b.TransactionAmount); err != nil {
 		if p, ok := errors.AsType[*problem.Problem](err); ok {
-			return o, p.At("transaction_amount")
+			return o, p.AtField("transaction_amount")
 		}
 		return o, err
 	}
@@ -93,7 +93,7 @@ func (h drawCalls) order(ctx context.Context, b drawBody) (transaction.Order, er
 	case p.Kind == access.KindCustomer:
 		o.CustomerID, err = h.fromToken(p, b, o)
 	case b.CustomerID == nil:
-		err = problem.New(problem.Invalid, "A call with a service key names the customer_id.").At("customer_id")
+		err = problem.New(problem.Invalid, "A call with a service key names the customer_id.").AtField("customer_id")
 	default:
 		o.CustomerID = int64(*b.CustomerID)
 	}
@@ -103,10 +103,10 @@ func (h drawCalls) order(ctx context.Context, b drawBody) (transaction.Order, er
 // fromToken gives the customer of a token that was made for just this order.
 func (h drawCalls) fromToken(p access.Principal, b drawBody, o transaction.Order) (int64, error) {
 	mismatch := func(field string) error {
-		return problem.Newf(problem.TokenMismatch, "The token was not made for this %s.", field).At(field)
+		return problem.Newf(problem.TokenMismatch, "The token was not made for this %s.", field).AtField(field)
 	}
 	if b.CustomerID != nil {
-		return 0, problem.New(problem.TokenMismatch, "A customer token names the customer; leave customer_id out.").At("customer_id")
+		return 0, problem.New(problem.TokenMismatch, "A customer token names the customer; leave customer_id out.").AtField("customer_id")
 	}
 	if p.OrderRef != b.OrderRef {
 		return 0, mismatch("order_ref")

@@ -90,7 +90,7 @@ func ParseMessageID(s string) (Reference, bool) {
 // check refuses what no mail server reports; i is the event's place in the request.
 func (e *Event) check(i int, now time.Time) error {
 	at := func(field, detail string) error {
-		return problem.New(problem.Invalid, detail).At("body.events[" + strconv.Itoa(i) + "]." + field)
+		return problem.New(problem.Invalid, detail).AtField("body.events[" + strconv.Itoa(i) + "]." + field)
 	}
 	e.Recipient = strings.TrimSpace(e.Recipient)
 	e.Detail = strings.Map(printable, strings.ToValidUTF8(e.Detail, "\uFFFD"))

@@ -108,10 +108,10 @@ func parseForm(body []byte) ([]Event, error) {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 			at += "." + wrong.Field
 		}
-		return nil, problem.New(problem.BadRequest, "The body is not JSON of the form that /openapi.json shows.").At(at).Because(err)
+		return nil, problem.New(problem.BadRequest, "The body is not JSON of the form that /openapi.json shows.").AtField(at).WithCause(err)
 	}
 	if len(f.Events) == 0 || len(f.Events) > maxEvents {
-		return nil, problem.Newf(problem.Invalid, "A request has 1 to %d events.", maxEvents).At("body.events")
+		return nil, problem.Newf(problem.Invalid, "A request has 1 to %d events.", maxEvents).AtField("body.events")
 	}
 	events := make([]Event, len(f.Events))
 	for i, e := range f.Events {
@@ -123,7 +123,7 @@ func parseForm(body []byte) ([]Event, error) {
 		mail.RelayID = e.RelayID
 		at, err := time.Parse(time.RFC3339, e.OccurredAt)
 		if err != nil {
-			return nil, problem.New(problem.Invalid, "The time must be of the form 2026-12-24T18:00:00Z.").At("body.events[" + strconv.Itoa(i) + "].occurred_at")
+			return nil, problem.New(problem.Invalid, "The time must be of the form 2026-12-24T18:00:00Z.").AtField("body.events[" + strconv.Itoa(i) + "].occurred_at")
 		}
 		events[i] = Event{
 			ID: e.EventID, Kind: e.Kind, Permanent: e.Permanent == nil || *e.Permanent, Recipient: e.Recipient,
@@ -152,7 +152,7 @@ func (s *Service) ReceiveSNS(ctx context.Context, body []byte) ([]Outcome, error
 		s.Logger.WarnContext(ctx, "mail events: Amazon SNS ended the subscription; no mail events will come", "topic", m.TopicARN)
 		return nil, nil
 	default:
-		return nil, problem.New(problem.Invalid, "Unknown type of message.").At("body.Type")
+		return nil, problem.New(problem.Invalid, "Unknown type of message.").AtField("body.Type")
 	}
 	events, err := sesEvents(m.MessageID, m.Message)
 	if err != nil || len(events) == 0 {

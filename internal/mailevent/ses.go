@@ -52,7 +52,7 @@ type sesRecipient struct {
 func sesEvents(id, message string) ([]Event, error) {
 	var n sesNotification
 	if err := json.Unmarshal([]byte(message), &n); err != nil {
-		return nil, problem.New(problem.Invalid, "The message is not a notification of Amazon SES.").At("body.Message")
+		return nil, problem.New(problem.Invalid, "The message is not a notification of Amazon SES.").AtField("body.Message")
 	}
 	base := Event{Mail: n.reference()}
 	var events []Event

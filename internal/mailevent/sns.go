@@ -69,7 +69,7 @@ type sns struct {
 func (s *sns) verify(ctx context.Context, body []byte) (snsEnvelope, error) {
 	var m snsEnvelope
 	if err := json.Unmarshal(body, &m); err != nil {
-		return m, problem.New(problem.BadRequest, "This is not a message of Amazon SNS.").At("body")
+		return m, problem.New(problem.BadRequest, "This is not a message of Amazon SNS.").AtField("body")
 	}
 	if !slices.Contains(s.topics, m.TopicARN) {
 		return m, unauthorized("SESPAN_SNS_TOPICS does not name this topic.")
@@ -83,7 +83,7 @@ func (s *sns) verify(ctx context.Context, body []byte) (snsEnvelope, error) {
 		return m, err
 	}
 	if err := m.verifySignature(cert); err != nil {
-		return m, problem.New(problem.Unauthorized, "The signature is not Amazon's.").Because(err)
+		return m, problem.New(problem.Unauthorized, "The signature is not Amazon's.").WithCause(err)
 	}
 	return m, nil
 }
@@ -144,7 +144,7 @@ func (s *sns) certificate(ctx context.Context, address string) (*x509.Certificat
 	if cert == nil {
 		raw, err := s.fetch.Fetch(ctx, address)
 		if err != nil {
-			return nil, problem.New(problem.Unavailable, "Amazon's certificate could not be fetched.").After(30 * time.Second).Because(err)
+			return nil, problem.New(problem.Unavailable, "Amazon's certificate could not be fetched.").WithRetryAfter(30 * time.Second).WithCause(err)
 		}
 		block, _ := pem.Decode(raw)
 		if block == nil {
@@ -176,7 +176,7 @@ func (s *sns) confirm(ctx context.Context, m snsEnvelope) error {
 		return unauthorized("SubscribeURL is not an address of Amazon SNS.")
 	}
 	if _, err := s.fetch.Fetch(ctx, m.SubscribeURL); err != nil {
-		return problem.New(problem.Unavailable, "The subscription could not be confirmed.").After(30 * time.Second).Because(err)
+		return problem.New(problem.Unavailable, "The subscription could not be confirmed.").WithRetryAfter(30 * time.Second).WithCause(err)
 	}
 	return nil
 }

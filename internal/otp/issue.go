@@ -79,17 +79,17 @@ func (r Request) subject() (Subject, error) {
 	if r.Email != "" {
 		address, ok := parseAddress(r.Email)
 		if !ok {
-			return sub, problem.New(problem.Invalid, "This is not an e-mail address.").At("body.email")
+			return sub, problem.New(problem.Invalid, "This is not an e-mail address.").AtField("body.email")
 		}
 		sub.Email = address
 	}
 	switch {
 	case r.CustomerID == nil && sub.Email == "":
-		return sub, problem.New(problem.Invalid, "Either customer_id or email is needed.").At("body")
+		return sub, problem.New(problem.Invalid, "Either customer_id or email is needed.").AtField("body")
 	case r.NewCustomer && (r.Purpose != Registration || r.CustomerID == nil):
-		return sub, problem.New(problem.Invalid, "Only a registration with a customer_id can be of a new customer.").At("body.new_customer")
+		return sub, problem.New(problem.Invalid, "Only a registration with a customer_id can be of a new customer.").AtField("body.new_customer")
 	case len(r.Data) > 0 && (r.Purpose != Registration || r.CustomerID != nil):
-		return sub, problem.New(problem.Invalid, "Only a registration without a customer_id can carry data.").At("body.data")
+		return sub, problem.New(problem.Invalid, "Only a registration without a customer_id can carry data.").AtField("body.data")
 	}
 	return sub, nil
 }
@@ -235,5 +235,5 @@ func (i *issue) endRight(st State) *int64 {
 }
 
 func tooSoon(wait time.Duration) *problem.Problem {
-	return problem.New(problem.OTPTooSoon, "A code was mailed a moment ago; wait before asking for another.").After(wait)
+	return problem.New(problem.OTPTooSoon, "A code was mailed a moment ago; wait before asking for another.").WithRetryAfter(wait)
 }

@@ -29,9 +29,9 @@ func (i *issue) recipient(st State) (recipient, error) {
 	address, ok := parseAddress(c.Email)
 	switch {
 	case !ok:
-		return recipient{}, problem.New(problem.Invalid, "The customer has no usable e-mail address.").At("body.customer_id")
+		return recipient{}, problem.New(problem.Invalid, "The customer has no usable e-mail address.").AtField("body.customer_id")
 	case r.Email != "" && !sameAddress(r.Email, address):
-		return recipient{}, problem.New(problem.Invalid, "This is not the customer's e-mail address.").At("body.email")
+		return recipient{}, problem.New(problem.Invalid, "This is not the customer's e-mail address.").AtField("body.email")
 	case r.Purpose == Registration:
 		return i.registering(st, address), nil
 	}

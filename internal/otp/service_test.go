@@ -122,7 +122,7 @@ func TestSealedMailCarriesTheCode(t *testing.T) {
 // What was not committed did not happen.
 func TestFailedCommitIsNoEvent(t *testing.T) {
 	t.Parallel()
-	broken := problem.New(problem.Unavailable, "later").Because(errors.New("connection lost"))
+	broken := problem.New(problem.Unavailable, "later").WithCause(errors.New("connection lost"))
 	store := &table{state: State{At: noon}, err: broken}
 	s := newTestService(t, store)
 	if _, err := s.Issue(t.Context(), Request{Email: "a@example.com", Purpose: Login}); !errors.Is(err, broken) {

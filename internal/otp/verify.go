@@ -57,7 +57,7 @@ type Verification struct {
 func (s *Service) Verify(ctx context.Context, challenge uuid.UUID, input, email string) (Verification, error) {
 	guess, ok := Normalise(input)
 	if !ok {
-		return Verification{}, problem.Newf(problem.Invalid, "A code has %d digits.", s.digits).At("body.otp_number")
+		return Verification{}, problem.Newf(problem.Invalid, "A code has %d digits.", s.digits).AtField("body.otp_number")
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verifyBound)
 	defer cancel()
@@ -199,5 +199,5 @@ func used() *problem.Problem {
 // locked says when a new code, or another guess, is to be had.
 func locked(wait time.Duration) *problem.Problem {
 	return problem.New(problem.OTPLocked, "Too many wrong codes; ask for a new code later.").
-		With("attempts_left", 0).After(max(wait, time.Second))
+		With("attempts_left", 0).WithRetryAfter(max(wait, time.Second))
 }

@@ -96,7 +96,7 @@ func mapState(pe *pgconn.PgError, err error) error {
 	case stateUnbound:
 		return unavailable("The customer table is not bound; run sespan bind-customers.", err)
 	case stateCharacterNotInRepertoire, stateUntranslatableCharacter: // NUL or invalid UTF-8
-		return problem.New(problem.Invalid, "Text must be valid UTF-8 without NUL.").Because(err)
+		return problem.New(problem.Invalid, "Text must be valid UTF-8 without NUL.").WithCause(err)
 	case stateInsufficientPrivilege, stateUndefinedTable, stateUndefinedFunction, stateUndefinedColumn, stateInvalidSchemaName:
 		return unavailable("The database is not set up for this version; run sespan migrate up and sespan doctor.", err)
 	}
@@ -112,7 +112,7 @@ func loginRefusal(err error) (reason string, ok bool) {
 }
 
 func unavailable(detail string, err error) error {
-	return problem.New(problem.Unavailable, detail).After(2 * time.Second).Because(err)
+	return problem.New(problem.Unavailable, detail).WithRetryAfter(2 * time.Second).WithCause(err)
 }
 
 func unreachable(err error) bool {

@@ -210,9 +210,9 @@ func otpError(err error) error {
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case pe.Code == stateForeignKeyViolation && pe.SchemaName == "sespan":
-			return problem.New(problem.UnknownCustomer, "The customer has just been deleted.").Because(err)
+			return problem.New(problem.UnknownCustomer, "The customer has just been deleted.").WithCause(err)
 		case pe.Code == stateBadMail:
-			return problem.New(problem.Invalid, "No mail can be sent to this e-mail address.").At("body.email").Because(err)
+			return problem.New(problem.Invalid, "No mail can be sent to this e-mail address.").AtField("body.email").WithCause(err)
 		}
 	}
 	return mapError(err)

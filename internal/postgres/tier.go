@@ -128,7 +128,7 @@ func tierError(err error) error {
 	case ok && pe.Code == stateBadTier && pe.ColumnName == "tier_id":
 		return problem.New(problem.UnknownTier, pe.Message)
 	case ok && pe.Code == stateBadTier:
-		return problem.New(problem.Invalid, pe.Message).At(pe.ColumnName)
+		return problem.New(problem.Invalid, pe.Message).AtField(pe.ColumnName)
 	case ok && pe.Code == stateExclusionViolation:
 		p := problem.New(problem.TierOverlap, "The amounts and moments overlap those of another active tier.")
 		var other int64

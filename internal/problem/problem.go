@@ -68,8 +68,8 @@ func Newf(slug Slug, format string, args ...any) *Problem {
 	return New(slug, fmt.Sprintf(format, args...))
 }
 
-// At names the input that is wrong, such as "body.email".
-func (p *Problem) At(field string) *Problem {
+// AtField names the input that is wrong, such as "body.email".
+func (p *Problem) AtField(field string) *Problem {
 	c := *p
 	c.Field = field
 	return &c
@@ -86,15 +86,15 @@ func (p *Problem) With(name string, value any) *Problem {
 	return &c
 }
 
-// After sets when a new try makes sense.
-func (p *Problem) After(d time.Duration) *Problem {
+// WithRetryAfter sets when a new try makes sense.
+func (p *Problem) WithRetryAfter(d time.Duration) *Problem {
 	c := *p
 	c.RetryAfter = d
 	return &c
 }
 
-// Because attaches the cause for the operator's log.
-func (p *Problem) Because(err error) *Problem {
+// WithCause attaches the cause for the operator's log.
+func (p *Problem) WithCause(err error) *Problem {
 	c := *p
 	c.cause = err
 	return &c

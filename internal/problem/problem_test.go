@@ -10,7 +10,7 @@ import (
 func TestAProblemIsNotChangedByWhatIsAdded(t *testing.T) {
 	t.Parallel()
 	plain := New(OTPIncorrect, "no")
-	full := plain.At("body.otp_number").With("attempts_left", 3).After(time.Minute).Because(errors.New("cause"))
+	full := plain.AtField("body.otp_number").With("attempts_left", 3).WithRetryAfter(time.Minute).WithCause(errors.New("cause"))
 	if plain.Field != "" || plain.Members != nil || plain.RetryAfter != 0 || plain.Unwrap() != nil {
 		t.Errorf("the first problem was changed: %+v", plain)
 	}

@@ -108,7 +108,7 @@ func (e *Epochs) open(sealed SealedEpoch) (*Epoch, error) {
 	seed, err := e.ring.Open(secret.LabelSeed, sealContext(sealed.Day), sealed.SealedSeed)
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, "The seed of today's draws cannot be opened; put the key back that SESPAN_SECRET_KEYS had when it was made.").
-			After(time.Minute).Because(fmt.Errorf("draw epoch %s: %w", sealed.Day.Format(dayLayout), err))
+			WithRetryAfter(time.Minute).WithCause(fmt.Errorf("draw epoch %s: %w", sealed.Day.Format(dayLayout), err))
 	}
 	epoch := &Epoch{Day: sealed.Day}
 	if copy(epoch.Seed[:], seed) != seedBytes || sha256.Sum256(seed) != sealed.SeedHash {

@@ -80,7 +80,7 @@ func (s *Service) drawAll(requests []request) (outcomes []outcome, err error) {
 			return outcomes, err
 		}
 	}
-	return nil, problem.New(problem.Unavailable, "The draw epoch or the tiers change too fast.").Because(err)
+	return nil, problem.New(problem.Unavailable, "The draw epoch or the tiers change too fast.").WithCause(err)
 }
 
 func (s *Service) drawOnce(ctx context.Context, requests []request) ([]outcome, error) {

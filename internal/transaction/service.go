@@ -74,7 +74,7 @@ func (s *Service) Draw(ctx context.Context, o Order, log func(Result) apilog.Ent
 	out, err := s.committer.Do(ctx, request{o, log})
 	switch {
 	case errors.Is(err, groupcommit.ErrFull), errors.Is(err, groupcommit.ErrClosed):
-		return Result{}, problem.New(problem.Unavailable, "Too many draws are waiting.").After(time.Second).Because(err)
+		return Result{}, problem.New(problem.Unavailable, "Too many draws are waiting.").WithRetryAfter(time.Second).WithCause(err)
 	case err != nil:
 		return Result{}, err
 	}

@@ -126,7 +126,7 @@ func checkCount[N int32 | int64](field string, n *N) error {
 }
 
 func invalid(field, format string, args ...any) error {
-	return problem.Newf(problem.Invalid, format, args...).At(field)
+	return problem.Newf(problem.Invalid, format, args...).AtField(field)
 }
 
 // overlaps tells whether both tiers may be drawn for one amount at one moment.

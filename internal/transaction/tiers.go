@@ -73,7 +73,7 @@ func (s *Tiers) Replace(ctx context.Context, set []Tier) ([]Tier, error) {
 			case t.ID != 0 && t.ID == o.ID:
 				return nil, invalid(fmt.Sprintf("tiers[%d].tier_id", i), "The tier stands in the set twice.")
 			case t.overlaps(o):
-				return nil, Overlap(o.label(), o.ID).At(fmt.Sprintf("tiers[%d]", i)).With("other", fmt.Sprintf("tiers[%d]", j))
+				return nil, Overlap(o.label(), o.ID).AtField(fmt.Sprintf("tiers[%d]", i)).With("other", fmt.Sprintf("tiers[%d]", j))
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func (s *Tiers) Replace(ctx context.Context, set []Tier) ([]Tier, error) {
 
 func memberProblem(i int, err error) error {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
-		return p.At(fmt.Sprintf("tiers[%d].%s", i, p.Field))
+		return p.AtField(fmt.Sprintf("tiers[%d].%s", i, p.Field))
 	}
 	return err
 }
