@@ -53,9 +53,10 @@ lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
 	cd django_bridge/example && $(VENV)/bin/mypy
 	cd django_bridge/e2e && $(VENV)/bin/mypy
 
-generate: $(SQLC) $(GOFUMPT) bin/sespan ## Write the generated files: sqlc, OpenAPI
+generate: $(SQLC) $(GOFUMPT) ## Write the generated files: sqlc, OpenAPI
 	$(SQLC) generate
 	$(GOFUMPT) -w cmd internal sql
+	@$(MAKE) --no-print-directory bin/sespan
 	bin/sespan openapi > docs/openapi.json
 
 verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale

@@ -1,20 +1,20 @@
--- name: KeyInsert :exec
+-- name: APIKeyInsert :exec
 INSERT INTO sespan.api_key (key_id, secret_hash, role, name, created_at, expires_at)
 VALUES (@key_id, @secret_hash, @role, @name, @created_at, @expires_at);
 
--- name: KeyByID :one
+-- name: APIKeyByID :one
 SELECT * FROM sespan.api_key WHERE key_id = @key_id;
 
--- name: KeyList :many
+-- name: APIKeyList :many
 SELECT * FROM sespan.api_key ORDER BY created_at, key_id;
 
--- name: KeyRevoke :one
+-- name: APIKeyRevoke :one
 -- The first revoke stands; a second one changes nothing and finds the key all the same.
 UPDATE sespan.api_key SET revoked_at = coalesce(revoked_at, @at::timestamptz)
 WHERE key_id = @key_id
 RETURNING *;
 
--- name: KeyTouch :exec
+-- name: APIKeyTouch :exec
 -- Locks the rows of these keys for a moment, in the order of their ids, so that
 -- two processes cannot wait for each other.
 WITH used AS (

@@ -1,23 +1,23 @@
 -- name: MailTriggerEnabled :one
--- Whether inserts can ring at all: the trigger is there and not disabled.
+-- Whether inserts can notify at all: the trigger is there and not disabled.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-               WHERE t.tgrelid = 'sespan.mail_queue'::regclass AND t.tgname = 'mail_ring' AND t.tgenabled IN ('O', 'A')) AS enabled;
+               WHERE t.tgrelid = 'sespan.mail_queue'::regclass AND t.tgname = 'mail_doorbell_ring' AND t.tgenabled IN ('O', 'A')) AS enabled;
 
--- name: MailAwake :exec
--- Raises the flag of the doorbell: inserts stay silent for these seconds.
-SELECT sespan.mail_awake(@seconds::int);
+-- name: MailSuppressNotify :exec
+-- Inserts do not notify for these seconds.
+SELECT sespan.mail_suppress_notify(@seconds::int);
 
--- name: MailDoze :one
--- Lowers the flag, then looks for transactions that may have seen it up.
-SELECT sespan.mail_doze()::int AS others;
+-- name: MailAllowNotify :one
+-- Inserts notify again; then counts the transactions that may not know it yet.
+SELECT sespan.mail_allow_notify()::int AS inserters;
 
--- name: MailOthers :one
--- Looks again, for a worker that dozes.
-SELECT sespan.mail_others()::int AS others;
+-- name: MailOpenInserters :one
+-- Counts them again, for a worker that wants to sleep.
+SELECT sespan.mail_open_inserters()::int AS inserters;
 
--- name: MailBell :exec
+-- name: MailNotify :exec
 -- Wakes the workers that sleep.
-SELECT sespan.mail_bell();
+SELECT sespan.mail_notify();
 
 -- name: MailCanary :exec
 -- A notification that the listener sends to itself.

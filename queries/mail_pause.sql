@@ -11,5 +11,5 @@ WHERE q.queue_id = ANY (@queue_ids::bigint[]) AND q.queue_id = h.queue_id AND q.
 RETURNING q.queue_id;
 
 -- name: MailUnpark :one
--- Lets a portion of the mails go whose pause is over, and rings for them.
+-- Lets a portion of the mails go whose pause is over, and notifies.
 SELECT sespan.mail_unpark(@portion::int)::bigint AS mails;

@@ -59,7 +59,7 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
 FROM leased q
 LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at;
 
--- name: MailBegin :many
+-- name: MailMarkSending :many
 -- Marks rows as possibly sent before their sending begins; answers those that are
 -- still leased. Locks these rows only.
 UPDATE sespan.mail_queue q
@@ -68,7 +68,7 @@ FROM (SELECT unnest(@queue_ids::bigint[]) AS queue_id, unnest(@lease_tokens::big
 WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token AND q.leased_until > clock_timestamp()
 RETURNING q.queue_id;
 
--- name: MailExtend :many
+-- name: MailRenewLeases :many
 -- The heartbeat: leases that are still held live on. Locks these rows only; no
 -- index holds leased_until, so the update stays in its page.
 UPDATE sespan.mail_queue q
@@ -78,7 +78,7 @@ WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
 RETURNING q.queue_id;
 
 -- name: MailRelease :one
--- Gives back what was claimed and not sent, and rings, because an update does not.
+-- Gives back what was claimed and not sent, and notifies, because an update does not.
 -- Through the due lane: the moving bounds of other workers may be past the row.
 WITH released AS (
     UPDATE sespan.mail_queue q
@@ -87,8 +87,8 @@ WITH released AS (
     FROM (SELECT unnest(@queue_ids::bigint[]) AS queue_id, unnest(@lease_tokens::bigint[]) AS lease_token) h
     WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
     RETURNING 1
-), rung AS (SELECT sespan.mail_bell())
-SELECT (SELECT count(*) FROM released)::int AS released FROM rung;
+), notified AS (SELECT sespan.mail_notify())
+SELECT (SELECT count(*) FROM released)::int AS released FROM notified;
 
 -- name: MailReclaim :many
 -- Takes back the rows of workers that vanished. Reads the whole hot table, which is
@@ -172,7 +172,7 @@ WITH result AS MATERIALIZED (
 )
 SELECT g.queue_id FROM gone g UNION ALL SELECT k.queue_id FROM kept k;
 
--- name: MailTidy :one
+-- name: MailCleanup :one
 -- Wipes the bodies whose time has come and drops old idempotency keys, a bounded
 -- number of each. Locks these rows, skipping locked ones.
 WITH old AS MATERIALIZED (

@@ -143,7 +143,7 @@ func TestEachDefinitionStandsOnce(t *testing.T) {
 	}
 	all, _ := definitions(Migrations())
 	for _, known := range []string{
-		"routine sespan.mail_retry(bigint[], text)", "view sespan.mail_stuck", "trigger mail_ring on sespan.mail_queue",
+		"routine sespan.mail_retry(bigint[], text)", "view sespan.mail_stuck", "trigger mail_doorbell_ring on sespan.mail_queue",
 		"routine sespan.mail_attach(jsonb)", "routine sespan.mail_delivery(bigint, timestamp with time zone)",
 	} {
 		if len(all[known]) != 1 {

@@ -144,13 +144,13 @@ def test_bound_to_another_table(good):
 
 
 def test_the_trigger(good):
-    run("ALTER TABLE sespan.mail_queue DISABLE TRIGGER mail_ring")
-    assert "ENABLE TRIGGER mail_ring" in only("W016").hint
-    run("ALTER TABLE sespan.mail_queue ENABLE REPLICA TRIGGER mail_ring")
+    run("ALTER TABLE sespan.mail_queue DISABLE TRIGGER mail_doorbell_ring")
+    assert "ENABLE TRIGGER mail_doorbell_ring" in only("W016").hint
+    run("ALTER TABLE sespan.mail_queue ENABLE REPLICA TRIGGER mail_doorbell_ring")
     only("W016")
-    run("ALTER TABLE sespan.mail_queue ENABLE ALWAYS TRIGGER mail_ring")
+    run("ALTER TABLE sespan.mail_queue ENABLE ALWAYS TRIGGER mail_doorbell_ring")
     assert found() == {}
-    run("DROP TRIGGER mail_ring ON sespan.mail_queue")
+    run("DROP TRIGGER mail_doorbell_ring ON sespan.mail_queue")
     assert "missing" in only("W016").msg
 
 

@@ -44,12 +44,12 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 	if err := c.siteLogin(ctx, e); err != nil {
 		return err
 	}
-	keeper, closing, err := openKeeper(ctx, c.DSN)
+	admin, closing, err := openKeyAdmin(ctx, c.DSN)
 	if err != nil {
 		return err
 	}
 	defer closing()
-	keys, err := keeper.List(ctx)
+	keys, err := admin.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,5 +57,5 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 	if err := c.writeSettings(ctx, e, len(keys) == 0); err != nil {
 		return err
 	}
-	return c.key(ctx, e, keeper, keys)
+	return c.key(ctx, e, admin, keys)
 }

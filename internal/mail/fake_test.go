@@ -25,7 +25,7 @@ type fakeStore struct {
 
 	fail       func() error           // of every call
 	failSettle func(r []Result) error // of Settle alone
-	loseLeases bool                   // Extend answers none
+	loseLeases bool                   // RenewLeases answers none
 }
 
 type fakeRow struct {
@@ -145,7 +145,7 @@ func (s *fakeStore) Release(_ context.Context, leases []Lease) error {
 	return s.fail()
 }
 
-func (s *fakeStore) Extend(_ context.Context, leases []Lease, _ time.Duration) ([]int64, error) {
+func (s *fakeStore) RenewLeases(_ context.Context, leases []Lease, _ time.Duration) ([]int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.loseLeases {

@@ -54,7 +54,7 @@ func (w *Worker) renewLeases(ctx context.Context) error {
 	for len(list) > 0 {
 		n := min(len(list), renewBatch)
 		until := w.Now().Add(w.Lease)
-		ids, err := w.Store.Extend(ctx, list[:n], w.Lease)
+		ids, err := w.Store.RenewLeases(ctx, list[:n], w.Lease)
 		if err != nil {
 			return err
 		}

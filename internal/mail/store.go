@@ -30,8 +30,8 @@ type Queue interface {
 
 // LeaseKeeper keeps leases alive and takes back those of workers that vanished.
 type LeaseKeeper interface {
-	// Extend renews leases and answers the ids still leased.
-	Extend(ctx context.Context, leases []Lease, d time.Duration) ([]int64, error)
+	// RenewLeases renews leases and answers the ids still leased.
+	RenewLeases(ctx context.Context, leases []Lease, d time.Duration) ([]int64, error)
 	// Reclaim answers the number of rows that can be sent again, and of those
 	// that now wait for a person because they may have been sent.
 	Reclaim(ctx context.Context, limit int) (retried, unknown int, err error)

@@ -20,24 +20,24 @@ func NewKeys(pool *Pool) *Keys { return &Keys{pool} }
 
 // KeyByID gives a key, revoked or expired ones too. Errors: problem.NotFound.
 func (s *Keys) KeyByID(ctx context.Context, id string) (access.Key, error) {
-	row, err := s.pool.queries.KeyByID(ctx, s.pool, id)
+	row, err := s.pool.queries.APIKeyByID(ctx, s.pool, id)
 	return keyOf(row), keyError(err)
 }
 
 // KeyInsert stores a new key.
 func (s *Keys) KeyInsert(ctx context.Context, k access.Key) error {
-	p := &dbsqlc.KeyInsertParams{
+	p := &dbsqlc.APIKeyInsertParams{
 		KeyID: k.ID, SecretHash: k.SecretHash[:], Role: string(k.Role), Name: k.Name, CreatedAt: k.Created,
 	}
 	if !k.Expires.IsZero() {
 		p.ExpiresAt = &k.Expires
 	}
-	return mapError(s.pool.queries.KeyInsert(ctx, s.pool, p))
+	return mapError(s.pool.queries.APIKeyInsert(ctx, s.pool, p))
 }
 
 // KeyList gives every key, the oldest first.
 func (s *Keys) KeyList(ctx context.Context) ([]access.Key, error) {
-	rows, err := s.pool.queries.KeyList(ctx, s.pool)
+	rows, err := s.pool.queries.APIKeyList(ctx, s.pool)
 	if err != nil {
 		return nil, mapError(err)
 	}
@@ -50,7 +50,7 @@ func (s *Keys) KeyList(ctx context.Context) ([]access.Key, error) {
 
 // KeyRevoke revokes a key, once, and gives it. Errors: problem.NotFound.
 func (s *Keys) KeyRevoke(ctx context.Context, id string, at time.Time) (access.Key, error) {
-	row, err := s.pool.queries.KeyRevoke(ctx, s.pool, at, id)
+	row, err := s.pool.queries.APIKeyRevoke(ctx, s.pool, at, id)
 	return keyOf(row), keyError(err)
 }
 
@@ -60,7 +60,7 @@ func (s *Keys) KeyTouch(ctx context.Context, used map[string]time.Time) error {
 	for id, at := range used {
 		ids, times = append(ids, id), append(times, at)
 	}
-	return mapError(s.pool.queries.KeyTouch(ctx, s.pool, ids, times))
+	return mapError(s.pool.queries.APIKeyTouch(ctx, s.pool, ids, times))
 }
 
 func keyError(err error) error {

@@ -111,7 +111,7 @@ func TestMailRolesAreEnough(t *testing.T) {
 	box.wait(t, 20)
 	eventually(t, db, "results are written", queueEmpty)
 	for _, sql := range []string{
-		"SELECT body_text FROM sespan.mail_message", "INSERT INTO sespan.mail_queue DEFAULT VALUES", "SELECT sespan.mail_awake(1000)",
+		"SELECT body_text FROM sespan.mail_message", "INSERT INTO sespan.mail_queue DEFAULT VALUES", "SELECT sespan.mail_suppress_notify(1000)",
 		`SELECT sespan.mail_enqueue_sealed('a@b.co', 's', '\x01', 'c', 1, now() + interval '1 hour')`,
 	} {
 		if _, err := producer.Pool.Exec(t.Context(), sql); err == nil || !strings.Contains(err.Error(), "42501") {

@@ -174,7 +174,7 @@ func TestMailLapsedLeaseIsTakenBack(t *testing.T) {
 	if ids := settle(t, s, mail.StateSent, rows...); len(ids) != 0 {
 		t.Errorf("results without a lease were written: %v", ids)
 	}
-	if ids, err := s.Extend(t.Context(), leasesOf(rows, ""), time.Minute); err != nil || len(ids) != 0 {
+	if ids, err := s.RenewLeases(t.Context(), leasesOf(rows, ""), time.Minute); err != nil || len(ids) != 0 {
 		t.Errorf("lost leases were extended: %v, %v", ids, err)
 	}
 	if rows := claim(t, s, 2, 10, time.Minute); len(rows) != 2 || rows[0].Lapses != 1 {

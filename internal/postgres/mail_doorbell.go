@@ -11,22 +11,22 @@ const MailChannel = "sespan_mail"
 
 // SuppressNotify keeps inserts from notifying for d, in whole seconds.
 func (s *Mail) SuppressNotify(ctx context.Context, d time.Duration) error {
-	return mapError(s.pool.queries.MailAwake(ctx, s.pool, int32(math.Ceil(d.Seconds()))))
+	return mapError(s.pool.queries.MailSuppressNotify(ctx, s.pool, int32(math.Ceil(d.Seconds()))))
 }
 
 // AllowNotify makes inserts notify again and counts the transactions that may not know it yet.
-func (s *Mail) AllowNotify(ctx context.Context) (others int, on bool, err error) {
-	n, err := s.pool.queries.MailDoze(ctx, s.pool)
+func (s *Mail) AllowNotify(ctx context.Context) (inserters int, on bool, err error) {
+	n, err := s.pool.queries.MailAllowNotify(ctx, s.pool)
 	return max(int(n), 0), n >= 0, mapError(err)
 }
 
 // OpenInserters counts these transactions again.
 func (s *Mail) OpenInserters(ctx context.Context) (int, error) {
-	n, err := s.pool.queries.MailOthers(ctx, s.pool)
+	n, err := s.pool.queries.MailOpenInserters(ctx, s.pool)
 	return int(n), mapError(err)
 }
 
 // Notify wakes the workers that sleep.
 func (s *Mail) Notify(ctx context.Context) error {
-	return mapError(s.pool.queries.MailBell(ctx, s.pool))
+	return mapError(s.pool.queries.MailNotify(ctx, s.pool))
 }

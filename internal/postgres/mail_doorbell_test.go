@@ -147,7 +147,7 @@ func TestMailSilentInsertIsFoundAfterItsCommit(t *testing.T) {
 func TestMailDoorbellNeedsTheLocks(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	_, err := db.Pool.Exec(t.Context(), "CREATE OR REPLACE FUNCTION sespan.mail_others() RETURNS int LANGUAGE sql AS 'SELECT 0'")
+	_, err := db.Pool.Exec(t.Context(), "CREATE OR REPLACE FUNCTION sespan.mail_open_inserters() RETURNS int LANGUAGE sql AS 'SELECT 0'")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func arrive(box *mailbox, n int) bool {
 // arriveAll rings for what was lost, so that the next round starts from the beginning.
 func arriveAll(tb testing.TB, db *pgtest.DB, box *mailbox) {
 	tb.Helper()
-	if _, err := db.Pool.Exec(tb.Context(), "SELECT sespan.mail_bell()"); err != nil {
+	if _, err := db.Pool.Exec(tb.Context(), "SELECT sespan.mail_notify()"); err != nil {
 		tb.Fatal(err)
 	}
 	box.wait(tb, 1)

@@ -51,7 +51,7 @@ func everyStatement(tb testing.TB, s *postgres.Mail, token int64) {
 	if _, err := s.MarkSending(tb.Context(), leases); err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := s.Extend(tb.Context(), leases, time.Minute); err != nil {
+	if _, err := s.RenewLeases(tb.Context(), leases, time.Minute); err != nil {
 		tb.Fatal(err)
 	}
 	half := len(rows) / 2

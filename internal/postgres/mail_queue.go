@@ -69,7 +69,7 @@ func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {
 // MarkSending stores that sending may begin.
 func (s *Mail) MarkSending(ctx context.Context, leases []mail.Lease) ([]int64, error) {
 	ids, tokens := splitLeases(leases)
-	held, err := s.pool.queries.MailBegin(ctx, s.db, ids, tokens)
+	held, err := s.pool.queries.MailMarkSending(ctx, s.db, ids, tokens)
 	return held, mapError(err)
 }
 
@@ -89,17 +89,17 @@ func (s *Mail) Settle(ctx context.Context, results []mail.Result) ([]int64, erro
 	return ids, mapError(err)
 }
 
-// Release gives rows back unsent and rings the bell.
+// Release gives rows back unsent and notifies.
 func (s *Mail) Release(ctx context.Context, leases []mail.Lease) error {
 	ids, tokens := splitLeases(leases)
 	_, err := s.pool.queries.MailRelease(ctx, s.db, ids, tokens)
 	return mapError(err)
 }
 
-// Extend renews leases and gives the ids that are still held.
-func (s *Mail) Extend(ctx context.Context, leases []mail.Lease, d time.Duration) ([]int64, error) {
+// RenewLeases renews leases and gives the ids that are still held.
+func (s *Mail) RenewLeases(ctx context.Context, leases []mail.Lease, d time.Duration) ([]int64, error) {
 	ids, tokens := splitLeases(leases)
-	held, err := s.pool.queries.MailExtend(ctx, s.db, d.Seconds(), ids, tokens)
+	held, err := s.pool.queries.MailRenewLeases(ctx, s.db, d.Seconds(), ids, tokens)
 	return held, mapError(err)
 }
 
@@ -145,7 +145,7 @@ const cleanupFor = 3 * time.Second
 func (s *Mail) Cleanup(ctx context.Context) error {
 	const portion = 1000
 	for begin := time.Now(); ; {
-		n, err := s.pool.queries.MailTidy(ctx, s.db, portion)
+		n, err := s.pool.queries.MailCleanup(ctx, s.db, portion)
 		if err != nil || max(n.Wiped, n.Dropped) < portion || time.Since(begin) > cleanupFor {
 			return mapError(err)
 		}

@@ -15,13 +15,13 @@ func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) error {
 	if err != nil {
 		name = "unknown"
 	}
-	return mapError(s.pool.queries.MailBeat(ctx, s.pool, &dbsqlc.MailBeatParams{
-		WorkerID: h.Worker, Connections: int32(h.Connections), Hears: h.NotificationsWork, //nolint:gosec // tens
+	return mapError(s.pool.queries.MailHeartbeat(ctx, s.pool, &dbsqlc.MailHeartbeatParams{
+		WorkerID: h.Worker, Connections: int32(h.Connections), Listening: h.NotificationsWork, //nolint:gosec // tens
 		Host: name + ":" + strconv.Itoa(os.Getpid()),
 	}))
 }
 
 // Deregister deletes the worker's row.
 func (s *Mail) Deregister(ctx context.Context, worker int64) error {
-	return mapError(s.pool.queries.MailLeave(ctx, s.pool, worker))
+	return mapError(s.pool.queries.MailDeregister(ctx, s.pool, worker))
 }

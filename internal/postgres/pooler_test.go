@@ -103,7 +103,7 @@ func nobody(tb testing.TB) *syscall.Credential {
 }
 
 // Behind PgBouncer in transaction mode, with LISTEN straight to the server, the
-// whole queue works: the bell rings through the pooler and a mail goes at once.
+// whole queue works: notifications pass through the pooler and a mail goes at once.
 func TestMailThroughPooler(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
@@ -118,7 +118,7 @@ func TestMailThroughPooler(t *testing.T) {
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
 		c.Store, c.Bell, c.Listening = postgres.NewMail(pool), l.Signal(postgres.MailChannel), l.Connected
-		c.Poll = time.Hour // only the bell wakes it
+		c.Poll = time.Hour // only a notification wakes it
 	})
 	site, err := pgx.Connect(t.Context(), through)
 	if err != nil {

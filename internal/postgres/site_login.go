@@ -32,7 +32,7 @@ func GrantSite(ctx context.Context, dsn, rolePrefix, login string) (granted, pen
 		return nil, nil, fmt.Errorf("site login: %w", hideDSN(err))
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done or its error is on its way
-	missing, err := dbsqlc.New().LoginGroupGrants(ctx, conn, login, SiteGroups(rolePrefix))
+	missing, err := dbsqlc.New().DatabaseLoginGrants(ctx, conn, login, SiteGroups(rolePrefix))
 	if isState(err, stateUndefinedObject) {
 		return nil, nil, fmt.Errorf("site login: the database has no login %q; give the USER of DATABASES in the site's settings", login)
 	}

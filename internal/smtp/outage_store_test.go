@@ -101,7 +101,7 @@ func (q *memoryQueue) Release(_ context.Context, leases []mail.Lease) error {
 	return nil
 }
 
-func (q *memoryQueue) Extend(_ context.Context, leases []mail.Lease, d time.Duration) ([]int64, error) {
+func (q *memoryQueue) RenewLeases(_ context.Context, leases []mail.Lease, d time.Duration) ([]int64, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	rows, ids := q.held(leases)

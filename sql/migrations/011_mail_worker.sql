@@ -5,7 +5,7 @@ CREATE TABLE sespan.mail_worker (
     started_at  timestamptz NOT NULL DEFAULT now(),
     seen_at     timestamptz NOT NULL DEFAULT now(),
     connections int NOT NULL,
-    hears       boolean NOT NULL,
+    listening       boolean NOT NULL,
     host        text NOT NULL
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE sespan.mail_worker IS 'Mail workers: each renews its row every few seconds and deletes it when it ends';
@@ -13,7 +13,7 @@ COMMENT ON COLUMN sespan.mail_worker.worker_id IS 'Random, anew with each start'
 COMMENT ON COLUMN sespan.mail_worker.started_at IS 'Since when it works';
 COMMENT ON COLUMN sespan.mail_worker.seen_at IS 'Last sign of life; a row that is a minute old belongs to a worker that vanished';
 COMMENT ON COLUMN sespan.mail_worker.connections IS 'Mails that it sends at once';
-COMMENT ON COLUMN sespan.mail_worker.hears IS 'Notifications reach it; else it polls';
+COMMENT ON COLUMN sespan.mail_worker.listening IS 'Notifications reach it; else it polls';
 COMMENT ON COLUMN sespan.mail_worker.host IS 'Host name and process id';
 
 CREATE FUNCTION sespan.mail_workers() RETURNS int LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

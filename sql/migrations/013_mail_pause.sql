@@ -70,7 +70,7 @@ BEGIN
         SELECT min(q.parked) INTO subject FROM sespan.mail_queue q WHERE q.parked > subject;
     END LOOP;
     IF let_go > 0 THEN
-        PERFORM sespan.mail_bell();
+        PERFORM sespan.mail_notify();
     END IF;
     RETURN let_go;
 END
@@ -92,7 +92,7 @@ BEGIN
     END IF;
     r.what := subject;
     PERFORM sespan.mail_audit_add('resume', actor, '{}', subject);
-    PERFORM sespan.mail_bell();
+    PERFORM sespan.mail_notify();
     RETURN NEXT r;
 END
 $$;

@@ -176,7 +176,7 @@ BEGIN
     END LOOP;
     PERFORM sespan.mail_audit_add(action, actor, changed_ids, changed_rows || ' recipients');
     IF action = 'retry' AND changed_rows > 0 THEN
-        PERFORM sespan.mail_bell();
+        PERFORM sespan.mail_notify();
     END IF;
 END
 $$;

@@ -1,1 +1,1 @@
-SELECT sespan.mail_bell()
+SELECT sespan.mail_notify()

@@ -1,1 +1,1 @@
-ALTER TABLE sespan.mail_queue DISABLE TRIGGER mail_ring
+ALTER TABLE sespan.mail_queue DISABLE TRIGGER mail_doorbell_ring

@@ -1,1 +1,1 @@
-ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_ring
+ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_doorbell_ring

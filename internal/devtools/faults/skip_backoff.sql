@@ -4,4 +4,4 @@ WITH skipped AS (
     WHERE state IN ('retry', 'scheduled') AND due_at > clock_timestamp() + interval '1 second' AND due_at < 'infinity'
     RETURNING 1
 )
-SELECT count(*) FROM skipped, sespan.mail_bell()
+SELECT count(*) FROM skipped, sespan.mail_notify()

@@ -6,4 +6,4 @@ WITH skipped AS (
       AND ($1 OR recipient NOT LIKE 'later-%')
     RETURNING 1
 )
-SELECT count(*) FROM skipped, sespan.mail_bell()
+SELECT count(*) FROM skipped, sespan.mail_notify()

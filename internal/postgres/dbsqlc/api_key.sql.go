@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-const keyByID = `-- name: KeyByID :one
+const aPIKeyByID = `-- name: APIKeyByID :one
 SELECT key_id, secret_hash, role, name, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key WHERE key_id = $1
 `
 
-func (q *Queries) KeyByID(ctx context.Context, db DBTX, keyID string) (SespanApiKey, error) {
-	row := db.QueryRow(ctx, keyByID, keyID)
+func (q *Queries) APIKeyByID(ctx context.Context, db DBTX, keyID string) (SespanApiKey, error) {
+	row := db.QueryRow(ctx, aPIKeyByID, keyID)
 	var i SespanApiKey
 	err := row.Scan(
 		&i.KeyID,
@@ -30,12 +30,12 @@ func (q *Queries) KeyByID(ctx context.Context, db DBTX, keyID string) (SespanApi
 	return i, err
 }
 
-const keyInsert = `-- name: KeyInsert :exec
+const aPIKeyInsert = `-- name: APIKeyInsert :exec
 INSERT INTO sespan.api_key (key_id, secret_hash, role, name, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6)
 `
 
-type KeyInsertParams struct {
+type APIKeyInsertParams struct {
 	KeyID      string
 	SecretHash []byte
 	Role       string
@@ -44,8 +44,8 @@ type KeyInsertParams struct {
 	ExpiresAt  *time.Time
 }
 
-func (q *Queries) KeyInsert(ctx context.Context, db DBTX, arg *KeyInsertParams) error {
-	_, err := db.Exec(ctx, keyInsert,
+func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertParams) error {
+	_, err := db.Exec(ctx, aPIKeyInsert,
 		arg.KeyID,
 		arg.SecretHash,
 		arg.Role,
@@ -56,12 +56,12 @@ func (q *Queries) KeyInsert(ctx context.Context, db DBTX, arg *KeyInsertParams) 
 	return err
 }
 
-const keyList = `-- name: KeyList :many
+const aPIKeyList = `-- name: APIKeyList :many
 SELECT key_id, secret_hash, role, name, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key ORDER BY created_at, key_id
 `
 
-func (q *Queries) KeyList(ctx context.Context, db DBTX) ([]SespanApiKey, error) {
-	rows, err := db.Query(ctx, keyList)
+func (q *Queries) APIKeyList(ctx context.Context, db DBTX) ([]SespanApiKey, error) {
+	rows, err := db.Query(ctx, aPIKeyList)
 	if err != nil {
 		return nil, err
 	}
@@ -89,15 +89,15 @@ func (q *Queries) KeyList(ctx context.Context, db DBTX) ([]SespanApiKey, error) 
 	return items, nil
 }
 
-const keyRevoke = `-- name: KeyRevoke :one
+const aPIKeyRevoke = `-- name: APIKeyRevoke :one
 UPDATE sespan.api_key SET revoked_at = coalesce(revoked_at, $1::timestamptz)
 WHERE key_id = $2
 RETURNING key_id, secret_hash, role, name, created_at, expires_at, revoked_at, last_used_at
 `
 
 // The first revoke stands; a second one changes nothing and finds the key all the same.
-func (q *Queries) KeyRevoke(ctx context.Context, db DBTX, at time.Time, keyID string) (SespanApiKey, error) {
-	row := db.QueryRow(ctx, keyRevoke, at, keyID)
+func (q *Queries) APIKeyRevoke(ctx context.Context, db DBTX, at time.Time, keyID string) (SespanApiKey, error) {
+	row := db.QueryRow(ctx, aPIKeyRevoke, at, keyID)
 	var i SespanApiKey
 	err := row.Scan(
 		&i.KeyID,
@@ -112,7 +112,7 @@ func (q *Queries) KeyRevoke(ctx context.Context, db DBTX, at time.Time, keyID st
 	return i, err
 }
 
-const keyTouch = `-- name: KeyTouch :exec
+const aPIKeyTouch = `-- name: APIKeyTouch :exec
 WITH used AS (
     SELECT unnest($1::text[]) AS key_id, unnest($2::timestamptz[]) AS used_at
 ), locked AS (
@@ -126,7 +126,7 @@ FROM locked WHERE k.key_id = locked.key_id
 
 // Locks the rows of these keys for a moment, in the order of their ids, so that
 // two processes cannot wait for each other.
-func (q *Queries) KeyTouch(ctx context.Context, db DBTX, keyID []string, usedAt []time.Time) error {
-	_, err := db.Exec(ctx, keyTouch, keyID, usedAt)
+func (q *Queries) APIKeyTouch(ctx context.Context, db DBTX, keyID []string, usedAt []time.Time) error {
+	_, err := db.Exec(ctx, aPIKeyTouch, keyID, usedAt)
 	return err
 }

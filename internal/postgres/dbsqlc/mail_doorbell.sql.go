@@ -9,24 +9,16 @@ import (
 	"context"
 )
 
-const mailAwake = `-- name: MailAwake :exec
-SELECT sespan.mail_awake($1::int)
+const mailAllowNotify = `-- name: MailAllowNotify :one
+SELECT sespan.mail_allow_notify()::int AS inserters
 `
 
-// Raises the flag of the doorbell: inserts stay silent for these seconds.
-func (q *Queries) MailAwake(ctx context.Context, db DBTX, seconds int32) error {
-	_, err := db.Exec(ctx, mailAwake, seconds)
-	return err
-}
-
-const mailBell = `-- name: MailBell :exec
-SELECT sespan.mail_bell()
-`
-
-// Wakes the workers that sleep.
-func (q *Queries) MailBell(ctx context.Context, db DBTX) error {
-	_, err := db.Exec(ctx, mailBell)
-	return err
+// Inserts notify again; then counts the transactions that may not know it yet.
+func (q *Queries) MailAllowNotify(ctx context.Context, db DBTX) (int32, error) {
+	row := db.QueryRow(ctx, mailAllowNotify)
+	var inserters int32
+	err := row.Scan(&inserters)
+	return inserters, err
 }
 
 const mailCanary = `-- name: MailCanary :exec
@@ -39,36 +31,44 @@ func (q *Queries) MailCanary(ctx context.Context, db DBTX, channel string, paylo
 	return err
 }
 
-const mailDoze = `-- name: MailDoze :one
-SELECT sespan.mail_doze()::int AS others
+const mailNotify = `-- name: MailNotify :exec
+SELECT sespan.mail_notify()
 `
 
-// Lowers the flag, then looks for transactions that may have seen it up.
-func (q *Queries) MailDoze(ctx context.Context, db DBTX) (int32, error) {
-	row := db.QueryRow(ctx, mailDoze)
-	var others int32
-	err := row.Scan(&others)
-	return others, err
+// Wakes the workers that sleep.
+func (q *Queries) MailNotify(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, mailNotify)
+	return err
 }
 
-const mailOthers = `-- name: MailOthers :one
-SELECT sespan.mail_others()::int AS others
+const mailOpenInserters = `-- name: MailOpenInserters :one
+SELECT sespan.mail_open_inserters()::int AS inserters
 `
 
-// Looks again, for a worker that dozes.
-func (q *Queries) MailOthers(ctx context.Context, db DBTX) (int32, error) {
-	row := db.QueryRow(ctx, mailOthers)
-	var others int32
-	err := row.Scan(&others)
-	return others, err
+// Counts them again, for a worker that wants to sleep.
+func (q *Queries) MailOpenInserters(ctx context.Context, db DBTX) (int32, error) {
+	row := db.QueryRow(ctx, mailOpenInserters)
+	var inserters int32
+	err := row.Scan(&inserters)
+	return inserters, err
+}
+
+const mailSuppressNotify = `-- name: MailSuppressNotify :exec
+SELECT sespan.mail_suppress_notify($1::int)
+`
+
+// Inserts do not notify for these seconds.
+func (q *Queries) MailSuppressNotify(ctx context.Context, db DBTX, seconds int32) error {
+	_, err := db.Exec(ctx, mailSuppressNotify, seconds)
+	return err
 }
 
 const mailTriggerEnabled = `-- name: MailTriggerEnabled :one
 SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-               WHERE t.tgrelid = 'sespan.mail_queue'::regclass AND t.tgname = 'mail_ring' AND t.tgenabled IN ('O', 'A')) AS enabled
+               WHERE t.tgrelid = 'sespan.mail_queue'::regclass AND t.tgname = 'mail_doorbell_ring' AND t.tgenabled IN ('O', 'A')) AS enabled
 `
 
-// Whether inserts can ring at all: the trigger is there and not disabled.
+// Whether inserts can notify at all: the trigger is there and not disabled.
 func (q *Queries) MailTriggerEnabled(ctx context.Context, db DBTX) (bool, error) {
 	row := db.QueryRow(ctx, mailTriggerEnabled)
 	var enabled bool

@@ -46,7 +46,7 @@ const mailUnpark = `-- name: MailUnpark :one
 SELECT sespan.mail_unpark($1::int)::bigint AS mails
 `
 
-// Lets a portion of the mails go whose pause is over, and rings for them.
+// Lets a portion of the mails go whose pause is over, and notifies.
 func (q *Queries) MailUnpark(ctx context.Context, db DBTX, portion int32) (int64, error) {
 	row := db.QueryRow(ctx, mailUnpark, portion)
 	var mails int64

@@ -10,36 +10,6 @@ import (
 	"time"
 )
 
-const mailBegin = `-- name: MailBegin :many
-UPDATE sespan.mail_queue q
-SET started = true
-FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token) h
-WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token AND q.leased_until > clock_timestamp()
-RETURNING q.queue_id
-`
-
-// Marks rows as possibly sent before their sending begins; answers those that are
-// still leased. Locks these rows only.
-func (q *Queries) MailBegin(ctx context.Context, db DBTX, queueIds []int64, leaseTokens []int64) ([]int64, error) {
-	rows, err := db.Query(ctx, mailBegin, queueIds, leaseTokens)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var queue_id int64
-		if err := rows.Scan(&queue_id); err != nil {
-			return nil, err
-		}
-		items = append(items, queue_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const mailClaim = `-- name: MailClaim :many
 WITH due AS MATERIALIZED (
     SELECT q.queue_id, q.size_bytes, q.priority
@@ -198,6 +168,40 @@ func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) 
 	return items, nil
 }
 
+const mailCleanup = `-- name: MailCleanup :one
+WITH old AS MATERIALIZED (
+    SELECT m.message_id, m.created_at FROM sespan.mail_message m
+    WHERE m.wipe_at <= now() ORDER BY m.wipe_at LIMIT $1::int FOR UPDATE SKIP LOCKED
+), wiped AS (
+    UPDATE sespan.mail_message m
+    SET wipe_at = NULL, wiped_at = now(), body_text = NULL, body_html = NULL, headers = NULL, attachments = NULL, raw = NULL, sealed = NULL
+    FROM old o WHERE m.message_id = o.message_id AND m.created_at = o.created_at
+    RETURNING 1
+), stale AS MATERIALIZED (
+    SELECT k.idempotency_key FROM sespan.mail_idempotency k
+    WHERE k.expires_at <= now() ORDER BY k.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
+), dropped AS (
+    DELETE FROM sespan.mail_idempotency k USING stale s WHERE k.idempotency_key = s.idempotency_key RETURNING 1
+), vanished AS (
+    DELETE FROM sespan.mail_worker w WHERE w.seen_at < now() - interval '1 day'
+)
+SELECT (SELECT count(*) FROM wiped)::int AS wiped, (SELECT count(*) FROM dropped)::int AS dropped
+`
+
+type MailCleanupRow struct {
+	Wiped   int32
+	Dropped int32
+}
+
+// Wipes the bodies whose time has come and drops old idempotency keys, a bounded
+// number of each. Locks these rows, skipping locked ones.
+func (q *Queries) MailCleanup(ctx context.Context, db DBTX, rowLimit int32) (MailCleanupRow, error) {
+	row := db.QueryRow(ctx, mailCleanup, rowLimit)
+	var i MailCleanupRow
+	err := row.Scan(&i.Wiped, &i.Dropped)
+	return i, err
+}
+
 const mailDepth = `-- name: MailDepth :many
 SELECT q.state, count(*) AS rows,
        coalesce(extract(epoch FROM now() - min(q.due_at) FILTER (WHERE q.due_at <= now() AND q.state IN ('queued', 'scheduled', 'retry'))), 0)::float8 AS oldest_ready
@@ -235,18 +239,18 @@ func (q *Queries) MailDepth(ctx context.Context, db DBTX) ([]MailDepthRow, error
 	return items, nil
 }
 
-const mailExtend = `-- name: MailExtend :many
+const mailMarkSending = `-- name: MailMarkSending :many
 UPDATE sespan.mail_queue q
-SET leased_until = clock_timestamp() + make_interval(secs => $1::float8)
-FROM (SELECT unnest($2::bigint[]) AS queue_id, unnest($3::bigint[]) AS lease_token) h
-WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
+SET started = true
+FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token) h
+WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token AND q.leased_until > clock_timestamp()
 RETURNING q.queue_id
 `
 
-// The heartbeat: leases that are still held live on. Locks these rows only; no
-// index holds leased_until, so the update stays in its page.
-func (q *Queries) MailExtend(ctx context.Context, db DBTX, leaseSeconds float64, queueIds []int64, leaseTokens []int64) ([]int64, error) {
-	rows, err := db.Query(ctx, mailExtend, leaseSeconds, queueIds, leaseTokens)
+// Marks rows as possibly sent before their sending begins; answers those that are
+// still leased. Locks these rows only.
+func (q *Queries) MailMarkSending(ctx context.Context, db DBTX, queueIds []int64, leaseTokens []int64) ([]int64, error) {
+	rows, err := db.Query(ctx, mailMarkSending, queueIds, leaseTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -336,17 +340,47 @@ WITH released AS (
     FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token) h
     WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
     RETURNING 1
-), rung AS (SELECT sespan.mail_bell())
-SELECT (SELECT count(*) FROM released)::int AS released FROM rung
+), notified AS (SELECT sespan.mail_notify())
+SELECT (SELECT count(*) FROM released)::int AS released FROM notified
 `
 
-// Gives back what was claimed and not sent, and rings, because an update does not.
+// Gives back what was claimed and not sent, and notifies, because an update does not.
 // Through the due lane: the moving bounds of other workers may be past the row.
 func (q *Queries) MailRelease(ctx context.Context, db DBTX, queueIds []int64, leaseTokens []int64) (int32, error) {
 	row := db.QueryRow(ctx, mailRelease, queueIds, leaseTokens)
 	var released int32
 	err := row.Scan(&released)
 	return released, err
+}
+
+const mailRenewLeases = `-- name: MailRenewLeases :many
+UPDATE sespan.mail_queue q
+SET leased_until = clock_timestamp() + make_interval(secs => $1::float8)
+FROM (SELECT unnest($2::bigint[]) AS queue_id, unnest($3::bigint[]) AS lease_token) h
+WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
+RETURNING q.queue_id
+`
+
+// The heartbeat: leases that are still held live on. Locks these rows only; no
+// index holds leased_until, so the update stays in its page.
+func (q *Queries) MailRenewLeases(ctx context.Context, db DBTX, leaseSeconds float64, queueIds []int64, leaseTokens []int64) ([]int64, error) {
+	rows, err := db.Query(ctx, mailRenewLeases, leaseSeconds, queueIds, leaseTokens)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var queue_id int64
+		if err := rows.Scan(&queue_id); err != nil {
+			return nil, err
+		}
+		items = append(items, queue_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const mailSettle = `-- name: MailSettle :many
@@ -451,38 +485,4 @@ func (q *Queries) MailSettle(ctx context.Context, db DBTX, arg *MailSettleParams
 		return nil, err
 	}
 	return items, nil
-}
-
-const mailTidy = `-- name: MailTidy :one
-WITH old AS MATERIALIZED (
-    SELECT m.message_id, m.created_at FROM sespan.mail_message m
-    WHERE m.wipe_at <= now() ORDER BY m.wipe_at LIMIT $1::int FOR UPDATE SKIP LOCKED
-), wiped AS (
-    UPDATE sespan.mail_message m
-    SET wipe_at = NULL, wiped_at = now(), body_text = NULL, body_html = NULL, headers = NULL, attachments = NULL, raw = NULL, sealed = NULL
-    FROM old o WHERE m.message_id = o.message_id AND m.created_at = o.created_at
-    RETURNING 1
-), stale AS MATERIALIZED (
-    SELECT k.idempotency_key FROM sespan.mail_idempotency k
-    WHERE k.expires_at <= now() ORDER BY k.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
-), dropped AS (
-    DELETE FROM sespan.mail_idempotency k USING stale s WHERE k.idempotency_key = s.idempotency_key RETURNING 1
-), vanished AS (
-    DELETE FROM sespan.mail_worker w WHERE w.seen_at < now() - interval '1 day'
-)
-SELECT (SELECT count(*) FROM wiped)::int AS wiped, (SELECT count(*) FROM dropped)::int AS dropped
-`
-
-type MailTidyRow struct {
-	Wiped   int32
-	Dropped int32
-}
-
-// Wipes the bodies whose time has come and drops old idempotency keys, a bounded
-// number of each. Locks these rows, skipping locked ones.
-func (q *Queries) MailTidy(ctx context.Context, db DBTX, rowLimit int32) (MailTidyRow, error) {
-	row := db.QueryRow(ctx, mailTidy, rowLimit)
-	var i MailTidyRow
-	err := row.Scan(&i.Wiped, &i.Dropped)
-	return i, err
 }

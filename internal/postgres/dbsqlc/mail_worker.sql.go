@@ -9,36 +9,36 @@ import (
 	"context"
 )
 
-const mailBeat = `-- name: MailBeat :exec
-INSERT INTO sespan.mail_worker AS w (worker_id, connections, hears, host)
-VALUES ($1::bigint, $2::int, $3::boolean, $4::text)
-ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), hears = excluded.hears
-`
-
-type MailBeatParams struct {
-	WorkerID    int64
-	Connections int32
-	Hears       bool
-	Host        string
-}
-
-// A worker's sign of life.
-func (q *Queries) MailBeat(ctx context.Context, db DBTX, arg *MailBeatParams) error {
-	_, err := db.Exec(ctx, mailBeat,
-		arg.WorkerID,
-		arg.Connections,
-		arg.Hears,
-		arg.Host,
-	)
-	return err
-}
-
-const mailLeave = `-- name: MailLeave :exec
+const mailDeregister = `-- name: MailDeregister :exec
 DELETE FROM sespan.mail_worker w WHERE w.worker_id = $1::bigint
 `
 
 // The worker ends.
-func (q *Queries) MailLeave(ctx context.Context, db DBTX, workerID int64) error {
-	_, err := db.Exec(ctx, mailLeave, workerID)
+func (q *Queries) MailDeregister(ctx context.Context, db DBTX, workerID int64) error {
+	_, err := db.Exec(ctx, mailDeregister, workerID)
+	return err
+}
+
+const mailHeartbeat = `-- name: MailHeartbeat :exec
+INSERT INTO sespan.mail_worker AS w (worker_id, connections, listening, host)
+VALUES ($1::bigint, $2::int, $3::boolean, $4::text)
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), listening = excluded.listening
+`
+
+type MailHeartbeatParams struct {
+	WorkerID    int64
+	Connections int32
+	Listening   bool
+	Host        string
+}
+
+// A worker renews its row.
+func (q *Queries) MailHeartbeat(ctx context.Context, db DBTX, arg *MailHeartbeatParams) error {
+	_, err := db.Exec(ctx, mailHeartbeat,
+		arg.WorkerID,
+		arg.Connections,
+		arg.Listening,
+		arg.Host,
+	)
 	return err
 }

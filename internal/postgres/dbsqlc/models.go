@@ -661,7 +661,7 @@ type SespanMailWorker struct {
 	// Mails that it sends at once
 	Connections int32
 	// Notifications reach it; else it polls
-	Hears bool
+	Listening bool
 	// Host name and process id
 	Host string
 }

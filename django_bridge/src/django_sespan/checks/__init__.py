@@ -17,7 +17,7 @@ Of the database, by `manage.py migrate` and `manage.py check --database default`
 W010 Sespan's schema is missing    W016 mail trigger missing or disabled
 W011 the schema is older           W017 the site's login may not queue or register
 W012 the schema is newer           W018 the site's login may not read for the admin
-W013 no customer table is bound    W019 prepared transactions and the mail bell
+W013 no customer table is bound    W019 prepared transactions and the doorbell
 W014 the binding is stale          W020 the database gave no answer
 W015 another table is bound
 

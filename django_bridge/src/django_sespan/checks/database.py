@@ -117,21 +117,21 @@ def _trigger(cursor: CursorWrapper) -> Iterator[CheckMessage]:
         "SELECT t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t "
         "JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
         "WHERE c.relnamespace = %s::regnamespace AND c.relname = 'mail_queue' "
-        "AND t.tgname = 'mail_ring'",
+        "AND t.tgname = 'mail_doorbell_ring'",
         ["sespan"],
     )
     row = cursor.fetchone()
     if row is None:
         yield warning(
             "W016",
-            "The trigger mail_ring of sespan.mail_queue is missing: mails wait for the next poll.",
+            "The trigger mail_doorbell_ring of sespan.mail_queue is missing: mails wait for the next poll.",
             "Run `sespan doctor`; `sespan migrate down` and `up` make it again.",
         )
     elif not row[0]:
         yield warning(
             "W016",
-            "The trigger mail_ring of sespan.mail_queue is disabled: mails wait for the next poll.",
-            "As the table's owner: ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_ring",
+            "The trigger mail_doorbell_ring of sespan.mail_queue is disabled: mails wait for the next poll.",
+            "As the table's owner: ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_doorbell_ring",
         )
 
 
@@ -148,7 +148,7 @@ def _two_phase(cursor: CursorWrapper) -> Iterator[CheckMessage]:
         return
     yield warning(
         "W019",
-        f"The database has {prepared} prepared transaction(s), and the mail bell is on: "
+        f"The database has {prepared} prepared transaction(s), and the doorbell is on: "
         "PostgreSQL refuses to prepare one that queued a mail while the worker slept.",
         f"Where the site commits in two phases: {DOORBELL_OFF}",
     )

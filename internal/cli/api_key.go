@@ -38,10 +38,10 @@ func (k *Keys) open(ctx context.Context) (access.KeyAdmin, func(), error) {
 	if err := k.Resolve(); err != nil {
 		return access.KeyAdmin{}, nil, err
 	}
-	return openKeeper(ctx, k.URL)
+	return openKeyAdmin(ctx, k.URL)
 }
 
-func openKeeper(ctx context.Context, url string) (access.KeyAdmin, func(), error) {
+func openKeyAdmin(ctx context.Context, url string) (access.KeyAdmin, func(), error) {
 	pool, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: 1, ApplicationName: "sespan keys", Pooled: true})
 	if err != nil {
 		return access.KeyAdmin{}, nil, err
@@ -52,12 +52,12 @@ func openKeeper(ctx context.Context, url string) (access.KeyAdmin, func(), error
 // Run prints the key alone on standard output, so that it can be piped
 // into a secret store; everything else goes to standard error.
 func (c *KeysCreate) Run(ctx context.Context, k *Keys, e *Env) error {
-	keeper, closing, err := k.open(ctx)
+	admin, closing, err := k.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer closing()
-	key, whole, err := keeper.Create(ctx, access.Role(c.Role), c.Name, c.Expires)
+	key, whole, err := admin.Create(ctx, access.Role(c.Role), c.Name, c.Expires)
 	if err != nil {
 		return err
 	}
@@ -68,12 +68,12 @@ func (c *KeysCreate) Run(ctx context.Context, k *Keys, e *Env) error {
 
 // Run prints the keys.
 func (*KeysList) Run(ctx context.Context, k *Keys, e *Env) error {
-	keeper, closing, err := k.open(ctx)
+	admin, closing, err := k.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer closing()
-	keys, err := keeper.List(ctx)
+	keys, err := admin.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,12 +109,12 @@ func timestampOrNever(t time.Time) string {
 
 // Run revokes the key.
 func (c *KeysRevoke) Run(ctx context.Context, k *Keys, e *Env) error {
-	keeper, closing, err := k.open(ctx)
+	admin, closing, err := k.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer closing()
-	key, err := keeper.Revoke(ctx, c.ID)
+	key, err := admin.Revoke(ctx, c.ID)
 	if err != nil {
 		return err
 	}

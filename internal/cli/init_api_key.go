@@ -10,7 +10,7 @@ import (
 )
 
 // key makes the site's service key once: into the key file, or printed.
-func (c *Init) key(ctx context.Context, e *Env, keeper access.KeyAdmin, keys []access.Key) error {
+func (c *Init) key(ctx context.Context, e *Env, admin access.KeyAdmin, keys []access.Key) error {
 	if exists(c.KeyFile) {
 		return c.keptKey(e, keys)
 	}
@@ -20,7 +20,7 @@ func (c *Init) key(ctx context.Context, e *Env, keeper access.KeyAdmin, keys []a
 			return nil
 		}
 	}
-	key, whole, err := keeper.Create(ctx, access.RoleService, c.KeyName, 0)
+	key, whole, err := admin.Create(ctx, access.RoleService, c.KeyName, 0)
 	if err != nil {
 		return err
 	}

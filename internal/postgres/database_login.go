@@ -42,7 +42,7 @@ func EnsureLogin(ctx context.Context, dsn, rolePrefix string) (Login, error) {
 	if err != nil {
 		return l, err
 	}
-	made, err := dbsqlc.New().LoginEnsure(ctx, conn, l.Name, verifier, prefix+"service")
+	made, err := dbsqlc.New().DatabaseLoginEnsure(ctx, conn, l.Name, verifier, prefix+"service")
 	if err != nil {
 		return l, fmt.Errorf("login %s: %w; make it by hand: CREATE ROLE %s LOGIN PASSWORD '…' IN ROLE %sservice", l.Name, err, l.Name, prefix)
 	}
