@@ -12,6 +12,7 @@ In a test run of a site those of `django_sespan.testing` stand behind every over
 from __future__ import annotations
 
 import atexit
+import hashlib
 import threading
 from dataclasses import dataclass
 from typing import Any, Self
@@ -68,10 +69,11 @@ class Runtime:
         found: Registrations | None = self._replacement("registrations")
         return Registrations() if found is None else found
 
-    @property
-    def cache_prefix(self) -> str:
-        """What the keys in the site's cache begin with; another one for each test."""
-        return self._replacement("cache_prefix") or ""
+    def cache_key(self, kind: str, value: str) -> str:
+        """Return a key of the site's cache that does not show the value; another in each test."""
+        prefix = self._replacement("cache_prefix") or ""
+        digest = hashlib.sha256(f"{prefix}:{value}".encode()).hexdigest()[:32]
+        return f"sespan.{kind}.{digest}"
 
     @property
     def in_memory(self) -> Any:

@@ -12,7 +12,7 @@ import logging
 
 from django.core.cache import cache
 
-from django_sespan._internal.cache_keys import cache_key
+from django_sespan._internal.runtime import runtime
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def failed(ip: str | None, email: str) -> None:
 
 
 def _keys(ip: str | None, email: str) -> dict[str, int]:
-    keys = {cache_key("resume.email", email.lower()): PER_EMAIL}
+    keys = {runtime.cache_key("resume.email", email.lower()): PER_EMAIL}
     if ip:
-        keys[cache_key("resume.ip", ip)] = PER_VISITOR
+        keys[runtime.cache_key("resume.ip", ip)] = PER_VISITOR
     return keys

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from django_sespan._internal.cache_keys import cache_key
+from django_sespan._internal.runtime import runtime
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def remember(session_key: str | None, destination: str) -> None:
     if not session_key:
         return
     try:
-        cache.set(cache_key("double_submit", session_key), destination, LIFE_SECONDS)
+        cache.set(runtime.cache_key("double_submit", session_key), destination, LIFE_SECONDS)
     except Exception:
         logger.exception("The cache does not answer; a second submit has to log in")
 
@@ -35,7 +35,7 @@ def remember(session_key: str | None, destination: str) -> None:
 def forget(session_key: str | None) -> None:
     """Undo `remember`: the login failed."""
     try:
-        cache.delete(cache_key("double_submit", session_key or ""))
+        cache.delete(runtime.cache_key("double_submit", session_key or ""))
     except Exception:
         logger.exception("The cache does not answer; a failed login is not taken back")
 
@@ -50,7 +50,7 @@ def find_destination(request: HttpRequest) -> str | None:
     if not old:
         return None
     try:
-        found = cache.get(cache_key("double_submit", old))
+        found = cache.get(runtime.cache_key("double_submit", old))
     except Exception:
         logger.exception("The cache does not answer; a second submit has to log in")
         return None

@@ -18,7 +18,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.cache import cache
 from django.views.decorators.debug import sensitive_variables
 
-from django_sespan._internal.cache_keys import cache_key
+from django_sespan._internal.runtime import runtime
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,10 @@ class PretendedRegistration:
 @sensitive_variables()
 def look_up(login: str, password: str) -> PretendedRegistration | None:
     """Look up an address or a user name. Hashes once, whatever it finds."""
-    keys = [cache_key("pretended.email", login.lower()), cache_key("pretended.name", login)]
+    keys = [
+        runtime.cache_key("pretended.email", login.lower()),
+        runtime.cache_key("pretended.name", login),
+    ]
     try:
         found = cache.get_many(keys)
     except Exception:
@@ -53,7 +56,10 @@ def look_up(login: str, password: str) -> PretendedRegistration | None:
 def remember(email: str, name: str, password_hash: str) -> None:
     """Let this be the registration under way of an address."""
     kept = {"email": email, "password": password_hash}
-    keys = [cache_key("pretended.email", email.lower()), cache_key("pretended.name", name)]
+    keys = [
+        runtime.cache_key("pretended.email", email.lower()),
+        runtime.cache_key("pretended.name", name),
+    ]
     try:
         cache.set_many(dict.fromkeys(keys, kept), LIFE_SECONDS)
     except Exception:

@@ -15,7 +15,7 @@ The newest registration wins, because nobody has proven the address yet. It neve
 the code of an older one: `otp_register` locks the older challenges before the customer is
 locked and looked at again, so that a code is either used before, and the account is then
 verified, or superseded. And a session goes on only while the account still has the
-password that this session gave (`flows.session_check`).
+password that this session gave (`pending_code.check_session`).
 """
 
 from __future__ import annotations

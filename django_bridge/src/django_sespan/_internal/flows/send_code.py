@@ -11,8 +11,7 @@ from django.utils.translation import get_language
 from django_sespan import errors, signals
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import decoy
-from django_sespan._internal.flows.pending_code import PendingCode
-from django_sespan._internal.flows.session_check import check_session
+from django_sespan._internal.flows.pending_code import PendingCode, check_session
 from django_sespan._internal.flows.verify_code import refused_before
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip

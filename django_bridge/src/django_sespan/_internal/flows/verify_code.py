@@ -9,8 +9,7 @@ from django.http import HttpRequest
 from django_sespan import errors
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import decoy
-from django_sespan._internal.flows.pending_code import PendingCode
-from django_sespan._internal.flows.session_check import check_session
+from django_sespan._internal.flows.pending_code import PendingCode, check_session
 from django_sespan._internal.responses import Verified
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
