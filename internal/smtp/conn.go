@@ -15,6 +15,12 @@ const (
 	// idleBeforeCold is the pause after which the message waits for the relay's 354: sent
 	// with its envelope to a relay that has hung up, it would have to be sent again.
 	idleBeforeCold = time.Second
+	// maxNonMail is how many commands beside its mails a connection lives through. Exim
+	// counts NOOP, and RSET but for the first after each mail that it took, and drops
+	// the connection at the eleventh (smtp_accept_max_nonmail), in words for which
+	// log watchers ban an address. Refused mails gather on one connection: it is free
+	// again while the others wait for the answer to a message.
+	maxNonMail = 8
 )
 
 // conn is one kept connection. Its holder is the only one to use it.
@@ -26,6 +32,8 @@ type conn struct {
 	sent       int  // mails so far
 	reused     bool // came back to the pool at least once
 	needsReset bool // the last transaction was refused: RSET comes first
+	hasReset   bool // RSET was sent since the last mail that was taken
+	nonMail    int  // commands that count towards maxNonMail
 	cold       bool // kept for so long that the relay may have closed it
 
 	reserved *waiter // whose envelope has gone out on it; under the pool's lock
@@ -52,6 +60,7 @@ func (c *conn) deliver(ctx context.Context, tx transaction, next func() *transac
 	}
 	c.sent++
 	if w.accepted {
+		c.hasReset = false
 		_, text := w.last.text()
 		return text, nil
 	}
@@ -83,12 +92,15 @@ func closedByPeer(err error) bool {
 // NOOP after a pause. An error means that the connection is of no more use.
 func (c *conn) revalidate(ctx context.Context, now time.Time, noopAfter time.Duration) error {
 	c.cold = now.Sub(c.lastUsed) >= idleBeforeCold
-	check := c.client.Noop
+	check, counts := c.client.Noop, true
 	switch {
 	case c.needsReset:
-		check = c.client.Reset
+		check, counts, c.hasReset = c.client.Reset, c.hasReset, true
 	case now.Sub(c.lastUsed) < noopAfter:
 		return nil
+	}
+	if counts {
+		c.nonMail++
 	}
 	c.wire.begin(transaction{})
 	stop := context.AfterFunc(ctx, c.wire.abort)
@@ -112,5 +124,5 @@ func (c *conn) quit() {
 
 // expired reports whether the connection will have reached a limit of its life after more mails.
 func (c *conn) expired(cfg Config, now time.Time, more int) bool {
-	return c.sent+more >= cfg.MessagesPerConn || now.Sub(c.dialedAt) >= cfg.MaxAge || now.Sub(c.lastUsed) >= cfg.IdleTimeout
+	return c.sent+more >= cfg.MessagesPerConn || c.nonMail >= maxNonMail || now.Sub(c.dialedAt) >= cfg.MaxAge || now.Sub(c.lastUsed) >= cfg.IdleTimeout
 }

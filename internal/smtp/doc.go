@@ -97,7 +97,9 @@
 // # Limits that a relay shows
 //
 // How many connections it takes (pool.lowerLimit) and how many mails over one of them
-// (connection_limit.go). Rates are the mail worker's business, which knows the recipients.
+// (connection_limit.go). How many commands beside mails it bears is not learned: a
+// connection is replaced after eight (conn.go). Rates are the mail worker's business, which
+// knows the recipients.
 //
 // # Passwords
 //
