@@ -68,7 +68,7 @@ func (a *App) start(ctx context.Context) error {
 	if err := CheckLogin(ctx, a.pool); err != nil {
 		return err
 	}
-	if err := checkSchema(ctx, a.pool); err != nil {
+	if err := CheckSchema(ctx, a.pool); err != nil {
 		return err
 	}
 	a.check("database", true, a.databaseReady)

@@ -21,9 +21,9 @@ func CheckLogin(ctx context.Context, pool *postgres.Pool) error {
 	return nil
 }
 
-// checkSchema refuses a schema that a build between two releases made. One that
+// CheckSchema refuses a schema that a build between two releases made. One that
 // cannot be read is none: the database may start, or be migrated, after its clients.
-func checkSchema(ctx context.Context, pool *postgres.Pool) error {
+func CheckSchema(ctx context.Context, pool *postgres.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	err := pool.Recognise(ctx)

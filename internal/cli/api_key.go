@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sespan/internal/access"
+	"sespan/internal/app"
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
@@ -44,6 +45,10 @@ func (k *Keys) open(ctx context.Context) (access.KeyAdmin, func(), error) {
 func openKeyAdmin(ctx context.Context, url string) (access.KeyAdmin, func(), error) {
 	pool, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: 1, ApplicationName: "sespan keys", Pooled: true})
 	if err != nil {
+		return access.KeyAdmin{}, nil, err
+	}
+	if err := app.CheckSchema(ctx, pool); err != nil {
+		pool.Close()
 		return access.KeyAdmin{}, nil, err
 	}
 	return access.KeyAdmin{Store: postgres.NewKeys(pool), Clock: time.Now}, pool.Close, nil

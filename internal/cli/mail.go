@@ -84,6 +84,9 @@ func (m *Mail) open(ctx context.Context, do func(*postgres.MailAdmin) error) err
 	if err := app.CheckLogin(ctx, pool); err != nil {
 		return err
 	}
+	if err := app.CheckSchema(ctx, pool); err != nil {
+		return err
+	}
 	err = do(postgres.NewMailAdmin(pool))
 	if err != nil && strings.Contains(err.Error(), "\n") { // an address that does not answer is tried again, a line each
 		err = errors.New(strings.Join(strings.Fields(err.Error()), " "))

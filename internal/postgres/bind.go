@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sespan/internal/postgres/dbsqlc"
+	sespansql "sespan/sql"
 )
 
 // BindResult tells what a binding is made of and what is left to do.
@@ -35,6 +36,9 @@ func BindCustomers(ctx context.Context, url string, b Binding) (BindResult, erro
 		return r, fmt.Errorf("bind-customers: %w", err)
 	}
 	err := withSchemaLock(ctx, url, b.Progress, func(s *schemaSession) error {
+		if err := refuseUnreleased(ctx, s.q, s.conn, sespansql.Migrations()); err != nil {
+			return err
+		}
 		t, err := s.resolve(ctx, b)
 		if err != nil {
 			return err
