@@ -21,8 +21,8 @@ func (a *App) startMail(ctx context.Context) error {
 		return err
 	}
 	a.check("smtp", !a.cfg.Runs("api"), sender.Check)
-	if each := sender.Each(); len(each) > 1 {
-		for i, one := range each {
+	if all := sender.All(); len(all) > 1 {
+		for i, one := range all {
 			a.check("smtp relay "+strconv.Itoa(i+1), false, one.Check)
 		}
 	}

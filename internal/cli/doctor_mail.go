@@ -17,15 +17,15 @@ func checkRelays(ctx context.Context, c *config.Settings) (string, error) {
 	if c.SMTPURL == "" {
 		return "", errors.New("SESPAN_SMTP_URL is not set; no mail can be sent")
 	}
-	all, err := app.Relays(c, nil, nil)
+	relays, err := app.Relays(c, nil, nil)
 	if err != nil {
 		return "", err
 	}
-	defer all.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is under way
-	each := all.Each()
-	errs, working := make([]error, len(each)), make([]string, len(each))
+	defer relays.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is under way
+	all := relays.All()
+	errs, working := make([]error, len(all)), make([]string, len(all))
 	var wg sync.WaitGroup
-	for i, one := range each {
+	for i, one := range all {
 		wg.Go(func() {
 			working[i] = one.Address() + " takes mail"
 			if err := one.Check(ctx); err != nil {

@@ -111,10 +111,10 @@ func (c changer) byState(ctx context.Context, category string, states []string) 
 		search := mail.Filter{State: state, Category: category, Limit: changeBatch}
 		for {
 			found, err := c.admin.Find(ctx, search)
-			if err != nil || len(found) == 0 {
-				if err != nil {
-					return all, err
-				}
+			if err != nil {
+				return all, err
+			}
+			if len(found) == 0 {
 				break
 			}
 			ids := make([]int64, len(found))
@@ -138,10 +138,8 @@ func (c changer) print(rows []mail.Change) error {
 	for _, r := range rows {
 		if r.Changed {
 			changed++
-		} else {
-			if counts[r.Reason]++; counts[r.Reason] == 1 {
-				causes[r.Reason] = r.Cause
-			}
+		} else if counts[r.Reason]++; counts[r.Reason] == 1 {
+			causes[r.Reason] = r.Cause
 		}
 	}
 	if len(rows) <= changeLines || c.flags.JSON {

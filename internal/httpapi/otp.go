@@ -16,8 +16,8 @@ import (
 	"sespan/internal/problem"
 )
 
-// OTPService issues and verifies codes: otp.Service.
-type OTPService interface {
+// otpService issues and verifies codes: otp.Service.
+type otpService interface {
 	Issue(ctx context.Context, r otp.Request) (otp.Issued, error)
 	Resend(ctx context.Context, challenge uuid.UUID) (otp.Issued, error)
 	Verify(ctx context.Context, challenge uuid.UUID, input, email string) (otp.Verification, error)
@@ -120,7 +120,7 @@ type challengeStatusResponse struct {
 	}
 }
 
-func registerOTP(api huma.API, s OTPService) {
+func registerOTP(api huma.API, s otpService) {
 	h := otpHandlers{s}
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp", "issue-otp", "Mail a code", http.StatusAccepted, access.RoleService),
 		"Starts a challenge and mails its code. Asked again within 60 seconds, the answer is the same challenge and no second mail goes out; "+
@@ -141,7 +141,7 @@ func registerOTP(api huma.API, s OTPService) {
 		h.status, http.StatusNotFound)
 }
 
-type otpHandlers struct{ service OTPService }
+type otpHandlers struct{ service otpService }
 
 func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeResponse, error) {
 	b := in.Body

@@ -29,7 +29,7 @@ type otpSite struct {
 }
 
 // lateOTP lets the service come after the site, whose database it needs.
-type lateOTP struct{ OTPService }
+type lateOTP struct{ otpService }
 
 func newOTPSite(t *testing.T) *otpSite {
 	t.Helper()
@@ -40,7 +40,7 @@ func newOTPSite(t *testing.T) *otpSite {
 	require.NoError(t, err)
 	mailer, err := otp.NewMailer(otp.MailerOptions{Life: 10 * time.Minute})
 	require.NoError(t, err)
-	late.OTPService = otp.New(otp.Options{
+	late.otpService = otp.New(otp.Options{
 		Store: postgres.NewOTPStore(s.pool("otp", 4)), Ring: s.ring, Mailer: mailer, Logger: s.deps.Logger,
 		Registerer: s.reg, Life: 10 * time.Minute,
 	})

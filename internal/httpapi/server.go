@@ -40,7 +40,7 @@ type Deps struct {
 	Tiers          tierService
 	Draws          drawService
 	Minor          transaction.Minor // decimals of the site's money
-	OTP            OTPService
+	OTP            otpService
 	MailEvents     mailEventService
 }
 

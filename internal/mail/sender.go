@@ -8,10 +8,10 @@ import (
 
 // Envelope is one SMTP transaction: one sender, one recipient, one message.
 type Envelope struct {
-	From      string // bare address of the reverse path
-	Recipient string // bare address
-	Data      []byte // RFC 5322 message with CRLF line ends, not dot-stuffed
-	Careful   bool   // on_unknown = hold: the time in which an answer can be lost is to be short
+	From        string // bare address of the reverse path
+	Recipient   string // bare address
+	Data        []byte // RFC 5322 message with CRLF line ends, not dot-stuffed
+	HoldUnknown bool   // on_unknown = hold: the time in which an answer can be lost is to be short
 }
 
 // Receipt is the server's 2xx answer to the final dot.

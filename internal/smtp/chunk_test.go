@@ -104,14 +104,14 @@ func TestChunkLostAnswer(t *testing.T) {
 	}
 }
 
-// TestNoChunk: a careful mail, a large one and one on a connection that has idled
+// TestNoChunk: a mail with HoldUnknown, a large one and one on a connection that has idled
 // wait for the relay's 354.
 func TestNoChunk(t *testing.T) {
 	t.Parallel()
-	careful, large := envelope(1), envelope(2)
-	careful.Careful = true
+	hold, large := envelope(1), envelope(2)
+	hold.HoldUnknown = true
 	large.Data = []byte("Subject: x\r\n\r\n" + strings.Repeat("0123456789\r\n", maxChunk/12+1))
-	for name, e := range map[string]mail.Envelope{"careful": careful, "large": large, "idled": envelope(3)} {
+	for name, e := range map[string]mail.Envelope{"hold": hold, "large": large, "idled": envelope(3)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var clock atomic.Int64

@@ -181,7 +181,7 @@ func TestAllRelaysAreDown(t *testing.T) {
 	if err := r.Check(t.Context()); err != nil {
 		t.Fatalf("one relay is enough to be ready: %v", err)
 	}
-	if err := r.Each()[0].Check(t.Context()); err == nil {
+	if err := r.All()[0].Check(t.Context()); err == nil {
 		t.Fatal("the first relay is still away")
 	}
 }

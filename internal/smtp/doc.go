@@ -50,7 +50,7 @@
 // goes alone then.
 //
 // A large message, one on a connection that has idled and one of which a second
-// copy would be worse than none (Careful) wait for the relay's 354 all the same.
+// copy would be worse than none (HoldUnknown) wait for the relay's 354 all the same.
 // The message itself goes past the library, which would copy it byte by byte. If
 // the relay refuses MAIL or RCPT, the replies that are still due are read
 // before the connection is used again.
@@ -78,8 +78,8 @@
 // MAIL (end of file, or 421): a relay answers in order, so it has not come to the
 // message, and the connection is replaced once without the caller noticing. (A relay
 // that gathers its replies and dies before the first of them has left, with the
-// message already on its disk, gets that message twice. The message of a careful mail
-// never travels with its envelope.)
+// message already on its disk, gets that message twice. The message of a mail with
+// HoldUnknown never travels with its envelope.)
 //
 // # Several relays
 //

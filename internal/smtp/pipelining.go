@@ -45,10 +45,10 @@ func (w *wire) appendNextEnvelope() {
 // which is about to be written; nil for none. Its Send gets the connection next.
 func (r *Relay) reserveNext(c *conn, tx transaction) *transaction {
 	caps := c.wire.caps
-	if tx.careful || !caps.pipelining || caps.chunking || r.noPipelinedEnvelope.Load() || r.expired(c, r.cfg.Now(), 1) {
+	if tx.holdUnknown || !caps.pipelining || caps.chunking || r.noPipelinedEnvelope.Load() || r.expired(c, r.cfg.Now(), 1) {
 		return nil
 	}
-	return r.pool.reserve(c, func(next *transaction) bool { return !next.careful && (!next.mustUTF8 || caps.utf8) })
+	return r.pool.reserve(c, func(next *transaction) bool { return !next.holdUnknown && (!next.mustUTF8 || caps.utf8) })
 }
 
 // reserve binds the connection to the first waiter, if that is a mail that fits.

@@ -302,7 +302,7 @@ func TestRelayLosesTheNextEnvelope(t *testing.T) {
 func TestNoNextEnvelope(t *testing.T) {
 	t.Parallel()
 	for name, offers := range map[string][]string{
-		"careful": {"PIPELINING"}, "next is careful": {"PIPELINING"}, "chunking": {"PIPELINING", "CHUNKING"}, "plain": {"8BITMIME"},
+		"hold": {"PIPELINING"}, "next is hold": {"PIPELINING"}, "chunking": {"PIPELINING", "CHUNKING"}, "plain": {"8BITMIME"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -323,10 +323,10 @@ func TestNoNextEnvelope(t *testing.T) {
 				}
 				s.AcceptAll(ignore)
 			}))
-			careful := func(i int, e *mail.Envelope) {
-				e.Careful = name == "careful" && i == 0 || name == "next is careful" && i == 1
+			hold := func(i int, e *mail.Envelope) {
+				e.HoldUnknown = name == "hold" && i == 0 || name == "next is hold" && i == 1
 			}
-			if err := errors.Join(chain(t, cfg, 2, careful)...); err != nil || early.Load() != 0 {
+			if err := errors.Join(chain(t, cfg, 2, hold)...); err != nil || early.Load() != 0 {
 				t.Errorf("%v, %d bytes followed a message", err, early.Load())
 			}
 		})

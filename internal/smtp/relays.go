@@ -189,8 +189,8 @@ func (r *Relays) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Each gives the relays, the preferred one first, to be checked one by one.
-func (r *Relays) Each() []*Relay {
+// All gives the relays, the preferred one first, to be checked one by one.
+func (r *Relays) All() []*Relay {
 	out := make([]*Relay, len(r.all))
 	for i, one := range r.all {
 		out[i] = one.Relay

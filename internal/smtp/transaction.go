@@ -15,7 +15,7 @@ type transaction struct {
 	data            []byte // CRLF line ends only: a lone CR could end the message at the next relay
 	utf8            bool   // an address or a header field needs SMTPUTF8
 	mustUTF8        bool   // an address does: without SMTPUTF8 it cannot be sent
-	careful         bool   // a second copy would be worse than none
+	holdUnknown     bool   // a second copy would be worse than none
 	chunk           bool   // the message may travel with its envelope
 }
 
@@ -31,7 +31,7 @@ func newTransaction(e mail.Envelope) (transaction, error) {
 	if len(e.Data) == 0 {
 		return transaction{}, refused("message", errors.New("is empty"))
 	}
-	tx := transaction{from: from, recipient: recipient, data: mime.CRLF(e.Data), careful: e.Careful, chunk: !e.Careful}
+	tx := transaction{from: from, recipient: recipient, data: mime.CRLF(e.Data), holdUnknown: e.HoldUnknown, chunk: !e.HoldUnknown}
 	if !bytes.HasSuffix(tx.data, lineEnd) {
 		tx.data = slices.Concat(tx.data, lineEnd)
 	}
