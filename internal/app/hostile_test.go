@@ -150,7 +150,7 @@ type victim struct {
 	service, admin, token string // credentials that are good
 	customer              int64
 	challenge             string
-	code                  string // the same in all attacks, never a right one
+	code                  string // the same in all attacks, never a correct one
 	secrets               []string
 }
 

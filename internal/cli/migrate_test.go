@@ -14,7 +14,7 @@ func TestMigrateDownAsksTwice(t *testing.T) {
 	mustCommand(t, "migrate", "up", "--no-roles", at)
 	for _, args := range [][]string{{"--steps=1"}, {"--steps=0", "--force"}, {"--steps=-1", "--force"}} {
 		if _, _, err := command(t, append([]string{"migrate", "down", "--no-roles", at}, args...)...); err == nil || !strings.HasPrefix(err.Error(), "--") {
-			t.Errorf("migrate down %v: %v, want the flag to put right", args, err)
+			t.Errorf("migrate down %v: %v, want the flag to correct", args, err)
 		}
 	}
 	if out := mustCommand(t, "migrate", "status", at); strings.Contains(out, "pending") {

@@ -60,7 +60,7 @@ type otpRequest struct {
 		CustomerID  *customerID `json:"customer_id,omitempty"`
 		Email       string      `json:"email,omitempty" format:"email" maxLength:"254" example:"sari@example.co" doc:"Without a customer_id: of a customer who logs in, or of a registration whose customer is made after the verification."`
 		Purpose     otp.Purpose `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
-		NewCustomer bool        `json:"new_customer,omitempty" doc:"The site has just created this customer: a right code may activate it. Believed once, within 24 hours of date_joined. A site that calls sespan.otp_register need not say it."`
+		NewCustomer bool        `json:"new_customer,omitempty" doc:"The site has just created this customer: a correct code may activate it. Believed once, within 24 hours of date_joined. A site that calls sespan.otp_register need not say it."`
 		Resume      bool        `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
 		Locale      string      `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
 		Data        siteData    `json:"data,omitempty"`
@@ -110,7 +110,7 @@ type verifyResponse struct {
 
 type challengeStatusResponse struct {
 	Body struct {
-		Status       otp.Status  `json:"status" enum:"pending,verified,expired,superseded,locked,refused" doc:"refused: a right code came without a right to activate."`
+		Status       otp.Status  `json:"status" enum:"pending,verified,expired,superseded,locked,refused" doc:"refused: a correct code came without a right to activate."`
 		Purpose      otp.Purpose `json:"purpose" enum:"registration,login"`
 		Email        string      `json:"email" example:"s***@example.co" doc:"Masked."`
 		ValidUntil   time.Time   `json:"valid_until"`
@@ -131,7 +131,7 @@ func registerOTP(api huma.API, s otpService) {
 		h.issue, http.StatusNotFound)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/verify", "verify-otp", "Verify a code", http.StatusOK, access.RoleService),
 		"A challenge allows five wrong codes, an address ten an hour for a purpose. otp-incorrect carries attempts_left. "+
-			"A right code works once; for a registration it activates the customer, where the site said that the customer is new. "+
+			"A correct code works once; for a registration it activates the customer, where the site said that the customer is new. "+
 			"Where that right was revoked after the mail: 403 activation-refused, and the code is used up."),
 		h.verify, http.StatusNotFound, http.StatusConflict, http.StatusGone)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/resend", "resend-otp", "Mail a further code", http.StatusAccepted, access.RoleService),

@@ -182,7 +182,7 @@ func (v *verification) conclude(c Consumed) error {
 		return addressChanged()
 	case c.Status == Refused:
 		v.events = append(v.events, eventActivationRefused)
-		return problem.New(problem.ActivationRefused, "The code was right, but this customer may not be activated; the code is used up.")
+		return problem.New(problem.ActivationRefused, "The code was correct, but this customer may not be activated; the code is used up.")
 	}
 	v.out.VerifiedAt, v.out.Data = c.At, v.data
 	v.events = append(v.events, eventVerified)

@@ -157,6 +157,6 @@ func TestOtherKeysCannotOpenTodaysSeed(t *testing.T) {
 	}
 	err = transaction.NewEpochs(s.store, other, rand.Reader).Check(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "SESPAN_SECRET_KEYS") {
-		t.Errorf("with another key of the same id: %v, want the variable to put right", err)
+		t.Errorf("with another key of the same id: %v, want the variable to correct", err)
 	}
 }

@@ -27,7 +27,7 @@ func (d *otpFixture) refuse(t *testing.T, issued otp.Issued, customer int64) {
 	}
 }
 
-// decoy fails unless the challenge's code was mailed to nobody, so that none is right.
+// decoy fails unless the challenge's code was mailed to nobody, so that none is correct.
 func (d *otpFixture) decoy(t *testing.T, issued otp.Issued, customer int64, mails int) {
 	t.Helper()
 	if got := len(d.mails(t)); got != mails {

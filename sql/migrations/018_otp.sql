@@ -61,13 +61,13 @@ COMMENT ON COLUMN sespan.otp_challenge.budget_key IS 'The budget that it draws o
 COMMENT ON COLUMN sespan.otp_challenge.created_at IS 'Start; a challenge takes further codes for 24 hours';
 COMMENT ON COLUMN sespan.otp_challenge.sent_at IS 'When its newest code was mailed';
 COMMENT ON COLUMN sespan.otp_challenge.valid_until IS 'Until when its newest code is valid';
-COMMENT ON COLUMN sespan.otp_challenge.verified_at IS 'When a right code came';
+COMMENT ON COLUMN sespan.otp_challenge.verified_at IS 'When a correct code came';
 COMMENT ON COLUMN sespan.otp_challenge.wrong_guesses IS 'Wrong codes tried, counted before they are compared';
 COMMENT ON COLUMN sespan.otp_challenge.decoy IS
     'No code of it was mailed: the address is unknown, not unique, or its customer is not to have one; an active one who registers is told of the account instead';
 COMMENT ON COLUMN sespan.otp_challenge.purpose IS 'What its codes are for: registration login';
 COMMENT ON COLUMN sespan.otp_challenge.status IS
-    'pending verified superseded locked (five wrong codes) refused (a right code without a right to activate, used up); pending ones end at valid_until';
+    'pending verified superseded locked (five wrong codes) refused (a correct code without a right to activate, used up); pending ones end at valid_until';
 COMMENT ON COLUMN sespan.otp_challenge.locale IS 'Language of its mails';
 COMMENT ON COLUMN sespan.otp_challenge.email IS 'The address to prove, as it is mailed to';
 COMMENT ON COLUMN sespan.otp_challenge.sealed_data IS 'Encrypted form data of a registration before its customer; given back and wiped by the verification';
@@ -115,7 +115,7 @@ COMMENT ON TABLE sespan.otp_activation IS
     'The right of a customer to be activated by a registration code: given once, when the site says that the customer is new; a used or revoked one never comes back';
 COMMENT ON COLUMN sespan.otp_activation.customer_id IS 'The customer, with whom the row goes. bind-customers adds the foreign key';
 COMMENT ON COLUMN sespan.otp_activation.granted_at IS 'When the site said that it had just created the customer: by otp_register, or with new_customer';
-COMMENT ON COLUMN sespan.otp_activation.used_at IS 'When a right code of a registration came, which activated the customer unless somebody else had';
+COMMENT ON COLUMN sespan.otp_activation.used_at IS 'When a correct code of a registration came, which activated the customer unless somebody else had';
 COMMENT ON COLUMN sespan.otp_activation.revoked_at IS 'When otp_revoke ended it, or the customer was found to be active without a code';
 
 -- Deleting a customer deletes the codes (foreign key), and a challenge goes with

@@ -45,7 +45,7 @@ class CustomerManager(BaseUserManager["Customer"]):
 
 
 class Customer(AbstractBaseUser, PermissionsMixin):
-    """A person with an account. `is_active` is set when the e-mailed code was right."""
+    """A person with an account. `is_active` is set when the e-mailed code was correct."""
 
     email = models.EmailField(
         _("e-mail address"),

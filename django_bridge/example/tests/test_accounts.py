@@ -21,7 +21,7 @@ REGISTRATION = {
 
 @pytest.fixture
 def activate(sespan):
-    """What the service does in the site's table when a code is right."""
+    """What the service does in the site's table when a code is correct."""
     sespan.on_verified = lambda pk: Customer.objects.filter(pk=pk).update(is_active=True)
 
 

@@ -40,7 +40,7 @@ class Adapter:
     """The defaults. One instance serves one call, so it keeps no state."""
 
     code_first = False
-    """True: the customer is created only after the code was right (`RegisterView.code_first`)."""
+    """True: the customer is created only after the code was correct (`RegisterView.code_first`)."""
 
     def is_open_for_registration(self, request: HttpRequest) -> bool:
         """Whether anybody may register now; otherwise the page answers 403."""
@@ -65,7 +65,7 @@ class Adapter:
     def find_users(self, login: str) -> list[AbstractBaseUser]:
         """Return the accounts that a login name may mean, the likeliest first.
 
-        Asked when no login backend takes a password, to see whether it is right for a
+        Asked when no login backend takes a password, to see whether it is correct for a
         registration that waits for its code.
         """
         model: Any = get_user_model()
@@ -84,7 +84,7 @@ class Adapter:
     def on_verified(
         self, request: HttpRequest | None, user: AbstractBaseUser, purpose: str
     ) -> None:
-        """Act on a right code, before the session is logged in. What it raises is logged."""
+        """Act on a correct code, before the session is logged in. What it raises is logged."""
 
     def success_url(self, request: HttpRequest, user: AbstractBaseUser) -> str | None:
         """Where a verified customer goes; None: `?next=`, the view's, LOGIN_REDIRECT_URL."""

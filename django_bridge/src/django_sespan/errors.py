@@ -111,7 +111,7 @@ class OTPTooSoon(OTPError):
 
 
 class ActivationRefused(OTPError):
-    """Right code, but this customer may not be activated by it. The code is used up."""
+    """Correct code, but this customer may not be activated by it. The code is used up."""
 
     slug = "activation-refused"
 

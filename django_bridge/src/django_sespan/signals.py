@@ -5,7 +5,7 @@ customer_registered (sender, request, user, replaced): a registration was saved 
                     got this one's data and password.
 code_sent           (sender, request, customer_id, purpose, challenge_id): a code was asked for
                     and accepted. `customer_id` is None where the customer comes after the code.
-email_verified      (sender, request, customer_id, user, purpose): the right code was entered; the
+email_verified      (sender, request, customer_id, user, purpose): the correct code was entered; the
                     customer is active. `user` is the user object.
 transaction_drawn   (sender, customer_id, order_ref, draw): `checkout.price` got its answer
                     (again for a repeated call of the same order).

@@ -88,9 +88,9 @@ def test_the_code_that_arrived(site):
     code = code_in(Visitor(site).mails("typing@example.com", 2)[-1])
     wrong = verify(site, "typing@example.com --code", typed="000000\n", code=1)
     assert "That is not the code." in wrong
-    right = verify(site, "typing@example.com --code", typed=f"{code}\n")
-    assert "typed     the code is right" in right
-    assert code not in wrong + right
+    correct = verify(site, "typing@example.com --code", typed=f"{code}\n")
+    assert "typed     the code is correct" in correct
+    assert code not in wrong + correct
     assert site.rows("SELECT * FROM auth_user ORDER BY id") == before
 
 

@@ -1,6 +1,6 @@
 // Command faults injects faults into the mail queue with real worker processes, and
 // reconciles: every mail of a committed transaction must have
-// arrived or be in a state that a person can see, and a second copy is right only
+// arrived or be in a state that a person can see, and a second copy is allowed only
 // where the answer to the first was lost.
 //
 //	go run ./internal/devtools/faults [flags]

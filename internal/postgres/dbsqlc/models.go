@@ -698,7 +698,7 @@ type SespanOtpActivation struct {
 	CustomerID int64
 	// When the site said that it had just created the customer: by otp_register, or with new_customer
 	GrantedAt *time.Time
-	// When a right code of a registration came, which activated the customer unless somebody else had
+	// When a correct code of a registration came, which activated the customer unless somebody else had
 	UsedAt *time.Time
 	// When otp_revoke ended it, or the customer was found to be active without a code
 	RevokedAt *time.Time
@@ -730,7 +730,7 @@ type SespanOtpChallenge struct {
 	SentAt time.Time
 	// Until when its newest code is valid
 	ValidUntil time.Time
-	// When a right code came
+	// When a correct code came
 	VerifiedAt *time.Time
 	// Wrong codes tried, counted before they are compared
 	WrongGuesses int16
@@ -738,7 +738,7 @@ type SespanOtpChallenge struct {
 	Decoy bool
 	// What its codes are for: registration login
 	Purpose string
-	// pending verified superseded locked (five wrong codes) refused (a right code without a right to activate, used up); pending ones end at valid_until
+	// pending verified superseded locked (five wrong codes) refused (a correct code without a right to activate, used up); pending ones end at valid_until
 	Status string
 	// Language of its mails
 	Locale string

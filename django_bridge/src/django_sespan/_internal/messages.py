@@ -34,12 +34,12 @@ def sent() -> str:
 
 
 def confirm_first() -> str:
-    """After a right password, before the code."""
+    """After a correct password, before the code."""
     return gettext("Your e-mail address is not confirmed yet. Please enter the code that we sent.")
 
 
 def lost() -> str:
-    """After a right code whose registration is gone."""
+    """After a correct code whose registration is gone."""
     return gettext(
         "Your address is confirmed already, but the registration was not finished. If you "
         "cannot log in, please register again."

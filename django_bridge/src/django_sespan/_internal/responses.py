@@ -26,7 +26,7 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Verified:
-    """The right code. `customer_id` is a string, empty where none belongs to the challenge."""
+    """The correct code. `customer_id` is a string, empty where none belongs to the challenge."""
 
     customer_id: str
     verified_at: datetime | None
@@ -39,7 +39,7 @@ class ChallengeStatus:
     """Where a challenge stands.
 
     `status` is `pending`, `verified`, `expired`, `superseded`, `locked` or `refused` (the code
-    was right, but activates nobody).
+    was correct, but activates nobody).
     """
 
     status: str

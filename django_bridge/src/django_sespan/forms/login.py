@@ -20,7 +20,7 @@ UNVERIFIED = _("Your e-mail address is not confirmed yet.")
 
 
 class AuthenticationForm(auth_forms.AuthenticationForm):
-    """For any login view: a right password of an unverified account leads to the code form.
+    """For any login view: a correct password of an unverified account leads to the code form.
 
     `claim` then names that account, and the session waits for its code. The bridge's own
     LoginView goes to the code form at once; another view shows the error with its link.

@@ -43,7 +43,7 @@ def by_email(email: str) -> list[Customer]:
 
 
 def activate(customer_id: str) -> None:
-    """Set `is_active`, as a right code does; no signal is sent, as none is by the service."""
+    """Set `is_active`, as a correct code does; no signal is sent, as none is by the service."""
     _all().filter(pk=customer_id).update(is_active=True)
 
 

@@ -95,7 +95,7 @@ class SespanView(View):
 
 
 def ask_for_code(request: HttpRequest, pending: PendingCode) -> HttpResponse:
-    """Ask for a code after a right password; an error is shown on the code page."""
+    """Ask for a code after a correct password; an error is shown on the code page."""
     try:
         send_code(request, pending)
     except errors.SespanError as exc:

@@ -17,7 +17,7 @@ from django_sespan.views.base import ask_for_code
 class LoginView(auth_views.LoginView):
     """`path("login/", LoginView.as_view(), name="login")`; takes what Django's takes.
 
-    A right password of an unverified account gets a code and the code form, and is logged
+    A correct password of an unverified account gets a code and the code form, and is logged
     in by the code. Until then the login log has it as a failure.
     """
 

@@ -28,7 +28,7 @@ UNAVAILABLE = 503
 class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscript at run time
     """`register`: save the customer, ask for a code, go to the code form.
 
-    With `code_first=True` the customer is saved only after the code was right; None takes
+    With `code_first=True` the customer is saved only after the code was correct; None takes
     the adapter's attribute.
     """
 

@@ -1,6 +1,6 @@
-"""Code first: the customer is created only after the right code.
+"""Code first: the customer is created only after the correct code.
 
-    form ─▶ sealed in the challenge ─▶ (mail) ─▶ right code gives it back ─▶ customer, active
+    form ─▶ sealed in the challenge ─▶ (mail) ─▶ correct code gives it back ─▶ customer, active
 
 Nothing of an unfinished registration stands in the site's tables or in the session. The
 form is checked again when it comes back: a name or the address may be taken by then. An
@@ -84,7 +84,7 @@ def begin(
 
 
 def finish(request: HttpRequest, pending: PendingCode, data: Mapping[str, Any]) -> None:
-    """Create the customer of a right code and let `pending` stand for them; raises Conflict.
+    """Create the customer of a correct code and let `pending` stand for them; raises Conflict.
 
     Raises SespanInvalidResponse when the form cannot be read: it was sealed by another version.
     """

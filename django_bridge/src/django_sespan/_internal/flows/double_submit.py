@@ -1,6 +1,6 @@
 """A code form that was sent twice: what the second request is answered.
 
-The code was right, and the login gave the session another key.
+The code was correct, and the login gave the session another key.
 
 A browser that sends the form twice may throw the first answer away, and with it the new
 session. What it sends then is the old key. That must not log anybody in, because whoever

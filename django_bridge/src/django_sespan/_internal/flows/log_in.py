@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | None:
-    """Finish after a right code: send the signal, log in if this session may be.
+    """Finish after a correct code: send the signal, log in if this session may be.
 
     Returns the user, or None when the login backend does not accept them (still inactive,
     deleted meanwhile) or when the account has another password than this session gave.

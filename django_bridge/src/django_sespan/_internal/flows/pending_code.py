@@ -34,7 +34,7 @@ class PendingCode:
 
     - `registered`: this session gave the password of the account `customer_id`;
     - not `registered`, with a `customer_id`: the address belongs to an account that waits
-      for no code. Sespan notifies the owner, and no code is right;
+      for no code. Sespan notifies the owner, and no code is correct;
     - `code_first`: there is no account yet, the challenge holds the form;
     - none of these: Sespan cannot be asked safely, `flows.decoy` answers instead.
     """

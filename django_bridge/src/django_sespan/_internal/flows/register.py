@@ -7,7 +7,7 @@
                       older codes are superseded
     … same password   the newest form                    for the code under way
     has an account,   nothing                            by the same call; the owner is
-    or is banned                                         notified, no code is right
+    or is banned                                         notified, no code is correct
 
 The visitor sees the same page in every row, and the hashing takes as long.
 

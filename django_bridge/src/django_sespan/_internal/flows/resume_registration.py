@@ -37,7 +37,7 @@ def find_claim(
 ) -> Claim | None:
     """Return the registration under this login name that has this password and waits for a code.
 
-    Hashes once, whatever it finds: nothing, the wrong password or the right one.
+    Hashes once, whatever it finds: nothing, the wrong password or the correct one.
     """
     waiting = next((u for u in users if not u.is_active and u.last_login is None), None)
     if waiting is not None and is_unverified(waiting, own=_is_own(request, waiting)):

@@ -74,7 +74,7 @@ def resend_code(request: HttpRequest | None, pending: PendingCode) -> None:
         return
     except errors.OTPUsed:
         if refused_before(pending.challenge_id):
-            raise errors.ActivationRefused("the code was right, but activates nobody") from None
+            raise errors.ActivationRefused("the code was correct, but activates nobody") from None
         raise
     except errors.OTPTooSoon as exc:
         pending.delay_resend(exc.retry_after)

@@ -21,7 +21,7 @@ STATUS_SECONDS = 1.0
 
 
 def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) -> Verified | None:
-    """Return when the code is right and the customer active; raises SespanError otherwise.
+    """Return when the code is correct and the customer active; raises SespanError otherwise.
 
     A second submit, or a first one whose answer got lost on the way, finds the challenge
     used and returns None. Only a session that may be logged in can have entered the code, so
@@ -36,7 +36,7 @@ def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) ->
             case "verified":
                 return None
             case "refused":
-                raise errors.ActivationRefused("the code was right before") from exc
+                raise errors.ActivationRefused("the code was correct before") from exc
         raise
     except errors.OTPIncorrect as exc:
         pending.attempts_left = exc.attempts_left
@@ -49,7 +49,7 @@ def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) ->
 
 
 def refused_before(challenge_id: str | None) -> bool:
-    """Whether a right code was entered, but the right to be activated was missing."""
+    """Whether a correct code was entered, but the right to be activated was missing."""
     return _status(challenge_id) == "refused"
 
 

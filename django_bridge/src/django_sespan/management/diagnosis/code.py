@@ -66,7 +66,7 @@ class TestCode:
             get_client().otp_verify(self._challenge_id, typed)
         except errors.SespanError as exc:
             raise explain(exc) from exc
-        return "the code is right; it is used up, and no customer has changed"
+        return "the code is correct; it is used up, and no customer has changed"
 
     @property
     def _challenge_id(self) -> str:

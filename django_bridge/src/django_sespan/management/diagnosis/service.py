@@ -17,7 +17,7 @@ TOLERANCE = 10.0
 
 
 def check() -> str:
-    """Ask for a challenge that does not exist: only a right key gets as far as `unknown`."""
+    """Ask for a challenge that does not exist: only a correct key gets as far as `unknown`."""
     found = get_settings()
     client = Client.from_settings(found)  # in a test run, too, the one that asks the network
     try:
