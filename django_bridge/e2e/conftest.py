@@ -28,7 +28,7 @@ ARGUMENTS = [
 ]
 
 RESULTS = ROOT / "test-results"
-PATIENCE = 15_000  # milliseconds; a machine may be busy with other tests
+TIMEOUT = 15_000  # milliseconds; a machine may be busy with other tests
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run the programs."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT)
     with ExitStack() as exits:
         url = os.environ.get("SESPAN_TEST_DATABASE_URL") or exits.enter_context(_private_server())
         logs = RESULTS / "logs"
@@ -95,7 +95,7 @@ class Watch:
 
     def follow(self, context: BrowserContext) -> None:
         """Listen to every page of a context."""
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT)
         context.on("console", self._console)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         context.on("response", self._response)

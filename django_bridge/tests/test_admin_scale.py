@@ -48,9 +48,9 @@ def test_rows_that_are_read(client):
         with CaptureQueriesContext(connection) as queries:
             assert client.get("/admin/sespan/mailmessage/" + address).status_code == 200
         assert rows_read() - before <= most, address
-        said = [q["sql"].upper() for q in queries if "SESPAN." in q["sql"].upper()]
-        assert said
-        assert not [sql for sql in said if "COUNT(" in sql or "OFFSET" in sql]
+        statements = [q["sql"].upper() for q in queries if "SESPAN." in q["sql"].upper()]
+        assert statements
+        assert not [sql for sql in statements if "COUNT(" in sql or "OFFSET" in sql]
 
 
 def test_rows_that_the_queue_reads():

@@ -19,7 +19,7 @@ from django_sespan import aio, checkout, errors, signals
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
 
-PATIENCE = 30
+TIMEOUT = 30
 
 
 class Slow:
@@ -34,10 +34,10 @@ class Slow:
 
     def answer(self, request, body):
         self.loop.call_soon_threadsafe(self.asked.set)
-        self.in_time = self.released.wait(PATIENCE)
+        self.in_time = self.released.wait(TIMEOUT)
 
     async def turn(self):
-        await asyncio.wait_for(self.asked.wait(), PATIENCE)
+        await asyncio.wait_for(self.asked.wait(), TIMEOUT)
         self.released.set()
 
 
@@ -120,7 +120,7 @@ def test_async_logins_are_reported(sespan, runtime):
         await aauthenticate(request, username="budi", password="wrong")
 
     async_to_sync(view)()
-    assert runtime.login_queue.drain(PATIENCE)
+    assert runtime.login_queue.drain(TIMEOUT)
     assert [(r["outcome"], r["ip"]) for r in sespan.logins] == [
         ("success", "203.0.113.9"),
         ("failure", "203.0.113.9"),
@@ -147,7 +147,7 @@ class TestWithoutARequest:
         user_logged_in.send(sender=User, request=None, user=user)
         user_login_failed.send(sender=__name__, credentials={"username": "budi"}, request=None)
         user_login_failed.send(sender=__name__, credentials={})
-        assert runtime.login_queue.drain(PATIENCE)
+        assert runtime.login_queue.drain(TIMEOUT)
         assert sespan.logins == [
             {"customer_id": str(user.pk), "username": "budi", "outcome": "success"},
             {"username": "budi", "outcome": "failure"},

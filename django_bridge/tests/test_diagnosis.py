@@ -1,4 +1,4 @@
-"""What the hops of `sespan_verify` make of a service, a clock or a queue that is not well."""
+"""What the steps of `sespan_verify` make of a service, a clock or a queue that is not well."""
 
 from __future__ import annotations
 
@@ -194,8 +194,8 @@ def test_a_service_that_is_gone_before_the_delivery(monkeypatch):
 
 def test_no_code_is_typed(monkeypatch):
     monkeypatch.setattr("sys.stdin", StringIO(""))
-    for hops in (settings, database, service):
-        monkeypatch.setattr(hops, "check", lambda: "well")
+    for step in (settings, database, service):
+        monkeypatch.setattr(step, "check", lambda: "well")
     monkeypatch.setattr(settings, "uses_mail", lambda: False)
     monkeypatch.setattr(code.TestCode, "request", lambda self: "asked")
     monkeypatch.setattr(code.TestCode, "deliver", lambda self: "sent")

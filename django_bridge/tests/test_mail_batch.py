@@ -49,8 +49,8 @@ def test_a_hundred_are_one_statement_in_one_savepoint():
     mails = [message(n) for n in range(100)]
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         assert EmailBackend().send_messages(mails) == 100
-    said = [q["sql"].split()[0] for q in queries]
-    assert said == ["SAVEPOINT", "SELECT", "RELEASE"]
+    statements = [q["sql"].split()[0] for q in queries]
+    assert statements == ["SAVEPOINT", "SELECT", "RELEASE"]
     assert [row(m.sespan_id)["subject"] for m in mails] == [f"s{n}" for n in range(100)]
 
 
@@ -163,8 +163,8 @@ def test_heavy_mails_go_alone(monkeypatch):
     mails = [message(0), message(1, body="b" * 2000), message(2), message(3)]
     with CaptureQueriesContext(connection) as queries:
         assert EmailBackend().send_messages(mails) == 4
-    said = [q["sql"] for q in queries if "mail_enqueue" in q["sql"]]
-    assert ["_batch" in sql for sql in said] == [False, False, True]
+    statements = [q["sql"] for q in queries if "mail_enqueue" in q["sql"]]
+    assert ["_batch" in sql for sql in statements] == [False, False, True]
 
 
 def test_parts_and_raw_messages_in_one_batch():

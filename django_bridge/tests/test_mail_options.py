@@ -57,7 +57,7 @@ def test_a_naive_time_is_in_the_time_zone_of_the_site(settings):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "error"),
     [
         ({"priority": "1"}, r"message\.sespan\['priority'\] must be an int from 0 .*, not '1'"),
         ({"priority": True}, r"\['priority'\] must be"),
@@ -76,9 +76,9 @@ def test_a_naive_time_is_in_the_time_zone_of_the_site(settings):
         ([("priority", 1)], r"message\.sespan must be a dict"),
     ],
 )
-def test_a_wrong_one_is_named_and_nothing_is_queued(given, said):
+def test_a_wrong_one_is_named_and_nothing_is_queued(given, error):
     before = count()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=error):
         EmailBackend().send_messages([message(given)])
     assert count() == before
 

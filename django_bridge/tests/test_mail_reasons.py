@@ -32,7 +32,7 @@ def reasons():
         return dict(cursor.fetchall())
 
 
-def said(reason, facts, language):
+def translated(reason, facts, language):
     with translation.override(language):
         return sentence(reason, facts)
 
@@ -43,7 +43,7 @@ def test_every_reason_has_its_sentence(settings):
     assert known.keys() == SENTENCES.keys()
     for reason, names in known.items():
         facts = {name: SAMPLES.get(name, MOMENT) for name in names}
-        english, indonesian = (said(reason, facts, language) for language in ("en", "id"))
+        english, indonesian = (translated(reason, facts, language) for language in ("en", "id"))
         assert english != indonesian, reason
         for text in (english, indonesian):
             assert "%(" not in text
@@ -57,7 +57,7 @@ def test_every_reason_has_its_sentence(settings):
 def test_facts_may_be_missing():
     for reason in SENTENCES:
         for language in ("en", "id"):
-            assert said(reason, {}, language)
+            assert translated(reason, {}, language)
     assert ADDITIONS.keys() <= SENTENCES.keys()
 
 

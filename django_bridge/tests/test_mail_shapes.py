@@ -326,6 +326,6 @@ class TestLogging:
         before = count()
         assert EmailBackend(fail_silently=True).send_messages([bad]) == 0
         assert count() == before
-        said = [r for r in caplog.records if r.name == "django_sespan.mail.backend"]
-        assert len(said) == 1
-        assert "1 mail(s) not queued: recipients" in said[0].getMessage()
+        records = [r for r in caplog.records if r.name == "django_sespan.mail.backend"]
+        assert len(records) == 1
+        assert "1 mail(s) not queued: recipients" in records[0].getMessage()

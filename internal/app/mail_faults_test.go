@@ -222,7 +222,7 @@ func TestSMTPFaultsOfTheRelay(t *testing.T) {
 	}
 }
 
-// greetsSlowly lets every other connection wait beyond the sender's patience.
+// greetsSlowly lets every other connection wait longer than the sender's time limit.
 func greetsSlowly(at smtptest.Turn) smtptest.Fault {
 	if at.Phase == smtptest.Greeting && at.N%2 == 1 {
 		return smtptest.Hang

@@ -94,5 +94,5 @@ class Adapter:
 def get_adapter() -> Adapter:
     """Return the site's adapter, or the default one."""
     path = get_settings().adapter_path
-    found: Adapter = import_string(path)() if path else Adapter()
-    return found
+    adapter: Adapter = import_string(path)() if path else Adapter()
+    return adapter

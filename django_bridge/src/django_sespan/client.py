@@ -40,12 +40,12 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> Client:
         """Build a client from `SESPAN`; `transport` replaces the network in tests."""
-        found = settings or get_settings()
+        chosen = settings or get_settings()
         try:
-            wire = Transport(found.url, found.key, timeout=found.timeout, transport=transport)
+            wire = Transport(chosen.url, chosen.key, timeout=chosen.timeout, transport=transport)
         except (httpx.InvalidURL, ValueError) as exc:
             raise errors.SespanMisconfigured("SESPAN['URL'] or ['KEY'] is unusable") from exc
-        return cls(wire, enabled=found.enabled)
+        return cls(wire, enabled=chosen.enabled)
 
     def close(self) -> None:
         """Close the connections."""
@@ -81,27 +81,27 @@ class Client:
             body["data"] = dict(data)
         if locale:
             body["locale"] = locale
-        found = self._call("POST", "/v1/otp", body, idempotent=True, client_ip=client_ip)
-        return responses.challenge(found.data)
+        answer = self._call("POST", "/v1/otp", body, idempotent=True, client_ip=client_ip)
+        return responses.challenge(answer.data)
 
     def otp_verify(
         self, challenge_id: str, otp_number: str, *, client_ip: str | None = None
     ) -> Verified:
         """Verify a code. It counts as a guess, so it is never repeated automatically."""
         path = f"/v1/otp/{_uuid(challenge_id)}/verify"
-        found = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
-        return responses.verified(found.data)
+        answer = self._call("POST", path, {"otp_number": otp_number}, client_ip=client_ip)
+        return responses.verified(answer.data)
 
     def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> Challenge:
         """Ask for another code of the same challenge; earlier ones stay valid."""
         path = f"/v1/otp/{_uuid(challenge_id)}/resend"
         return responses.challenge(self._call("POST", path, client_ip=client_ip).data)
 
-    def otp_status(self, challenge_id: str, *, patience: float | None = None) -> ChallengeStatus:
-        """Return the state of a challenge; `patience` (seconds) is a shorter limit than TIMEOUT."""
+    def otp_status(self, challenge_id: str, *, timeout: float | None = None) -> ChallengeStatus:
+        """Return the state of a challenge; `timeout` (seconds) is a shorter limit than TIMEOUT."""
         path = f"/v1/otp/{_uuid(challenge_id)}"
-        found = self._call("GET", path, idempotent=True, patience=patience)
-        return responses.challenge_status(found.data)
+        answer = self._call("GET", path, idempotent=True, timeout=timeout)
+        return responses.challenge_status(answer.data)
 
     def login(self, body: Mapping[str, Any]) -> None:
         """Report a login: customer_id?, username, outcome, ip, user_agent."""
@@ -124,8 +124,8 @@ class Client:
         }
         if client_nonce is not None:
             body["client_nonce"] = client_nonce
-        found = self._call("POST", "/v1/transactions", body, idempotent=True, client_ip=client_ip)
-        return responses.draw(found.status, found.data)
+        answer = self._call("POST", "/v1/transactions", body, idempotent=True, client_ip=client_ip)
+        return responses.draw(answer.status, answer.data)
 
     def _call(
         self,
@@ -135,12 +135,12 @@ class Client:
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> Answer:
         if not self._enabled:
             raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
         return self._transport.call(
-            method, path, body, idempotent=idempotent, client_ip=client_ip, patience=patience
+            method, path, body, idempotent=idempotent, client_ip=client_ip, timeout=timeout
         )
 
 

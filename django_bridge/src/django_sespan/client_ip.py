@@ -26,12 +26,12 @@ def client_ip(request: HttpRequest | None) -> str | None:
     if request is None:
         return None
     try:
-        found = get_settings().client_ip(request)
+        address = get_settings().client_ip(request)
     except Exception:
         logger.exception("SESPAN['CLIENT_IP'] failed")
         return None
     try:
-        return str(ip_address(str(found).strip())) if found else None
+        return str(ip_address(str(address).strip())) if address else None
     except ValueError:
         logger.warning("SESPAN['CLIENT_IP'] returned something that is no IP address")
         return None

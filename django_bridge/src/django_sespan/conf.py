@@ -108,16 +108,16 @@ class SespanSettings:
     def client_ip(self) -> ClientIP:
         """The callable behind `CLIENT_IP`, or the one that reads REMOTE_ADDR."""
         path = self.client_ip_path or "django_sespan.client_ip.remote_addr"
-        found: ClientIP = import_string(path)
-        return found
+        function: ClientIP = import_string(path)
+        return function
 
     @cached_property
     def order(self) -> Order:
         """The callable behind `ORDER`."""
         if not self.order_path:
             raise ImproperlyConfigured("SESPAN['ORDER'] is not set; the checkout needs it.")
-        found: Order = import_string(self.order_path)
-        return found
+        function: Order = import_string(self.order_path)
+        return function
 
     @property
     def login_backend(self) -> str:

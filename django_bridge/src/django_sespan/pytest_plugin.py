@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 @pytest.fixture
 def sespan() -> SespanTesting:
     """Sespan in memory: outbox of codes, logins, win, fail, advance; see SespanTesting."""
-    found = _current()
-    if found is None:
+    double = _current()
+    if double is None:
         pytest.fail(
             "Sespan is in memory only in a Django test run (pytest-django) of a site with "
             "django_sespan in INSTALLED_APPS, and not with SESPAN['FAKE'] = False.",
             pytrace=False,
         )
-    return found
+    return double
 
 
 @pytest.fixture(autouse=True)
 def _sespan_starts_afresh() -> None:
-    found = _current()
-    if found is not None:
-        found.reset()
+    double = _current()
+    if double is not None:
+        double.reset()
 
 
 def _current() -> SespanTesting | None:

@@ -1,4 +1,4 @@
-"""Sespan in memory answers as the service does: each story is told to both and compared."""
+"""Sespan in memory answers as the service does: each story is observed to both and compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Side:
 
     def __init__(self, sink=None):
         self.client, self.sink, self.name = get_client(), sink, f"parity{next(numbers)}"
-        self.told = []
+        self.observed = []
 
     def user(self, suffix="", **options):
         name = self.name + suffix
@@ -46,43 +46,45 @@ class Side:
             return len([mail for mail in sent if mail.email == user.email])
         return len(self.sink.to(user.email))
 
-    def tell(self, call, *arguments, **options):
+    def observe(self, call, *arguments, **options):
         """Call, and write down what came of it but ids and times; give the answer."""
         try:
             answer = call(*arguments, **options)
         except errors.SespanError as exc:
             left = exc.members.get("attempts_left")
-            self.told.append((type(exc).__name__, exc.status, left, exc.retry_after is not None))
+            self.observed.append(
+                (type(exc).__name__, exc.status, left, exc.retry_after is not None)
+            )
             return None
         names = ("status", "purpose", "attempts_left", "discounted", "created")
-        self.told.append({name: getattr(answer, name, None) for name in names})
+        self.observed.append({name: getattr(answer, name, None) for name in names})
         return answer
 
     def register(self, user, **options):
         create = self.client.otp_create
-        return self.tell(create, purpose="registration", customer_id=user.pk, **options)
+        return self.observe(create, purpose="registration", customer_id=user.pk, **options)
 
 
 def right_code(side):
     user = side.user(is_active=False)
     challenge = side.register(user, new_customer=True).challenge_id
-    side.tell(side.client.otp_status, challenge)
-    side.tell(side.client.otp_verify, challenge, side.code(user))
+    side.observe(side.client.otp_status, challenge)
+    side.observe(side.client.otp_verify, challenge, side.code(user))
     user.refresh_from_db()
-    side.told.append(user.is_active)
-    side.tell(side.client.otp_verify, challenge, side.code(user))
-    side.tell(side.client.otp_resend, challenge)
-    side.tell(side.client.otp_status, challenge)
+    side.observed.append(user.is_active)
+    side.observe(side.client.otp_verify, challenge, side.code(user))
+    side.observe(side.client.otp_resend, challenge)
+    side.observe(side.client.otp_status, challenge)
 
 
 def five_wrong_codes(side):
     user = side.user(is_active=False)
     challenge = side.register(user, new_customer=True).challenge_id
     for _ in range(5):
-        side.tell(side.client.otp_verify, challenge, side.wrong(user))
-    side.tell(side.client.otp_verify, challenge, side.code(user))
-    side.tell(side.client.otp_resend, challenge)
-    side.tell(side.client.otp_status, challenge)
+        side.observe(side.client.otp_verify, challenge, side.wrong(user))
+    side.observe(side.client.otp_verify, challenge, side.code(user))
+    side.observe(side.client.otp_resend, challenge)
+    side.observe(side.client.otp_status, challenge)
     side.register(user)
 
 
@@ -90,41 +92,41 @@ def asking_twice(side):
     user = side.user(is_active=False)
     first = side.register(user, new_customer=True)
     again = side.register(user, resume=True)
-    side.told.append(again.challenge_id == first.challenge_id)
-    side.told.append(again.email == f"p***@{user.email.partition('@')[2]}")
-    side.tell(side.client.otp_resend, first.challenge_id)
-    side.tell(side.client.otp_verify, first.challenge_id, "12345")
+    side.observed.append(again.challenge_id == first.challenge_id)
+    side.observed.append(again.email == f"p***@{user.email.partition('@')[2]}")
+    side.observe(side.client.otp_resend, first.challenge_id)
+    side.observe(side.client.otp_verify, first.challenge_id, "12345")
 
 
 def nobody(side):
-    stranger = "5b4d7f5e-3c7e-4c93-8a3c-1f6ad2b7a001"
-    side.tell(side.client.otp_create, purpose="login", customer_id=2**40)
-    side.tell(side.client.otp_resend, stranger)
-    side.tell(side.client.otp_status, stranger)
-    side.tell(side.client.otp_verify, stranger, "123456")
-    side.tell(side.client.otp_create, purpose="login")
+    unknown = "5b4d7f5e-3c7e-4c93-8a3c-1f6ad2b7a001"
+    side.observe(side.client.otp_create, purpose="login", customer_id=2**40)
+    side.observe(side.client.otp_resend, unknown)
+    side.observe(side.client.otp_status, unknown)
+    side.observe(side.client.otp_verify, unknown, "123456")
+    side.observe(side.client.otp_create, purpose="login")
     address = f"{side.name}@example.net"
-    challenge = side.tell(side.client.otp_create, purpose="login", email=address)
-    side.told.append(challenge.email)
-    side.tell(side.client.otp_verify, challenge.challenge_id, "123456")
+    challenge = side.observe(side.client.otp_create, purpose="login", email=address)
+    side.observed.append(challenge.email)
+    side.observe(side.client.otp_verify, challenge.challenge_id, "123456")
 
 
 def without_the_right(side):
     user = side.user(is_active=False)
     challenge = side.register(user).challenge_id
-    side.tell(side.client.otp_verify, challenge, "123456")
+    side.observe(side.client.otp_verify, challenge, "123456")
     other = side.user("login", is_active=False)
-    side.tell(side.client.otp_create, purpose="login", customer_id=other.pk)
-    side.told.append((side.mails(user), side.mails(other)))
+    side.observe(side.client.otp_create, purpose="login", customer_id=other.pk)
+    side.observed.append((side.mails(user), side.mails(other)))
 
 
 def a_known_address(side):
     user = side.user()
     challenge = side.register(user).challenge_id
-    side.tell(side.client.otp_verify, challenge, "123456")
+    side.observe(side.client.otp_verify, challenge, "123456")
     if side.sink is not None:
         side.sink.wait(user.email)
-    side.told.append(side.mails(user))
+    side.observed.append(side.mails(user))
 
 
 def code_first(side):
@@ -132,30 +134,30 @@ def code_first(side):
     somebody = User(username=side.name, email=address)
     data = {"username": side.name, "n": 1}
     create = side.client.otp_create
-    challenge = side.tell(create, purpose="registration", email=address, data=data).challenge_id
-    side.tell(create, purpose="registration", email=address, data=data)
-    side.tell(create, purpose="registration", email=address, data={"username": "other"})
-    answer = side.tell(side.client.otp_verify, challenge, side.code(somebody))
-    side.told.append((answer.customer_id, answer.data == data))
+    challenge = side.observe(create, purpose="registration", email=address, data=data).challenge_id
+    side.observe(create, purpose="registration", email=address, data=data)
+    side.observe(create, purpose="registration", email=address, data={"username": "other"})
+    answer = side.observe(side.client.otp_verify, challenge, side.code(somebody))
+    side.observed.append((answer.customer_id, answer.data == data))
 
 
 def registered_anew(side):
     from django_sespan._internal.runtime import runtime
 
     user = side.user(is_active=False)
-    side.told.append(runtime.registrations.register(user))
+    side.observed.append(runtime.registrations.register(user))
     challenge = side.register(user).challenge_id
-    side.told.append(runtime.registrations.register(user))
-    side.told.append(runtime.registrations.right(user))
-    side.tell(side.client.otp_verify, challenge, side.code(user))
+    side.observed.append(runtime.registrations.register(user))
+    side.observed.append(runtime.registrations.right(user))
+    side.observe(side.client.otp_verify, challenge, side.code(user))
     side.register(user)
-    side.told.append(runtime.registrations.register(side.user("active")))
+    side.observed.append(runtime.registrations.register(side.user("active")))
 
 
 def draws(side):
     user = side.user()
     for amount in ("100.00", "100.00", "100", "101"):
-        side.tell(side.client.draw, customer_id=user.pk, order_ref="A1", amount=Decimal(amount))
+        side.observe(side.client.draw, customer_id=user.pk, order_ref="A1", amount=Decimal(amount))
 
 
 STORIES = (
@@ -179,4 +181,6 @@ def test_both_answer_alike(story, site, sink, settings):
     current().reset()
     memory = Side()
     story(memory)
-    assert str(memory.told).replace(memory.name, "x") == str(real.told).replace(real.name, "x")
+    assert str(memory.observed).replace(memory.name, "x") == str(real.observed).replace(
+        real.name, "x"
+    )

@@ -96,7 +96,7 @@ class Site:
         }
         return f"DATABASES = {{'default': {entry!r}}}\n"
 
-    def said(self, text: str) -> str:
+    def adapted(self, text: str) -> str:
         """The handbook's text with this site's names in the place of the example's."""
         for word, ours in self.words.items():
             text = text.replace(word, ours)
@@ -104,12 +104,12 @@ class Site:
 
     def append(self, file: str, text: str) -> None:
         with (self.folder / file).open("a") as out:
-            out.write("\n" + self.said(text))
+            out.write("\n" + self.adapted(text))
 
     def run(self, command: str, *, code: int = 0, typed: str = "") -> str:
         """Run it to its end; give what it printed."""
         done = subprocess.run(
-            ["bash", "-euc", self.said(command)],
+            ["bash", "-euc", self.adapted(command)],
             cwd=self.folder,
             env=self.environ,
             input=typed,
@@ -127,7 +127,7 @@ class Site:
         log = (self.folder / "services.log").open("ab")
         self.ends.callback(log.close)
         process = subprocess.Popen(
-            ["bash", "-euc", "exec " + self.said(command).removesuffix(" &")],
+            ["bash", "-euc", "exec " + self.adapted(command).removesuffix(" &")],
             cwd=self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,

@@ -44,15 +44,15 @@ def do(site: Site, commands: list[str]) -> str:
     return printed
 
 
-def hops(text: str) -> list[str]:
-    """The names of the hops that went well, in order."""
+def passed_steps(text: str) -> list[str]:
+    """The names of the steps that went well, in order."""
     return [line.split()[3] for line in text.splitlines() if line.startswith("ok ")]
 
 
 def verify(site: Site, blocks: dict[str, Block]) -> None:
-    """Run the last step; it prints the hops that the README shows, and no secret."""
+    """Run the last step; it prints the steps that the README shows, and no secret."""
     printed = do(site, blocks["verify"].commands())
-    assert hops(printed) == hops("\n".join(blocks["verify"].output()))
+    assert passed_steps(printed) == passed_steps("\n".join(blocks["verify"].output()))
     assert printed.endswith("All is well.\n")
     assert (site.folder / "sespan.key").read_text().strip() not in printed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ten_minutes import projects
-from ten_minutes.steps import do, follow, hops, mail_backend, registers, verify
+from ten_minutes.steps import do, follow, mail_backend, passed_steps, registers, verify
 from ten_minutes.visitor import PASSWORD, Visitor
 
 
@@ -21,10 +21,10 @@ def test_the_wheel_is_what_runs(fresh):
 def test_init_again_changes_nothing(fresh, blocks):
     before = [(fresh.folder / name).read_bytes() for name in ("sespan.key", "sespan.env")]
     (command,) = blocks["init"].commands()
-    said = fresh.run(command)
-    assert "nothing changed" in said
-    assert "has its rights already" in said
-    assert "PASSWORD" not in said
+    printed = fresh.run(command)
+    assert "nothing changed" in printed
+    assert "has its rights already" in printed
+    assert "PASSWORD" not in printed
     assert [(fresh.folder / n).read_bytes() for n in ("sespan.key", "sespan.env")] == before
 
 
@@ -80,7 +80,7 @@ def test_the_mail_queue_alone(make_site, blocks):
     site.append("shop/settings.py", blocks["mail-app"].text + mail_backend(blocks))
     site.run("python manage.py check --fail-level WARNING")
     printed = do(site, blocks["mail-serve"].commands())
-    assert hops(printed) == hops("\n".join(blocks["mail-serve"].output()))
+    assert passed_steps(printed) == passed_steps("\n".join(blocks["mail-serve"].output()))
     assert "not used: SESPAN has neither URL nor KEY" in printed
     visitor = Visitor(site)
     assert len(visitor.mails("somebody@example.com")) == 1

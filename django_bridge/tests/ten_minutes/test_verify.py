@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ten_minutes.steps import hops, registers
+from ten_minutes.steps import passed_steps, registers
 from ten_minutes.visitor import Visitor, code_in
 
 CHANGES = """
@@ -38,7 +38,7 @@ def verify(site, *options, code=0, typed="", **changes):
     ],
 )
 def test_wrong_settings(site, changes, wrong, remedy):
-    changes = {name: site.said(value) for name, value in changes.items()}
+    changes = {name: site.adapted(value) for name, value in changes.items()}
     printed = verify(site, code=1, **changes)
     assert "WRONG" in printed
     assert wrong in printed
@@ -48,7 +48,7 @@ def test_wrong_settings(site, changes, wrong, remedy):
 
 def test_switched_off(site):
     printed = verify(site, ENABLED=False)
-    assert hops(printed) == ["settings", "database", "queue", "mail"]
+    assert passed_steps(printed) == ["settings", "database", "queue", "mail"]
     assert "not called: SESPAN['ENABLED'] is False" in printed
 
 

@@ -20,8 +20,8 @@ import (
 
 const (
 	keeperEnv = "DEVDB_TEST_KEEPER" // set in a process that starts a server and waits
-	// patience: servers start one after the other on a machine, those of other packages' tests included.
-	patience = 8 * time.Minute
+	// startTimeout: servers start one after the other on a machine, those of other packages' tests included.
+	startTimeout = 8 * time.Minute
 )
 
 func TestMain(m *testing.M) {
@@ -46,7 +46,7 @@ func keep(dir string) int {
 
 func start(t *testing.T, o Options) *Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	s, err := Start(ctx, o)
 	if err != nil {
@@ -176,7 +176,7 @@ func TestServerEndsWithItsParent(t *testing.T) {
 func TestOrphanOfAKilledSupervisor(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(folder(t), "kept")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	first, err := Start(ctx, Options{Dir: dir})
 	if err != nil {
@@ -276,7 +276,7 @@ func TestStartErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 			defer cancel()
 			_, err := Start(ctx, c.o)
 			if err == nil || !strings.Contains(err.Error(), c.want) {

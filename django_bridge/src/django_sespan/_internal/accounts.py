@@ -43,10 +43,10 @@ def with_email(email: str) -> QuerySet[Any]:
     newer registration of the same address.
     """
     model: Any = get_user_model()
-    found: QuerySet[Any] = model._default_manager.filter(
+    users: QuerySet[Any] = model._default_manager.filter(
         **{f"{model.get_email_field_name()}__iexact": email}
     )
-    return found.order_by("-is_active", "pk")
+    return users.order_by("-is_active", "pk")
 
 
 def find_account(
@@ -89,7 +89,7 @@ def lock_address(email: str, using: str) -> None:
         cursor.execute(query, [f"sespan.registration:{email.lower()}"])
 
 
-def lock_unverified(found: AbstractBaseUser, *, own: bool, supersede: bool) -> LockedAccount | None:
+def lock_unverified(user: AbstractBaseUser, *, own: bool, supersede: bool) -> LockedAccount | None:
     """Lock it until the transaction ends; None when it is not unverified any more.
 
     The lock order is the service's: challenges first, the customer after them. A code that
@@ -98,14 +98,14 @@ def lock_unverified(found: AbstractBaseUser, *, own: bool, supersede: bool) -> L
 
     Raises SespanUnavailable when that cannot be had now.
     """
-    result: RegisterResult = runtime.registrations.register(found) if supersede else "live"
+    result: RegisterResult = runtime.registrations.register(user) if supersede else "live"
     if result == "ended":
         return None
     if result == "unknown" and not own:
         raise errors.SespanUnavailable("the older registration could not be superseded")
     # Not the default manager: PostgreSQL locks no outer joins that one may bring.
-    locked = type(found)._base_manager.select_for_update().filter(pk=found.pk).first()
-    if locked is None or locked.password != found.password:
+    locked = type(user)._base_manager.select_for_update().filter(pk=user.pk).first()
+    if locked is None or locked.password != user.password:
         raise errors.SespanUnavailable("the account was changed meanwhile")
     if locked.is_active or locked.last_login is not None:
         return None

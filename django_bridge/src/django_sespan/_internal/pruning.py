@@ -43,10 +43,10 @@ class Pruning:
 
     def run(self, before: datetime, *, dry_run: bool) -> Counter[str]:
         """Return how many were deleted (or would be), protected, or no longer what they were."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for key in self._registrations.unused(before):
-            found[self._check(key) if dry_run else self._delete(key)] += 1
-        return found
+            counts[self._check(key) if dry_run else self._delete(key)] += 1
+        return counts
 
     def _check(self, key: int) -> str:
         user = self._unfinished().filter(pk=key).first()
@@ -75,8 +75,8 @@ class Pruning:
             return None
         # Read again: the call above may have waited for a verification.
         locked = self._unfinished().select_for_update(of=("self",)).filter(pk=key)
-        found: AbstractBaseUser | None = locked.first()
-        return found
+        unfinished: AbstractBaseUser | None = locked.first()
+        return unfinished
 
     def _unfinished(self) -> QuerySet[Any]:
         return self._users.filter(is_active=False, last_login__isnull=True)
@@ -92,6 +92,6 @@ def _why(error: ProtectedError | RestrictedError) -> str:
     objects = (
         error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
     )
-    kinds = Counter(str(type(found)._meta.verbose_name) for found in objects)
+    kinds = Counter(str(type(row)._meta.verbose_name) for row in objects)
     counted = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
     return f"{counted} would go too, and on_delete forbids it"

@@ -59,11 +59,11 @@ class Registrations:
         while True:
             with connections[using].cursor() as cursor:
                 cursor.execute(query, [before, after, portion])
-                found = [row[0] for row in cursor.fetchall()]
-            yield from found
-            if len(found) < portion:
+                keys = [row[0] for row in cursor.fetchall()]
+            yield from keys
+            if len(keys) < portion:
                 return
-            after = found[-1]
+            after = keys[-1]
 
     def _ask(self, query: str, user: AbstractBaseUser) -> str:
         using = _alias()

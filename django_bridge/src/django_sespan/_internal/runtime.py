@@ -44,9 +44,9 @@ class Runtime:
     @property
     def client(self) -> Client:
         """The pooled client of this process."""
-        found: Client | None = self._replacement("client")
-        if found is not None:
-            return found
+        replacement: Client | None = self._replacement("client")
+        if replacement is not None:
+            return replacement
         with self._lock:
             if self._client is None:
                 self._client = Client.from_settings()
@@ -55,9 +55,9 @@ class Runtime:
     @property
     def login_queue(self) -> LoginQueue:
         """The background queue of login reports."""
-        found: LoginQueue | None = self._replacement("login_queue")
-        if found is not None:
-            return found
+        replacement: LoginQueue | None = self._replacement("login_queue")
+        if replacement is not None:
+            return replacement
         with self._lock:
             if self._login_queue is None:
                 self._login_queue = LoginQueue(lambda: self.client)
@@ -66,8 +66,8 @@ class Runtime:
     @property
     def registrations(self) -> Registrations:
         """Who may be activated, as the database knows it."""
-        found: Registrations | None = self._replacement("registrations")
-        return Registrations() if found is None else found
+        replacement: Registrations | None = self._replacement("registrations")
+        return Registrations() if replacement is None else replacement
 
     def cache_key(self, kind: str, value: str) -> str:
         """Return a key of the site's cache that does not show the value; another in each test."""
@@ -102,9 +102,9 @@ class Runtime:
             self.close()
 
     def _replacement(self, name: str) -> Any:
-        for found in reversed(self._overrides):
-            if getattr(found, name) is not None:
-                return getattr(found, name)
+        for layer in reversed(self._overrides):
+            if getattr(layer, name) is not None:
+                return getattr(layer, name)
         return getattr(self.in_memory, name) if get_settings().in_memory else None
 
 

@@ -66,15 +66,15 @@ class Transport:
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> Answer:
         """Make one call; an idempotent one is repeated once when the connection broke.
 
-        `patience` (seconds) is for a call that is worth less waiting than the others.
+        `timeout` (seconds) is for a call that is worth less waiting than the others.
         Raises a SespanError: never an httpx one.
         """
         headers = {"Sespan-Client-Ip": client_ip} if client_ip else {}
-        seconds = self._timeout if patience is None else min(patience, self._timeout)
+        seconds = self._timeout if timeout is None else min(timeout, self._timeout)
         try:
             return self._once(method, path, body, headers, seconds)
         except httpx.TimeoutException as exc:

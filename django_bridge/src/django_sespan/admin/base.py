@@ -48,13 +48,13 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q()
+        condition = Q()
         for name in self.search_fields:
             try:
-                found |= Q(**{name: self.model._meta.get_field(name).to_python(term)})
+                condition |= Q(**{name: self.model._meta.get_field(name).to_python(term)})
             except ValidationError:
                 continue  # no such value can stand in that column
-        return (queryset.filter(found) if found else queryset.none()), False
+        return (queryset.filter(condition) if condition else queryset.none()), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Use SESPAN["DATABASE"]."""

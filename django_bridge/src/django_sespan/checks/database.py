@@ -19,15 +19,15 @@ DOORBELL_OFF = "UPDATE sespan.mail_setting SET value = 'off' WHERE name = 'mail_
 
 def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Ask `SESPAN["DATABASE"]`, when it is one of the databases that are to be checked."""
-    found = found_settings()
-    using = found.database
-    if using not in (databases or ()) or using not in connections or found.in_memory:
+    settings = found_settings()
+    using = settings.database
+    if using not in (databases or ()) or using not in connections or settings.in_memory:
         return []
     if connections[using].vendor != "postgresql":
         return []  # E005
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            return list(_check(cursor, mail_only=found.mail_only))
+            return list(_check(cursor, mail_only=settings.mail_only))
     except Error as exc:
         reason = (str(exc).splitlines() or [type(exc).__name__])[0]
         hint = "Try: sespan doctor"
@@ -124,13 +124,13 @@ def _trigger(cursor: CursorWrapper) -> Iterator[CheckMessage]:
     if row is None:
         yield warning(
             "W016",
-            "The trigger mail_doorbell_ring of sespan.mail_queue is missing: mails wait for the next poll.",
+            "sespan.mail_queue's trigger mail_doorbell_ring is missing: mails wait for a poll.",
             "Run `sespan doctor`; `sespan migrate down` and `up` make it again.",
         )
     elif not row[0]:
         yield warning(
             "W016",
-            "The trigger mail_doorbell_ring of sespan.mail_queue is disabled: mails wait for the next poll.",
+            "sespan.mail_queue's trigger mail_doorbell_ring is disabled: mails wait for a poll.",
             "As the table's owner: ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_doorbell_ring",
         )
 

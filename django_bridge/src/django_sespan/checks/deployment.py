@@ -11,8 +11,12 @@ from django_sespan.checks.findings import found_settings, warning
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """Check how browsers reach Sespan."""
-    found = found_settings()
-    if not found.public_url or found.public_is_path or found.public_url.startswith("https:"):
+    settings = found_settings()
+    if (
+        not settings.public_url
+        or settings.public_is_path
+        or settings.public_url.startswith("https:")
+    ):
         return []
     hint = "Give SESPAN['PUBLIC_URL'] an https address, or a path behind the site's proxy."
     return [warning("W002", "Browsers reach Sespan without TLS.", hint)]

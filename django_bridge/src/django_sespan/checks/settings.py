@@ -29,15 +29,15 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     raw = getattr(django_settings, "SESPAN", {})
     if not isinstance(raw, dict):
         return [error("E001", "SESPAN is not a dict.", f"Set {EXAMPLE}.")]
-    found = SespanSettings.from_dict(raw)
+    settings = SespanSettings.from_dict(raw)
     return [
         *_unknown_keys(raw),
         *_types(raw),
-        *_urls(found),
-        *_key(found),
-        *_database(found),
-        *_paths(found),
-        *_signing_key(found),
+        *_urls(settings),
+        *_key(settings),
+        *_database(settings),
+        *_paths(settings),
+        *_signing_key(settings),
     ]
 
 
@@ -57,12 +57,12 @@ def _types(raw: dict[str, Any]) -> Iterator[CheckMessage]:
             yield error("E010", f"SESPAN['{name}'] is not a bool.", "Give True or False.")
 
 
-def _urls(found: SespanSettings) -> Iterator[CheckMessage]:
+def _urls(settings: SespanSettings) -> Iterator[CheckMessage]:
     addresses = []
-    if found.url or _is_called(found):
-        addresses.append(("URL", found.url))
-    if found.public_url != found.url and not found.public_is_path:
-        addresses.append(("PUBLIC_URL", found.public_url))
+    if settings.url or _is_called(settings):
+        addresses.append(("URL", settings.url))
+    if settings.public_url != settings.url and not settings.public_is_path:
+        addresses.append(("PUBLIC_URL", settings.public_url))
     for name, value in addresses:
         try:
             parts = urlsplit(value)
@@ -77,8 +77,8 @@ def _urls(found: SespanSettings) -> Iterator[CheckMessage]:
             )
 
 
-def _key(found: SespanSettings) -> Iterator[CheckMessage]:
-    if (found.key or _is_called(found)) and not KEY_SHAPE.fullmatch(found.key):
+def _key(settings: SespanSettings) -> Iterator[CheckMessage]:
+    if (settings.key or _is_called(settings)) and not KEY_SHAPE.fullmatch(settings.key):
         yield error(
             "E004",
             "SESPAN['KEY'] is missing or is not a service key.",
@@ -86,23 +86,23 @@ def _key(found: SespanSettings) -> Iterator[CheckMessage]:
         )
 
 
-def _is_called(found: SespanSettings) -> bool:
-    return found.enabled and not found.in_memory
+def _is_called(settings: SespanSettings) -> bool:
+    return settings.enabled and not settings.in_memory
 
 
-def _database(found: SespanSettings) -> Iterator[CheckMessage]:
-    database = django_settings.DATABASES.get(found.database)
+def _database(settings: SespanSettings) -> Iterator[CheckMessage]:
+    database = django_settings.DATABASES.get(settings.database)
     if database is None:
         known = ", ".join(sorted(django_settings.DATABASES))
         yield error(
             "E005",
-            f"SESPAN['DATABASE'] names {found.database!r}, which is not in DATABASES.",
+            f"SESPAN['DATABASE'] names {settings.database!r}, which is not in DATABASES.",
             f"Known aliases: {known}.",
         )
-    elif database.get("ENGINE") not in _postgresql_engines() and not found.in_memory:
+    elif database.get("ENGINE") not in _postgresql_engines() and not settings.in_memory:
         yield error(
             "E005",
-            f"The database {found.database!r} is not PostgreSQL.",
+            f"The database {settings.database!r} is not PostgreSQL.",
             "Sespan lives in the site's own PostgreSQL.",
         )
 
@@ -114,11 +114,11 @@ def _postgresql_engines() -> set[str]:
     return known | {name for name in others if "postg" in name}
 
 
-def _paths(found: SespanSettings) -> Iterator[CheckMessage]:
+def _paths(settings: SespanSettings) -> Iterator[CheckMessage]:
     for name, path in (
-        ("CLIENT_IP", found.client_ip_path),
-        ("ORDER", found.order_path),
-        ("LOGIN_BACKEND", found.login_backend_path),
+        ("CLIENT_IP", settings.client_ip_path),
+        ("ORDER", settings.order_path),
+        ("LOGIN_BACKEND", settings.login_backend_path),
     ):
         if not path:
             continue
@@ -130,13 +130,13 @@ def _paths(found: SespanSettings) -> Iterator[CheckMessage]:
             yield error(
                 "E006", f"SESPAN['{name}'] = {path!r} does not import.", "Give a dotted path."
             )
-    if found.adapter_path and not _is_adapter(found.adapter_path):
+    if settings.adapter_path and not _is_adapter(settings.adapter_path):
         yield error(
             "E006",
-            f"SESPAN['ADAPTER'] = {found.adapter_path!r} is no adapter.",
+            f"SESPAN['ADAPTER'] = {settings.adapter_path!r} is no adapter.",
             "Give the dotted path of a subclass of django_sespan.adapter.Adapter.",
         )
-    chosen = found.login_backend_path
+    chosen = settings.login_backend_path
     if chosen and chosen not in django_settings.AUTHENTICATION_BACKENDS:
         yield error(
             "E006",
@@ -153,8 +153,8 @@ def _is_adapter(path: str) -> bool:
     return isinstance(chosen, type) and issubclass(chosen, Adapter)
 
 
-def _signing_key(found: SespanSettings) -> Iterator[CheckMessage]:
-    path = found.signing_key_file
+def _signing_key(settings: SespanSettings) -> Iterator[CheckMessage]:
+    path = settings.signing_key_file
     if path is None:
         return
     if not path.exists():

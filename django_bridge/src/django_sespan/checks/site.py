@@ -22,9 +22,9 @@ PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORW
 
 def check_site(**_: Any) -> list[CheckMessage]:
     """Check it; a site that only queues mail needs none of it."""
-    found = found_settings()
-    if found.mail_only:
-        return list(_pages_without_service()) if found.switched_on else []
+    settings = found_settings()
+    if settings.mail_only:
+        return list(_pages_without_service()) if settings.switched_on else []
     return [
         *_middleware(),
         *_user_model(),
@@ -64,10 +64,10 @@ def _is(path: str, wanted: str) -> bool:
     if path == wanted:
         return True
     try:
-        found, base = import_string(path), import_string(wanted)
+        imported, base = import_string(path), import_string(wanted)
     except ImportError:
         return False
-    return isinstance(found, type) and issubclass(found, base)
+    return isinstance(imported, type) and issubclass(imported, base)
 
 
 def _user_model() -> Iterator[CheckMessage]:

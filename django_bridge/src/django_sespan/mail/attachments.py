@@ -62,22 +62,22 @@ class Attachments:
             content = force_str(content)
             if kind.startswith("text/") and ";" not in kind:
                 kind += "; charset=utf-8"
-        found = self._content(content) | {"content_type": kind}
-        return found | {"filename": force_str(filename)} if filename else found
+        item = self._content(content) | {"content_type": kind}
+        return item | {"filename": force_str(filename)} if filename else item
 
     def _from_mime_part(self, part: Message[Any, Any], *, has_html: bool) -> dict[str, Any]:
         if part.is_multipart() or part.get_content_maintype() == "message":
             raise NeedsRawMessage
         if {name.lower() for name in part} - ITEM_HEADERS:
             raise NeedsRawMessage
-        found = {"content_type": _content_type(part)}
+        item = {"content_type": _content_type(part)}
         disposition, content_id = part.get_content_disposition(), part.get("Content-ID")
         if content_id and has_html and disposition != "attachment":
-            found["content_id"] = str(content_id).strip()
+            item["content_id"] = str(content_id).strip()
         elif content_id or disposition != "attachment":
             raise NeedsRawMessage  # shown in its place between the other parts
         filename = part.get_filename()
-        return found | self._mime_part_content(part) | ({"filename": filename} if filename else {})
+        return item | self._mime_part_content(part) | ({"filename": filename} if filename else {})
 
     def _mime_part_content(self, part: Message[Any, Any]) -> dict[str, Any]:
         payload = part.get_payload()

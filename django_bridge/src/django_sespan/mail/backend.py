@@ -96,10 +96,10 @@ class EmailBackend(BaseEmailBackend):
     def _alias(self, message: EmailMessage) -> str:
         if self.database:
             return self.database
-        found = get_settings().database
-        if found == DEFAULT_DB_ALIAS:
+        alias = get_settings().database
+        if alias == DEFAULT_DB_ALIAS:
             return router.db_for_write(MailMessage, message=message)
-        return found
+        return alias
 
     def _queue(self, mails: Sequence[Mail]) -> int:
         """Queue them together or, when one is refused, its neighbours without it."""

@@ -50,14 +50,14 @@ def _call(connection: BaseDatabaseWrapper, mails: Sequence[Parameters]) -> list[
     sql, values = as_sql(mails[0]) if len(mails) == 1 else as_batch(mails)
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        (found,) = cursor.fetchone()
-    return [int(found)] if len(mails) == 1 else [int(n) for n in found]
+        (result,) = cursor.fetchone()
+    return [int(result)] if len(mails) == 1 else [int(n) for n in result]
 
 
-def as_sql(found: Parameters) -> tuple[str, list[Any]]:
+def as_sql(parameters: Parameters) -> tuple[str, list[Any]]:
     """Return `sespan.mail_enqueue(…)` in named notation and its values."""
     arguments, values = [], []
-    for name, value in found.items():
+    for name, value in parameters.items():
         kind = CASTS.get(name, "text")
         arguments.append(f"{name} => %s::{kind}")
         values.append(json.dumps(value) if kind == "jsonb" else value)
@@ -75,15 +75,15 @@ def as_batch(mails: Iterable[Parameters]) -> tuple[str, list[Any]]:
 
 def refused_position(error: DatabaseError) -> int | None:
     """Return the place of the mail that a batch was refused for, None when it is unknown."""
-    found = re.match(r"mails\[(\d+)\]", str(error))
-    return int(found[1]) if found else None
+    match = re.match(r"mails\[(\d+)\]", str(error))
+    return int(match[1]) if match else None
 
 
 def _blobs(mail: Parameters) -> Iterator[Blob]:
-    found = [item["blob"] for item in mail.get("attachments", ()) if "blob" in item]
-    if sum(blob.size for blob in found) * 4 // 3 > MAX_BYTES:
+    blobs = [item["blob"] for item in mail.get("attachments", ()) if "blob" in item]
+    if sum(blob.size for blob in blobs) * 4 // 3 > MAX_BYTES:
         raise ValueError("attachments: they are together larger than 25 MiB (in base64)")
-    yield from found
+    yield from blobs
 
 
 def _with_content(mail: Parameters) -> Parameters:

@@ -45,7 +45,7 @@ def options(message: EmailMessage) -> dict[str, Any]:
 
 def checked(given: Mapping[Any, Any], place: str) -> dict[str, Any]:
     """Check each value; `place` is how an error names the key."""
-    found = {}
+    values = {}
     for name, value in given.items():
         if name not in CHECKS:
             near = difflib.get_close_matches(str(name), CHECKS, n=1)
@@ -57,8 +57,8 @@ def checked(given: Mapping[Any, Any], place: str) -> dict[str, Any]:
         accepted = check(value)
         if accepted is None:
             raise ValueError(f"{place.format(name)} must be {expected}, not {value!r}")
-        found[name] = accepted
-    return found
+        values[name] = accepted
+    return values
 
 
 def _priority(value: Any) -> int | None:

@@ -56,11 +56,11 @@ def parameters(message: EmailMessage, attachments: Attachments | None = None) ->
     """
     check_lines(message)
     try:
-        found = _parts(message, attachments or Attachments())
+        values = _parts(message, attachments or Attachments())
     except NeedsRawMessage:
-        found = raw.parameters(message, built_by_django=not _overridden(message))
-    check_text(found)
-    return found
+        values = raw.parameters(message, built_by_django=not _overridden(message))
+    check_text(values)
+    return values
 
 
 def check_lines(message: EmailMessage) -> None:
@@ -75,9 +75,9 @@ def check_lines(message: EmailMessage) -> None:
             raise ValueError("Header values can't contain newlines")
 
 
-def check_text(found: Parameters) -> None:
+def check_text(values: Parameters) -> None:
     """Refuse a NUL and half a surrogate pair, which PostgreSQL does, without its values."""
-    for name, value in found.items():
+    for name, value in values.items():
         for text in _texts(value):
             if "\x00" in text:
                 raise ValueError(f"{name}: holds a NUL character")
@@ -113,18 +113,18 @@ def _overridden(message: EmailMessage) -> bool:
 def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
     if _overridden(message):
         raise NeedsRawMessage
-    found: Parameters = {"sender": _mailbox(message.from_email)}
+    values: Parameters = {"sender": _mailbox(message.from_email)}
     for field, addresses in (("recipients", message.to), ("cc", message.cc), ("bcc", message.bcc)):
-        found[field] = [_mailbox(a) for a in addresses if a]
-    found["subject"] = force_str(message.subject)
-    found |= _bodies(message)
+        values[field] = [_mailbox(a) for a in addresses if a]
+    values["subject"] = force_str(message.subject)
+    values |= _bodies(message)
     if len(message.reply_to) > 1:
         raise NeedsRawMessage
     if message.reply_to:
-        found["reply_to"] = _mailbox(message.reply_to[0])
-    found["headers"] = _headers(message)
-    found["attachments"] = attachments.items(message, has_html=bool(found.get("body_html")))
-    return {name: value for name, value in found.items() if value not in ([], {}, None)}
+        values["reply_to"] = _mailbox(message.reply_to[0])
+    values["headers"] = _headers(message)
+    values["attachments"] = attachments.items(message, has_html=bool(values.get("body_html")))
+    return {name: value for name, value in values.items() if value not in ([], {}, None)}
 
 
 def _mailbox(address: Any) -> str:
@@ -137,13 +137,13 @@ def _mailbox(address: Any) -> str:
 
 
 def _headers(message: EmailMessage) -> dict[str, str]:
-    found = {str(name): force_str(value) for name, value in message.extra_headers.items()}
-    names = {name.lower() for name in found}
-    if OWN_HEADERS & names or len(names) < len(found):
+    headers = {str(name): force_str(value) for name, value in message.extra_headers.items()}
+    names = {name.lower() for name in headers}
+    if OWN_HEADERS & names or len(names) < len(headers):
         raise NeedsRawMessage
     if any(name.startswith("content-") for name in names):
         raise NeedsRawMessage
-    return found
+    return headers
 
 
 def _bodies(message: EmailMessage) -> Parameters:

@@ -159,14 +159,14 @@ def resume(using: str, what: str, actor: str) -> list[Row]:
 
 def preview(using: str, message_id: int, actor: str) -> Row | None:
     """Return the content of a mail; the database records who read it."""
-    found = _explained(
+    rows = _explained(
         using, "SELECT * FROM sespan.mail_preview(%s::bigint, %s::text)", [message_id, actor]
     )
-    if not found:
+    if not rows:
         return None
     for name in ("headers", "attachments"):
-        found[0][name] = _decoded(found[0][name])
-    return found[0]
+        rows[0][name] = _decoded(rows[0][name])
+    return rows[0]
 
 
 def revoke_activation(using: str, customer_id: int) -> None:
@@ -203,10 +203,10 @@ def _rows(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
 
 def _explained(using: str, sql: str, values: Sequence[Any] = ()) -> list[Row]:
     """Return rows with a `sentence` made of their reason and facts."""
-    found = _rows(using, sql, values)
-    for row in found:
+    rows = _rows(using, sql, values)
+    for row in rows:
         row["sentence"] = sentence(row["reason"], _decoded(row["facts"]) or {})
-    return found
+    return rows
 
 
 def _decoded(value: Any) -> Any:

@@ -53,7 +53,7 @@ def _fix_boundaries(built: Message) -> None:
 def _bare(address: Any) -> str:
     """Return the addr-spec of one mailbox; anything else as it is, for the database to refuse."""
     text = force_str(address)
-    found = policy.default.header_factory("To", text).addresses
-    if len(found) == 1 and found[0].domain:
-        return str(found[0].addr_spec)
+    addresses = policy.default.header_factory("To", text).addresses
+    if len(addresses) == 1 and addresses[0].domain:
+        return str(addresses[0].addr_spec)
     return text

@@ -51,10 +51,10 @@ def search(using: str, criteria: Criteria, now: Callable[[], float] = time.monot
     """Return one page."""
     after, top = -1, criteria.before
     if criteria.day is not None:
-        found = queue_admin.bounds(using, *_day_range(criteria.day))
-        if found is None:
+        bounds = queue_admin.bounds(using, *_day_range(criteria.day))
+        if bounds is None:
             return Page([])
-        after, top = found[0] - 1, min(found[1] + 1, top or found[1] + 1)
+        after, top = bounds[0] - 1, min(bounds[1] + 1, top or bounds[1] + 1)
     if criteria.category or criteria.recipient:
         return _by_windows(using, criteria, after, top, now)
     return _page(_find(using, criteria, after, top))

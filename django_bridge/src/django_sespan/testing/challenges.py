@@ -116,46 +116,47 @@ class Challenges:
 
     def resend(self, challenge_id: str) -> dict[str, Any]:
         """`POST /v1/otp/{challenge_id}/resend`."""
-        found = self._open(challenge_id)
-        if found.wait:
-            raise _too_soon(found.wait)
-        return self._mail(found)
+        challenge = self._open(challenge_id)
+        if challenge.wait:
+            raise _too_soon(challenge.wait)
+        return self._mail(challenge)
 
     def status(self, challenge_id: str) -> dict[str, Any]:
         """`GET /v1/otp/{challenge_id}`."""
-        found = self._find(challenge_id)
-        status = "expired" if found.status == "pending" and not found.open else found.status
+        challenge = self._find(challenge_id)
+        lapsed = challenge.status == "pending" and not challenge.open
+        status = "expired" if lapsed else challenge.status
         return {
-            **_issued(found),
+            **_issued(challenge),
             "status": status,
-            "purpose": found.purpose,
-            "attempts_left": found.guesses if status == "pending" else 0,
+            "purpose": challenge.purpose,
+            "attempts_left": challenge.guesses if status == "pending" else 0,
             "delivery": "sent",
         }
 
     def verify(self, challenge_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`POST /v1/otp/{challenge_id}/verify`."""
-        found = self._open(challenge_id)
+        challenge = self._open(challenge_id)
         guess = codes.normalise(str(body.get("otp_number")))
         if guess is None or len(guess) != DIGITS:
             raise errors.SespanRefused(f"A code has {DIGITS} digits.", status=422)
-        other = body.get("email") and str(body["email"]).lower() != found.email.lower()
-        if found.decoy or other or guess not in found.codes:
-            raise self._wrong(found)
-        return self._verified(found)
+        other = body.get("email") and str(body["email"]).lower() != challenge.email.lower()
+        if challenge.decoy or other or guess not in challenge.codes:
+            raise self._wrong(challenge)
+        return self._verified(challenge)
 
     def supersede(self, customer_id: str) -> None:
         """End what is pending for a customer who registers again."""
-        for found in self._all.values():
-            ours = found.customer is not None and found.customer.customer_id == customer_id
-            if ours and found.purpose == REGISTRATION and found.status == "pending":
-                found.status = "superseded"
+        for challenge in self._all.values():
+            ours = challenge.customer is not None and challenge.customer.customer_id == customer_id
+            if ours and challenge.purpose == REGISTRATION and challenge.status == "pending":
+                challenge.status = "superseded"
 
     def shift(self, by: timedelta) -> None:
         """Make everything older."""
-        for found in self._all.values():
-            found.valid_until -= by
-            found.resend_after -= by
+        for challenge in self._all.values():
+            challenge.valid_until -= by
+            challenge.resend_after -= by
 
     def _wanted(self, body: Mapping[str, Any]) -> _Challenge:
         purpose, email = str(body["purpose"]), str(body.get("email") or "")
@@ -175,7 +176,7 @@ class Challenges:
             self._registrations.grant(customer.customer_id)
         if customer is not None:
             email = customer.email
-        found = _Challenge(
+        challenge = _Challenge(
             challenge_id=str(uuid.uuid4()),
             purpose=purpose,
             email=email,
@@ -184,8 +185,8 @@ class Challenges:
             locale=str(body.get("locale") or ""),
             data=body.get("data"),
         )
-        found.decoy = self._is_decoy(found)
-        return found
+        challenge.decoy = self._is_decoy(challenge)
+        return challenge
 
     def _is_decoy(self, wanted: _Challenge) -> bool:
         customer = wanted.customer
@@ -197,90 +198,93 @@ class Challenges:
 
     def _latest(self, wanted: _Challenge) -> _Challenge | None:
         key = (wanted.purpose, wanted.email.lower(), wanted.decoy)
-        for found in reversed(self._all.values()):
-            if (found.purpose, found.email.lower(), found.decoy) == key and not found.gone:
-                return found
+        for challenge in reversed(self._all.values()):
+            its_key = (challenge.purpose, challenge.email.lower(), challenge.decoy)
+            if its_key == key and not challenge.gone:
+                return challenge
         return None
 
-    def _mail(self, found: _Challenge) -> dict[str, Any]:
+    def _mail(self, challenge: _Challenge) -> dict[str, Any]:
         now = datetime.now(UTC)
-        found.valid_until, found.resend_after = now + LIFE, now + RESEND
-        found.codes = [*found.codes, f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"][-LIVE_CODES:]
-        customer = found.customer
+        challenge.valid_until, challenge.resend_after = now + LIFE, now + RESEND
+        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+        challenge.codes = [*challenge.codes, code][-LIVE_CODES:]
+        customer = challenge.customer
         customer_id = None if customer is None else customer.customer_id
-        if not found.decoy:
-            mail = (customer_id, found.email, found.purpose, found.codes[-1], found.challenge_id)
-            self._mailbox.outbox.append(CodeSent(*mail, at=now, locale=found.locale))
-        if customer is not None and _owner_is_told(found, customer):
-            notice = NoticeSent(customer.customer_id, customer.email, found.purpose, now)
+        if not challenge.decoy:
+            to, purpose = challenge.email, challenge.purpose
+            mail = (customer_id, to, purpose, code, challenge.challenge_id)
+            self._mailbox.outbox.append(CodeSent(*mail, at=now, locale=challenge.locale))
+        if customer is not None and _owner_is_told(challenge, customer):
+            notice = NoticeSent(customer.customer_id, customer.email, challenge.purpose, now)
             self._mailbox.notices.append(notice)
-        return _issued(found)
+        return _issued(challenge)
 
-    def _wrong(self, found: _Challenge) -> errors.OTPIncorrect:
-        found.guesses -= 1
-        if found.guesses == 0:
-            found.status = "locked"
+    def _wrong(self, challenge: _Challenge) -> errors.OTPIncorrect:
+        challenge.guesses -= 1
+        if challenge.guesses == 0:
+            challenge.status = "locked"
         return errors.OTPIncorrect(
-            "incorrect", status=422, members={"attempts_left": found.guesses}
+            "incorrect", status=422, members={"attempts_left": challenge.guesses}
         )
 
-    def _verified(self, found: _Challenge) -> dict[str, Any]:
+    def _verified(self, challenge: _Challenge) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "status": "verified",
             "verified_at": datetime.now(UTC).isoformat(),
         }
-        if found.customer is not None:
-            customer_id = found.customer.customer_id
-            self._activate(found, customer_id)
+        if challenge.customer is not None:
+            customer_id = challenge.customer.customer_id
+            self._activate(challenge, customer_id)
             answer["customer_id"] = customer_id
-        if found.data is not None:
-            answer["data"] = found.data
-        found.status = "verified"
+        if challenge.data is not None:
+            answer["data"] = challenge.data
+        challenge.status = "verified"
         return answer
 
-    def _activate(self, found: _Challenge, customer_id: str) -> None:
+    def _activate(self, challenge: _Challenge, customer_id: str) -> None:
         customer = customers.by_id(customer_id)
         if customer is None:
             raise errors.UnknownCustomer("unknown", status=404)
         if customer.active:
             return
-        may = found.purpose == REGISTRATION and self._registrations.state(customer_id) == "live"
+        may = challenge.purpose == REGISTRATION and self._registrations.state(customer_id) == "live"
         if not may:
-            found.status = "refused"
+            challenge.status = "refused"
             raise errors.ActivationRefused("no right to be activated", status=403)
         customers.activate(customer_id)
         self._registrations.end(customer_id)
 
     def _open(self, challenge_id: str) -> _Challenge:
-        found = self._find(challenge_id)
-        if found.status in DONE:
+        challenge = self._find(challenge_id)
+        if challenge.status in DONE:
             raise errors.OTPUsed("used", status=409)
-        if found.status == "locked":
+        if challenge.status == "locked":
             none = {"attempts_left": 0}
             raise errors.OTPLocked(
-                "locked", status=429, retry_after=max(1, found.wait), members=none
+                "locked", status=429, retry_after=max(1, challenge.wait), members=none
             )
-        if not found.open:
+        if not challenge.open:
             raise errors.OTPExpired("over", status=410)
-        return found
+        return challenge
 
     def _find(self, challenge_id: str) -> _Challenge:
-        found = self._all.get(challenge_id)
-        if found is None or found.gone:
+        challenge = self._all.get(challenge_id)
+        if challenge is None or challenge.gone:
             raise errors.UnknownChallenge("unknown", status=404)
-        return found
+        return challenge
 
 
-def _owner_is_told(found: _Challenge, customer: Customer) -> bool:
-    return found.purpose == REGISTRATION and customer.active
+def _owner_is_told(challenge: _Challenge, customer: Customer) -> bool:
+    return challenge.purpose == REGISTRATION and customer.active
 
 
-def _issued(found: _Challenge) -> dict[str, Any]:
+def _issued(challenge: _Challenge) -> dict[str, Any]:
     return {
-        "challenge_id": found.challenge_id,
-        "email": mask(found.email),
-        "valid_until": found.valid_until.isoformat(),
-        "resend_after": found.resend_after.isoformat(),
+        "challenge_id": challenge.challenge_id,
+        "email": mask(challenge.email),
+        "valid_until": challenge.valid_until.isoformat(),
+        "resend_after": challenge.resend_after.isoformat(),
     }
 
 

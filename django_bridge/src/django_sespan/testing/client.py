@@ -34,11 +34,11 @@ class FakeClient(Client):
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> Answer:
         self._enabled = get_settings().enabled  # a test may change it
         return super()._call(
-            method, path, body, idempotent=idempotent, client_ip=client_ip, patience=patience
+            method, path, body, idempotent=idempotent, client_ip=client_ip, timeout=timeout
         )
 
 
@@ -59,7 +59,7 @@ class _Memory(Transport):
         *,
         idempotent: bool = False,
         client_ip: str | None = None,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> Answer:
         """Ask the service in memory."""
         return self._sespan.answer(method, path, dict(body or {}), client_ip)

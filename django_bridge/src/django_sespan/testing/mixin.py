@@ -20,5 +20,5 @@ class SespanTestMixin:
         """Start from nothing, before any `setUp`."""
         if active():
             current().reset()
-        found: TestResult | None = super().run(result)  # type: ignore[misc]
-        return found
+        outcome: TestResult | None = super().run(result)  # type: ignore[misc]
+        return outcome

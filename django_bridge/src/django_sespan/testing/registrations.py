@@ -46,8 +46,8 @@ class FakeRegistrations(Registrations):
 
     def unused(self, before: datetime, *, portion: int = 0) -> Iterator[int]:
         """Yield the keys of customers whose right is older than `before` and unused, ascending."""
-        found = [int(c) for c in self._rights if self._is_unused(c, before)]
-        yield from sorted(found)
+        keys = [int(c) for c in self._rights if self._is_unused(c, before)]
+        yield from sorted(keys)
 
     def grant(self, customer_id: str) -> bool:
         """Grant the right to an inactive customer who joined within a day and never had one."""
@@ -62,15 +62,15 @@ class FakeRegistrations(Registrations):
 
     def state(self, customer_id: str) -> ActivationRight:
         """Return `live`, `ended` or `none` by key."""
-        found, customer = self._rights.get(customer_id), customers.by_id(customer_id)
-        if found is None or customer is None or found.identity != customer.identity:
+        right, customer = self._rights.get(customer_id), customers.by_id(customer_id)
+        if right is None or customer is None or right.identity != customer.identity:
             return "none"
-        return "ended" if found.ended else "live"
+        return "ended" if right.ended else "live"
 
     def end(self, customer_id: str) -> None:
         """Use the right up, or revoke it."""
-        if found := self._rights.get(customer_id):
-            found.ended = True
+        if right := self._rights.get(customer_id):
+            right.ended = True
 
     def shift(self, by: timedelta) -> None:
         """Make everything older."""

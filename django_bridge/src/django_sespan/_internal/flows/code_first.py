@@ -146,10 +146,10 @@ def _delete_unverified(form: RegisterForm, known: KnownAccount) -> None:
 def _path(form_class: type[RegisterForm]) -> str:
     path = f"{form_class.__module__}.{form_class.__qualname__}"
     try:
-        found = import_string(path)
+        imported = import_string(path)
     except ImportError:
-        found = None
-    if found is not form_class:
+        imported = None
+    if imported is not form_class:
         raise ImproperlyConfigured(
             f"{path} must be at the top level of its module, so that it can be imported"
         )

@@ -50,11 +50,11 @@ def find_destination(request: HttpRequest) -> str | None:
     if not old:
         return None
     try:
-        found = cache.get(runtime.cache_key("double_submit", old))
+        destination = cache.get(runtime.cache_key("double_submit", old))
     except Exception:
         logger.exception("The cache does not answer; a second submit has to log in")
         return None
-    if not isinstance(found, str):
+    if not isinstance(destination, str):
         return None
     del request.COOKIES[settings.SESSION_COOKIE_NAME]
-    return found
+    return destination

@@ -44,5 +44,5 @@ def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | Non
         purpose=pending.purpose,
     )
     login(request, user, backend=path)  # cycles the session key
-    found: AbstractBaseUser = user
-    return found
+    logged_in: AbstractBaseUser = user
+    return logged_in

@@ -41,11 +41,11 @@ def look_up(login: str, password: str) -> PretendedRegistration | None:
         runtime.cache_key("pretended.name", login),
     ]
     try:
-        found = cache.get_many(keys)
+        entries = cache.get_many(keys)
     except Exception:
         logger.exception("The cache does not answer; no pretended registration is known")
-        found = {}
-    for kept in found.values():
+        entries = {}
+    for kept in entries.values():
         if isinstance(kept, Mapping) and isinstance(kept.get("password"), str):
             matches = check_password(password, kept["password"])
             return PretendedRegistration(str(kept.get("email")), matches)

@@ -142,15 +142,15 @@ def _create(request: HttpRequest, form: RegisterForm) -> _Saved:
 
 
 def _replace(
-    request: HttpRequest, form: RegisterForm, found: AbstractBaseUser, password: _Password
+    request: HttpRequest, form: RegisterForm, older: AbstractBaseUser, password: _Password
 ) -> _Saved:
     # The same visitor's code goes on; where the right is missing, it is written first.
-    again = password.is_of(found) and runtime.registrations.right(found) == "live"
-    own = form.own_customer_id == str(found.pk)
-    locked = lock_unverified(found, own=own, supersede=not again)
+    again = password.is_of(older) and runtime.registrations.right(older) == "live"
+    own = form.own_customer_id == str(older.pk)
+    locked = lock_unverified(older, own=own, supersede=not again)
     if locked is None:
         # Verified or banned meanwhile.
-        return _Saved(type(found)._base_manager.get(pk=found.pk), waits=False)
+        return _Saved(type(older)._base_manager.get(pk=older.pk), waits=False)
     form.use_instance(locked.user)
     if again:
         form.password_hash = locked.user.password

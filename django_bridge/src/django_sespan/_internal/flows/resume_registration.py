@@ -41,12 +41,12 @@ def find_claim(
     """
     waiting = next((u for u in users if not u.is_active and u.last_login is None), None)
     if waiting is not None and is_unverified(waiting, own=_is_own(request, waiting)):
-        found = Claim(waiting) if waiting.check_password(password) else None
+        claim = Claim(waiting) if waiting.check_password(password) else None
     else:
-        found = _find_pretended(login, password)
-    if found is None or not get_adapter().may_resume(request, found.user):
+        claim = _find_pretended(login, password)
+    if claim is None or not get_adapter().may_resume(request, claim.user):
         return None
-    return found
+    return claim
 
 
 def resume(request: HttpRequest, claim: Claim, next_url: str = "") -> PendingCode:
@@ -66,10 +66,10 @@ def report_failure(request: HttpRequest | None, login: str) -> None:
 
 
 def _find_pretended(login: str, password: str) -> Claim | None:
-    found = pretended_registrations.look_up(login, password)
-    if found is None or not found.password_matches:
+    pretended = pretended_registrations.look_up(login, password)
+    if pretended is None or not pretended.password_matches:
         return None
-    user = with_email(found.email).first()
+    user = with_email(pretended.email).first()
     return None if user is None else Claim(user, pretended=True)
 
 

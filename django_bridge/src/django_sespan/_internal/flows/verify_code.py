@@ -81,6 +81,6 @@ def _status(challenge_id: str | None) -> str:
     if challenge_id is None:
         return ""
     try:
-        return get_client().otp_status(challenge_id, patience=STATUS_SECONDS).status
+        return get_client().otp_status(challenge_id, timeout=STATUS_SECONDS).status
     except errors.SespanError:
         return ""

@@ -100,13 +100,13 @@ class MailMessageAdmin(MailAdmin):
     def preview_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
         """Show the content; the database records who read it."""
         self.allow(request, PREVIEW)
-        found = queue_admin.preview(self.using, message_id, actor(request))
-        if found is None:
+        preview = queue_admin.preview(self.using, message_id, actor(request))
+        if preview is None:
             raise Http404
         context = {
             "title": _("Content of mail %(number)s") % {"number": message_id},
-            "subtitle": found["subject"],
-            "content": mail_content(found),
+            "subtitle": preview["subject"],
+            "content": mail_content(preview),
         }
         page = self.page(request, "mail_preview.html", context)
         page.headers["Content-Security-Policy"] = page_policy()
@@ -126,10 +126,10 @@ class MailMessageAdmin(MailAdmin):
         return HttpResponseRedirect(back)
 
     def _mail(self, number: int | None) -> MailMessage:
-        found = MailMessage.objects.using(self.using).filter(pk=number).first() if number else None
-        if found is None:
+        mail = MailMessage.objects.using(self.using).filter(pk=number).first() if number else None
+        if mail is None:
             raise Http404(_("There is no mail with this number (any more)."))
-        return found
+        return mail
 
     def _url(self, message_id: int) -> str:
         return reverse(

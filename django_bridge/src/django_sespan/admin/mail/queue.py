@@ -37,12 +37,12 @@ class PauseForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Put both together as the database wants them."""
-        found: dict[str, Any] = super().clean() or {}
-        scope, name = found.get("scope"), found.get("name", "").strip()
-        found["what"] = "all" if scope == "all" else f"{scope}:{name}"
-        if scope and not PAUSED.fullmatch(found["what"]):
+        cleaned: dict[str, Any] = super().clean() or {}
+        scope, name = cleaned.get("scope"), cleaned.get("name", "").strip()
+        cleaned["what"] = "all" if scope == "all" else f"{scope}:{name}"
+        if scope and not PAUSED.fullmatch(cleaned["what"]):
             self.add_error("name", _("Give the name of the category or domain."))
-        return found
+        return cleaned
 
 
 @admin.register(MailQueue)

@@ -42,8 +42,8 @@ class Event:
 
 def timeline(mail: MailMessage, recipients: Sequence[Row], audits: Sequence[Row]) -> list[Event]:
     """Return the events, earliest first."""
-    found = [*_created(mail), *_last_tries(mail), *_recipients(recipients), *_audits(audits)]
-    return sorted(found, key=lambda event: event.at)[:MAX_EVENTS]
+    events = [*_created(mail), *_last_tries(mail), *_recipients(recipients), *_audits(audits)]
+    return sorted(events, key=lambda event: event.at)[:MAX_EVENTS]
 
 
 def _created(mail: MailMessage) -> Iterator[Event]:

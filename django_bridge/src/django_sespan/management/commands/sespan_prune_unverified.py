@@ -40,18 +40,18 @@ class Command(BaseCommand):
         pruning = Pruning(runtime.registrations, self.stderr.write)
         dry_run = options["dry_run"]
         try:
-            found = pruning.run(timezone.now() - options["older_than"], dry_run=dry_run)
+            counts = pruning.run(timezone.now() - options["older_than"], dry_run=dry_run)
         except RightUnknown as exc:
             raise CommandError(
                 f"The database does not say who may be activated.\n{REMEDY}"
             ) from exc
         except DatabaseError as exc:
             raise CommandError(f"{str(exc).splitlines()[0]}\n{REMEDY}") from exc
-        self.stdout.write(f"{found[DELETED]} {'would be ' if dry_run else ''}deleted")
-        if found[PROTECTED]:
-            self.stdout.write(f"{found[PROTECTED]} stay: other rows forbid it")
-        if found[CHANGED]:
-            self.stdout.write(f"{found[CHANGED]} stay: logged in before, activated or withdrawn")
+        self.stdout.write(f"{counts[DELETED]} {'would be ' if dry_run else ''}deleted")
+        if counts[PROTECTED]:
+            self.stdout.write(f"{counts[PROTECTED]} stay: other rows forbid it")
+        if counts[CHANGED]:
+            self.stdout.write(f"{counts[CHANGED]} stay: logged in before, activated or withdrawn")
 
 
 def age(text: str) -> timedelta:
@@ -59,7 +59,7 @@ def age(text: str) -> timedelta:
     read = re.fullmatch(r"([1-9][0-9]{0,4})([dhm])", text)
     if read is None:
         raise ArgumentTypeError(f"{text!r} is no age; write 7d, 36h or 90m")
-    found: timedelta = int(read[1]) * UNITS[read[2]]
-    if found < LEAST:
+    duration: timedelta = int(read[1]) * UNITS[read[2]]
+    if duration < LEAST:
         raise ArgumentTypeError(f"{text} is too short: somebody may be typing a code; 1h at least")
-    return found
+    return duration

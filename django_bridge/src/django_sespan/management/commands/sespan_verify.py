@@ -1,4 +1,4 @@
-"""Send a code through the real path and print the result of each hop."""
+"""Send a code through the real path and print the result of each step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 
 from django_sespan.management.diagnosis import (
     DiagnosisFailed,
-    Hop,
+    Step,
     code,
     database,
     mail,
@@ -27,50 +27,54 @@ class Command(BaseCommand):
 
     help = (
         "Sends a mail and a code to an address through the whole path (settings, database, queue, "
-        "service, mail server) and prints each hop with its time. No customer is changed."
+        "service, mail server) and prints each step with its time. No customer is changed."
     )
-    requires_system_checks: list[str] = []  # they are the first hop
+    requires_system_checks: list[str] = []  # they are the first step
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the address and how patient to be."""
+        """Take the address and the time to wait."""
         parser.add_argument("--to", required=True, metavar="ADDRESS", help="a mailbox of yours")
         parser.add_argument(
             "--code", action="store_true", help="ask for the code that arrived and hand it in"
         )
         parser.add_argument(
-            "--timeout", type=float, default=30.0, metavar="SECONDS", help="patience with a mail"
+            "--timeout",
+            type=float,
+            default=30.0,
+            metavar="SECONDS",
+            help="how long to wait for a mail",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Take hop after hop; stop at the first that fails."""
+        """Take step after step; stop at the first that fails."""
         try:
             validate_email(options["to"])
         except ValidationError:
             raise CommandError(f"{options['to']!r} is not an e-mail address.") from None
-        for hop in self._hops(options["to"], options["timeout"], ask=options["code"]):
-            self._run(hop)
+        for step in self._steps(options["to"], options["timeout"], ask=options["code"]):
+            self._run(step)
         self.stdout.write("All is well.")
 
-    def _hops(self, recipient: str, seconds: float, *, ask: bool) -> Iterator[Hop]:
-        yield Hop("settings", settings.check)
-        yield Hop("database", database.check)
+    def _steps(self, recipient: str, seconds: float, *, ask: bool) -> Iterator[Step]:
+        yield Step("settings", settings.check)
+        yield Step("database", database.check)
         test = mail.TestMail(recipient, seconds) if settings.uses_mail() else None
         if test is not None:
-            yield Hop("queue", test.enqueue)
+            yield Step("queue", test.enqueue)
         test_code = code.TestCode(recipient, seconds)
         unused = settings.without_service()
         if unused:
             self.stdout.write(f"{'':15}service   {unused}")
         else:
-            yield Hop("service", service.check)
-            yield Hop("code", test_code.request)
+            yield Step("service", service.check)
+            yield Step("code", test_code.request)
         if test is not None:
-            yield Hop("mail", test.deliver)
+            yield Step("mail", test.deliver)
         if not unused:
-            yield Hop("delivery", test_code.deliver)
+            yield Step("delivery", test_code.deliver)
         if ask and not unused:
             typed = self._typed()
-            yield Hop("typed", lambda: test_code.verify(typed))
+            yield Step("typed", lambda: test_code.verify(typed))
 
     def _typed(self) -> str:
         try:
@@ -78,14 +82,14 @@ class Command(BaseCommand):
         except EOFError:
             raise CommandError("--code waits for somebody who types the code.") from None
 
-    def _run(self, hop: Hop) -> None:
+    def _run(self, step: Step) -> None:
         started = time.monotonic()
         try:
-            result = hop.run()
+            result = step.run()
         except DiagnosisFailed as exc:
-            self._line("WRONG", started, hop.name, exc.problem)
-            raise CommandError(f"{hop.name}: {exc.problem}\nTo fix it: {exc.remedy}") from exc
-        self._line("ok", started, hop.name, result)
+            self._line("WRONG", started, step.name, exc.problem)
+            raise CommandError(f"{step.name}: {exc.problem}\nTo fix it: {exc.remedy}") from exc
+        self._line("ok", started, step.name, result)
 
     def _line(self, mark: str, started: float, name: str, text: str) -> None:
         spent = (time.monotonic() - started) * 1000

@@ -1,8 +1,8 @@
-"""The hops of a code from this site to a mailbox, as `manage.py sespan_verify` takes them.
+"""The steps of a code from this site to a mailbox, as `manage.py sespan_verify` takes them.
 
     settings ─▶ database ─▶ queue ─▶ service ─▶ code ─▶ mail, delivery ─▶ (typed)
 
-Each hop is a function that gives a sentence about what works, or raises DiagnosisFailed with
+Each step is a function that gives a sentence about what works, or raises DiagnosisFailed with
 what is wrong and what fixes it. None of them changes a customer, and none shows the
 key or a code.
 """
@@ -23,7 +23,7 @@ class DiagnosisFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Hop:
+class Step:
     """One step: its name in the left column and what it does."""
 
     name: str

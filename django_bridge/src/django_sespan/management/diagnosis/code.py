@@ -88,8 +88,8 @@ class TestCode:
 def _customer(address: str) -> str | None:
     model = get_user_model()
     wanted = {f"{model.get_email_field_name()}__iexact": address, "is_active": True}
-    found = model._default_manager.filter(**wanted).order_by("pk").first()
-    return None if found is None else str(found.pk)
+    customer = model._default_manager.filter(**wanted).order_by("pk").first()
+    return None if customer is None else str(customer.pk)
 
 
 def explain(error: errors.SespanError) -> DiagnosisFailed:

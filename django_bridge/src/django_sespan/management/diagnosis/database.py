@@ -25,8 +25,8 @@ SELECT current_user, clock_timestamp(), (SELECT max(version) FROM sespan.schema_
 def check() -> str:
     """Look at schema, binding, trigger, rights and clock."""
     using = get_settings().database
-    found = check_database([using])
-    for message in found:
+    messages = check_database([using])
+    for message in messages:
         if message.id in FATAL:
             raise DiagnosisFailed(f"{message.id}: {message.msg}", str(message.hint))
     login, there, version, bound = _state(using)
@@ -36,7 +36,7 @@ def check() -> str:
             f"The database's clock differs by {apart:.0f} s from this machine's.",
             "Let both follow NTP.",
         )
-    notes = ", ".join(sorted({str(message.id) for message in found}))
+    notes = ", ".join(sorted({str(message.id) for message in messages}))
     more = f"; to look at: {notes} of manage.py check --database {using}" if notes else ""
     return f"schema {version}, {bound or 'no customers are bound'}, {login} may enqueue{more}"
 

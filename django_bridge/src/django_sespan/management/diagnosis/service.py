@@ -18,16 +18,16 @@ TOLERANCE = 10.0
 
 def check() -> str:
     """Ask for a challenge that does not exist: only a correct key gets as far as `unknown`."""
-    found = get_settings()
-    client = Client.from_settings(found)  # in a test run, too, the one that asks the network
+    settings = get_settings()
+    client = Client.from_settings(settings)  # in a test run, too, the one that asks the network
     try:
         client.otp_status(str(uuid4()))
     except errors.UnknownChallenge as exc:
         apart = _apart(exc.date)
     except errors.SespanError as exc:
-        raise _explain(found.url, exc) from exc
+        raise _explain(settings.url, exc) from exc
     else:
-        raise _not_sespan(found.url, "it knows a challenge that does not exist")
+        raise _not_sespan(settings.url, "it knows a challenge that does not exist")
     finally:
         client.close()
     if apart > TOLERANCE:
@@ -35,7 +35,7 @@ def check() -> str:
             f"The service's clock differs by {apart:.0f} s from this machine's.",
             "Let both follow NTP.",
         )
-    return f"{found.url} answers, the key is accepted, clocks agree"
+    return f"{settings.url} answers, the key is accepted, clocks agree"
 
 
 def _explain(url: str, error: errors.SespanError) -> DiagnosisFailed:

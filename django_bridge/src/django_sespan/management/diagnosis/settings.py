@@ -15,10 +15,10 @@ from django_sespan.management.diagnosis import DiagnosisFailed
 
 def without_service() -> str:
     """Return why the service is not called; empty when it is."""
-    found = get_settings()
-    if found.mail_only:
+    settings = get_settings()
+    if settings.mail_only:
         return "not used: SESPAN has neither URL nor KEY"
-    return "" if found.switched_on else "not called: SESPAN['ENABLED'] is False"
+    return "" if settings.switched_on else "not called: SESPAN['ENABLED'] is False"
 
 
 def uses_mail() -> bool:
@@ -33,22 +33,23 @@ def uses_mail() -> bool:
 
 def check() -> str:
     """Run the checks of this app."""
-    found = checks.run_checks(tags=["sespan"])
-    for message in found:
+    messages = checks.run_checks(tags=["sespan"])
+    for message in messages:
         if message.level >= checks.ERROR:
             raise DiagnosisFailed(
                 f"{message.id}: {message.msg}", str(message.hint or "manage.py check")
             )
-    warnings = sorted({str(m.id) for m in found if m.level == checks.WARNING})
+    warnings = sorted({str(m.id) for m in messages if m.level == checks.WARNING})
     more = f"; to look at with manage.py check: {', '.join(warnings)}" if warnings else ""
     return f"{_service()}; {_mail()}{more}"
 
 
 def _service() -> str:
-    found = get_settings()
-    if found.mail_only:
+    settings = get_settings()
+    if settings.mail_only:
         return "mail only: SESPAN has neither URL nor KEY"
-    return found.url if found.switched_on else f"{found.url}, switched off by SESPAN['ENABLED']"
+    off = "" if settings.switched_on else ", switched off by SESPAN['ENABLED']"
+    return f"{settings.url}{off}"
 
 
 def _mail() -> str:

@@ -59,7 +59,7 @@ async function once({ tokenUrl, orderRef, csrfToken, timeout, signal }) {
     }),
   }, timeout, signal);
   if (typeof result.discounted !== "boolean" || typeof result.discounted_amount !== "string") {
-    throw new SespanError("garbled", "The answer makes no sense");
+    throw new SespanError("invalid-response", "The answer makes no sense");
   }
   return result;
 }
@@ -98,7 +98,7 @@ function refusal(response, data) {
   const { status } = response;
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const known = String(data?.type ?? "").replace("urn:sespan:problem:", "");
-  const code = known || (status === 403 ? "csrf" : "garbled");
+  const code = known || (status === 403 ? "csrf" : "invalid-response");
   return new SespanError(code, String(data?.detail ?? data?.title ?? `HTTP ${status}`), {
     status,
     retryable: RETRYABLE.has(status),
