@@ -44,7 +44,7 @@ func (a *App) startMail(ctx context.Context) error {
 		Store: postgres.NewMail(pool), Sender: sender, Unseal: a.unseal, From: a.cfg.MailFrom, Sign: sign,
 		Limits: ratelimit.Limits{Rate: a.cfg.Rates.All, DomainRate: a.cfg.Rates.Default, Domains: a.cfg.Rates.Domains},
 		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(), Senders: sender.Concurrency(),
-		Bell: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
+		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
 	})
 	if err != nil {
 		return err

@@ -118,11 +118,11 @@ func after(before, s string) string {
 
 // failure is what the last try ended with.
 func failure(f mail.Facts) string {
-	said := answer(f)
-	if said != "" {
-		said = " (" + said + ")"
+	reply := answer(f)
+	if reply != "" {
+		reply = " (" + reply + ")"
 	}
-	return cmp.Or(f.Failure, "no reason is known") + said
+	return cmp.Or(f.Failure, "no reason is known") + reply
 }
 
 func last(f mail.Facts) string {

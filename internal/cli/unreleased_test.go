@@ -31,13 +31,13 @@ func TestUnreleasedSchema(t *testing.T) {
 			if err == nil {
 				t.Fatalf("no failure:\n%s%s", out, messages)
 			}
-			said := err.Error()
+			line := err.Error()
 			if name == "doctor" { // its failure counts the lines above it
-				said = lineWith(out+messages, "never released")
+				line = lineWith(out+messages, "never released")
 			}
-			if !strings.Contains(said, "made by a build that was never released") || !strings.Contains(said, "DROP SCHEMA sespan CASCADE") ||
-				!strings.Contains(said, ".demo") || strings.Contains(said, "\n") {
-				t.Errorf("%q", said)
+			if !strings.Contains(line, "made by a build that was never released") || !strings.Contains(line, "DROP SCHEMA sespan CASCADE") ||
+				!strings.Contains(line, ".demo") || strings.Contains(line, "\n") {
+				t.Errorf("%q", line)
 			}
 		})
 	}

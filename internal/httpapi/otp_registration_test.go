@@ -17,13 +17,13 @@ import (
 	"sespan/internal/devtools/pgtest"
 )
 
-// observer is what a site learns about one address, with everything left out that
+// observer collects what a site learns about one address, with everything left out that
 // differs from call to call.
 type observer struct {
 	*otpSite
 	started time.Time
 	ids     []string // challenges, in the order of their first appearance
-	heard   []string
+	answers []string
 }
 
 // observe records an answer: its status, its headers and every field of its body; times
@@ -52,7 +52,7 @@ func (v *observer) observe(step string, a answer) map[string]any {
 	}) {
 		line += fmt.Sprint("\n    ", name, " ", v.plain(name, body[name]))
 	}
-	v.heard = append(v.heard, line)
+	v.answers = append(v.answers, line)
 	return body
 }
 
@@ -118,7 +118,7 @@ func (v *observer) walkThrough(request string, again func()) {
 func requireIdentical(t *testing.T, observers map[string]*observer) {
 	t.Helper()
 	for name, v := range observers {
-		assert.Equal(t, observers["unknown"].heard, v.heard, name)
+		assert.Equal(t, observers["unknown"].answers, v.answers, name)
 	}
 }
 

@@ -62,7 +62,7 @@
 //	       2 openInserters: who has          COMMIT   releases the lock; NOTIFY goes out
 //	         ROW EXCLUSIVE?
 //	       3 claim once more
-//	       nobody in 2? sleep until the bell
+//	       nobody in 2? sleep until notified
 //	       else         back to 2, ever slower
 //
 // No wake-up is lost. An insert that read the flag after 1 notifies. One that read it
@@ -74,8 +74,8 @@
 // enqueue, they would else be allowed and suppressed again and again, and each time all
 // of them would notify.
 //
-// The bell is only a hint all the same. Whatever happens to it (LISTEN swallowed by
-// a pooler, a half-open connection, the bell switched off because two-phase commit
+// The doorbell is only a hint all the same. Whatever happens to it (LISTEN swallowed by
+// a pooler, a half-open connection, the doorbell switched off because two-phase commit
 // refuses NOTIFY), the poll finds the row. The listener sends itself a canary, a
 // notification of its own, and so knows whether they arrive (Listening); while they do
 // not, the poll comes ten times as often.

@@ -28,7 +28,7 @@ func (w *Worker) suppressNotify(ctx context.Context) error {
 // allowNotify is the way to sleep: let inserts notify again, count the transactions
 // that may not have noticed, then look into the queue. While there are such
 // transactions it looks again and again, ever more slowly. When it leaves
-// notifyReliable set, the worker may sleep until the bell; else there is work.
+// notifyReliable set, the worker may sleep until it is notified; else there is work.
 func (w *Worker) allowNotify(ctx context.Context) error {
 	inserters, on, err := w.Store.AllowNotify(ctx)
 	if err != nil {
@@ -47,14 +47,14 @@ func (w *Worker) allowNotify(ctx context.Context) error {
 			w.notifyReliable = w.suppressedAt.IsZero()
 			return nil
 		}
-		w.awaitBell(ctx, wait)
+		w.awaitNotify(ctx, wait)
 		if inserters, err = w.Store.OpenInserters(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// sleep waits for the bell, the next due row, the next sweep or the next poll.
+// sleep waits for a notification, the next due row, the next sweep or the next poll.
 func (w *Worker) sleep(ctx context.Context, last fetched) error {
 	wait := w.PollWithoutNotify
 	if w.notificationsWork() {
@@ -73,22 +73,22 @@ func (w *Worker) sleep(ctx context.Context, last fetched) error {
 	if !last.swept {
 		wait = min(wait, w.cursor.nextSweep.Sub(w.Now()))
 	}
-	w.awaitBell(ctx, wait)
+	w.awaitNotify(ctx, wait)
 	return nil
 }
 
 // notificationsWork reports whether an insert would wake this worker.
 func (w *Worker) notificationsWork() bool {
-	return w.Bell != nil && w.Listening() && !w.triggerOff.Load()
+	return w.Notifications != nil && w.Listening() && !w.triggerOff.Load()
 }
 
-// awaitBell waits for the bell or a retry of this worker, but no longer than d.
-func (w *Worker) awaitBell(ctx context.Context, d time.Duration) {
+// awaitNotify waits for a notification or a retry of this worker, but no longer than d.
+func (w *Worker) awaitNotify(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-w.Bell:
+	case <-w.Notifications:
 	case <-w.nextDue.sooner:
 	case <-timer.C:
 	}

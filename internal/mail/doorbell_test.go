@@ -21,7 +21,7 @@ func TestWorkerSleepsUntilTheBellOrThePoll(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := inspect(s, func() int { return len(s.done) }); n != 1 {
-			t.Error("the bell did not wake the worker at once")
+			t.Error("the notification did not wake the worker at once")
 		}
 	})
 }
@@ -122,7 +122,7 @@ func (d *downSender) Ready(ctx context.Context) error {
 }
 
 // A transaction that stays open for a minute costs about one look a second, and
-// what it commits without a bell is found within that second.
+// what it commits without a notification is found within that second.
 func TestWorkerLooksAgainWhileInsertersMayBeSilent(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
@@ -132,7 +132,7 @@ func TestWorkerLooksAgainWhileInsertersMayBeSilent(t *testing.T) {
 		if n := inspect(s, func() int { return s.claims }); n < 60 || n > 75 {
 			t.Errorf("%d looks in a minute", n)
 		}
-		s.mu.Lock() // a commit without a bell
+		s.mu.Lock() // a commit without a notification
 		s.rows[1024] = &fakeRow{Claimed: Claimed{Lease: Lease{QueueID: 1024}, ExpiresIn: Forever, Stored: &Stored{Date: time.Now(), Text: "x"}}, state: StateQueued}
 		s.inserters = 0
 		s.mu.Unlock()

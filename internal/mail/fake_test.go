@@ -21,7 +21,7 @@ type fakeStore struct {
 	inserters       int       // transactions that may have read suppressed
 	done            map[int64]Result
 	begun           []int64
-	bell            chan struct{}
+	notifications   chan struct{}
 
 	fail       func() error           // of every call
 	failSettle func(r []Result) error // of Settle alone
@@ -36,7 +36,7 @@ type fakeRow struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		rows: map[int64]*fakeRow{}, done: map[int64]Result{}, bell: make(chan struct{}, 1),
+		rows: map[int64]*fakeRow{}, done: map[int64]Result{}, notifications: make(chan struct{}, 1),
 		fail: func() error { return nil }, failSettle: func([]Result) error { return nil },
 	}
 }
@@ -65,7 +65,7 @@ func (s *fakeStore) put(n int, change func(*Claimed)) bool {
 
 func (s *fakeStore) notify() {
 	select {
-	case s.bell <- struct{}{}:
+	case s.notifications <- struct{}{}:
 	default:
 	}
 }
@@ -271,10 +271,10 @@ func accept(context.Context, Envelope) (Receipt, error) { return Receipt{Reply: 
 func runWorker(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerConfig), then func(w *Worker, stop func())) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s.bell = make(chan struct{}, 1)
+		s.notifications = make(chan struct{}, 1)
 		c := WorkerConfig{
 			Store: s, Sender: sender, From: "Shop <shop@b.co>", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			Metrics: prometheus.NewRegistry(), Bell: s.bell, Listening: func() bool { return true },
+			Metrics: prometheus.NewRegistry(), Notifications: s.notifications, Listening: func() bool { return true },
 			Jitter: func() float64 { return 0.5 }, Token: counter(),
 		}
 		if change != nil {

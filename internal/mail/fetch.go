@@ -27,7 +27,7 @@ type fetched struct {
 func (f fetched) busy() bool { return f.full || f.rows >= busyRows }
 
 // fetchLoop claims until ctx ends. While mails come fast it suppresses notifications
-// and claims ahead of the senders; else it sleeps until the bell rings, a retry is due
+// and claims ahead of the senders; else it sleeps until it is notified, a retry is due
 // or it is time to poll.
 func (w *Worker) fetchLoop(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {

@@ -29,8 +29,8 @@ type WorkerConfig struct {
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 
-	Bell      <-chan struct{} // rung by the listener; nil: poll only
-	Listening func() bool     // whether notifications reach the listener; nil: no
+	Notifications <-chan struct{} // from the listener; nil: poll only
+	Listening     func() bool     // whether notifications reach the listener; nil: no
 
 	Connections       int           // to the relay [4]
 	Senders           int           // mails that are given to Sender at once [Connections]

@@ -119,7 +119,7 @@ func (c *canary) HandleBacklog(_ context.Context, _ string, conn *pgx.Conn) erro
 // link is the connection of a listener, as the canary sees it.
 type link struct {
 	mu   sync.Mutex
-	conn *pgx.Conn // nil while there is none that has said LISTEN
+	conn *pgx.Conn // nil while none listens
 	lost int       // connections in a row on which no canary arrived
 }
 

@@ -91,20 +91,20 @@ func TestListenerHalfOpenConnection(t *testing.T) {
 	waitConnected(t, l, true)
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
-		c.Bell, c.Listening, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
+		c.Notifications, c.Listening, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
 	})
 	enqueueMany(t, db, 1)
 	box.wait(t, 1)
 	way.freeze(true)
 	enqueueMany(t, db, 1)
-	box.wait(t, 1) // where the bell was lost, the canary tells: the poll is an hour away
+	box.wait(t, 1) // where the notification was lost, the canary shows it: the poll is an hour away
 	eventuallyTrue(t, "it is deaf", func() bool { return !l.Connected() })
 	connected(t, reg, "0")
 	if log.count("did not arrive") != 1 {
 		t.Error("the log does not say once that notifications do not arrive")
 	}
 	way.freeze(false)
-	eventuallyTrue(t, "it hears again", l.Connected)
+	eventuallyTrue(t, "notifications arrive again", l.Connected)
 	connected(t, reg, "1")
 }
 

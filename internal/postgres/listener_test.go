@@ -87,7 +87,9 @@ func TestMailIsPolledWithoutListener(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	box := newMailbox(nil)
-	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Bell, c.Listening, c.PollWithoutNotify = nil, nil, 50*time.Millisecond })
+	startWorker(t, db, box, func(c *mail.WorkerConfig) {
+		c.Notifications, c.Listening, c.PollWithoutNotify = nil, nil, 50*time.Millisecond
+	})
 	for range 3 {
 		enqueueMany(t, db, 1)
 		box.wait(t, 1)

@@ -58,8 +58,8 @@ func TestMailStuckAndThroughput(t *testing.T) {
 		if r.Recipient != r.Kind+"@b.co" || r.Reason != map[string]string{"parked": "paused"}[r.Kind] && r.Reason != r.Kind {
 			t.Errorf("stuck: %+v", r)
 		}
-		if said := mailValue[string](t, db, `SELECT s.why FROM sespan.mail_stuck s
-			JOIN sespan.mail_reasons() r ON r.reason = s.reason AND ARRAY(SELECT jsonb_object_keys(s.facts)) <@ r.facts WHERE s.queue_id = $1`, r.QueueID); said == "" {
+		if sentence := mailValue[string](t, db, `SELECT s.why FROM sespan.mail_stuck s
+			JOIN sespan.mail_reasons() r ON r.reason = s.reason AND ARRAY(SELECT jsonb_object_keys(s.facts)) <@ r.facts WHERE s.queue_id = $1`, r.QueueID); sentence == "" {
 			t.Errorf("stuck: %+v has no sentence", r)
 		}
 	}

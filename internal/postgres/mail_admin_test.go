@@ -115,9 +115,9 @@ func TestMailWhyOfFinalStates(t *testing.T) {
 		db.Exec(t, `WITH q AS (DELETE FROM sespan.mail_queue WHERE message_id = $1 RETURNING *)
 			INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply, relay)
 			SELECT queue_id, message_id, created_at, '2026-01-02Z', $2, 3, 550, recipient, 'test', '2.0.0 ok', 'relay:25' FROM q`, id, state)
-		got, said := whyOf(t, admin, id), sentenceOf(t, db, id)
-		if !strings.HasPrefix(said, want) || got.State != state || got.Reason != state {
-			t.Errorf("%s: %s, %q, want %q", state, got.Reason, said, want)
+		got, sentence := whyOf(t, admin, id), sentenceOf(t, db, id)
+		if !strings.HasPrefix(sentence, want) || got.State != state || got.Reason != state {
+			t.Errorf("%s: %s, %q, want %q", state, got.Reason, sentence, want)
 		}
 	}
 }

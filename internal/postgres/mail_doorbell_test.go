@@ -15,12 +15,12 @@ import (
 	"sespan/internal/postgres"
 )
 
-// notifyOnly makes a worker that polls once an hour: what it sends it was rung for.
+// notifyOnly makes a worker that polls once an hour: what it sends it was notified of.
 func notifyOnly(c *mail.WorkerConfig) {
 	c.Poll, c.PollWithoutNotify, c.SweepInterval = time.Hour, time.Hour, time.Hour
 }
 
-func listen(tb testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool) {
+func listen(tb testing.TB, db *pgtest.DB) (notified func(within time.Duration) bool) {
 	tb.Helper()
 	conn, err := pgx.Connect(tb.Context(), db.URL)
 	if err != nil {
@@ -47,41 +47,41 @@ func listen(tb testing.TB, db *pgtest.DB) (rung func(within time.Duration) bool)
 	}
 }
 
-func TestMailBellRingsOnlyWhileWorkersSleep(t *testing.T) { //nolint:tparallel // the steps share one flag
+func TestMailInsertsNotifyUnlessSuppressed(t *testing.T) { //nolint:tparallel // the steps share one flag
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	s := postgres.NewMail(openMailPool(t, db.URL))
 	steps := []struct {
 		what string
 		do   func() error
-		ring bool
+		want bool
 	}{
 		{"at first", func() error { return nil }, true},
-		{"while a worker is awake", func() error { return s.SuppressNotify(t.Context(), time.Minute) }, false},
-		{"once it dozes", func() error { _, _, err := s.AllowNotify(t.Context()); return err }, true},
-		{"when the worker that was awake died", func() error { return s.SuppressNotify(t.Context(), 0) }, true},
+		{"while suppressed", func() error { return s.SuppressNotify(t.Context(), time.Minute) }, false},
+		{"once allowed", func() error { _, _, err := s.AllowNotify(t.Context()); return err }, true},
+		{"when the worker that suppressed them died", func() error { return s.SuppressNotify(t.Context(), 0) }, true},
 	}
 	for _, step := range steps {
 		t.Run(step.what, func(t *testing.T) { //nolint:paralleltest // the steps share one flag
 			if err := step.do(); err != nil {
 				t.Fatal(err)
 			}
-			rung := listen(t, db)
+			notified := listen(t, db)
 			enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
-			if !step.ring { // what comes next on the channel is this ring, not one of the insert
-				if rung(200 * time.Millisecond) {
-					t.Error("the bell rang")
+			if !step.want {
+				if notified(200 * time.Millisecond) {
+					t.Error("a notification came")
 				}
 				return
 			}
-			if !rung(time.Minute) {
-				t.Error("the bell did not ring")
+			if !notified(time.Minute) {
+				t.Error("no notification came")
 			}
 		})
 	}
 }
 
-func TestMailBellSwitchedOffNeverRings(t *testing.T) {
+func TestMailDoorbellSwitchedOffNeverNotifies(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	s := postgres.NewMail(openMailPool(t, db.URL))
@@ -91,13 +91,13 @@ func TestMailBellSwitchedOffNeverRings(t *testing.T) {
 	if _, on, err := s.AllowNotify(t.Context()); err != nil || on {
 		t.Fatalf("on %v, %v", on, err)
 	}
-	rung := listen(t, db)
+	notified := listen(t, db)
 	enqueue(t, db, "recipient => 'a@b.co', body_text => 'x'")
 	if err := s.Notify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if rung(200 * time.Millisecond) {
-		t.Error("the bell rang")
+	if notified(200 * time.Millisecond) {
+		t.Error("a notification came")
 	}
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) { c.Poll, c.PollWithoutNotify = 100*time.Millisecond, 100*time.Millisecond })
@@ -106,8 +106,8 @@ func TestMailBellSwitchedOffNeverRings(t *testing.T) {
 	box.wait(t, 1)
 }
 
-// silentInsert begins a transaction that enqueues while a worker is awake, so
-// that its insert does not ring, and leaves it open.
+// silentInsert begins a transaction that enqueues while notifications are
+// suppressed, so that its insert sends none, and leaves it open.
 func silentInsert(tb testing.TB, db *pgtest.DB, level pgx.TxIsoLevel) pgx.Tx {
 	tb.Helper()
 	s := postgres.NewMail(openMailPool(tb, db.URL))
@@ -161,10 +161,10 @@ func TestMailDoorbellNeedsTheLocks(t *testing.T) {
 	}
 	select {
 	case <-box.came:
-		t.Error("the mail was found although nothing rang: this test no longer shows what it should")
+		t.Error("the mail was found although nothing notified: this test no longer shows what it should")
 	case <-time.After(700 * time.Millisecond):
 	}
-	enqueue(t, db, "recipient => 'rings@b.co', body_text => 'x'")
+	enqueue(t, db, "recipient => 'notified@b.co', body_text => 'x'")
 	box.wait(t, 2)
 }
 
@@ -223,7 +223,7 @@ func enqueueSlowly(tb testing.TB, db *pgtest.DB, level pgx.TxIsoLevel, recipient
 	}
 }
 
-// arrive waits for n mails; one that was not rung for would come after an hour.
+// arrive waits for n mails; one without a notification would come after an hour.
 func arrive(box *mailbox, n int) bool {
 	deadline := time.After(30 * time.Second)
 	for range n {
@@ -236,7 +236,7 @@ func arrive(box *mailbox, n int) bool {
 	return true
 }
 
-// arriveAll rings for what was lost, so that the next round starts from the beginning.
+// arriveAll notifies again, so that the next round starts from the beginning.
 func arriveAll(tb testing.TB, db *pgtest.DB, box *mailbox) {
 	tb.Helper()
 	if _, err := db.Pool.Exec(tb.Context(), "SELECT sespan.mail_notify()"); err != nil {

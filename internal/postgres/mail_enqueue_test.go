@@ -266,13 +266,13 @@ func TestMailBatchIsTheSameAsSingleCalls(t *testing.T) {
 	if len(ids) != 7 || !slices.IsSorted(ids) {
 		t.Fatalf("ids %v", ids)
 	}
-	const differ = `WITH m AS (SELECT row_number() OVER (ORDER BY message_id) AS n, message_id > $1 AS single, to_jsonb(x) - '{message_id,created_at}'::text[] AS said
+	const differ = `WITH m AS (SELECT row_number() OVER (ORDER BY message_id) AS n, message_id > $1 AS single, to_jsonb(x) - '{message_id,created_at}'::text[] AS content
 			FROM sespan.mail_message x),
-		q AS (SELECT row_number() OVER (ORDER BY queue_id) AS n, message_id > $1 AS single, to_jsonb(x) - '{queue_id,message_id,created_at,due_at}'::text[] AS said
+		q AS (SELECT row_number() OVER (ORDER BY queue_id) AS n, message_id > $1 AS single, to_jsonb(x) - '{queue_id,message_id,created_at,due_at}'::text[] AS content
 			FROM sespan.mail_queue x)
-		SELECT coalesce(string_agg(concat(a.said, ' / ', b.said), E'\n'), '') FROM (SELECT * FROM m UNION ALL SELECT * FROM q) a
-		LEFT JOIN (SELECT * FROM m UNION ALL SELECT * FROM q) b ON b.single AND b.n = a.n + CASE WHEN a.said ? 'sealed' THEN 7 ELSE 8 END AND (a.said ? 'sealed') = (b.said ? 'sealed')
-		WHERE NOT a.single AND a.said IS DISTINCT FROM b.said`
+		SELECT coalesce(string_agg(concat(a.content, ' / ', b.content), E'\n'), '') FROM (SELECT * FROM m UNION ALL SELECT * FROM q) a
+		LEFT JOIN (SELECT * FROM m UNION ALL SELECT * FROM q) b ON b.single AND b.n = a.n + CASE WHEN a.content ? 'sealed' THEN 7 ELSE 8 END AND (a.content ? 'sealed') = (b.content ? 'sealed')
+		WHERE NOT a.single AND a.content IS DISTINCT FROM b.content`
 	if got := mailValue[string](t, db, differ, ids[6]); got != "" {
 		t.Errorf("in the batch / alone:\n%s", got)
 	}

@@ -107,7 +107,7 @@ func startWorker(tb testing.TB, db *pgtest.DB, sender mail.Sender, change func(*
 	}
 	c := mail.WorkerConfig{
 		Store: postgres.NewMail(openMailPool(tb, db.URL)), Sender: sender, From: "Shop <shop@example.org>", Logger: quietMail(), Metrics: reg,
-		Bell: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
+		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
 	}
 	if change != nil {
 		change(&c)

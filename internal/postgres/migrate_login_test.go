@@ -20,8 +20,8 @@ ALTER TABLE sespan.api_key DROP COLUMN later;
 DROP TABLE sespan.later;
 `
 
-// strangers counts what in the schema does not belong to the owner role.
-func strangers(t *testing.T, db *pgtest.DB, owner string) int {
+// foreignObjects counts what in the schema does not belong to the owner role.
+func foreignObjects(t *testing.T, db *pgtest.DB, owner string) int {
 	t.Helper()
 	return count(t, db, `SELECT count(*) FROM pg_class WHERE relnamespace = 'sespan'::regnamespace AND relowner <> $1::regrole`, owner) +
 		count(t, db, `SELECT count(*) FROM pg_proc WHERE pronamespace = 'sespan'::regnamespace AND proowner <> $1::regrole`, owner) +
@@ -44,7 +44,7 @@ func TestLaterMigrationByAPlainLogin(t *testing.T) {
 			if _, err := postgres.Migrate(t.Context(), login.URL, o); err != nil {
 				t.Fatal(err)
 			}
-			if n := strangers(t, db, prefix+"owner"); n != 0 {
+			if n := foreignObjects(t, db, prefix+"owner"); n != 0 {
 				t.Errorf("%d objects do not belong to %sowner", n, prefix)
 			}
 			o.Down = 1
@@ -79,7 +79,7 @@ func TestRolesByADBA(t *testing.T) {
 		t.Error("the SQL for the DBA does not use the prefix")
 	}
 	db.Exec(t, r.RolesSQL)
-	if n := strangers(t, db, prefix+"owner"); n != 0 {
+	if n := foreignObjects(t, db, prefix+"owner"); n != 0 {
 		t.Errorf("%d objects do not belong to %sowner", n, prefix)
 	}
 	o.Files = withMigration(t, "later", laterMigration)

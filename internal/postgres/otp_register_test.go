@@ -120,7 +120,7 @@ func TestRegisterSupersedes(t *testing.T) {
 	stolen := d.code(t)
 	d.db.Exec(t, `UPDATE public.auth_user SET email = 'c@example.com' WHERE id = $1`, id) // another budget
 	second := d.register(t, id)
-	stranger := d.register(t, other)
+	unrelated := d.register(t, other)
 	login := d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
 	if got := registered(t, site, id); got != "live" {
 		t.Fatalf("otp_register: %s", got)
@@ -136,7 +136,7 @@ func TestRegisterSupersedes(t *testing.T) {
 	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp WHERE status = 'superseded'`); n != 2 {
 		t.Errorf("%d codes are superseded, want 2", n)
 	}
-	for _, kept := range []otp.Issued{stranger, login} {
+	for _, kept := range []otp.Issued{unrelated, login} {
 		if s, err := d.Status(t.Context(), kept.ChallengeID); err != nil || s.Status != otp.Pending {
 			t.Errorf("another challenge: %+v, %v", s, err)
 		}

@@ -117,7 +117,7 @@ func TestMailThroughPooler(t *testing.T) {
 	waitConnected(t, l, true)
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
-		c.Store, c.Bell, c.Listening = postgres.NewMail(pool), l.Signal(postgres.MailChannel), l.Connected
+		c.Store, c.Notifications, c.Listening = postgres.NewMail(pool), l.Signal(postgres.MailChannel), l.Connected
 		c.Poll = time.Hour // only a notification wakes it
 	})
 	site, err := pgx.Connect(t.Context(), through)
@@ -151,7 +151,7 @@ func TestListenerThroughPoolerFallsBackToPolling(t *testing.T) {
 	}
 	box := newMailbox(nil)
 	startWorker(t, db, box, func(c *mail.WorkerConfig) {
-		c.Bell, c.Listening, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
+		c.Notifications, c.Listening, c.Poll, c.PollWithoutNotify = l.Signal(postgres.MailChannel), l.Connected, time.Hour, 50*time.Millisecond
 	})
 	for range 3 {
 		enqueueMany(t, db, 1)

@@ -77,7 +77,7 @@ func TestHalfOpen(t *testing.T) {
 		t.Fatal("the trial is lost")
 	}
 	if was, now := b.report(degraded); was != halfOpen || now != open {
-		t.Fatal("trouble in the trial must open it again")
+		t.Fatal("a failed trial must open it again")
 	}
 	b.probed(true)
 	b.allow()

@@ -84,16 +84,16 @@ func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) *tls.Cer
 // neither the password nor the mail leaves.
 func TestPrivateCA(t *testing.T) {
 	t.Parallel()
-	ours, strangers := newAuthority(t), newAuthority(t)
+	ours, unknownCA := newAuthority(t), newAuthority(t)
 	for name, c := range map[string]struct {
 		cert *tls.Certificate
 		well bool
 	}{
-		"ours":           {ours.issue(t, nil), true},
-		"a stranger's":   {strangers.issue(t, nil), false},
-		"expired":        {ours.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), false},
-		"not yet valid":  {ours.issue(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }), false},
-		"another's name": {ours.issue(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.example"} }), false},
+		"ours":            {ours.issue(t, nil), true},
+		"an unknown CA's": {unknownCA.issue(t, nil), false},
+		"expired":         {ours.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), false},
+		"not yet valid":   {ours.issue(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }), false},
+		"another's name":  {ours.issue(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.example"} }), false},
 		"a client's": {ours.issue(t, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		}), false},
@@ -174,12 +174,12 @@ func TestAuthLogin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			said := make(chan [2]string, 1)
+			credentials := make(chan [2]string, 1)
 			cfg := relayAt(t, smtptest.Script(t, func(_ int, s *smtptest.Session) {
 				_ = s.StartTLS(cert) // the client sees a failure, too
 				s.Greet("AUTH LOGIN")
 				user, password := dialogue(s)
-				said <- [2]string{user, password}
+				credentials <- [2]string{user, password}
 				s.Reply("235 2.7.0 welcome")
 				s.AcceptAll(ignore)
 			}))
@@ -187,7 +187,7 @@ func TestAuthLogin(t *testing.T) {
 			cfg.RootCAs.AddCert(ca.cert)
 			cfg.Username, cfg.Password = "shop@shop.example", "pässword"
 			send(t, newRelay(t, cfg), envelope(1))
-			if got := <-said; got != [2]string{encode([]byte(cfg.Username)), encode([]byte(cfg.Password))} {
+			if got := <-credentials; got != [2]string{encode([]byte(cfg.Username)), encode([]byte(cfg.Password))} {
 				t.Errorf("the relay heard %q", got)
 			}
 		})

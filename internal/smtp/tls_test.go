@@ -58,7 +58,7 @@ func TestTLSPolicies(t *testing.T) {
 	t.Parallel()
 	right, trusted := certificate(t, "127.0.0.1")
 	other, otherRoots := certificate(t, "elsewhere.example")
-	_, strangers := certificate(t, "127.0.0.1")
+	_, unknownRoots := certificate(t, "127.0.0.1")
 	for name, c := range map[string]struct {
 		policy Policy
 		cert   tls.Certificate
@@ -67,8 +67,8 @@ func TestTLSPolicies(t *testing.T) {
 	}{
 		"starttls":                   {StartTLS, right, trusted, ""},
 		"implicit":                   {Implicit, right, trusted, ""},
-		"starttls, unknown issuer":   {StartTLS, right, strangers, "tls"},
-		"implicit, unknown issuer":   {Implicit, right, strangers, "tls"},
+		"starttls, unknown issuer":   {StartTLS, right, unknownRoots, "tls"},
+		"implicit, unknown issuer":   {Implicit, right, unknownRoots, "tls"},
 		"starttls, another's name":   {StartTLS, other, otherRoots, "tls"},
 		"implicit, another's name":   {Implicit, other, otherRoots, "tls"},
 		"starttls, system's issuers": {StartTLS, right, nil, "tls"},

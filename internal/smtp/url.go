@@ -39,8 +39,8 @@ func ParseURLs(raw string) ([]Config, error) {
 // policy is starttls, on port 465 implicit; without a port it is 587, 465 for
 // implicit and 25 for none. Further parameters: ca_file (PEM, used instead of the
 // system's roots), helo (the name for EHLO), connections (kept at most), messages
-// (per connection), pipelining=off and chunking=off. Errors are one line, say the
-// mend and never show the password.
+// (per connection), pipelining=off and chunking=off. Errors are one line, say
+// how to correct it and never show the password.
 func ParseURL(raw string) (Config, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil { // the parser's own error would repeat the URL and with it the password

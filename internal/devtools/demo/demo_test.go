@@ -17,13 +17,13 @@ func TestABusyPortIsReplacedAndSaid(t *testing.T) {
 	}
 	defer l.Close()
 	busy := l.Addr().(*net.TCPAddr).Port
-	var said []string
-	p, err := choosePorts(busy, func(line string) { said = append(said, line) })
+	var lines []string
+	p, err := choosePorts(busy, func(line string) { lines = append(lines, line) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.shop == busy || !strings.Contains(strings.Join(said, "\n"), "the shop takes") {
-		t.Errorf("port %d is busy, the shop took %d and said %q", busy, p.shop, said)
+	if p.shop == busy || !strings.Contains(strings.Join(lines, "\n"), "the shop takes") {
+		t.Errorf("port %d is busy, the shop took %d and said %q", busy, p.shop, lines)
 	}
 	seen := map[int]bool{}
 	for _, port := range []int{p.shop, p.api, p.admin, p.smtp, p.inbox, p.postgres} {
