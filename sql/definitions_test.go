@@ -138,8 +138,8 @@ func TestEachDefinitionStandsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, one := range found {
-		t.Errorf("defined twice: %s", one)
+	for _, definition := range found {
+		t.Errorf("defined twice: %s", definition)
 	}
 	all, _ := definitions(Migrations())
 	for _, known := range []string{

@@ -22,8 +22,8 @@ func (a *App) startMail(ctx context.Context) error {
 	}
 	a.check("smtp", !a.cfg.Runs("api"), sender.Check)
 	if all := sender.All(); len(all) > 1 {
-		for i, one := range all {
-			a.check("smtp relay "+strconv.Itoa(i+1), false, one.Check)
+		for i, relay := range all {
+			a.check("smtp relay "+strconv.Itoa(i+1), false, relay.Check)
 		}
 	}
 	sign, err := signFunc(&a.cfg.Settings)

@@ -46,8 +46,8 @@ func (c *readinessChecker) state(ctx context.Context) readiness {
 	defer cancel()
 	results := make([]error, len(c.checks))
 	var wg sync.WaitGroup
-	for i, one := range c.checks {
-		wg.Go(func() { results[i] = one.probe(ctx) })
+	for i, check := range c.checks {
+		wg.Go(func() { results[i] = check.probe(ctx) })
 	}
 	wg.Wait()
 	c.last, c.probed = c.evaluate(results), c.clock()

@@ -88,8 +88,8 @@ func (*KeysList) Run(ctx context.Context, k *Keys, e *Env) error {
 	}
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tROLE\tNAME\tSTATE\tCREATED\tEXPIRES\tLAST USED")
-	for _, one := range keys {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ID, one.Role, one.Name, keyState(one), timestampOrNever(one.Created), timestampOrNever(one.Expires), timestampOrNever(one.LastUsed))
+	for _, key := range keys {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Role, key.Name, keyState(key), timestampOrNever(key.Created), timestampOrNever(key.Expires), timestampOrNever(key.LastUsed))
 	}
 	return w.Flush()
 }

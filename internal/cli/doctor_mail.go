@@ -25,11 +25,11 @@ func checkRelays(ctx context.Context, c *config.Settings) (string, error) {
 	all := relays.All()
 	errs, working := make([]error, len(all)), make([]string, len(all))
 	var wg sync.WaitGroup
-	for i, one := range all {
+	for i, relay := range all {
 		wg.Go(func() {
-			working[i] = one.Address() + " takes mail"
-			if err := one.Check(ctx); err != nil {
-				errs[i] = fmt.Errorf("%s does not take mail: %w", one.Address(), err)
+			working[i] = relay.Address() + " takes mail"
+			if err := relay.Check(ctx); err != nil {
+				errs[i] = fmt.Errorf("%s does not take mail: %w", relay.Address(), err)
 			}
 		})
 	}

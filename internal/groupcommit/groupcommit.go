@@ -95,7 +95,7 @@ func (c *Committer[T, R]) Close() {
 	<-c.done
 }
 
-func (c *Committer[T, R]) put(one call[T, R]) error {
+func (c *Committer[T, R]) put(added call[T, R]) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -104,7 +104,7 @@ func (c *Committer[T, R]) put(one call[T, R]) error {
 	case len(c.pending) >= c.maxWait:
 		return ErrFull
 	}
-	c.pending = append(c.pending, one)
+	c.pending = append(c.pending, added)
 	c.signal()
 	return nil
 }
@@ -146,18 +146,18 @@ func (c *Committer[T, R]) drain() {
 
 func (c *Committer[T, R]) commit(batch []call[T, R]) {
 	items := make([]T, len(batch))
-	for i, one := range batch {
-		items[i] = one.item
+	for i, waiting := range batch {
+		items[i] = waiting.item
 	}
 	results, err := c.flush(items)
 	if err == nil && len(results) != len(batch) {
 		err = errors.New("groupcommit: the flush gave a wrong number of results")
 	}
-	for i, one := range batch {
+	for i, waiting := range batch {
 		if err != nil {
-			one.result <- outcome[R]{err: err}
+			waiting.result <- outcome[R]{err: err}
 			continue
 		}
-		one.result <- outcome[R]{value: results[i]}
+		waiting.result <- outcome[R]{value: results[i]}
 	}
 }

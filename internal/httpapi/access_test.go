@@ -135,8 +135,8 @@ func TestWhoMayCallWhat(t *testing.T) {
 }
 
 func contains(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
+	for _, word := range list {
+		if word == s {
 			return true
 		}
 	}

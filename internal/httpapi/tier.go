@@ -58,17 +58,17 @@ func registerTier(api huma.API, tiers tierService, minor transaction.Minor) {
 	op := func(method, path, id, summary string, status int, allow ...access.Role) huma.Operation {
 		return operation(apilog.Admin, method, path, id, summary, status, allow...)
 	}
-	const all, one = "/v1/tiers", "/v1/tiers/{tier_id}"
+	const all, single = "/v1/tiers", "/v1/tiers/{tier_id}"
 	register(api, op(http.MethodGet, all, "list-tiers", "List the tiers", 200, access.RoleAdmin, access.RoleReport), h.list)
 	register(api, describe(op(http.MethodPost, all, "create-tier", "Make a tier", 201, access.RoleAdmin),
 		"Active tiers must not overlap: an amount at a moment belongs to one of them at most."), h.create, http.StatusConflict)
 	register(api, describe(op(http.MethodPut, all, "replace-tiers", "Replace all tiers", 200, access.RoleAdmin),
 		"All or nothing; tiers may change places. Tiers with a tier_id are changed, those without are made, all others are deleted."),
 		h.replace, http.StatusConflict, http.StatusNotFound)
-	register(api, op(http.MethodGet, one, "get-tier", "Show a tier", 200, access.RoleAdmin, access.RoleReport), h.get, http.StatusNotFound)
-	register(api, describe(op(http.MethodPut, one, "update-tier", "Replace a tier", 200, access.RoleAdmin),
+	register(api, op(http.MethodGet, single, "get-tier", "Show a tier", 200, access.RoleAdmin, access.RoleReport), h.get, http.StatusNotFound)
+	register(api, describe(op(http.MethodPut, single, "update-tier", "Replace a tier", 200, access.RoleAdmin),
 		"Replaces every property: one that is left out becomes open."), h.update, http.StatusConflict, http.StatusNotFound)
-	register(api, describe(op(http.MethodDelete, one, "delete-tier", "Delete a tier", 204, access.RoleAdmin),
+	register(api, describe(op(http.MethodDelete, single, "delete-tier", "Delete a tier", 204, access.RoleAdmin),
 		"Its transactions keep the tier_id, and its history stays in the database."), h.delete, http.StatusNotFound)
 }
 
@@ -98,8 +98,8 @@ func (h tierCalls) delete(ctx context.Context, in *tierPath) (*noBody, error) {
 
 func (h tierCalls) replace(ctx context.Context, in *tierReplace) (*tierListResponse, error) {
 	set := make([]transaction.Tier, len(in.Body.Tiers))
-	for i, one := range in.Body.Tiers {
-		t, err := one.tier(one.TierID)
+	for i, body := range in.Body.Tiers {
+		t, err := body.tier(body.TierID)
 		if err != nil {
 			return nil, prefixField(err, "body.tiers["+strconv.Itoa(i)+"].")
 		}

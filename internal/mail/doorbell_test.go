@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestWorkerSleepsUntilTheBellOrThePoll(t *testing.T) {
+func TestWorkerSleepsUntilANotificationOrThePoll(t *testing.T) {
 	t.Parallel()
 	s := newFakeStore()
 	runWorker(t, s, senderFunc(accept), nil, func(*Worker, func()) {

@@ -98,7 +98,7 @@ func TestListenerHalfOpenConnection(t *testing.T) {
 	way.freeze(true)
 	enqueueMany(t, db, 1)
 	box.wait(t, 1) // where the notification was lost, the canary shows it: the poll is an hour away
-	eventuallyTrue(t, "it is deaf", func() bool { return !l.Connected() })
+	eventuallyTrue(t, "notifications are lost", func() bool { return !l.Connected() })
 	connected(t, reg, "0")
 	if log.count("did not arrive") != 1 {
 		t.Error("the log does not say once that notifications do not arrive")

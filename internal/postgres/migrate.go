@@ -176,12 +176,12 @@ func (s *schemaSession) migrator(ctx context.Context, files fs.FS) (*migrate.Mig
 	if err := m.LoadMigrations(files); err != nil {
 		return nil, err
 	}
-	for _, one := range m.Migrations {
-		sum, err := fileSum(files, one.Name)
+	for _, migration := range m.Migrations {
+		sum, err := fileSum(files, migration.Name)
 		if err != nil {
 			return nil, err
 		}
-		one.UpSQL += "\n" + strings.NewReplacer(":version", strconv.Itoa(int(one.Sequence)), ":file", one.Name, ":sha256", sum).Replace(sespansql.Migrated)
+		migration.UpSQL += "\n" + strings.NewReplacer(":version", strconv.Itoa(int(migration.Sequence)), ":file", migration.Name, ":sha256", sum).Replace(sespansql.Migrated)
 	}
 	return m, nil
 }

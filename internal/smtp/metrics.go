@@ -53,9 +53,9 @@ func newRelayMetrics(reg prometheus.Registerer, relays []*guardedRelay) *relayMe
 		limits: prometheus.NewDesc("sespan_mail_relay_limit",
 			"Limits learned from the relay: connections at once, messages per connection; 0 for none.", []string{"relay", "limit"}, nil),
 	}
-	for _, one := range relays {
+	for _, relay := range relays {
 		for _, result := range []string{resultSent, resultRefused, resultLater, resultUnknown, resultFailed} {
-			m.tries.WithLabelValues(one.label, result)
+			m.tries.WithLabelValues(relay.label, result)
 		}
 	}
 	reg.MustRegister(m.tries, m)
@@ -74,15 +74,15 @@ func (m *relayMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v int, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
 	}
-	for _, one := range m.relays {
+	for _, relay := range m.relays {
 		shut := 0
-		if state, _ := one.breaker.current(); state != closed {
+		if state, _ := relay.breaker.current(); state != closed {
 			shut = 1
 		}
-		connections, limit := one.pool.count()
-		gauge(m.open, shut, one.label)
-		gauge(m.connections, connections, one.label)
-		gauge(m.limits, limit, one.label, "connections")
-		gauge(m.limits, one.connLimit.current(one.cfg.Now()), one.label, "messages")
+		connections, limit := relay.pool.count()
+		gauge(m.open, shut, relay.label)
+		gauge(m.connections, connections, relay.label)
+		gauge(m.limits, limit, relay.label, "connections")
+		gauge(m.limits, relay.connLimit.current(relay.cfg.Now()), relay.label, "messages")
 	}
 }

@@ -73,20 +73,20 @@ func (q *memoryQueue) MarkSending(_ context.Context, leases []mail.Lease) ([]int
 func (q *memoryQueue) Settle(_ context.Context, results []mail.Result) (ids []int64, _ error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, one := range results {
-		rows, _ := q.held([]mail.Lease{one.Lease})
+	for _, result := range results {
+		rows, _ := q.held([]mail.Lease{result.Lease})
 		if len(rows) == 0 {
 			q.refused++
 			continue
 		}
-		ids = append(ids, one.QueueID)
-		if one.State == mail.StateSent {
-			delete(q.rows, one.QueueID)
-			q.sent[one.QueueID] = time.Now()
+		ids = append(ids, result.QueueID)
+		if result.State == mail.StateSent {
+			delete(q.rows, result.QueueID)
+			q.sent[result.QueueID] = time.Now()
 			continue
 		}
-		q.tries += one.Tries
-		rows[0].due, rows[0].leased, rows[0].Fresh = time.Now().Add(one.Delay), time.Time{}, false
+		q.tries += result.Tries
+		rows[0].due, rows[0].leased, rows[0].Fresh = time.Now().Add(result.Delay), time.Time{}, false
 	}
 	return ids, nil
 }

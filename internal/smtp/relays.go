@@ -83,7 +83,7 @@ func NewRelays(configs []Config, o RelaysOptions) (*Relays, error) {
 func (r *Relays) Ready(ctx context.Context) error {
 	for {
 		changed := r.changes()
-		if slices.ContainsFunc(r.all, func(one *guardedRelay) bool { return one.breaker.ready() }) {
+		if slices.ContainsFunc(r.all, func(relay *guardedRelay) bool { return relay.breaker.ready() }) {
 			return nil
 		}
 		select {
@@ -103,7 +103,7 @@ func (r *Relays) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error
 		if tried {
 			return receipt, err
 		}
-		if !slices.ContainsFunc(r.all, func(one *guardedRelay) bool { return !one.breaker.isOpen() }) {
+		if !slices.ContainsFunc(r.all, func(relay *guardedRelay) bool { return !relay.breaker.isOpen() }) {
 			return receipt, &mail.SendError{Verdict: mail.Retry, Reason: "connect", Unreached: true, Err: errNoRelay}
 		}
 		select {
@@ -118,12 +118,12 @@ var errNoRelay = errors.New("no relay is in service")
 
 // tryAll offers the mail to the relays whose breakers let it, until one has answered.
 func (r *Relays) tryAll(ctx context.Context, e mail.Envelope) (receipt mail.Receipt, tried bool, err error) {
-	for _, one := range r.all {
-		if !one.breaker.allow() {
+	for _, relay := range r.all {
+		if !relay.breaker.allow() {
 			continue
 		}
 		tried = true
-		receipt, err = r.tryRelay(ctx, one, e)
+		receipt, err = r.tryRelay(ctx, relay, e)
 		if se, ok := errors.AsType[*mail.SendError](err); !ok || !canFailOver(se) || ctx.Err() != nil {
 			break
 		}
@@ -132,22 +132,22 @@ func (r *Relays) tryAll(ctx context.Context, e mail.Envelope) (receipt mail.Rece
 }
 
 // tryRelay offers the mail to one relay and reports the outcome to its breaker.
-func (r *Relays) tryRelay(ctx context.Context, one *guardedRelay, e mail.Envelope) (mail.Receipt, error) {
+func (r *Relays) tryRelay(ctx context.Context, relay *guardedRelay, e mail.Envelope) (mail.Receipt, error) {
 	found := unknown // also where Send panics: the trial must not stay taken
 	var failure *mail.SendError
-	defer func() { r.report(ctx, one, found, failure) }()
-	receipt, err := one.Send(ctx, e)
+	defer func() { r.report(ctx, relay, found, failure) }()
+	receipt, err := relay.Send(ctx, e)
 	if err == nil {
 		found = healthy
-		r.metrics.tries.WithLabelValues(one.label, resultSent).Inc()
+		r.metrics.tries.WithLabelValues(relay.label, resultSent).Inc()
 		return receipt, nil
 	}
 	se, ok := errors.AsType[*mail.SendError](err)
 	if !ok {
 		return receipt, err
 	}
-	se.Relay, failure = one.Address(), se
-	r.metrics.tries.WithLabelValues(one.label, resultOf(se)).Inc()
+	se.Relay, failure = relay.Address(), se
+	r.metrics.tries.WithLabelValues(relay.label, resultOf(se)).Inc()
 	if ctx.Err() == nil {
 		found = healthOf(se)
 	}
@@ -155,8 +155,8 @@ func (r *Relays) tryRelay(ctx context.Context, one *guardedRelay, e mail.Envelop
 }
 
 // report tells the breaker the outcome of a mail; if it opens, probing begins.
-func (r *Relays) report(ctx context.Context, one *guardedRelay, h health, failure *mail.SendError) {
-	was, now := one.breaker.report(h)
+func (r *Relays) report(ctx context.Context, relay *guardedRelay, h health, failure *mail.SendError) {
+	was, now := relay.breaker.report(h)
 	if was == closed && now == closed {
 		return
 	}
@@ -164,12 +164,12 @@ func (r *Relays) report(ctx context.Context, one *guardedRelay, h health, failur
 	switch {
 	case was == now:
 	case now == closed:
-		r.options.Logger.InfoContext(ctx, "smtp: the relay takes mail again", "relay", one.Address(), "order", one.label)
+		r.options.Logger.InfoContext(ctx, "smtp: the relay takes mail again", "relay", relay.Address(), "order", relay.label)
 	default:
-		r.options.Logger.WarnContext(ctx, "smtp: the relay fails", "relay", one.Address(), "order", one.label,
+		r.options.Logger.WarnContext(ctx, "smtp: the relay fails", "relay", relay.Address(), "order", relay.label,
 			"fail_overs", len(r.all)-1, "reason", failure.Reason, "err", failure)
-		one.pool.reject()
-		r.startProbe(one) //nolint:contextcheck // it outlives the mail that found the failure
+		relay.pool.reject()
+		r.startProbe(relay) //nolint:contextcheck // it outlives the mail that found the failure
 	}
 }
 
@@ -177,8 +177,8 @@ func (r *Relays) report(ctx context.Context, one *guardedRelay, h health, failur
 func (r *Relays) Check(ctx context.Context) error {
 	errs := make([]error, len(r.all))
 	var wg sync.WaitGroup
-	for i, one := range r.all {
-		wg.Go(func() { errs[i] = one.Check(ctx) })
+	for i, relay := range r.all {
+		wg.Go(func() { errs[i] = relay.Check(ctx) })
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -192,8 +192,8 @@ func (r *Relays) Check(ctx context.Context) error {
 // All gives the relays, the preferred one first, to be checked one by one.
 func (r *Relays) All() []*Relay {
 	out := make([]*Relay, len(r.all))
-	for i, one := range r.all {
-		out[i] = one.Relay
+	for i, relay := range r.all {
+		out[i] = relay.Relay
 	}
 	return out
 }
@@ -206,8 +206,8 @@ func (r *Relays) Concurrency() int { return 2 * r.Connections() }
 // Connections is how many mails can be under way at once.
 func (r *Relays) Connections() int {
 	most := 0
-	for _, one := range r.all {
-		most = max(most, one.cfg.Connections)
+	for _, relay := range r.all {
+		most = max(most, relay.cfg.Connections)
 	}
 	return most
 }
@@ -222,8 +222,8 @@ func (r *Relays) Close(ctx context.Context) error {
 	r.probes.Wait()
 	errs := make([]error, len(r.all))
 	var wg sync.WaitGroup
-	for i, one := range r.all {
-		wg.Go(func() { errs[i] = one.Close(ctx) })
+	for i, relay := range r.all {
+		wg.Go(func() { errs[i] = relay.Close(ctx) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -14,8 +14,8 @@ import (
 // relay first. A comma in a user or password is written %2C.
 func ParseURLs(raw string) ([]Config, error) {
 	var out []Config
-	for i, one := range strings.Split(raw, ",") {
-		c, err := ParseURL(one)
+	for i, part := range strings.Split(raw, ",") {
+		c, err := ParseURL(part)
 		if err != nil && strings.Contains(raw, ",") {
 			return nil, fmt.Errorf("the URL number %d: %w (a comma separates URLs; in a user or password it is written %%2C)", i+1, err)
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestABusyPortIsReplacedAndSaid(t *testing.T) {
+func TestABusyPortIsReplacedAndReported(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +34,7 @@ func TestABusyPortIsReplacedAndSaid(t *testing.T) {
 	}
 }
 
-func TestStateIsKeptAndADamagedOneIsSaid(t *testing.T) {
+func TestStateIsKeptAndADamagedOneIsReported(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
 	first, err := loadState(path)

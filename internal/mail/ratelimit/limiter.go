@@ -72,9 +72,9 @@ func (l *Limiter) Admit(domain string, priority int, fresh bool) Decision {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	one := l.limitOf(domain, now)
-	if one != nil {
-		if wait, reason := one.check(now, priority, fresh); wait > 0 {
+	ofDomain := l.limitOf(domain, now)
+	if ofDomain != nil {
+		if wait, reason := ofDomain.check(now, priority, fresh); wait > 0 {
 			return Decision{wait, true, reason, ScopeDomain}
 		}
 	}
@@ -84,8 +84,8 @@ func (l *Limiter) Admit(domain string, priority int, fresh bool) Decision {
 			return Decision{wait, true, reason, ScopeAll}
 		}
 	}
-	if one != nil {
-		one.take(now)
+	if ofDomain != nil {
+		ofDomain.take(now)
 	}
 	l.all.take(now)
 	return Decision{Wait: wait}
@@ -93,8 +93,8 @@ func (l *Limiter) Admit(domain string, priority int, fresh bool) Decision {
 
 // limitOf gives the limit of a domain, nil where it has none.
 func (l *Limiter) limitOf(domain string, now time.Time) *limit {
-	if one := l.domains[domain]; one != nil {
-		return one
+	if ofDomain := l.domains[domain]; ofDomain != nil {
+		return ofDomain
 	}
 	if rate := l.rate(domain); rate > 0 {
 		return l.add(domain, rate, now)
@@ -112,15 +112,15 @@ func (l *Limiter) rate(domain string) float64 {
 func (l *Limiter) add(domain string, rate float64, now time.Time) *limit {
 	if len(l.domains) >= maxDomains && now.Sub(l.swept) > 10*time.Second {
 		l.swept = now
-		for name, one := range l.domains {
-			if one.idle(now) {
+		for name, ofDomain := range l.domains {
+			if ofDomain.idle(now) {
 				delete(l.domains, name)
 			}
 		}
 	}
-	one := newLimit(rate, now)
-	l.domains[domain] = &one
-	return &one
+	ofDomain := newLimit(rate, now)
+	l.domains[domain] = &ofDomain
+	return &ofDomain
 }
 
 // Slowed gives the number of domains with an adaptive limit, and that of all mails in
@@ -129,8 +129,8 @@ func (l *Limiter) Slowed() (domains int, all float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	for _, one := range l.domains {
-		if one.adaptive.active(now) {
+	for _, ofDomain := range l.domains {
+		if ofDomain.adaptive.active(now) {
 			domains++
 		}
 	}
