@@ -26,7 +26,7 @@ func CheckLogin(ctx context.Context, pool *postgres.Pool) error {
 func CheckSchema(ctx context.Context, pool *postgres.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	err := pool.Recognise(ctx)
+	err := pool.RefuseUnreleased(ctx)
 	if _, unreleased := errors.AsType[*postgres.UnreleasedError](err); unreleased {
 		return err
 	}

@@ -10,15 +10,15 @@ import (
 	"sespan/internal/postgres"
 )
 
-// Target is the user table to bind.
-type Target struct {
+// CustomerTable is the site's user table to bind.
+type CustomerTable struct {
 	Table   string   `default:"public.auth_user" placeholder:"TABLE" help:"The site's user table, with its schema."`
 	Columns []string `name:"column" sep:"none" placeholder:"NAME=COLUMN" help:"Bind a column by another name, such as phone_number=phone, or one of a related table: phone_number=public.profile.phone@user_id."`
 }
 
 // Bind is the command bind-customers.
 type Bind struct {
-	Target
+	CustomerTable
 	config.Database
 	Roles
 }
@@ -33,7 +33,7 @@ func (b *Bind) Run(ctx context.Context, e *Env) error {
 
 // bind binds and reports: what is bound to what, and what the owner of the
 // table still has to run (on standard output, so that it can be piped to psql).
-func (t *Target) bind(ctx context.Context, e *Env, url, prefix string) error {
+func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string) error {
 	columns, err := postgres.ParseColumns(t.Columns)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type Init struct {
 	CodePath  string `default:"/account/code/" help:"Path of the site's code page, which mails link to."`
 	SMTPURL   string `name:"smtp-url" env:"SESPAN_SMTP_URL" placeholder:"URL" help:"The mail server, such as smtp://user:password@mail.example:587?tls=starttls; printed with the other settings."`
 	MailFrom  string `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>; printed with the other settings."`
-	Target
+	CustomerTable
 	Roles
 }
 

@@ -18,10 +18,10 @@ const (
 )
 
 // MailRetry is the command mail retry.
-type MailRetry struct{ MailChoice }
+type MailRetry struct{ MailSelection }
 
 // MailCancel is the command mail cancel.
-type MailCancel struct{ MailChoice }
+type MailCancel struct{ MailSelection }
 
 // change does one thing to mails.
 type change func(ctx context.Context, ids []int64, actor string) ([]mail.Change, error)
@@ -29,14 +29,14 @@ type change func(ctx context.Context, ids []int64, actor string) ([]mail.Change,
 // Run sends the chosen mails again.
 func (c *MailRetry) Run(ctx context.Context, m *Mail, e *Env) error {
 	return m.open(ctx, func(admin *postgres.MailAdmin) error {
-		return changer{e, m, admin, admin.Retry, "sent again"}.run(ctx, &c.MailChoice, []string{"dead", "unknown", "retry"})
+		return changer{e, m, admin, admin.Retry, "sent again"}.run(ctx, &c.MailSelection, []string{"dead", "unknown", "retry"})
 	})
 }
 
 // Run takes the chosen mails out of the queue.
 func (c *MailCancel) Run(ctx context.Context, m *Mail, e *Env) error {
 	return m.open(ctx, func(admin *postgres.MailAdmin) error {
-		return changer{e, m, admin, admin.Cancel, "cancelled"}.run(ctx, &c.MailChoice, []string{"queued", "scheduled", "retry", "unknown", "dead"})
+		return changer{e, m, admin, admin.Cancel, "cancelled"}.run(ctx, &c.MailSelection, []string{"queued", "scheduled", "retry", "unknown", "dead"})
 	})
 }
 
@@ -50,14 +50,14 @@ type changer struct {
 }
 
 // run fails when a given id is not known, or when none of the given could be changed.
-func (c changer) run(ctx context.Context, choice *MailChoice, states []string) error {
-	state, category, err := choice.Check()
+func (c changer) run(ctx context.Context, selection *MailSelection, states []string) error {
+	state, category, err := selection.Check()
 	if err != nil {
 		return err
 	}
 	var rows []mail.Change
-	if len(choice.IDs) > 0 {
-		rows, err = c.byID(ctx, choice.IDs)
+	if len(selection.IDs) > 0 {
+		rows, err = c.byID(ctx, selection.IDs)
 	} else {
 		if state != "" {
 			states = []string{state}
@@ -69,7 +69,7 @@ func (c changer) run(ctx context.Context, choice *MailChoice, states []string) e
 			err = printed
 		}
 	}
-	if err != nil || len(choice.IDs) == 0 {
+	if err != nil || len(selection.IDs) == 0 {
 		return err
 	}
 	return checkChanged(rows, c.done)

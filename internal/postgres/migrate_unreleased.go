@@ -29,10 +29,10 @@ func (e *UnreleasedError) Error() string {
 		"drop it and make it again (DROP SCHEMA sespan CASCADE, then sespan migrate up or sespan init; of the demonstration, delete the folder .demo)"
 }
 
-// Recognise fails with an UnreleasedError where the schema was not made by the
+// RefuseUnreleased fails with an UnreleasedError where the schema was not made by the
 // migrations of this program or of a release. A database without our schema, or
 // one that is older or newer, passes.
-func (p *Pool) Recognise(ctx context.Context) error {
+func (p *Pool) RefuseUnreleased(ctx context.Context) error {
 	return refuseUnreleased(ctx, dbsqlc.New(), p.Pool, sespansql.Migrations())
 }
 

@@ -29,7 +29,7 @@ func TestMigrateUnreleased(t *testing.T) {
 					return err
 				},
 				"status": func() error { _, err := postgres.Status(t.Context(), db.URL); return err },
-				"serve":  func() error { return pool.Recognise(t.Context()) },
+				"serve":  func() error { return pool.RefuseUnreleased(t.Context()) },
 			} {
 				err := run()
 				if _, ok := errors.AsType[*postgres.UnreleasedError](err); !ok || !strings.Contains(err.Error(), c.want) ||
@@ -41,7 +41,7 @@ func TestMigrateUnreleased(t *testing.T) {
 			if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err != nil {
 				t.Errorf("up after the schema was dropped: %v", err)
 			}
-			if err := pool.Recognise(t.Context()); err != nil {
+			if err := pool.RefuseUnreleased(t.Context()); err != nil {
 				t.Errorf("serve after that: %v", err)
 			}
 		})
@@ -54,13 +54,13 @@ func TestMigrateRecognisesItsOwn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.EmptyDB(t)
 	pool := openMailPool(t, db.URL)
-	if err := pool.Recognise(t.Context()); err != nil {
+	if err := pool.RefuseUnreleased(t.Context()); err != nil {
 		t.Errorf("an empty database: %v", err)
 	}
 	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Files: withMigration(t, "later", laterMigration)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := pool.Recognise(t.Context()); err != nil {
+	if err := pool.RefuseUnreleased(t.Context()); err != nil {
 		t.Errorf("a newer database: %v", err)
 	}
 	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err == nil || !strings.Contains(err.Error(), "use a newer sespan") {

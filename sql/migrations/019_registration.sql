@@ -11,7 +11,7 @@
 -- Whoever may set is_active in the site's table needs no right to activate, so
 -- what such a login says of a customer is believed: the owner of this schema may
 -- not read the site's table.
-CREATE FUNCTION sespan.otp_register_admit() RETURNS void
+CREATE FUNCTION sespan.otp_register_authorize() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (
@@ -27,7 +27,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION sespan.otp_register_admit() IS 'Raises 42501 unless the login may itself set is_active of the bound customers (or, where there is none, change them). A part of otp_register';
+COMMENT ON FUNCTION sespan.otp_register_authorize() IS 'Raises 42501 unless the login may itself set is_active of the bound customers (or, where there is none, change them). A part of otp_register';
 
 -- The budgets come in the order of their keys, so that two of these cannot wait for
 -- each other; whoever issues, resends or verifies holds one of them alone.
@@ -36,7 +36,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     changed bigint;
 BEGIN
-    PERFORM sespan.otp_register_admit();
+    PERFORM sespan.otp_register_authorize();
     INSERT INTO sespan.otp_budget (budget_key)
     SELECT k.budget_key FROM (
         SELECT sespan.otp_budget_key(otp_register_replace.email, 'registration') AS budget_key WHERE otp_register_replace.email <> ''
@@ -72,7 +72,7 @@ COMMENT ON FUNCTION sespan.otp_register_replace(bigint, text) IS
 CREATE FUNCTION sespan.otp_register_right(customer_id bigint, is_active boolean, date_joined timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM sespan.otp_register_admit();
+    PERFORM sespan.otp_register_authorize();
     IF otp_register_right.is_active IS DISTINCT FROM false THEN
         -- Somebody else made the customer active: a ban that comes later is for good.
         UPDATE sespan.otp_activation AS a SET revoked_at = now()
@@ -172,4 +172,4 @@ DROP FUNCTION sespan.otp_right(bigint);
 DROP FUNCTION sespan.otp_register(bigint);
 DROP FUNCTION sespan.otp_register_right(bigint, boolean, timestamptz);
 DROP FUNCTION sespan.otp_register_replace(bigint, text);
-DROP FUNCTION sespan.otp_register_admit();
+DROP FUNCTION sespan.otp_register_authorize();

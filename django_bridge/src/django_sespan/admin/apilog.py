@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
-from django_sespan.admin.numbers import milliseconds_column
+from django_sespan.admin.columns import milliseconds_column
 from django_sespan.models import ApiLog
 
 ELAPSED = milliseconds_column(ApiLog, "elapsed_time")

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import SespanAdmin
-from django_sespan.admin.numbers import MONEY_PLACES, decimal_column, money_column, trimmed
+from django_sespan.admin.columns import MONEY_PLACES, decimal_column, money_column, trimmed
 from django_sespan.conf import get_settings
 from django_sespan.models import TransactionTier
 from django_sespan.models.tier import TierRefused

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.base import ReadOnlyAdmin
-from django_sespan.admin.numbers import money_column
+from django_sespan.admin.columns import money_column
 from django_sespan.models import TransactionLog
 
 AMOUNT = money_column(TransactionLog, "transaction_amount")

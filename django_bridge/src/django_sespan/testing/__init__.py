@@ -16,9 +16,9 @@ from django_sespan._internal.runtime import override
 from django_sespan.testing.challenges import CodeSent, NoticeSent
 from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Order, Rule
+from django_sespan.testing.in_memory import active, current
 from django_sespan.testing.mixin import SespanTestMixin
 from django_sespan.testing.registrations import FakeRegistrations
-from django_sespan.testing.run import active, current
 from django_sespan.testing.service import Call, LoginReported, SespanTesting
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unittest import TestResult
 
-from django_sespan.testing.run import active, current
+from django_sespan.testing.in_memory import active, current
 from django_sespan.testing.service import SespanTesting
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from django_sespan.admin.numbers import milliseconds_column, money_column, trimmed
+from django_sespan.admin.columns import milliseconds_column, money_column, trimmed
 from django_sespan.models import ApiLog, TransactionLog
 
 

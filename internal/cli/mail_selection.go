@@ -2,8 +2,8 @@ package cli
 
 import "sespan/internal/config"
 
-// MailChoice chooses mails to change: by id, or all in a state or of a category.
-type MailChoice struct {
+// MailSelection selects mails to change: by id, or all in a state or of a category.
+type MailSelection struct {
 	IDs      []int64 `arg:"" optional:"" name:"id" help:"Ids of mails."`
 	Dead     bool    `help:"All dead mails; the same as --state dead."`
 	State    string  `enum:"any,queued,scheduled,retry,unknown,dead" default:"any" help:"All mails with a recipient in this state."`
@@ -20,10 +20,10 @@ func stateFilter(state string) string {
 	return state
 }
 
-// Check tells whether mails are chosen, and in one way only, and which: "" is any
+// Check tells whether mails are selected, and in one way only, and which: "" is any
 // state, any category. An empty category is refused: it stands for a variable that
 // was not set, and must not choose the mails of all.
-func (c *MailChoice) Check() (state, category string, err error) {
+func (c *MailSelection) Check() (state, category string, err error) {
 	state = stateFilter(c.State)
 	if c.Dead {
 		if state != "" && state != "dead" {
