@@ -10,13 +10,13 @@ import (
 	"sespan/internal/mail"
 )
 
-// patience counts as Exim does: NOOP, and RSET but for the first after each mail taken.
+// nonMailLimit counts as Exim does: NOOP, and RSET but for the first after each mail taken.
 // At the eleventh the connection is dropped.
-type patience struct {
+type nonMailLimit struct {
 	dials, dropped atomic.Int32
 }
 
-func (p *patience) serve(_ int, s *smtptest.Session) {
+func (p *nonMailLimit) serve(_ int, s *smtptest.Session) {
 	p.dials.Add(1)
 	s.Greet()
 	counted, free := 0, true
@@ -47,11 +47,11 @@ func (p *patience) serve(_ int, s *smtptest.Session) {
 	}
 }
 
-// TestManyRefusals: a run of refused mails does not use up a relay's patience, and does
+// TestManyRefusals: a run of refused mails does not use up a relay's limit of other commands, and does
 // not cost a connection each.
 func TestManyRefusals(t *testing.T) {
 	t.Parallel()
-	var p patience
+	var p nonMailLimit
 	s := newRelay(t, relayAt(t, smtptest.Script(t, p.serve)))
 	gone := envelope(1)
 	gone.Recipient = "gone@shop.example"
@@ -69,7 +69,7 @@ func TestManyRefusals(t *testing.T) {
 // TestRefusalsBetweenMails: a refusal after each mail taken costs no connection.
 func TestRefusalsBetweenMails(t *testing.T) {
 	t.Parallel()
-	var p patience
+	var p nonMailLimit
 	s := newRelay(t, relayAt(t, smtptest.Script(t, p.serve)))
 	gone := envelope(1)
 	gone.Recipient = "gone@shop.example"
@@ -85,7 +85,7 @@ func TestRefusalsBetweenMails(t *testing.T) {
 // TestManyPauses: a mail now and then, with NOOP before each.
 func TestManyPauses(t *testing.T) {
 	t.Parallel()
-	var p patience
+	var p nonMailLimit
 	var now atomic.Int64
 	cfg := relayAt(t, smtptest.Script(t, p.serve))
 	cfg.Now = func() time.Time { return time.Unix(now.Load(), 0) }
