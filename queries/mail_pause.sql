@@ -1,5 +1,5 @@
 -- name: MailPark :many
--- Sets rows aside that a pause of their category or domain holds: due at infinity,
+-- Parks rows that a pause of their category or domain holds: due at infinity,
 -- so that each is met once. Where the pause ended just now they are due at once.
 UPDATE sespan.mail_queue q
 SET state = CASE WHEN q.attempts = 0 THEN 'scheduled' ELSE 'retry' END,

@@ -8,7 +8,7 @@
 -- row is always taken. ANY (ARRAY(…)) instead of a join, here and below: it always
 -- goes through the primary key, where a join is at times planned as a scan of the
 -- whole queue for each batch. A pause of everything leaves the rows alone; those of
--- a paused category or domain are answered as parked, and MailPark sets them aside.
+-- a paused category or domain are answered as parked, and MailPark parks them.
 -- Pauses and suppressions are looked up only while there are any.
 WITH due AS MATERIALIZED (
     SELECT q.queue_id, q.size_bytes, q.priority
@@ -20,11 +20,11 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), fresh AS MATERIALIZED (
     SELECT f.queue_id, f.size_bytes, f.priority
-    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest(@queue_after::bigint[]) AS lower_id) lane
+    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest(@queue_after::bigint[]) AS lower_id) per_priority
     CROSS JOIN LATERAL (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q
-        WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (lane.priority, lane.lower_id) AND q.priority <= lane.priority
+        WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (per_priority.priority, per_priority.lower_id) AND q.priority <= per_priority.priority
           AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
         ORDER BY q.priority, q.queue_id
         LIMIT @batch_limit::int
@@ -79,7 +79,7 @@ RETURNING q.queue_id;
 
 -- name: MailRelease :one
 -- Gives back what was claimed and not sent, and notifies, because an update does not.
--- Through the due lane: the moving bounds of other workers may be past the row.
+-- As rows that are due: the scan cursors of other workers may be past the row.
 WITH released AS (
     UPDATE sespan.mail_queue q
     SET state = CASE WHEN q.attempts = 0 THEN 'scheduled' ELSE 'retry' END, due_at = clock_timestamp(),

@@ -47,7 +47,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = newest.challenge_id;
 
 -- name: OTPBudgetOpenOf :exec
--- Locks the budget of a challenge as OTPBudgetOpen does; makes it anew if it was
+-- Locks the budget of a challenge as OTPBudgetOpen does; makes it again if it was
 -- swept.
 INSERT INTO sespan.otp_budget (budget_key)
 SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id

@@ -64,7 +64,7 @@ func (s *MailEvents) Apply(ctx context.Context, source string, events []maileven
 func (s *MailEvents) Cleanup(ctx context.Context, keep time.Duration) error {
 	const portion = 1000
 	for {
-		n, err := s.pool.queries.MailEventTidy(ctx, s.pool, keep.Seconds(), portion)
+		n, err := s.pool.queries.MailEventCleanup(ctx, s.pool, keep.Seconds(), portion)
 		if err != nil || n < portion {
 			return mapError(err)
 		}

@@ -25,7 +25,7 @@ type Options struct {
 	Source   string    `default:"django_bridge" help:"The folder of the Django bridge and its example shop."`
 	Sespan   string    `placeholder:"FILE" env:"SESPAN_BIN" help:"The program to demonstrate; the sespan beside this one by default."`
 	Postgres string    `default:"auto" enum:"auto,embedded,installed" env:"SESPAN_DEMO_POSTGRES" help:"auto, embedded or installed."`
-	Reset    bool      `help:"Start anew: removes the data of earlier demonstrations."`
+	Reset    bool      `help:"Start again: removes the data of earlier demonstrations."`
 	Port     int       `default:"8000" help:"Port of the shop; the others follow it. A busy one is replaced and said so."`
 	Out      io.Writer `kong:"-"`
 }

@@ -27,7 +27,7 @@ func loadState(path string) (*state, error) {
 	}
 	s := &state{}
 	if err := json.Unmarshal(raw, s); err != nil {
-		return nil, fmt.Errorf("%s is damaged (%w); start anew with --reset", path, err)
+		return nil, fmt.Errorf("%s is damaged (%w); start again with --reset", path, err)
 	}
 	return s, nil
 }

@@ -10,7 +10,7 @@ import (
 func withHost(raw, host string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", fmt.Errorf("the settings of an earlier run are damaged; start anew with --reset")
+		return "", fmt.Errorf("the settings of an earlier run are damaged; start again with --reset")
 	}
 	u.Host = host
 	return u.String(), nil
@@ -40,6 +40,6 @@ What to click:
   4. Place the order and see it in your history.
   5. As staff, look at tiers, codes, transactions, the API log and the mails.
 
-Ctrl-C stops everything. The data stays for the next time; "make demo DEMO_ARGS=--reset" starts anew.`)
+Ctrl-C stops everything. The data stays for the next time; "make demo DEMO_ARGS=--reset" starts again.`)
 	d.console.line(b.String())
 }

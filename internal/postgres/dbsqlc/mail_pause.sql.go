@@ -20,7 +20,7 @@ WHERE q.queue_id = ANY ($1::bigint[]) AND q.queue_id = h.queue_id AND q.lease_to
 RETURNING q.queue_id
 `
 
-// Sets rows aside that a pause of their category or domain holds: due at infinity,
+// Parks rows that a pause of their category or domain holds: due at infinity,
 // so that each is met once. Where the pause ended just now they are due at once.
 func (q *Queries) MailPark(ctx context.Context, db DBTX, queueIds []int64, leaseTokens []int64, pauses []string) ([]int64, error) {
 	rows, err := db.Query(ctx, mailPark, queueIds, leaseTokens, pauses)

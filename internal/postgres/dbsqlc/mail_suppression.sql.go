@@ -41,13 +41,13 @@ func (q *Queries) MailEventApply(ctx context.Context, db DBTX, source string, ev
 	return items, nil
 }
 
-const mailEventTidy = `-- name: MailEventTidy :one
+const mailEventCleanup = `-- name: MailEventCleanup :one
 SELECT sespan.mail_event_tidy(make_interval(secs => $1::float8), $2::int)::bigint AS deleted
 `
 
 // Locks what it deletes, skipping what others hold.
-func (q *Queries) MailEventTidy(ctx context.Context, db DBTX, keepSeconds float64, portion int32) (int64, error) {
-	row := db.QueryRow(ctx, mailEventTidy, keepSeconds, portion)
+func (q *Queries) MailEventCleanup(ctx context.Context, db DBTX, keepSeconds float64, portion int32) (int64, error) {
+	row := db.QueryRow(ctx, mailEventCleanup, keepSeconds, portion)
 	var deleted int64
 	err := row.Scan(&deleted)
 	return deleted, err

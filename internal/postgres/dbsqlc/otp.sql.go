@@ -54,7 +54,7 @@ SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = $1
 ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false
 `
 
-// Locks the budget of a challenge as OTPBudgetOpen does; makes it anew if it was
+// Locks the budget of a challenge as OTPBudgetOpen does; makes it again if it was
 // swept.
 func (q *Queries) OTPBudgetOpenOf(ctx context.Context, db DBTX, challengeID uuid.UUID) error {
 	_, err := db.Exec(ctx, oTPBudgetOpenOf, challengeID)
