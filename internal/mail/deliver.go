@@ -39,10 +39,10 @@ func (w *Worker) deliver(ctx, sending context.Context, c *Claimed) Result {
 	if !w.backpressure.wait(ctx) || !w.relayReady(ctx, c) {
 		return Result{Lease: c.Lease, State: released}
 	}
-	if r := w.mayStart(sending, c); r != nil {
+	receipt, r, err := w.try(ctx, sending, c, e)
+	if r != nil {
 		return *r
 	}
-	receipt, err := w.send(sending, e)
 	if err != nil {
 		return w.afterFailure(sending, c, err)
 	}
@@ -92,35 +92,6 @@ func (w *Worker) compose(c *Claimed) (e Envelope, r *Result) {
 		}
 	}
 	return Envelope{From: bareAddress(message.From), Recipient: c.Recipient, Data: data, HoldUnknown: c.HoldUnknown}, nil
-}
-
-// mayStart looks at the clock once more just before sending, and where a lapse
-// must be told from a mail that never began, notes the beginning.
-func (w *Worker) mayStart(ctx context.Context, c *Claimed) *Result {
-	if c.ExpiresIn != Forever && w.age(c) >= c.ExpiresIn {
-		return &Result{Lease: c.Lease, State: StateExpired, Reason: reasonExpired}
-	}
-	ours := w.leases.valid(c.Lease, w.Lease/10)
-	if ours && (c.HoldUnknown || c.Lapses > 0) {
-		marked, err := w.marker.Do(ctx, c.Lease)
-		ours = err == nil && marked
-	}
-	if !ours {
-		w.metrics.events.WithLabelValues(eventLapsed).Inc()
-		return &Result{Lease: c.Lease, State: lapsed}
-	}
-	return nil
-}
-
-// send calls the sender; after a panic there it is unknown whether the mail left.
-func (w *Worker) send(ctx context.Context, e Envelope) (r Receipt, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.log.ErrorContext(ctx, "mail: panic while sending", "panic", p, "stack", string(debug.Stack()))
-			err = &SendError{Verdict: Unknown, Reason: reasonPanic, Reply: "panic while sending"}
-		}
-	}()
-	return w.Sender.Send(ctx, e)
 }
 
 // age is the time since the row was claimed.

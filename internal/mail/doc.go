@@ -104,5 +104,7 @@
 //	                mail twice (backpressure.go)
 //	Ready           while no relay serves, nothing is claimed and no mail is tried (package smtp)
 //	lease           another worker may have the row: never two at once (leases.go)
-//	connections     what a relay bears at once (package smtp)
+//	connections     what a relay bears at once (package smtp). While a mail waits for one
+//	                nothing of it has begun: expiry and lease are looked at, and the
+//	                beginning is noted, with the connection at hand (attempt.go)
 package mail

@@ -224,7 +224,12 @@ func inspect[T any](s *fakeStore, read func() T) T {
 // senderFunc is a Sender.
 type senderFunc func(ctx context.Context, e Envelope) (Receipt, error)
 
-func (f senderFunc) Send(ctx context.Context, e Envelope) (Receipt, error) { return f(ctx, e) }
+func (f senderFunc) Send(ctx context.Context, e Envelope) (Receipt, error) {
+	if err := e.Begin(); err != nil {
+		return Receipt{}, err
+	}
+	return f(ctx, e)
+}
 
 func (senderFunc) Ready(context.Context) error { return nil }
 
@@ -235,6 +240,9 @@ type countingSender struct {
 }
 
 func (s *countingSender) Send(_ context.Context, e Envelope) (Receipt, error) {
+	if err := e.Begin(); err != nil {
+		return Receipt{}, err
+	}
 	s.mu.Lock()
 	s.sent[string(e.Data)]++
 	s.mu.Unlock()

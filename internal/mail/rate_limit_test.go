@@ -27,6 +27,9 @@ type arrivals struct {
 func (*arrivals) Ready(context.Context) error { return nil }
 
 func (a *arrivals) Send(_ context.Context, e Envelope) (Receipt, error) {
+	if err := e.Begin(); err != nil {
+		return Receipt{}, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	domain := domainOf(e.Recipient)

@@ -29,6 +29,9 @@ func newMailbox(answer func(n int, e mail.Envelope) error) *mailbox {
 }
 
 func (b *mailbox) Send(_ context.Context, e mail.Envelope) (mail.Receipt, error) {
+	if err := e.Begin(); err != nil {
+		return mail.Receipt{}, err
+	}
 	b.mu.Lock()
 	n := len(b.got)
 	b.got = append(b.got, e)
@@ -60,7 +63,10 @@ type senderTo func()
 
 func (senderTo) Ready(context.Context) error { return nil }
 
-func (f senderTo) Send(context.Context, mail.Envelope) (mail.Receipt, error) {
+func (f senderTo) Send(_ context.Context, e mail.Envelope) (mail.Receipt, error) {
+	if err := e.Begin(); err != nil {
+		return mail.Receipt{}, err
+	}
 	f()
 	return mail.Receipt{}, nil
 }

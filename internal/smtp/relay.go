@@ -77,6 +77,9 @@ func (r *Relay) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error)
 			Err: fmt.Errorf("the relay %s takes no addresses beyond ASCII (SMTPUTF8)", r.cfg.Address()),
 		}
 	}
+	if err := begin(c, e); err != nil {
+		return mail.Receipt{}, err
+	}
 	idle := r.cfg.Now().Sub(c.lastUsed)
 	text, err := c.deliver(ctx, tx, func() *transaction { return r.reserveNext(c, tx) })
 	if full := connectionFull(err, c); full || err != nil && c.stale() {
@@ -92,6 +95,19 @@ func (r *Relay) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error)
 		return mail.Receipt{}, err
 	}
 	return mail.Receipt{Relay: r.cfg.Address(), Reply: text}, nil
+}
+
+// begin asks whether the mail may still be sent. If not, a relay that has its envelope
+// and waits for the message loses the connection.
+func begin(c *conn, e mail.Envelope) error {
+	if e.Begin == nil {
+		return nil
+	}
+	err := e.Begin()
+	if err != nil && c.wire.nextEnvelopeSent {
+		c.wire.broken = err
+	}
+	return err
 }
 
 // noteClosed learns from a relay that ended a connection.
