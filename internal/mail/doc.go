@@ -49,10 +49,10 @@
 // # Doorbell
 //
 // A NOTIFY in every inserting transaction would serialise their commits. So the
-// insert trigger notifies only while no worker is busy: one that has more than enough to
-// do, or no relay, suppresses notifications, by a flag. The flag is a sequence, which stands outside MVCC: even a
-// snapshot of an hour ago sees its present value, and it dies by itself with the
-// worker, because it says until when.
+// insert trigger notifies only while no worker is busy: one that has more than enough
+// to do, or no relay, suppresses notifications, by a flag. The flag is a sequence,
+// which stands outside MVCC: even a snapshot of an hour ago sees its present value, and
+// it dies by itself with the worker, because it says until when.
 //
 //	       worker                            inserting transaction
 //	       ──────                            ─────────────────────
