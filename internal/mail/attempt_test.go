@@ -36,6 +36,8 @@ func TestWaitingForAConnectionIsNoTry(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("the end took %s", took)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		for id, r := range s.rows {
 			if r.state == StateSending {
 				t.Errorf("mail %d is %s", id, r.state)
@@ -54,6 +56,8 @@ func TestWaitingForAConnectionForTooLong(t *testing.T) {
 	s.put(1, func(c *Claimed) { c.ExpiresIn = 5 * time.Second })
 	runWorker(t, s, busy(10*time.Second), nil, func(*Worker, func()) {
 		time.Sleep(12 * time.Second)
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		for id, r := range s.done {
 			if r.State != StateExpired || r.Tries != 0 {
 				t.Errorf("mail %d: %+v", id, r)
