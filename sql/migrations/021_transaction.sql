@@ -41,6 +41,8 @@ CREATE TABLE sespan.transaction_log (
     discounted_amount  numeric       NOT NULL
         CONSTRAINT transaction_log_discounted_amount CHECK (discounted_amount BETWEEN 0 AND transaction_amount),
     transaction_time   timestamptz   NOT NULL,
+    cancelled_at       timestamptz
+        CONSTRAINT transaction_log_cancelled_at CHECK (cancelled_at >= transaction_time),
     capped_by          text
         CONSTRAINT transaction_log_capped_by CHECK (capped_by IN ('budget_amount', 'budget_uses', 'per_customer_uses', 'per_customer_draws')),
     draw_version       smallint      NOT NULL,
@@ -68,6 +70,7 @@ COMMENT ON COLUMN sespan.transaction_log.discounted IS 'Whether the order won';
 COMMENT ON COLUMN sespan.transaction_log.transaction_amount IS 'What the order costs without a discount';
 COMMENT ON COLUMN sespan.transaction_log.discounted_amount IS 'What the customer pays';
 COMMENT ON COLUMN sespan.transaction_log.transaction_time IS 'When the draw was made';
+COMMENT ON COLUMN sespan.transaction_log.cancelled_at IS 'When the order was cancelled; NULL: it stands';
 COMMENT ON COLUMN sespan.transaction_log.capped_by IS 'The limit of the tier that turned this win into a loss; NULL: none';
 COMMENT ON COLUMN sespan.transaction_log.draw_version IS 'How draw_number was computed; see docs/draw.md';
 COMMENT ON COLUMN sespan.transaction_log.draw_epoch IS 'The UTC day whose seed was used';

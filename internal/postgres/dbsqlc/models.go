@@ -799,6 +799,8 @@ type SespanTransactionLog struct {
 	DiscountedAmount pgtype.Numeric
 	// When the draw was made
 	TransactionTime time.Time
+	// When the order was cancelled; NULL: it stands
+	CancelledAt *time.Time
 	// The limit of the tier that turned this win into a loss; NULL: none
 	CappedBy *string
 	// How draw_number was computed; see docs/draw.md
