@@ -22,6 +22,7 @@ class FakeSespan:
     draws: dict[tuple[str, str], dict] = field(default_factory=dict)
     logins: list[dict] = field(default_factory=list)
     fail: list = field(default_factory=list)
+    answers: dict = field(default_factory=dict)  # (method, path) → what a staff call gets
     on_verified: object = None
     on_call: object = None
     resend_seconds: int = 60
@@ -53,8 +54,10 @@ class FakeSespan:
             case ["v1", "logins"]:
                 self.logins.append(body)
                 return httpx.Response(201, json={"status": "logged"})
-            case ["v1", "transactions"]:
+            case ["v1", "transactions"] if request.method == "POST":
                 return self.draw(body)
+        if (answer := self.answers.get((request.method, request.url.path))) is not None:
+            return answer(request) if callable(answer) else httpx.Response(200, json=answer)
         return problem(404, "not-found")
 
     def create(self, body):

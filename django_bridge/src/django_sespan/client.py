@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import httpx
@@ -31,6 +32,7 @@ class Client:
     def __init__(self, transport: Transport, *, enabled: bool = True) -> None:
         self._transport = transport
         self._enabled = enabled
+        self._bearer: str | None = None
 
     @classmethod
     def from_settings(
@@ -50,6 +52,17 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def as_staff(self, token: str) -> Self:
+        """Return a client on the same connections that calls with this token, not with the key."""
+        staff = copy.copy(self)
+        staff._bearer = token
+        return staff
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """Read `path`; a parameter that is None or "" is left out."""
+        given = {name: value for name, value in (params or {}).items() if value not in {None, ""}}
+        return self._call("GET", path, idempotent=True, params=given).data
 
     def otp_create(
         self,
@@ -136,11 +149,19 @@ class Client:
         idempotent: bool = False,
         client_ip: str | None = None,
         timeout: float | None = None,
+        params: Mapping[str, Any] | None = None,
     ) -> Answer:
         if not self._enabled:
             raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
         return self._transport.call(
-            method, path, body, idempotent=idempotent, client_ip=client_ip, timeout=timeout
+            method,
+            path,
+            body,
+            idempotent=idempotent,
+            client_ip=client_ip,
+            timeout=timeout,
+            params=params,
+            bearer=self._bearer,
         )
 
 

@@ -14,4 +14,5 @@ urlpatterns = [
     path("code/resend/", views.ResendView.as_view(), name="resend"),
     path("code/resume/", views.ResumeView.as_view(), name="resume"),
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
+    path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),
 ]

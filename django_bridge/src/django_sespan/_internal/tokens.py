@@ -1,10 +1,11 @@
-"""The customer's token for one draw: a JWT signed with the site's Ed25519 key.
+"""The tokens of customers and staff: JWTs signed with the site's Ed25519 key.
 
-    header  {"alg": "EdDSA", "kid": <RFC 7638 thumbprint of the public key>}
-    claims  {"iss", "aud": "sespan", "sub": "<customer id>", "order_ref", "amount": "150000.00",
-             "iat" (a minute ago), "exp" (in 5 minutes), "jti"}
+    header    {"alg": "EdDSA", "kid": <RFC 7638 thumbprint of the public key>}
+    claims    {"iss", "aud": "sespan", "iat" (a minute ago), "exp" (in 5 minutes), "jti"}, and
+    customer  {"sub": "<customer id>", "order_ref", "amount": "150000.00"}: for one draw
+    staff     {"scope": "staff", "sub": "<key of the user>", "name", "roles": ["report", …]}
 
-Sespan checks it against the public keys in `SESPAN_JWKS`.
+Sespan checks them against the public keys in `SESPAN_JWKS`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -59,25 +62,32 @@ class SigningKey:
         )
 
     def sign(self, customer_id: str, order_ref: str, amount: str) -> str:
-        """Mint a token; all claims are strings but the times."""
+        """Mint a customer's token."""
+        return self._mint({"sub": customer_id, "order_ref": order_ref, "amount": amount})
+
+    def sign_staff(self, user_id: str, name: str, roles: Sequence[str]) -> str:
+        """Mint the token of somebody with roles."""
+        return self._mint({"scope": "staff", "sub": user_id, "name": name, "roles": list(roles)})
+
+    def _mint(self, claims: dict[str, Any]) -> str:
         now = int(time.time())
-        claims = {
+        common = {
             "iss": ISSUER,
             "aud": AUDIENCE,
-            "sub": customer_id,
-            "order_ref": order_ref,
-            "amount": amount,
             "iat": now - CLOCK_SECONDS,
             "exp": now + LIFE_SECONDS,
             "jti": str(uuid.uuid4()),
         }
-        return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"kid": self.kid})
+        headers = {"kid": self.kid}
+        return jwt.encode({**common, **claims}, self._private, algorithm="EdDSA", headers=headers)
 
 
 def signing_key(path: Path | None) -> SigningKey:
     """Return the key of `SIGNING_KEY_FILE`, read once and again when the file changes."""
     if path is None:
-        raise ImproperlyConfigured("SESPAN['SIGNING_KEY_FILE'] is not set; the checkout needs it.")
+        raise ImproperlyConfigured(
+            "SESPAN['SIGNING_KEY_FILE'] is not set; tokens are signed with it."
+        )
     try:
         return _load(path, path.stat().st_mtime_ns)
     except (OSError, ValueError) as exc:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -67,16 +68,22 @@ class Transport:
         idempotent: bool = False,
         client_ip: str | None = None,
         timeout: float | None = None,
+        params: Mapping[str, Any] | None = None,
+        bearer: str | None = None,
     ) -> Answer:
         """Make one call; an idempotent one is repeated once when the connection broke.
 
-        `timeout` (seconds) is for a call that is worth less waiting than the others.
-        Raises a SespanError: never an httpx one.
+        `timeout` (seconds) is for a call that is worth less waiting than the others, `bearer`
+        a token that stands in the place of the service key. Raises a SespanError: never an
+        httpx one.
         """
         headers = {"Sespan-Client-Ip": client_ip} if client_ip else {}
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
+        path_and_query = f"{path}?{urlencode(params, doseq=True)}" if params else path
         seconds = self._timeout if timeout is None else min(timeout, self._timeout)
         try:
-            return self._once(method, path, body, headers, seconds)
+            return self._once(method, path_and_query, body, headers, seconds)
         except httpx.TimeoutException as exc:
             raise errors.SespanUnavailable(f"{method} {path}: no answer in time") from exc
         except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
@@ -85,7 +92,7 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
         try:
-            return self._once(method, path, body, headers, seconds)
+            return self._once(method, path_and_query, body, headers, seconds)
         except httpx.HTTPError as exc:
             raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
 

@@ -8,6 +8,28 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Access",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "person",
+                "verbose_name_plural": "people",
+                "permissions": [
+                    ("administer", "May change tiers, mails, people and keys: the role admin"),
+                    ("view_dashboard", "May see the dashboard: the role dashboard"),
+                    ("view_reports", "May see and download transactions: the role report"),
+                ],
+                "managed": False,
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="ApiLog",
             fields=[
                 ("log_id", models.BigAutoField(primary_key=True, serialize=False)),

@@ -5,6 +5,7 @@ and permissions. The table names are quoted into the schema `sespan`. Keys to th
 are DO_NOTHING without a constraint, so that deleting a user never touches these tables.
 """
 
+from django_sespan.models.access import Access
 from django_sespan.models.apilog import ApiLog
 from django_sespan.models.mail import MailMessage, MailQueue, MailRecipient
 from django_sespan.models.otp import Otp
@@ -12,6 +13,7 @@ from django_sespan.models.tier import TransactionTier
 from django_sespan.models.transaction import TransactionLog
 
 __all__ = [
+    "Access",
     "ApiLog",
     "MailMessage",
     "MailQueue",

@@ -14,7 +14,14 @@ class Service(Protocol):
     """What answers in memory: `SespanTesting`."""
 
     def answer(
-        self, method: str, path: str, body: Mapping[str, Any], client_ip: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        client_ip: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        bearer: str | None = None,
     ) -> Answer:
         """Answer one call of the HTTP contract, or raise what the real transport raises."""
 
@@ -35,10 +42,17 @@ class FakeClient(Client):
         idempotent: bool = False,
         client_ip: str | None = None,
         timeout: float | None = None,
+        params: Mapping[str, Any] | None = None,
     ) -> Answer:
         self._enabled = get_settings().enabled  # a test may change it
         return super()._call(
-            method, path, body, idempotent=idempotent, client_ip=client_ip, timeout=timeout
+            method,
+            path,
+            body,
+            idempotent=idempotent,
+            client_ip=client_ip,
+            timeout=timeout,
+            params=params,
         )
 
 
@@ -60,6 +74,10 @@ class _Memory(Transport):
         idempotent: bool = False,
         client_ip: str | None = None,
         timeout: float | None = None,
+        params: Mapping[str, Any] | None = None,
+        bearer: str | None = None,
     ) -> Answer:
         """Ask the service in memory."""
-        return self._sespan.answer(method, path, dict(body or {}), client_ip)
+        return self._sespan.answer(
+            method, path, dict(body or {}), client_ip, params=params, bearer=bearer
+        )

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -32,6 +32,9 @@ class Call:
     path: str
     body: Mapping[str, Any]
     client_ip: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    bearer: str | None = None
+    """The token that stood in the place of the service key."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,18 @@ class SespanTesting:
             failure.times = 0
 
     def answer(
-        self, method: str, path: str, body: Mapping[str, Any], client_ip: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        client_ip: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        bearer: str | None = None,
     ) -> Answer:
         """Answer one call of the HTTP contract, or raise what the real transport raises."""
         with self._lock:
-            self.calls.append(Call(method, path, body, client_ip))
+            self.calls.append(Call(method, path, body, client_ip, params or {}, bearer))
             self._fail_if_told(path)
             match (method, *path.removeprefix("/v1/").split("/")):
                 case ("POST", "otp"):

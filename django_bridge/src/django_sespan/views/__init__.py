@@ -1,10 +1,11 @@
-"""The pages and the checkout's token. Thin: request in, a flow, response out."""
+"""The pages, and the tokens of checkout and staff. Thin: request in, a flow, response out."""
 
 from django_sespan.views.checkout import CheckoutTokenView
 from django_sespan.views.code import CodeView, ResendView
 from django_sespan.views.login import LoginView
 from django_sespan.views.register import RegisterView
 from django_sespan.views.resume import ResumeView
+from django_sespan.views.staff import StaffTokenView, StaffView
 
 __all__ = [
     "CheckoutTokenView",
@@ -13,4 +14,6 @@ __all__ = [
     "RegisterView",
     "ResendView",
     "ResumeView",
+    "StaffTokenView",
+    "StaffView",
 ]

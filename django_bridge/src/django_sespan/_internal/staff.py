@@ -1,0 +1,37 @@
+"""The roles of a person, from the site's own permissions, and the token that carries them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_sespan._internal.tokens import signing_key
+from django_sespan.conf import get_settings
+
+ROLES = {
+    "admin": "sespan.administer",
+    "dashboard": "sespan.view_dashboard",
+    "report": "sespan.view_reports",
+}
+"""Role of the service → permission of the site; a superuser has all."""
+
+MAX_NAME = 150
+
+
+def roles_of(user: Any) -> tuple[str, ...]:
+    """Return the roles of a user; none for somebody inactive or not logged in."""
+    return tuple(role for role, permission in ROLES.items() if user.has_perm(permission))
+
+
+def staff_token(user: Any) -> str:
+    """Mint a token of five minutes; PermissionError without a role, ImproperlyConfigured."""
+    roles = roles_of(user)
+    if not roles:
+        raise PermissionError(f"{user.pk} has no role")
+    key = signing_key(get_settings().signing_key_file)
+    return key.sign_staff(str(user.pk), display_name(user), roles)
+
+
+def display_name(user: Any) -> str:
+    """Return the login name as the audit shows it: printable, at most 150 characters."""
+    name = "".join(c for c in str(user.get_username()) if c.isprintable())[:MAX_NAME].strip()
+    return name or str(user.pk)
