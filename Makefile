@@ -14,16 +14,18 @@ GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
 SQLC       := $(TOOLS)/sqlc-v1.31.1
 PROMTOOL   := $(TOOLS)/promtool
 GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# Draws the charts of the pages for staff. It comes from npm, as package-lock.json says, and is not committed.
+UPLOT      := django_bridge/src/django_sespan/static/django_sespan/vendor/uplot/uPlot.iife.min.js
 # The second PostgreSQL of the test matrix; the first is the default of internal/devtools/devdb.
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate verify bench bench-mail bench-admin fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
+.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: bin/sespan bin/sespan-demo ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
+demo: bin/sespan bin/sespan-demo charts-if-possible ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
 SUITES := test-alerts test-go test-go-old test-django test-django-next test-e2e
@@ -85,12 +87,32 @@ try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and 
 build: ## Build the static binary bin/sespan
 	$(GO_BUILD) -o bin/sespan ./cmd/sespan
 
+wheel: $(VENV)/.ready $(UPLOT) ## Build the Python package, with the charts in it, into django_bridge/dist
+	cd django_bridge && $(VENV)/bin/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+
 fmt: $(GOFUMPT) $(VENV)/.ready ## Format Go and Python
 	$(GOFUMPT) -w cmd internal sql
 	cd django_bridge && $(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
 
 clean: ## Remove what the build and the tests made
 	rm -rf bin .venv .venv-next .cache test-results
+
+charts: $(UPLOT) ## Fetch uPlot from npm for the charts of the pages for staff
+
+# The demonstration runs without them: tables stand in their place.
+charts-if-possible:
+	@if [ ! -f $(UPLOT) ]; then { command -v npm >/dev/null && cd django_bridge && npm run --silent charts; } || \
+	  echo "No charts: install Node.js with npm and run make charts. Until then tables stand in their place."; fi
+
+$(UPLOT): django_bridge/package.json django_bridge/package-lock.json
+	@if command -v npm >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
+	  echo "The charts need npm: install Node.js with npm"; exit 1; fi; \
+	command -v apt-get >/dev/null || { echo "The charts need npm: install Node.js with npm"; exit 1; }; \
+	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends npm
+	@echo "fetching uPlot"
+	@cd django_bridge && npm run --silent charts
+	@touch $@
 
 # Always rebuilt: the Go tool knows best what has changed.
 .PHONY: bin/sespan bin/sespan-demo
@@ -104,7 +126,7 @@ test-go: /usr/sbin/pgbouncer
 test-go-old: /usr/sbin/pgbouncer
 	PGTEST_VERSION=$(OLD_POSTGRES) go test -timeout 30m ./internal/postgres/... ./internal/httpapi/...
 
-test-django: $(VENV)/.ready bin/sespan
+test-django: $(VENV)/.ready bin/sespan $(UPLOT)
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
 
@@ -119,7 +141,7 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
-test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium
+test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT)
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
 test-alerts: $(PROMTOOL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "src" / "django_sespan"
+UPLOT = "django_sespan/static/django_sespan/vendor/uplot"
 
 SETTINGS = """
 import sys
@@ -94,7 +96,11 @@ def test_the_wheel_holds_the_whole_app_and_nothing_else(built):
         "django_sespan/templates/django_sespan/code.html",
         "django_sespan/locale/id/LC_MESSAGES/django.mo",
         "django_sespan/testing/__init__.py",
+        f"{UPLOT}/uPlot.iife.min.js",
+        f"{UPLOT}/uPlot.min.css",
+        f"{UPLOT}/LICENSE",
     } <= shipped
+    assert b"MIT License" in archive.read(f"{UPLOT}/LICENSE")
     assert not [name for name in shipped if re.search(r"(^|/)(tests?|conftest\.py)(/|$)", name)]
     (licence,) = [name for name in archive.namelist() if name.endswith("licenses/LICENSE")]
     assert archive.read(licence) == (ROOT.parent / "LICENSE").read_bytes()
@@ -110,7 +116,37 @@ def test_the_source_archive_builds_the_same(built):
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"src/{name}" for name in app_files()} <= names
     rest = {name for name in names if not name.startswith("src/")}
-    assert rest == {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    assert rest == {
+        ".gitignore",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "hatch_build.py",
+        "package-lock.json",
+        "package.json",
+        "pyproject.toml",
+    }
+
+
+def test_without_npm_the_wheel_is_built_all_the_same(tmp_path, monkeypatch):
+    """One line says what to install; the pages show tables in the charts' place."""
+    for name in ("pyproject.toml", "hatch_build.py", "package.json", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(
+        APP, tmp_path / "src" / "django_sespan", ignore=shutil.ignore_patterns("vendor")
+    )
+    script = "from hatchling.build import build_wheel; build_wheel('dist')"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "install Node.js with npm" in done.stdout + done.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if "vendor" in name]
 
 
 @pytest.fixture(scope="module")
