@@ -5,9 +5,13 @@ import stat
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from django_sespan._internal.tokens import SigningKey
+
+pytestmark = pytest.mark.django_db
 
 
 def run(*args):
@@ -84,3 +88,67 @@ def test_settings_that_name_the_file_need_no_further_line(path, tmp_path, monkey
         assert f"SESPAN_JWKS={tmp_path / 'keys.json'}" in run("--jwks", "keys.json")
     env.write_bytes(b"\xff")
     assert "Give it" in run("--jwks", "keys.json")
+
+
+class TestGroups:
+    def permissions(self, name):
+        found = Group.objects.get(name=name).permissions.values_list("codename", flat=True)
+        return sorted(found)
+
+    def test_are_made_once(self):
+        out = run("--groups-only")
+        assert out.splitlines() == [
+            "Group: Sespan admin (new)",
+            "Group: Sespan dashboard (new)",
+            "Group: Sespan report (new)",
+        ]
+        assert self.permissions("Sespan dashboard") == ["view_dashboard"]
+        assert self.permissions("Sespan report") == ["view_reports"]
+        assert set(self.permissions("Sespan admin")) >= {
+            "administer",
+            "view_dashboard",
+            "view_reports",
+            "view_apilog",
+            "view_otp",
+            "change_transactiontier",
+            "manage_mail",
+            "preview_mail",
+            "revoke_activation",
+        }
+        assert "change_apilog" not in self.permissions("Sespan admin")
+        again = run("--groups-only")
+        assert [line.rpartition(" ")[2] for line in again.splitlines()] == ["(kept)"] * 3
+
+    def test_with_the_key(self, path):
+        out = run()
+        assert "Signing key" in out
+        assert Group.objects.filter(name__startswith="Sespan").count() == 3
+
+    def test_without_the_key_nothing_of_it_is_asked(self, settings):
+        settings.SESPAN = {}
+        assert "Signing key" not in run("--groups-only")
+
+    def test_what_was_taken_out_by_hand_comes_back(self):
+        run("--groups-only")
+        Group.objects.get(name="Sespan report").permissions.clear()
+        Group.objects.get(name="Sespan dashboard").delete()
+        own = Permission.objects.get(codename="add_user")
+        Group.objects.get(name="Sespan admin").permissions.add(own)
+        out = run("--groups-only")
+        assert "Sespan admin (kept)" in out
+        assert "Sespan dashboard (new)" in out
+        assert "Sespan report (kept, 1 permissions added)" in out
+        assert "add_user" in self.permissions("Sespan admin"), "what the site adds stays"
+
+    def test_before_the_sites_first_migrate(self, monkeypatch):
+        monkeypatch.setattr("django_sespan._internal.groups.Group._meta.db_table", "none")
+        with pytest.raises(CommandError, match=r"run manage.py migrate first"):
+            run("--groups-only")
+
+    def test_a_database_that_is_away_hinders_no_key(self, path, monkeypatch):
+        def away():
+            raise OperationalError("connection refused\nmore")
+
+        monkeypatch.setattr("django_sespan._internal.groups.tables_are_there", away)
+        assert "Groups: not made yet (connection refused)" in run()
+        assert path.exists()

@@ -60,7 +60,7 @@ def sespan():
 
 
 @pytest.fixture
-def signing_key(settings, tmp_path):
+def signing_key(settings, tmp_path, db):
     path = tmp_path / "checkout.pem"
     call_command("sespan_init", key=path)
     settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(path)}

@@ -1,4 +1,4 @@
-"""Make the checkout's signing key, and write its public half for Sespan."""
+"""Make the signing key, write its public half for Sespan, and make the groups of the roles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from django_sespan._internal import groups
 from django_sespan._internal.tokens import SigningKey
 from django_sespan.conf import get_settings
 
@@ -19,18 +21,30 @@ NAME = "SESPAN_JWKS="
 
 
 class Command(BaseCommand):
-    """`manage.py sespan_init [--key FILE] [--jwks FILE]`; a second run changes nothing."""
+    """`manage.py sespan_init [--key FILE] [--jwks FILE] [--groups-only]`; again changes nothing."""
 
-    help = "Makes the Ed25519 key of the checkout if it is missing and writes the JWKS for Sespan."
+    help = (
+        "Makes the Ed25519 key that signs tokens if it is missing, writes the JWKS for Sespan, and "
+        "makes the groups Sespan admin, Sespan dashboard and Sespan report."
+    )
     requires_system_checks: list[str] = []  # the key's own check would stop the run that makes it
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Paths; both have a default."""
         parser.add_argument("--key", type=Path, help="default: SESPAN['SIGNING_KEY_FILE']")
         parser.add_argument("--jwks", type=Path, help="default: <key>.jwks.json")
+        parser.add_argument(
+            "--groups-only", action="store_true", help="make the groups, leave the key alone"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, and print the line to give to Sespan where its settings have no such line."""
+        """Do it, and say what was made."""
+        if not options["groups_only"]:
+            self._make_key(options)
+        self._make_groups(required=options["groups_only"])
+
+    def _make_key(self, options: dict[str, Any]) -> None:
+        """Print the line to give to Sespan, too, where its settings have no such line."""
         path: Path | None = options["key"] or get_settings().signing_key_file
         if path is None:
             raise CommandError("Set SESPAN['SIGNING_KEY_FILE'] or give --key FILE.")
@@ -44,6 +58,21 @@ class Command(BaseCommand):
             self.stdout.write(f"{ENV_FILE} names them: sespan serve reads them from there")
         else:
             self.stdout.write(f"Give it to Sespan: SESPAN_JWKS={jwks.resolve()}")
+
+    def _make_groups(self, *, required: bool) -> None:
+        try:
+            if groups.tables_are_there():
+                for name, state, added in groups.make():
+                    more = f", {added} permissions added" if added and state == "kept" else ""
+                    self.stdout.write(f"Group: {name} ({state}{more})")
+                return
+            reason = "run manage.py migrate first"
+        except DatabaseError as exc:
+            reason = str(exc).splitlines()[0]
+        if required:
+            raise CommandError(f"The groups were not made: {reason}")
+        again = "manage.py sespan_init --groups-only"
+        self.stdout.write(f"Groups: not made yet ({reason}); afterwards {again}")
 
     def _key(self, path: Path) -> SigningKey:
         try:

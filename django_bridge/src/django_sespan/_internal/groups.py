@@ -1,0 +1,53 @@
+"""The three groups of the site that stand for the roles, and their permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission
+from django.db import connections, router, transaction
+from django.db.models import Q, QuerySet
+
+from django_sespan._internal.staff import ROLES
+
+GROUPS = {"admin": "Sespan admin", "dashboard": "Sespan dashboard", "report": "Sespan report"}
+"""Role → name of its group. The name is looked for, so it is not translated."""
+
+CODENAMES = {role: permission.partition(".")[2] for role, permission in ROLES.items()}
+ROLE_OF = {codename: role for role, codename in CODENAMES.items()}
+STAFF = ("preview_mail", "manage_mail", "revoke_activation")
+
+
+def wanted(role: str, using: str) -> QuerySet[Permission]:
+    """Return the permissions that the group of this role has."""
+    ours = Permission.objects.using(using).filter(content_type__app_label="sespan")
+    if role != "admin":
+        return ours.filter(codename=CODENAMES[role])
+    return ours.filter(
+        Q(codename__startswith="view_")
+        | Q(codename__endswith="_transactiontier")
+        | Q(codename__in=[CODENAMES["admin"], *STAFF])
+    )
+
+
+def make() -> Iterator[tuple[str, str, int]]:
+    """Make what is missing; yield (name of the group, new or kept, permissions added)."""
+    using = router.db_for_write(Group)
+    create_permissions(apps.get_app_config("sespan"), verbosity=0, using=using)
+    with transaction.atomic(using=using):
+        for role, name in GROUPS.items():
+            group, made = Group.objects.using(using).get_or_create(name=name)
+            missing = wanted(role, using).exclude(group=group)
+            added = list(missing.distinct())
+            group.permissions.add(*added)
+            yield name, "new" if made else "kept", len(added)
+
+
+def tables_are_there() -> bool:
+    """Whether the site has been migrated so far that there can be groups."""
+    using: Any = connections[router.db_for_write(Group)]
+    needed = {Group._meta.db_table, Permission._meta.db_table, "django_content_type"}
+    return needed <= set(using.introspection.table_names())
