@@ -6,6 +6,7 @@ SELECT pg_catalog.clock_timestamp()::timestamptz AS now;
 SELECT pg_catalog.format('sespan.%I', c.relname)::text AS qualified
 FROM pg_catalog.pg_class c
 WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') AND c.relkind = 'p' AND NOT c.relispartition
+  AND c.relname !~ '^stats_' -- theirs are hours: StatsPartitionEnsure
 ORDER BY 1;
 
 -- Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, only

@@ -159,6 +159,16 @@ GRANT SELECT, INSERT, UPDATE (tier_set_hash, seed, revealed_at) ON sespan.draw_e
 GRANT SELECT ON sespan.transaction_log TO sespan_reader_detail;
 GRANT SELECT (draw_epoch, seed_hash, tier_set_hash, seed, created_at, revealed_at) ON sespan.draw_epoch TO sespan_reader, sespan_reader_detail;
 
+-- stats: written by triggers and by the fold; the service adds the tries that a
+-- settled batch repeats
+GRANT SELECT ON sespan.stats_horizon, sespan.stats_api, sespan.stats_otp, sespan.stats_transaction, sespan.stats_mail,
+    sespan.stats_api_quarter, sespan.stats_otp_quarter, sespan.stats_transaction_quarter, sespan.stats_mail_quarter,
+    sespan.stats_api_day, sespan.stats_otp_day, sespan.stats_transaction_day, sespan.stats_mail_day TO sespan_service;
+GRANT INSERT (bucket, outcome, mails) ON sespan.stats_mail TO sespan_service;
+GRANT SELECT ON sespan.stats_horizon, sespan.stats_api_total, sespan.stats_api_day_total, sespan.stats_otp_total, sespan.stats_otp_day_total,
+    sespan.stats_transaction_total, sespan.stats_transaction_day_total, sespan.stats_mail_total, sespan.stats_mail_day_total
+    TO sespan_service, sespan_reader, sespan_reader_detail, sespan_admin;
+
 -- What an outsider of the service may do goes through functions. Looked up by
 -- name, because a function that takes one more parameter is another function.
 DO $$

@@ -78,14 +78,10 @@ COMMENT ON FUNCTION sespan.partition_ensure(regclass, int) IS
 -- CREATE TABLE … PARTITION OF would lock the parent against readers and writers;
 -- LIKE and ATTACH take SHARE UPDATE EXCLUSIVE there, and ACCESS EXCLUSIVE only on
 -- the default partition, for as long as it takes to look through it.
-CREATE FUNCTION sespan.partition_make(parent regclass, day date) RETURNS boolean
+CREATE FUNCTION sespan.partition_attach(parent regclass, child_name text, lower_bound timestamptz, upper_bound timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    parent_name text := (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = parent);
-    child_name text := parent_name || '_' || to_char(day, 'YYYYMMDD');
-    lower_bound timestamptz := day::timestamp AT TIME ZONE 'UTC';
-    upper_bound timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
     child regclass := to_regclass(format('sespan.%I', child_name));
     fallback regclass := (SELECT p.partdefid::regclass FROM pg_catalog.pg_partitioned_table p
                           WHERE p.partrelid = parent AND p.partdefid <> 0);
@@ -109,6 +105,15 @@ BEGIN
                               parent, child_name, lower_bound, upper_bound);
     RETURN true;
 END
+$$;
+COMMENT ON FUNCTION sespan.partition_attach(regclass, text, timestamptz, timestamptz) IS
+    'Makes and attaches a partition of this name and these bounds, and moves their rows out of the default partition; false when it is there';
+
+CREATE FUNCTION sespan.partition_make(parent regclass, day date) RETURNS boolean
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT sespan.partition_attach(parent, c.relname || '_' || to_char(day, 'YYYYMMDD'), day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC')
+    FROM pg_catalog.pg_class c WHERE c.oid = parent
 $$;
 COMMENT ON FUNCTION sespan.partition_make(regclass, date) IS
     'Makes and attaches the partition of one UTC day, and moves that day''s rows out of the default partition';
@@ -142,5 +147,6 @@ DROP FUNCTION sespan.login_ensure(text, text, text);
 
 DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
+DROP FUNCTION sespan.partition_attach(regclass, text, timestamptz, timestamptz);
 DROP FUNCTION sespan.schema_drop_invalid_indexes();
 DROP TABLE sespan.schema_migration;

@@ -22,7 +22,8 @@ CREATE TABLE sespan.api_log (
     -- interval: a duration for PostgreSQL, for Django and for a reader alike. Not
     -- a generated column: rows move out of the default partition by SELECT *.
     elapsed_time interval NOT NULL,
-    customer_id bigint
+    customer_id bigint,
+    stands_for int NOT NULL DEFAULT 1 CONSTRAINT api_log_stands_for_check CHECK (stands_for >= 1)
 ) PARTITION BY RANGE (time_requested);
 
 CREATE TABLE sespan.api_log_default PARTITION OF sespan.api_log DEFAULT;
@@ -54,15 +55,16 @@ COMMENT ON COLUMN sespan.api_log.time_requested IS 'When the request''s header h
 COMMENT ON COLUMN sespan.api_log.time_responded IS 'When the answer was ready, before the wait for this row''s commit';
 COMMENT ON COLUMN sespan.api_log.elapsed_time IS 'time_responded - time_requested, measured by a monotonic clock';
 COMMENT ON COLUMN sespan.api_log.customer_id IS 'Whom the call was about; no foreign key, so that the log outlives an erasure';
+COMMENT ON COLUMN sespan.api_log.stands_for IS 'Calls that this row represents: itself, and those of its type and status that were left out before it; the counts weigh it so';
 
 SELECT sespan.partition_ensure('sespan.api_log'::regclass, 7);
 
 -- The promise to readers: one row with all columns, wherever these are kept.
 CREATE VIEW sespan.api_log_full AS
 SELECT log_id, response_id, ip, request_type, request_header, request_body, response_header, response_body,
-       status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id
+       status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id, stands_for
 FROM sespan.api_log;
-COMMENT ON VIEW sespan.api_log_full IS 'The API log with headers and bodies, one row per call';
+COMMENT ON VIEW sespan.api_log_full IS 'The API log with headers and bodies, one row per call that was stored';
 
 ---- create above / drop below ----
 

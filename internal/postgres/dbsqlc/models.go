@@ -64,6 +64,8 @@ type SespanApiLog struct {
 	ElapsedTime pgtype.Interval
 	// Whom the call was about; no foreign key, so that the log outlives an erasure
 	CustomerID *int64
+	// Calls that this row represents: itself, and those of its type and status that were left out before it; the counts weigh it so
+	StandsFor int32
 }
 
 // Rows of days without a partition of their own, until partition_ensure makes it
@@ -98,9 +100,11 @@ type SespanApiLogDefault struct {
 	ElapsedTime pgtype.Interval
 	// Whom the call was about; no foreign key, so that the log outlives an erasure
 	CustomerID *int64
+	// Calls that this row represents: itself, and those of its type and status that were left out before it; the counts weigh it so
+	StandsFor int32
 }
 
-// The API log with headers and bodies, one row per call
+// The API log with headers and bodies, one row per call that was stored
 type SespanApiLogFull struct {
 	LogID          int64
 	ResponseID     uuid.UUID
@@ -117,6 +121,7 @@ type SespanApiLogFull struct {
 	TimeResponded  time.Time
 	ElapsedTime    pgtype.Interval
 	CustomerID     *int64
+	StandsFor      int32
 }
 
 // The customers for a person to look at; programs use customer_by_id and customer_by_email
@@ -764,6 +769,558 @@ type SespanSchemaMigration struct {
 type SespanSchemaVersion struct {
 	// Number of the last applied migration, 0 for none
 	Version int32
+}
+
+// API hits, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded
+type SespanStatsApi struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// OTP, Login, Transaction, Report or Admin
+	RequestType string
+	// success or failure
+	Outcome string
+	// Calls: the sum of stands_for
+	Calls int64
+	// Microseconds that they took together
+	ElapsedUs int64
+	// Calls of 5 ms at most
+	Le5 *int32
+	// Calls of more than 5 ms, and 10 ms at most
+	Le10 *int32
+	// Calls of more than 10 ms, and 25 ms at most
+	Le25 *int32
+	// Calls of more than 25 ms, and 50 ms at most
+	Le50 *int32
+	// Calls of more than 50 ms, and 100 ms at most
+	Le100 *int32
+	// Calls of more than 100 ms, and 250 ms at most
+	Le250 *int32
+	// Calls of more than 250 ms, and 500 ms at most
+	Le500 *int32
+	// Calls of more than 500 ms, and 1000 ms at most
+	Le1000 *int32
+	// Calls of more than 1000 ms, and 2500 ms at most
+	Le2500 *int32
+	// Calls of more than 2500 ms, and 5000 ms at most
+	Le5000 *int32
+	// Calls that took longer than 5 s
+	LeInf *int32
+}
+
+// API hits by day of a zone, up to the horizon; read stats_api_day_total
+type SespanStatsApiDay struct {
+	// The zone of the day
+	TimeZone string
+	// Day of the event in that zone
+	Day pgtype.Date
+	// OTP, Login, Transaction, Report or Admin
+	RequestType string
+	// success or failure
+	Outcome string
+	// Calls: the sum of stands_for
+	Calls int64
+	// Microseconds that they took together
+	ElapsedUs int64
+	// Calls of 5 ms at most
+	Le5 int64
+	// Calls of more than 5 ms, and 10 ms at most
+	Le10 int64
+	// Calls of more than 10 ms, and 25 ms at most
+	Le25 int64
+	// Calls of more than 25 ms, and 50 ms at most
+	Le50 int64
+	// Calls of more than 50 ms, and 100 ms at most
+	Le100 int64
+	// Calls of more than 100 ms, and 250 ms at most
+	Le250 int64
+	// Calls of more than 250 ms, and 500 ms at most
+	Le500 int64
+	// Calls of more than 500 ms, and 1000 ms at most
+	Le1000 int64
+	// Calls of more than 1000 ms, and 2500 ms at most
+	Le2500 int64
+	// Calls of more than 2500 ms, and 5000 ms at most
+	Le5000 int64
+	// Calls that took longer than 5 s
+	LeInf int64
+}
+
+// API hits by type and outcome by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
+type SespanStatsApiDayTotal struct {
+	Day         pgtype.Date
+	RequestType string
+	Outcome     string
+	Calls       int64
+	ElapsedUs   int64
+	Le5         int64
+	Le10        int64
+	Le25        int64
+	Le50        int64
+	Le100       int64
+	Le250       int64
+	Le500       int64
+	Le1000      int64
+	Le2500      int64
+	Le5000      int64
+	LeInf       int64
+}
+
+type SespanStatsApiDefault struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// OTP, Login, Transaction, Report or Admin
+	RequestType string
+	// success or failure
+	Outcome string
+	// Calls: the sum of stands_for
+	Calls int64
+	// Microseconds that they took together
+	ElapsedUs int64
+	// Calls of 5 ms at most
+	Le5 *int32
+	// Calls of more than 5 ms, and 10 ms at most
+	Le10 *int32
+	// Calls of more than 10 ms, and 25 ms at most
+	Le25 *int32
+	// Calls of more than 25 ms, and 50 ms at most
+	Le50 *int32
+	// Calls of more than 50 ms, and 100 ms at most
+	Le100 *int32
+	// Calls of more than 100 ms, and 250 ms at most
+	Le250 *int32
+	// Calls of more than 250 ms, and 500 ms at most
+	Le500 *int32
+	// Calls of more than 500 ms, and 1000 ms at most
+	Le1000 *int32
+	// Calls of more than 1000 ms, and 2500 ms at most
+	Le2500 *int32
+	// Calls of more than 2500 ms, and 5000 ms at most
+	Le5000 *int32
+	// Calls that took longer than 5 s
+	LeInf *int32
+}
+
+// API hits by quarter of an hour, up to the horizon; read stats_api_total
+type SespanStatsApiQuarter struct {
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// OTP, Login, Transaction, Report or Admin
+	RequestType string
+	// success or failure
+	Outcome string
+	// Calls: the sum of stands_for
+	Calls int64
+	// Microseconds that they took together
+	ElapsedUs int64
+	// Calls of 5 ms at most
+	Le5 int64
+	// Calls of more than 5 ms, and 10 ms at most
+	Le10 int64
+	// Calls of more than 10 ms, and 25 ms at most
+	Le25 int64
+	// Calls of more than 25 ms, and 50 ms at most
+	Le50 int64
+	// Calls of more than 50 ms, and 100 ms at most
+	Le100 int64
+	// Calls of more than 100 ms, and 250 ms at most
+	Le250 int64
+	// Calls of more than 250 ms, and 500 ms at most
+	Le500 int64
+	// Calls of more than 500 ms, and 1000 ms at most
+	Le1000 int64
+	// Calls of more than 1000 ms, and 2500 ms at most
+	Le2500 int64
+	// Calls of more than 2500 ms, and 5000 ms at most
+	Le5000 int64
+	// Calls that took longer than 5 s
+	LeInf int64
+}
+
+// API hits by type and outcome by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed
+type SespanStatsApiTotal struct {
+	Bucket      time.Time
+	RequestType string
+	Outcome     string
+	Calls       int64
+	ElapsedUs   int64
+	Le5         int64
+	Le10        int64
+	Le25        int64
+	Le50        int64
+	Le100       int64
+	Le250       int64
+	Le500       int64
+	Le1000      int64
+	Le2500      int64
+	Le5000      int64
+	LeInf       int64
+}
+
+// The row type of stats_check; always empty
+type SespanStatsDifference struct {
+	Noun       *string
+	Day        pgtype.Date
+	Count      *string
+	Counted    pgtype.Numeric
+	Proven     pgtype.Numeric
+	Difference pgtype.Numeric
+}
+
+// One row: how far the counts are summed, and in which zone their days are
+type SespanStatsHorizon struct {
+	// Always 1
+	HorizonID int16
+	// Counts of transactions below this number are in the sums, those from it on are not
+	Horizon pgtype.Uint64
+	// The transaction that wrote this row; another one is the row's own xmin after a restore
+	FoldedBy pgtype.Uint64
+	// When the last fold ran
+	FoldedAt time.Time
+	// When counting began: nothing older was counted when it happened
+	CountingSince time.Time
+	// Zone of the days in stats_<noun>_day
+	TimeZone string
+	// Zone whose days are being made; NULL for none
+	NextTimeZone *string
+	// Quarters before this moment are in the days of next_time_zone
+	SummedUntil time.Time
+}
+
+// Outcomes of mails, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded
+type SespanStatsMail struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
+	Outcome string
+	// Mails; tries for retried
+	Mails *int32
+}
+
+// Outcomes of mails by day of a zone, up to the horizon; read stats_mail_day_total
+type SespanStatsMailDay struct {
+	// The zone of the day
+	TimeZone string
+	// Day of the event in that zone
+	Day pgtype.Date
+	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
+	Outcome string
+	// Mails; tries for retried
+	Mails int64
+}
+
+// Outcomes of mails (one for each envelope recipient) by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
+type SespanStatsMailDayTotal struct {
+	Day     pgtype.Date
+	Outcome string
+	Mails   int64
+}
+
+type SespanStatsMailDefault struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
+	Outcome string
+	// Mails; tries for retried
+	Mails *int32
+}
+
+// Outcomes of mails by quarter of an hour, up to the horizon; read stats_mail_total
+type SespanStatsMailQuarter struct {
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
+	Outcome string
+	// Mails; tries for retried
+	Mails int64
+}
+
+// Outcomes of mails (one for each envelope recipient) by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed
+type SespanStatsMailTotal struct {
+	Bucket  time.Time
+	Outcome string
+	Mails   int64
+}
+
+// Events of one-time codes, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded
+type SespanStatsOtp struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// Purpose of the challenge
+	Purpose string
+	// First codes of challenges that were mailed, at created_at
+	Issued *int32
+	// Further codes of challenges that were mailed, at created_at
+	Resent *int32
+	// Challenges that a correct code ended, at verified_at
+	Verified *int32
+	// Wrong guesses, when they came
+	Failed *int32
+	// Challenges that too many wrong guesses locked, when they came
+	Locked *int32
+	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
+	Expired *int32
+}
+
+// Events of one-time codes by day of a zone, up to the horizon; read stats_otp_day_total
+type SespanStatsOtpDay struct {
+	// The zone of the day
+	TimeZone string
+	// Day of the event in that zone
+	Day pgtype.Date
+	// Purpose of the challenge
+	Purpose string
+	// First codes of challenges that were mailed, at created_at
+	Issued int64
+	// Further codes of challenges that were mailed, at created_at
+	Resent int64
+	// Challenges that a correct code ended, at verified_at
+	Verified int64
+	// Wrong guesses, when they came
+	Failed int64
+	// Challenges that too many wrong guesses locked, when they came
+	Locked int64
+	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
+	Expired int64
+}
+
+// Events of one-time codes by purpose by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
+type SespanStatsOtpDayTotal struct {
+	Day      pgtype.Date
+	Purpose  string
+	Issued   int64
+	Resent   int64
+	Verified int64
+	Failed   int64
+	Locked   int64
+	Expired  int64
+}
+
+type SespanStatsOtpDefault struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// Purpose of the challenge
+	Purpose string
+	// First codes of challenges that were mailed, at created_at
+	Issued *int32
+	// Further codes of challenges that were mailed, at created_at
+	Resent *int32
+	// Challenges that a correct code ended, at verified_at
+	Verified *int32
+	// Wrong guesses, when they came
+	Failed *int32
+	// Challenges that too many wrong guesses locked, when they came
+	Locked *int32
+	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
+	Expired *int32
+}
+
+// Events of one-time codes by quarter of an hour, up to the horizon; read stats_otp_total
+type SespanStatsOtpQuarter struct {
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// Purpose of the challenge
+	Purpose string
+	// First codes of challenges that were mailed, at created_at
+	Issued int64
+	// Further codes of challenges that were mailed, at created_at
+	Resent int64
+	// Challenges that a correct code ended, at verified_at
+	Verified int64
+	// Wrong guesses, when they came
+	Failed int64
+	// Challenges that too many wrong guesses locked, when they came
+	Locked int64
+	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
+	Expired int64
+}
+
+// Events of one-time codes by purpose by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed
+type SespanStatsOtpTotal struct {
+	Bucket   time.Time
+	Purpose  string
+	Issued   int64
+	Resent   int64
+	Verified int64
+	Failed   int64
+	Locked   int64
+	Expired  int64
+}
+
+// Draws and cancellations, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded
+type SespanStatsTransaction struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// The tier; NULL where none matched
+	TierID *int64
+	// Draws, those without a tier included
+	Draws *int32
+	// Draws that got a discount
+	Wins *int32
+	// Draws below the threshold that a limit turned away
+	Capped *int32
+	// Sum of draw_threshold: the promised probability times 2^64
+	Threshold pgtype.Numeric
+	// Sum of transaction_amount
+	Amount pgtype.Numeric
+	// Sum of transaction_amount - discounted_amount
+	Discount pgtype.Numeric
+	// Transactions that were cancelled
+	Cancelled *int32
+	// Those of them that had a discount
+	CancelledWins *int32
+	// Sum of their transaction_amount
+	CancelledAmount pgtype.Numeric
+	// Sum of their discounts
+	CancelledDiscount pgtype.Numeric
+}
+
+// Draws and cancellations by day of a zone, up to the horizon; read stats_transaction_day_total
+type SespanStatsTransactionDay struct {
+	// The zone of the day
+	TimeZone string
+	// Day of the event in that zone
+	Day pgtype.Date
+	// The tier; NULL where none matched
+	TierID *int64
+	// Draws, those without a tier included
+	Draws int64
+	// Draws that got a discount
+	Wins int64
+	// Draws below the threshold that a limit turned away
+	Capped int64
+	// Sum of draw_threshold: the promised probability times 2^64
+	Threshold pgtype.Numeric
+	// Sum of transaction_amount
+	Amount pgtype.Numeric
+	// Sum of transaction_amount - discounted_amount
+	Discount pgtype.Numeric
+	// Transactions that were cancelled
+	Cancelled int64
+	// Those of them that had a discount
+	CancelledWins int64
+	// Sum of their transaction_amount
+	CancelledAmount pgtype.Numeric
+	// Sum of their discounts
+	CancelledDiscount pgtype.Numeric
+}
+
+// Draws at transaction_time and cancellations at cancelled_at, by tier by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
+type SespanStatsTransactionDayTotal struct {
+	Day               pgtype.Date
+	TierID            *int64
+	Draws             int64
+	Wins              int64
+	Capped            int64
+	Promised          int32
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         int64
+	CancelledWins     int64
+	CancelledAmount   pgtype.Numeric
+	CancelledDiscount pgtype.Numeric
+}
+
+type SespanStatsTransactionDefault struct {
+	// The transaction that appended it
+	Xid pgtype.Uint64
+	// When; the partition key
+	AppendedAt time.Time
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// The tier; NULL where none matched
+	TierID *int64
+	// Draws, those without a tier included
+	Draws *int32
+	// Draws that got a discount
+	Wins *int32
+	// Draws below the threshold that a limit turned away
+	Capped *int32
+	// Sum of draw_threshold: the promised probability times 2^64
+	Threshold pgtype.Numeric
+	// Sum of transaction_amount
+	Amount pgtype.Numeric
+	// Sum of transaction_amount - discounted_amount
+	Discount pgtype.Numeric
+	// Transactions that were cancelled
+	Cancelled *int32
+	// Those of them that had a discount
+	CancelledWins *int32
+	// Sum of their transaction_amount
+	CancelledAmount pgtype.Numeric
+	// Sum of their discounts
+	CancelledDiscount pgtype.Numeric
+}
+
+// Draws and cancellations by quarter of an hour, up to the horizon; read stats_transaction_total
+type SespanStatsTransactionQuarter struct {
+	// Start of the quarter of an hour (UTC) of the event
+	Bucket time.Time
+	// The tier; NULL where none matched
+	TierID *int64
+	// Draws, those without a tier included
+	Draws int64
+	// Draws that got a discount
+	Wins int64
+	// Draws below the threshold that a limit turned away
+	Capped int64
+	// Sum of draw_threshold: the promised probability times 2^64
+	Threshold pgtype.Numeric
+	// Sum of transaction_amount
+	Amount pgtype.Numeric
+	// Sum of transaction_amount - discounted_amount
+	Discount pgtype.Numeric
+	// Transactions that were cancelled
+	Cancelled int64
+	// Those of them that had a discount
+	CancelledWins int64
+	// Sum of their transaction_amount
+	CancelledAmount pgtype.Numeric
+	// Sum of their discounts
+	CancelledDiscount pgtype.Numeric
+}
+
+// Draws at transaction_time and cancellations at cancelled_at, by tier by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed
+type SespanStatsTransactionTotal struct {
+	Bucket            time.Time
+	TierID            *int64
+	Draws             int64
+	Wins              int64
+	Capped            int64
+	Promised          int32
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         int64
+	CancelledWins     int64
+	CancelledAmount   pgtype.Numeric
+	CancelledDiscount pgtype.Numeric
 }
 
 // The row type of a draw; always empty

@@ -27,6 +27,7 @@ const partitionTables = `-- name: PartitionTables :many
 SELECT pg_catalog.format('sespan.%I', c.relname)::text AS qualified
 FROM pg_catalog.pg_class c
 WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') AND c.relkind = 'p' AND NOT c.relispartition
+  AND c.relname !~ '^stats_' -- theirs are hours: StatsPartitionEnsure
 ORDER BY 1
 `
 

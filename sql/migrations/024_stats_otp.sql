@@ -1,0 +1,154 @@
+-- One-time codes: counted from challenges and codes, by purpose.
+
+CREATE TABLE sespan.stats_otp (
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    appended_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    bucket timestamptz NOT NULL,
+    purpose text NOT NULL,
+    issued int,
+    resent int,
+    verified int,
+    failed int,
+    locked int,
+    expired int
+) PARTITION BY RANGE (appended_at);
+CREATE TABLE sespan.stats_otp_default PARTITION OF sespan.stats_otp DEFAULT;
+CREATE INDEX stats_otp_xid_idx ON sespan.stats_otp (xid);
+
+CREATE TABLE sespan.stats_otp_quarter (
+    bucket timestamptz NOT NULL,
+    purpose text NOT NULL,
+    issued bigint NOT NULL,
+    resent bigint NOT NULL,
+    verified bigint NOT NULL,
+    failed bigint NOT NULL,
+    locked bigint NOT NULL,
+    expired bigint NOT NULL,
+    CONSTRAINT stats_otp_quarter_key PRIMARY KEY (bucket, purpose)
+) WITH (fillfactor = 80);
+
+CREATE TABLE sespan.stats_otp_day (
+    time_zone text NOT NULL,
+    day date NOT NULL,
+    purpose text NOT NULL,
+    issued bigint NOT NULL,
+    resent bigint NOT NULL,
+    verified bigint NOT NULL,
+    failed bigint NOT NULL,
+    locked bigint NOT NULL,
+    expired bigint NOT NULL,
+    CONSTRAINT stats_otp_day_key PRIMARY KEY (time_zone, day, purpose)
+) WITH (fillfactor = 80);
+
+COMMENT ON TABLE sespan.stats_otp IS 'Events of one-time codes, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded';
+COMMENT ON COLUMN sespan.stats_otp.xid IS 'The transaction that appended it';
+COMMENT ON COLUMN sespan.stats_otp.appended_at IS 'When; the partition key';
+COMMENT ON COLUMN sespan.stats_otp.bucket IS 'Start of the quarter of an hour (UTC) of the event';
+COMMENT ON COLUMN sespan.stats_otp.purpose IS 'Purpose of the challenge';
+COMMENT ON COLUMN sespan.stats_otp.issued IS 'First codes of challenges that were mailed, at created_at';
+COMMENT ON COLUMN sespan.stats_otp.resent IS 'Further codes of challenges that were mailed, at created_at';
+COMMENT ON COLUMN sespan.stats_otp.verified IS 'Challenges that a correct code ended, at verified_at';
+COMMENT ON COLUMN sespan.stats_otp.failed IS 'Wrong guesses, when they came';
+COMMENT ON COLUMN sespan.stats_otp.locked IS 'Challenges that too many wrong guesses locked, when they came';
+COMMENT ON COLUMN sespan.stats_otp.expired IS 'Codes that were mailed and that nobody used in time, at valid_until, once they are marked';
+
+COMMENT ON TABLE sespan.stats_otp_quarter IS 'Events of one-time codes by quarter of an hour, up to the horizon; read stats_otp_total';
+COMMENT ON COLUMN sespan.stats_otp_quarter.bucket IS 'Start of the quarter of an hour (UTC) of the event';
+COMMENT ON COLUMN sespan.stats_otp_quarter.purpose IS 'Purpose of the challenge';
+COMMENT ON COLUMN sespan.stats_otp_quarter.issued IS 'First codes of challenges that were mailed, at created_at';
+COMMENT ON COLUMN sespan.stats_otp_quarter.resent IS 'Further codes of challenges that were mailed, at created_at';
+COMMENT ON COLUMN sespan.stats_otp_quarter.verified IS 'Challenges that a correct code ended, at verified_at';
+COMMENT ON COLUMN sespan.stats_otp_quarter.failed IS 'Wrong guesses, when they came';
+COMMENT ON COLUMN sespan.stats_otp_quarter.locked IS 'Challenges that too many wrong guesses locked, when they came';
+COMMENT ON COLUMN sespan.stats_otp_quarter.expired IS 'Codes that were mailed and that nobody used in time, at valid_until, once they are marked';
+
+COMMENT ON TABLE sespan.stats_otp_day IS 'Events of one-time codes by day of a zone, up to the horizon; read stats_otp_day_total';
+COMMENT ON COLUMN sespan.stats_otp_day.time_zone IS 'The zone of the day';
+COMMENT ON COLUMN sespan.stats_otp_day.day IS 'Day of the event in that zone';
+COMMENT ON COLUMN sespan.stats_otp_day.purpose IS 'Purpose of the challenge';
+COMMENT ON COLUMN sespan.stats_otp_day.issued IS 'First codes of challenges that were mailed, at created_at';
+COMMENT ON COLUMN sespan.stats_otp_day.resent IS 'Further codes of challenges that were mailed, at created_at';
+COMMENT ON COLUMN sespan.stats_otp_day.verified IS 'Challenges that a correct code ended, at verified_at';
+COMMENT ON COLUMN sespan.stats_otp_day.failed IS 'Wrong guesses, when they came';
+COMMENT ON COLUMN sespan.stats_otp_day.locked IS 'Challenges that too many wrong guesses locked, when they came';
+COMMENT ON COLUMN sespan.stats_otp_day.expired IS 'Codes that were mailed and that nobody used in time, at valid_until, once they are marked';
+
+CREATE VIEW sespan.stats_otp_total AS
+SELECT bucket, purpose, issued, resent, verified, failed, locked, expired
+FROM sespan.stats_otp_quarter
+UNION ALL
+SELECT bucket, purpose, coalesce(issued, 0)::bigint, coalesce(resent, 0)::bigint, coalesce(verified, 0)::bigint, coalesce(failed, 0)::bigint, coalesce(locked, 0)::bigint, coalesce(expired, 0)::bigint
+FROM sespan.stats_otp
+WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
+COMMENT ON VIEW sespan.stats_otp_total IS 'Events of one-time codes by purpose by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed';
+
+CREATE VIEW sespan.stats_otp_day_total AS
+SELECT day, purpose, issued, resent, verified, failed, locked, expired
+FROM sespan.stats_otp_day
+WHERE time_zone = (SELECT h.time_zone FROM sespan.stats_horizon h)
+UNION ALL
+SELECT (bucket AT TIME ZONE (SELECT h.time_zone FROM sespan.stats_horizon h))::date, purpose, coalesce(issued, 0)::bigint, coalesce(resent, 0)::bigint, coalesce(verified, 0)::bigint, coalesce(failed, 0)::bigint, coalesce(locked, 0)::bigint, coalesce(expired, 0)::bigint
+FROM sespan.stats_otp
+WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
+COMMENT ON VIEW sespan.stats_otp_day_total IS 'Events of one-time codes by purpose by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed';
+
+-- A code that was mailed to nobody (a decoy) counts for nothing, and neither does
+-- the notice that an address gets in place of a decoy's code; its row of zeros
+-- takes as long as another. A decoy's enqueued mail, with its count, is rolled back.
+CREATE FUNCTION sespan.stats_otp_mailed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO sespan.stats_otp (bucket, purpose, issued, resent)
+    SELECT date_bin('15 minutes', NEW.created_at, '2000-01-01 00:00+00'), NEW.purpose,
+           (NOT c.decoy AND NEW.created_at = c.created_at)::int, (NOT c.decoy AND NEW.created_at <> c.created_at)::int
+    FROM sespan.otp_challenge c WHERE c.challenge_id = NEW.challenge_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION sespan.stats_otp_mailed() IS 'Counts a code that was mailed';
+CREATE TRIGGER stats_otp_mailed AFTER INSERT ON sespan.otp
+    FOR EACH ROW WHEN (NEW.message_id IS NOT NULL) EXECUTE FUNCTION sespan.stats_otp_mailed();
+
+-- A guess is counted as wrong before it is compared, and taken back in the same
+-- transaction if it was right: +1 and -1 at the same moment.
+CREATE FUNCTION sespan.stats_otp_guessed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO sespan.stats_otp (bucket, purpose, verified, failed, locked)
+    VALUES (date_bin('15 minutes', coalesce(NEW.verified_at, now()), '2000-01-01 00:00+00'), NEW.purpose,
+            CASE WHEN OLD.verified_at IS NULL AND NEW.verified_at IS NOT NULL THEN 1 END, nullif(NEW.wrong_guesses - OLD.wrong_guesses, 0),
+            CASE WHEN OLD.status <> 'locked' AND NEW.status = 'locked' THEN 1 END);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION sespan.stats_otp_guessed() IS 'Counts guesses, and what they came to';
+CREATE TRIGGER stats_otp_guessed AFTER UPDATE ON sespan.otp_challenge
+    FOR EACH ROW WHEN (NEW.wrong_guesses <> OLD.wrong_guesses OR NEW.verified_at IS DISTINCT FROM OLD.verified_at OR NEW.status = 'locked' AND OLD.status <> 'locked')
+    EXECUTE FUNCTION sespan.stats_otp_guessed();
+
+CREATE FUNCTION sespan.stats_otp_expired() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO sespan.stats_otp (bucket, purpose, expired)
+    SELECT date_bin('15 minutes', n.valid_until, '2000-01-01 00:00+00'), n.purpose, count(*)
+    FROM after_update n JOIN before_update o ON o.otp_id = n.otp_id JOIN sespan.otp_challenge c ON c.challenge_id = n.challenge_id
+    WHERE n.status = 'expired' AND o.status <> 'expired' AND n.message_id IS NOT NULL AND NOT c.decoy
+    GROUP BY 1, 2;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION sespan.stats_otp_expired() IS 'Counts codes that are marked as expired';
+CREATE TRIGGER stats_otp_expired AFTER UPDATE ON sespan.otp REFERENCING OLD TABLE AS before_update NEW TABLE AS after_update
+    FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_otp_expired();
+
+---- create above / drop below ----
+
+DROP TRIGGER stats_otp_expired ON sespan.otp;
+DROP TRIGGER stats_otp_guessed ON sespan.otp_challenge;
+DROP TRIGGER stats_otp_mailed ON sespan.otp;
+DROP FUNCTION sespan.stats_otp_expired(), sespan.stats_otp_guessed(), sespan.stats_otp_mailed();
+DROP VIEW sespan.stats_otp_day_total, sespan.stats_otp_total;
+DROP TABLE sespan.stats_otp_day, sespan.stats_otp_quarter, sespan.stats_otp;
