@@ -26,7 +26,7 @@ func TestDrawPlansAtAMillionRows(t *testing.T) {
 		SELECT i % 50000 + 1, 'O-' || i, 'u', false, 10, 10, x.at, 1, (x.at AT TIME ZONE 'UTC')::date, '', 5
 		FROM generate_series(1, 1000000) i, LATERAL (SELECT now() - make_interval(mins => i) AS at) x`)
 	s.exec(t, `ALTER TABLE sespan.transaction_log ADD CONSTRAINT transaction_log_pkey PRIMARY KEY (transaction_id),
-		ADD CONSTRAINT transaction_log_order_key UNIQUE (customer_id, order_ref)`)
+		ADD CONSTRAINT transaction_log_order_key UNIQUE (order_ref, customer_id)`)
 	s.exec(t, `INSERT INTO public.auth_user (username, email) SELECT 'many' || i, 'many' || i || '@example.com' FROM generate_series(1, 50000) i`)
 	for name, conn := range map[string]*pgx.Conn{"planned on an empty log": old, "planned on a full log": s.session(t)} {
 		if got := reads(t, conn, 100); got > 500 {

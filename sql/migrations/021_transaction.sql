@@ -41,8 +41,7 @@ CREATE TABLE sespan.transaction_log (
     discounted_amount  numeric       NOT NULL
         CONSTRAINT transaction_log_discounted_amount CHECK (discounted_amount BETWEEN 0 AND transaction_amount),
     transaction_time   timestamptz   NOT NULL,
-    cancelled_at       timestamptz
-        CONSTRAINT transaction_log_cancelled_at CHECK (cancelled_at >= transaction_time),
+    cancelled_at       timestamptz   CONSTRAINT transaction_log_cancelled_at CHECK (cancelled_at >= transaction_time),
     capped_by          text
         CONSTRAINT transaction_log_capped_by CHECK (capped_by IN ('budget_amount', 'budget_uses', 'per_customer_uses', 'per_customer_draws')),
     draw_version       smallint      NOT NULL,
@@ -52,14 +51,27 @@ CREATE TABLE sespan.transaction_log (
         CONSTRAINT transaction_log_draw_number CHECK (draw_number BETWEEN 0 AND 18446744073709551615),
     draw_threshold     numeric(20,0)
         CONSTRAINT transaction_log_draw_threshold CHECK (draw_threshold BETWEEN 0 AND 18446744073709551616),
-    CONSTRAINT transaction_log_order_key UNIQUE (customer_id, order_ref),
+    inherited_from     bigint,
+    inherited_by       bigint CONSTRAINT transaction_log_inherited_by CHECK (inherited_by IS NULL OR cancelled_at IS NOT NULL),
+    budget_since       timestamptz,
+    CONSTRAINT transaction_log_order_key UNIQUE (order_ref, customer_id), -- in this order an order is found by its name alone, too
     CONSTRAINT transaction_log_epoch_of_time CHECK (draw_epoch = (transaction_time AT TIME ZONE 'UTC')::date),
     CONSTRAINT transaction_log_won CHECK (discounted = COALESCE(draw_number < draw_threshold AND capped_by IS NULL, false)),
     CONSTRAINT transaction_log_lost CHECK (discounted OR discounted_amount = transaction_amount),
     CONSTRAINT transaction_log_tier CHECK ((tier_id IS NULL) = (draw_threshold IS NULL))
 );
--- For the limits per customer and for reports about a tier.
-CREATE INDEX transaction_log_tier_id_idx ON sespan.transaction_log (tier_id, customer_id, draw_epoch);
+-- For lists and exports, each in the order of time behind what is asked for; 0 stands
+-- for no tier. An outcome that nobody asked for is two scans, merged. The many draws of
+-- one transaction have one time, which an index keeps once. The first is also what the
+-- limits per customer count by.
+CREATE INDEX transaction_log_customer_id_idx ON sespan.transaction_log (customer_id, COALESCE(tier_id, 0), discounted, transaction_time);
+CREATE INDEX transaction_log_tier_id_idx ON sespan.transaction_log (COALESCE(tier_id, 0), discounted, transaction_time);
+CREATE INDEX transaction_log_time_idx ON sespan.transaction_log (discounted, transaction_time);
+CREATE INDEX transaction_log_cancelled_idx ON sespan.transaction_log (transaction_time) WHERE cancelled_at IS NOT NULL;
+CREATE INDEX transaction_log_cancelled_at_idx ON sespan.transaction_log (cancelled_at) WHERE cancelled_at IS NOT NULL;
+-- The cancelled draws whose number waits for an heir.
+CREATE INDEX transaction_log_inherited_by_idx ON sespan.transaction_log (customer_id, draw_epoch, tier_id, transaction_id)
+    WHERE cancelled_at IS NOT NULL AND inherited_by IS NULL;
 COMMENT ON TABLE sespan.transaction_log IS 'One row per order, for ever: the draw, its result and what proves it';
 COMMENT ON COLUMN sespan.transaction_log.transaction_id IS 'The public number of the transaction';
 COMMENT ON COLUMN sespan.transaction_log.customer_id IS 'The customer; no foreign key, so that the row outlives the account';
@@ -75,8 +87,11 @@ COMMENT ON COLUMN sespan.transaction_log.capped_by IS 'The limit of the tier tha
 COMMENT ON COLUMN sespan.transaction_log.draw_version IS 'How draw_number was computed; see docs/draw.md';
 COMMENT ON COLUMN sespan.transaction_log.draw_epoch IS 'The UTC day whose seed was used';
 COMMENT ON COLUMN sespan.transaction_log.client_nonce IS 'What the customer''s browser added to the draw; empty: nothing';
-COMMENT ON COLUMN sespan.transaction_log.draw_number IS 'First 64 bits of the HMAC';
+COMMENT ON COLUMN sespan.transaction_log.draw_number IS 'First 64 bits of the HMAC; of an heir, the number of the row that inherited_from names';
 COMMENT ON COLUMN sespan.transaction_log.draw_threshold IS 'floor(probability * 2^64) of the tier; the draw won below it. NULL without a tier';
+COMMENT ON COLUMN sespan.transaction_log.inherited_from IS 'The cancelled transaction of the same customer, tier and day whose number this one has; NULL: its own';
+COMMENT ON COLUMN sespan.transaction_log.inherited_by IS 'The transaction that got the number of this cancelled one; NULL: none yet';
+COMMENT ON COLUMN sespan.transaction_log.budget_since IS 'The counted_since of the budget that this win is counted in; NULL: no budget counts it';
 
 -- Never read: it is the row type of transaction_draw.
 CREATE VIEW sespan.transaction_drawn AS
@@ -104,10 +119,11 @@ BEGIN
                LEAST(round(i.amount * t.discount, minor_digits), trunc(t.maximum_discount, minor_digits)) AS saving,
                CASE WHEN t.per_customer_draws IS NOT NULL THEN (
                    SELECT count(*) FROM sespan.transaction_log l
-                   WHERE l.tier_id = t.tier_id AND l.customer_id = i.customer_id AND l.draw_epoch = transaction_limits.draw_epoch) END AS customer_draws,
+                   WHERE l.customer_id = i.customer_id AND COALESCE(l.tier_id, 0) = t.tier_id AND l.discounted = ANY ('{f,t}')
+                     AND l.transaction_time >= transaction_limits.draw_epoch::timestamp AT TIME ZONE 'UTC') END AS customer_draws,
                CASE WHEN t.per_customer_uses IS NOT NULL THEN (
                    SELECT count(*) FROM sespan.transaction_log l
-                   WHERE l.tier_id = t.tier_id AND l.customer_id = i.customer_id AND l.discounted) END AS customer_uses
+                   WHERE l.customer_id = i.customer_id AND COALESCE(l.tier_id, 0) = t.tier_id AND l.discounted AND l.cancelled_at IS NULL) END AS customer_uses
         FROM unnest(customer_ids, order_refs, amounts, draw_numbers) WITH ORDINALITY
             AS i (customer_id, order_ref, amount, draw_number, ordinal)
         JOIN sespan.transaction_tier t ON t.tier_id = ANY (locked) AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
@@ -150,6 +166,91 @@ END
 $$;
 COMMENT ON FUNCTION sespan.transaction_try_again(bigint) IS 'Raises 40001: the tier has a limit now, but was not locked';
 
+-- A row's moment is the start of its transaction, so it appears later than its moment.
+-- Whoever writes rows says first that it is about to; transaction_settled looks for those
+-- who have said so. A transaction that is older than that look allows for is refused.
+CREATE FUNCTION sespan.transaction_announce() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared('sespan.transaction_log'::regclass::oid::int,
+        floor(extract(epoch FROM now() - timestamptz '2020-01-01 00:00:00+00'))::int);
+    IF clock_timestamp() >= now() + interval '5 s' THEN
+        RAISE EXCEPTION 'draw and cancel in a transaction that has just begun' USING ERRCODE = 'serialization_failure';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_announce() IS 'Tells exports that this transaction writes rows; 40001 when it began 5 seconds ago or longer';
+
+-- The look at the clock comes before the look at the locks: who announces later began
+-- less than 5 seconds before that, so not before the answer. A statement that begins
+-- after this call sees every row of a moment before the answer.
+CREATE FUNCTION sespan.transaction_settled() RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    latest CONSTANT timestamptz := clock_timestamp() - interval '5 s';
+BEGIN
+    RETURN LEAST(latest, (
+        SELECT timestamptz '2020-01-01 00:00:00+00' + make_interval(secs => min(l.objid::bigint))
+        FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND l.classid = 'sespan.transaction_log'::regclass AND l.objsubid = 2 AND d.datname = current_database()));
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_settled() IS 'A moment, seconds ago, before which every draw and cancellation is over: rows of earlier moments no longer appear';
+
+-- For each order of the arrays the cancelled draw of its customer, tier and day whose
+-- number it gets, the oldest first; NULL for none. Locks those rows, in the order of
+-- customer, tier and id, so that of two processes the second sees what the first used.
+CREATE FUNCTION sespan.transaction_inherit(
+    draw_epoch date, customer_ids bigint[], order_refs text[], amounts numeric[],
+    OUT origins bigint[], OUT origin_tiers bigint[], OUT origin_numbers numeric[]
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    heirs record;
+    origin record;
+    ordinal bigint;
+BEGIN
+    origins := array_fill(NULL::bigint, ARRAY[cardinality(customer_ids)]);
+    origin_tiers := origins; origin_numbers := origins::numeric[];
+    FOR heirs IN
+        SELECT i.customer_id, t.tier_id, array_agg(i.ordinal ORDER BY i.ordinal) AS ordinals
+        FROM unnest(customer_ids, order_refs, amounts) WITH ORDINALITY AS i (customer_id, order_ref, amount, ordinal)
+        JOIN sespan.transaction_tier t ON t.is_active AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
+            AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
+        WHERE (SELECT l.transaction_id FROM sespan.transaction_log l
+               WHERE l.customer_id = i.customer_id AND l.order_ref = i.order_ref COLLATE "C") IS NULL
+        GROUP BY i.customer_id, t.tier_id ORDER BY i.customer_id, t.tier_id
+    LOOP
+        FOR origin IN SELECT l.transaction_id, l.draw_number FROM sespan.transaction_log l
+            WHERE l.customer_id = heirs.customer_id AND l.draw_epoch = transaction_inherit.draw_epoch AND l.tier_id = heirs.tier_id
+              AND l.cancelled_at IS NOT NULL AND l.inherited_by IS NULL
+            ORDER BY l.transaction_id LIMIT cardinality(heirs.ordinals) FOR NO KEY UPDATE
+        LOOP
+            ordinal := heirs.ordinals[1]; heirs.ordinals := heirs.ordinals[2:];
+            origins[ordinal] := origin.transaction_id; origin_tiers[ordinal] := heirs.tier_id; origin_numbers[ordinal] := origin.draw_number;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_inherit(date, bigint[], text[], numeric[]) IS
+    'The cancelled draws whose numbers these orders inherit, locked until the end of the transaction';
+
+CREATE FUNCTION sespan.transaction_inherited(customer_ids bigint[], order_refs text[], origins bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
+BEGIN
+    FOR ordinal IN array_lower(origins, 1) .. array_upper(origins, 1) LOOP
+        UPDATE sespan.transaction_log o SET inherited_by = h.transaction_id FROM sespan.transaction_log h
+        WHERE o.transaction_id = origins[ordinal] AND h.customer_id = customer_ids[ordinal] AND h.order_ref = order_refs[ordinal] COLLATE "C"
+          AND h.inherited_from = o.transaction_id;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_inherited(bigint[], text[], bigint[]) IS 'Notes in cancelled draws which of these orders got their number';
+
 -- Draws many orders in one call; the arrays have one element per order, and each
 -- order stands in them once. It needs READ COMMITTED: every statement in here then
 -- sees what was committed before it began, so that after the locks of the first
@@ -172,11 +273,13 @@ AS $$
 DECLARE
     locked bigint[];
     limits text[];
+    origins bigint[]; origin_tiers bigint[]; origin_numbers numeric[]; -- see transaction_inherit
     answered bigint;
 BEGIN
     IF transaction_draw.draw_epoch IS DISTINCT FROM sespan.draw_epoch_today() THEN
         RAISE EXCEPTION 'draw epoch % is over', transaction_draw.draw_epoch USING ERRCODE = 'SP002';
     END IF;
+    PERFORM sespan.transaction_announce();
     -- First step: lock the matching tiers that have limits, in the order of their ids,
     -- until the end of the transaction. Whoever draws them next sees what was used.
     -- Tiers without limits are not locked, so that their draws run side by side.
@@ -185,33 +288,44 @@ BEGIN
         WHERE t.is_active AND t.is_capped AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
           AND EXISTS (SELECT FROM unnest(amounts) AS a (amount) WHERE numrange(t.minimum_transaction, t.maximum_transaction) @> a.amount)
         ORDER BY t.tier_id FOR NO KEY UPDATE) AS l;
-    -- Second step.
+    -- Second step: what the customers' cancelled draws of the day leave to these orders.
+    IF EXISTS (SELECT FROM sespan.transaction_log l WHERE l.customer_id = ANY (customer_ids) AND l.draw_epoch = transaction_draw.draw_epoch
+                 AND l.cancelled_at IS NOT NULL AND l.inherited_by IS NULL) THEN
+        SELECT h.origins, h.origin_tiers, h.origin_numbers INTO origins, origin_tiers, origin_numbers
+        FROM sespan.transaction_inherit(transaction_draw.draw_epoch, customer_ids, order_refs, amounts) AS h;
+    END IF;
+    -- Third step.
     IF locked <> '{}' THEN
-        limits := sespan.transaction_limits(locked, transaction_draw.draw_epoch, minor_digits, customer_ids, order_refs, amounts, draw_numbers);
+        limits := sespan.transaction_limits(locked, transaction_draw.draw_epoch, minor_digits, customer_ids, order_refs, amounts,
+            CASE WHEN origins IS NULL THEN draw_numbers
+                 ELSE ARRAY(SELECT COALESCE(n.inherited, n.own) FROM unnest(origin_numbers, draw_numbers) WITH ORDINALITY AS n (inherited, own, ordinal) ORDER BY n.ordinal) END);
     END IF;
     RETURN QUERY
     WITH item AS MATERIALIZED (
         SELECT i.*, l AS earlier
-        FROM unnest(customer_ids, order_refs, amounts, client_nonces, draw_numbers, limits)
-            AS i (customer_id, order_ref, amount, client_nonce, draw_number, limited_by)
+        FROM unnest(customer_ids, order_refs, amounts, client_nonces, draw_numbers, limits, origins, origin_tiers, origin_numbers)
+            AS i (customer_id, order_ref, amount, client_nonce, draw_number, limited_by, origin, origin_tier, origin_number)
         LEFT JOIN LATERAL (SELECT * FROM sespan.transaction_log e
                            WHERE e.customer_id = i.customer_id AND e.order_ref = i.order_ref COLLATE "C" LIMIT 1) AS l ON true
     ), fresh AS (
         INSERT INTO sespan.transaction_log (
             customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time,
-            capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold)
+            capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold, inherited_from, budget_since)
         SELECT i.customer_id, i.order_ref,
                CASE WHEN t.is_capped AND t.tier_id <> ALL (locked) THEN sespan.transaction_try_again(t.tier_id) ELSE t.tier_id END,
                c.username, x.won, i.amount,
                i.amount - CASE WHEN x.won THEN LEAST(round(i.amount * t.discount, minor_digits), trunc(t.maximum_discount, minor_digits)) ELSE 0 END,
-               sespan.draw_clock(), i.limited_by, transaction_draw.draw_version, transaction_draw.draw_epoch, i.client_nonce, i.draw_number, x.threshold
+               sespan.draw_clock(), i.limited_by, transaction_draw.draw_version, transaction_draw.draw_epoch, i.client_nonce,
+               x.number, x.threshold, CASE WHEN i.origin_tier = t.tier_id THEN i.origin END,
+               CASE WHEN x.won AND t.is_capped THEN (SELECT u.counted_since FROM sespan.transaction_tier_usage u WHERE u.tier_id = t.tier_id) END
         FROM item i
         CROSS JOIN LATERAL (SELECT * FROM sespan.customer_by_id(i.customer_id) LIMIT 1) AS c
         LEFT JOIN sespan.transaction_tier t ON t.is_active
             AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
             AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
-        CROSS JOIN LATERAL (SELECT v.threshold, COALESCE(i.draw_number < v.threshold AND i.limited_by IS NULL, false) AS won
-                            FROM (SELECT floor(t.probability * 18446744073709551616) AS threshold OFFSET 0) AS v) AS x
+        CROSS JOIN LATERAL (SELECT v.threshold, v.number, COALESCE(v.number < v.threshold AND i.limited_by IS NULL, false) AS won
+                            FROM (SELECT floor(t.probability * 18446744073709551616) AS threshold,
+                                         CASE WHEN i.origin_tier = t.tier_id THEN i.origin_number ELSE i.draw_number END AS number OFFSET 0) AS v) AS x
         WHERE (i.earlier).transaction_id IS NULL
         ORDER BY i.customer_id, i.order_ref COLLATE "C"
         ON CONFLICT (customer_id, order_ref) DO NOTHING
@@ -229,6 +343,9 @@ BEGIN
            (i.earlier).transaction_amount, (i.earlier).discounted_amount, (i.earlier).transaction_time
     FROM item i WHERE (i.earlier).transaction_id IS NOT NULL;
     GET DIAGNOSTICS answered = ROW_COUNT;
+    IF origins IS NOT NULL THEN
+        PERFORM sespan.transaction_inherited(customer_ids, order_refs, origins);
+    END IF;
     IF answered < cardinality(customer_ids) THEN
         -- An unknown customer, or another call drew the order while this one waited
         -- for its row: look again, past what this transaction inserted itself.
@@ -244,13 +361,40 @@ $$;
 COMMENT ON FUNCTION sespan.transaction_draw(date, smallint, integer, bigint[], text[], numeric[], text[], numeric[]) IS
     'Draws the orders and gives a row for each, those drawn before included (not fresh). An unknown customer''s order has none. SP002 when the epoch is over, 40001 when the call must be made again';
 
+-- Locks the tier, if it has limits, then the row: the order of a draw, which may be
+-- under way. A budget gets back what it counted; one that was removed and added since
+-- did not count this row. Read again at the end: another call may have been first.
+CREATE FUNCTION sespan.transaction_cancel(transaction_id bigint) RETURNS SETOF sespan.transaction_log
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    cancelled sespan.transaction_log;
+BEGIN
+    PERFORM sespan.transaction_announce();
+    SELECT l.* INTO cancelled FROM sespan.transaction_log l WHERE l.transaction_id = transaction_cancel.transaction_id;
+    IF FOUND AND cancelled.cancelled_at IS NULL THEN
+        PERFORM FROM sespan.transaction_tier t WHERE t.tier_id = cancelled.tier_id AND t.is_capped FOR NO KEY UPDATE;
+        UPDATE sespan.transaction_log l SET cancelled_at = GREATEST(sespan.draw_clock(), l.transaction_time)
+        WHERE l.transaction_id = cancelled.transaction_id AND l.cancelled_at IS NULL;
+        IF FOUND THEN
+            UPDATE sespan.transaction_tier_usage u
+            SET uses = u.uses - 1, amount = u.amount - (cancelled.transaction_amount - cancelled.discounted_amount)
+            WHERE u.tier_id = cancelled.tier_id AND u.counted_since = cancelled.budget_since;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT l.* FROM sespan.transaction_log l WHERE l.transaction_id = transaction_cancel.transaction_id;
+END
+$$;
+COMMENT ON FUNCTION sespan.transaction_cancel(bigint) IS
+    'Cancels a transaction and gives its budgets and per_customer_uses back; cancelled before, it stays as it is. Gives the row, or none for an unknown id';
+
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.transaction_draw(date, smallint, integer, bigint[], text[], numeric[], text[], numeric[]);
-DROP FUNCTION sespan.transaction_try_again(bigint);
-DROP FUNCTION sespan.transaction_limits(bigint[], date, integer, bigint[], text[], numeric[], numeric[]);
+DROP FUNCTION sespan.transaction_cancel(bigint), sespan.transaction_inherited(bigint[], text[], bigint[]),
+    sespan.transaction_inherit(date, bigint[], text[], numeric[]), sespan.transaction_settled(), sespan.transaction_announce(),
+    sespan.transaction_draw(date, smallint, integer, bigint[], text[], numeric[], text[], numeric[]),
+    sespan.transaction_try_again(bigint), sespan.transaction_limits(bigint[], date, integer, bigint[], text[], numeric[], numeric[]);
 DROP VIEW sespan.transaction_drawn;
 DROP TABLE sespan.transaction_log;
-DROP FUNCTION sespan.draw_epoch_today();
-DROP FUNCTION sespan.draw_clock();
+DROP FUNCTION sespan.draw_epoch_today(), sespan.draw_clock();
 DROP TABLE sespan.draw_epoch;

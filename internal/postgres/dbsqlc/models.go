@@ -1366,10 +1366,16 @@ type SespanTransactionLog struct {
 	DrawEpoch pgtype.Date
 	// What the customer's browser added to the draw; empty: nothing
 	ClientNonce string
-	// First 64 bits of the HMAC
+	// First 64 bits of the HMAC; of an heir, the number of the row that inherited_from names
 	DrawNumber pgtype.Numeric
 	// floor(probability * 2^64) of the tier; the draw won below it. NULL without a tier
 	DrawThreshold pgtype.Numeric
+	// The cancelled transaction of the same customer, tier and day whose number this one has; NULL: its own
+	InheritedFrom *int64
+	// The transaction that got the number of this cancelled one; NULL: none yet
+	InheritedBy *int64
+	// The counted_since of the budget that this win is counted in; NULL: no budget counts it
+	BudgetSince *time.Time
 }
 
 // What orders may win. Written through tier_save and tier_delete; every version stays in transaction_tier_history
