@@ -45,7 +45,10 @@ FROM (SELECT * FROM sespan.mail_dead d
       ORDER BY d.finished_at DESC LIMIT @portion::int) r;
 
 -- name: MailAuditList :one
-SELECT coalesce(json_agg(r), '[]')::json AS rows FROM (SELECT * FROM sespan.mail_audit a ORDER BY a.at DESC, a.audit_id DESC LIMIT @portion::int) r;
+-- By the index on at, from its end.
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM (SELECT a.audit_id, a.at, a.actor, a.login, a.action, a.ids, coalesce(a.detail, a.subject_id) AS detail FROM sespan.audit a
+      WHERE a.subject IN ('mail', 'pause', 'address') ORDER BY a.at DESC, a.audit_id DESC LIMIT @portion::int) r;
 
 -- name: MailSuppressList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows

@@ -4,7 +4,7 @@
 SELECT r.outcome::text AS outcome, coalesce(r.day, '')::text AS day, r.moved::int AS moved FROM sespan.mail_retire(@after::text) AS r(outcome, day, moved);
 
 -- name: MailSweep :one
--- Old rows of the default partitions and of the audit. Locks these rows, skipping locked ones.
+-- Old rows of the default partitions. Locks these rows, skipping locked ones.
 SELECT sespan.mail_sweep(@portion::int)::int AS swept;
 
 -- name: MailAttachmentRelease :one

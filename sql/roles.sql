@@ -109,8 +109,13 @@ GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_colum
 GRANT SELECT ON sespan.customer TO sespan_service;
 
 -- api_key: nobody but the service sees the hashes
-GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON sespan.api_key TO sespan_service;
-GRANT SELECT (key_id, role, name, created_at, expires_at, revoked_at, last_used_at) ON sespan.api_key TO sespan_reader_detail, sespan_admin;
+GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at, last_used_at) ON sespan.api_key TO sespan_service;
+GRANT SELECT (key_id, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at) ON sespan.api_key TO sespan_reader_detail, sespan_admin;
+
+-- audit: rows come by triggers and functions, and go with their age; nobody writes it
+GRANT SELECT ON sespan.audit TO sespan_service, sespan_reader_detail, sespan_admin;
+GRANT SELECT ON sespan.people_role, sespan.people_comparison TO sespan_service, sespan_reader_detail, sespan_admin;
+GRANT SELECT ON sespan.people_comparison TO sespan_producer;
 
 -- api_log: rows are added, never changed
 GRANT SELECT, INSERT ON sespan.api_log TO sespan_service;
@@ -129,7 +134,7 @@ GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, s
 GRANT SELECT ON sespan.mail_setting TO sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;
 GRANT SELECT ON sespan.mail_attachment, sespan.mail_attachment_piece, sespan.mail_attachment_use TO sespan_service;
-GRANT SELECT ON sespan.mail_audit, sespan.mail_pause, sespan.mail_stuck, sespan.mail_throughput TO sespan_service, sespan_reader_detail, sespan_admin;
+GRANT SELECT ON sespan.mail_pause, sespan.mail_stuck, sespan.mail_throughput TO sespan_service, sespan_reader_detail, sespan_admin;
 GRANT SELECT ON sespan.mail_dead TO sespan_admin;
 GRANT SELECT, INSERT, DELETE, UPDATE (seen_at, listening) ON sespan.mail_worker TO sespan_service;
 GRANT SELECT ON sespan.mail_worker TO sespan_reader_detail, sespan_admin;
@@ -147,10 +152,10 @@ GRANT SELECT (challenge_id, customer_id, created_at, sent_at, valid_until, verif
     ON sespan.otp_challenge TO sespan_reader_detail;
 GRANT SELECT ON sespan.otp_activation TO sespan_reader_detail, sespan_admin;
 
--- tier: written through functions, which keep the history
+-- tier: written through functions; the audit keeps the versions
 GRANT SELECT, UPDATE (updated_at) ON sespan.transaction_tier TO sespan_service; -- UPDATE of a column: for the row locks of a draw
 GRANT SELECT, UPDATE (uses, amount) ON sespan.transaction_tier_usage TO sespan_service;
-GRANT SELECT ON sespan.transaction_tier_history TO sespan_service, sespan_reader_detail;
+GRANT SELECT ON sespan.transaction_tier_version TO sespan_service, sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT SELECT ON sespan.transaction_tier, sespan.transaction_tier_usage TO sespan_reader, sespan_reader_detail, sespan_admin;
 
 -- transaction: a draw is for ever
@@ -175,9 +180,11 @@ DO $$
 DECLARE
     grants CONSTANT jsonb := '{
         "sespan_producer": ["otp_register", "otp_register_replace", "otp_register_right", "otp_right", "otp_unused", "customer_by_id", "customer_unbound",
-            "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known"],
-        "sespan_reader_detail": ["mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
-        "sespan_admin": ["mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
+            "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known",
+            "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
+        "sespan_reader": ["tier_name"],
+        "sespan_reader_detail": ["tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
+        "sespan_admin": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
     }';
     statement text;
 BEGIN

@@ -48,7 +48,8 @@ def state(message_id):
 
 
 def audit():
-    sql = "SELECT actor, action, ids FROM sespan.mail_audit ORDER BY audit_id"
+    sql = "SELECT actor, action, ids FROM sespan.audit"
+    sql += " WHERE subject IN ('mail', 'pause', 'address') ORDER BY audit_id"
     return [tuple(r) for r in execute(sql)]
 
 

@@ -95,7 +95,7 @@ func TestKeyFromMakingToRevoking(t *testing.T) {
 
 	p, err := a.Authenticate(t.Context(), whole)
 	require.NoError(t, err)
-	assert.Equal(t, access.Principal{Kind: access.KindKey, Roles: []access.Role{access.RoleService}, KeyID: key.ID}, p)
+	assert.Equal(t, access.Principal{Kind: access.KindKey, Roles: []access.Role{access.RoleService}, KeyID: key.ID, Name: "django"}, p)
 	for range 10 {
 		_, err = a.Authenticate(t.Context(), whole)
 		require.NoError(t, err)

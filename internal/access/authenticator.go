@@ -72,7 +72,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented string) (Pri
 	a.mu.Lock()
 	a.used[key.ID] = now
 	a.mu.Unlock()
-	return Principal{Kind: KindKey, Roles: []Role{key.Role}, KeyID: key.ID}, nil
+	return Principal{Kind: KindKey, Roles: []Role{key.Role}, KeyID: key.ID, Name: key.Name}, nil
 }
 
 const unauthorizedDetail = "Send Authorization: Bearer with a valid service key or token."

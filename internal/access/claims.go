@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"sespan/internal/problem"
 )
@@ -22,7 +23,16 @@ type claims struct {
 	orderRef *string
 	amount   *string
 	roles    []string
+	scope    *string
+	name     string
 }
+
+// A staff token says in its scope that it is one: a site that signs other tokens
+// with the same key cannot make one by accident.
+const (
+	staffScope   = "staff"
+	maxStaffName = 150 // characters
+)
 
 var (
 	customerID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
@@ -41,7 +51,7 @@ func parseClaims(payload []byte) (claims, error) {
 	}
 	for name, into := range map[string]any{
 		"sub": &c.subject, "iat": &c.issued, "exp": &c.expires, "nbf": &c.from,
-		"order_ref": &c.orderRef, "amount": &c.amount, "roles": &c.roles,
+		"order_ref": &c.orderRef, "amount": &c.amount, "roles": &c.roles, "scope": &c.scope, "name": &c.name,
 	} {
 		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
 			return c, errors.New("token: " + name + " has a wrong type")
@@ -89,8 +99,12 @@ func (c *claims) principal() (Principal, error) {
 	switch {
 	case ordered && c.roles != nil:
 		return Principal{}, errors.New("token: both an order and roles")
+	case ordered && c.scope != nil:
+		return Principal{}, errors.New("token: an order has no scope")
 	case ordered:
 		return c.customer()
+	case c.roles != nil && (c.scope == nil || *c.scope != staffScope):
+		return Principal{}, errors.New("token: roles without the scope staff")
 	case c.roles != nil:
 		return c.staff()
 	}
@@ -119,11 +133,17 @@ func (c *claims) staff() (Principal, error) {
 	if c.subject == "" || len(c.subject) > maxKeyIDLength || !printable(c.subject) {
 		return Principal{}, errors.New("token: sub is missing or malformed")
 	}
-	p := Principal{Kind: KindStaff, Subject: c.subject}
+	if c.name == "" || utf8.RuneCountInString(c.name) > maxStaffName || !printable(c.name) {
+		return Principal{}, errors.New("token: name is missing or malformed")
+	}
+	p := Principal{Kind: KindStaff, Subject: c.subject, Name: c.name, Issued: numericDate(*c.issued)}
 	for _, r := range staffRoles {
 		if slices.Contains(c.roles, string(r)) {
 			p.Roles = append(p.Roles, r)
 		}
+	}
+	if p.Roles == nil {
+		return Principal{}, errors.New("token: none of its roles is known")
 	}
 	return p, nil
 }

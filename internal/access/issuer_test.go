@@ -122,6 +122,16 @@ func claims(changes map[string]any) map[string]any {
 	return c
 }
 
+// staff are the claims of a good staff token with one that is changed.
+func staff(name string, value any) map[string]any {
+	c := claims(map[string]any{"order_ref": nil, "amount": nil, "scope": "staff", "name": "ratna", "roles": []string{"admin"}})
+	c[name] = value
+	if value == nil {
+		delete(c, name)
+	}
+	return c
+}
+
 // signed signs the parts with the Ed25519 key.
 func (i *issuer) signed(header, payload string) string {
 	input := b64([]byte(header)) + "." + b64([]byte(payload))

@@ -1,6 +1,9 @@
 package access
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Kind is how a caller proved who they are.
 type Kind string
@@ -28,10 +31,12 @@ const (
 type Principal struct {
 	Kind     Kind
 	Roles    []Role
-	KeyID    string // of a service key
-	Subject  string // sub of a token: the customer id, or the staff user's id
-	OrderRef string // claims of a customer token
-	Amount   string // decimal string
+	KeyID    string    // of a service key
+	Subject  string    // sub of a token: the customer id, or the staff user's id
+	Name     string    // of the key, or the staff user's name
+	Issued   time.Time // of a staff token: the site's clock when it looked at the roles
+	OrderRef string    // claims of a customer token
+	Amount   string    // decimal string
 }
 
 // Has tells whether the principal has one of the roles.

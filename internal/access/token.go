@@ -27,7 +27,7 @@ type Tokens struct {
 }
 
 // Verify gives the principal of a token: of a customer (sub, order_ref, amount) or
-// of a staff member (sub, roles). Its error is a problem.Unauthorized, the same for
+// of a staff member (scope staff, sub, name, roles). Its error is a problem.Unauthorized, the same for
 // everything that can be wrong; the reason is its cause, for the operator.
 func (t *Tokens) Verify(ctx context.Context, token string) (Principal, error) {
 	p, err := t.verify(ctx, token)

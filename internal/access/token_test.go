@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,14 +36,9 @@ func TestVerifyGoodTokens(t *testing.T) {
 	require.NoError(t, err, errors.Unwrap(err))
 	assert.Equal(t, customer, got)
 
-	staff := map[string]any{"order_ref": nil, "amount": nil, "roles": []string{"admin", "service", "customer", "nobody", "report"}}
-	got, err = v.Verify(t.Context(), i.token(claims(staff)))
+	got, err = v.Verify(t.Context(), i.token(staff("roles", []string{"admin", "service", "customer", "nobody", "report"})))
 	require.NoError(t, err, errors.Unwrap(err))
-	assert.Equal(t, access.Principal{Kind: access.KindStaff, Roles: []access.Role{access.RoleReport, access.RoleAdmin}, Subject: "42"}, got)
-	staff["roles"] = []string{}
-	got, err = v.Verify(t.Context(), i.token(claims(staff)))
-	require.NoError(t, err)
-	assert.Empty(t, got.Roles)
+	assert.Equal(t, access.Principal{Kind: access.KindStaff, Roles: []access.Role{access.RoleReport, access.RoleAdmin}, Subject: "42", Name: "ratna", Issued: start.Local()}, got)
 }
 
 func TestVerifyLeeway(t *testing.T) {
@@ -152,8 +148,22 @@ func TestVerifyRefusesHostileTokens(t *testing.T) {
 		"amount not a number":        i.token(claims(map[string]any{"amount": "NaN"})),
 		"neither order nor roles":    i.token(claims(map[string]any{"order_ref": nil, "amount": nil})),
 		"order and roles":            i.token(claims(map[string]any{"roles": []string{"admin"}})),
-		"roles a string":             i.token(claims(map[string]any{"order_ref": nil, "amount": nil, "roles": "admin"})),
-		"staff without a sub":        i.token(claims(map[string]any{"order_ref": nil, "amount": nil, "sub": "", "roles": []string{"admin"}})),
+		"roles a string":             i.token(staff("roles", "admin")),
+		"an order with a scope":      i.token(claims(map[string]any{"scope": "staff"})),
+		"roles of no scope":          i.token(staff("scope", nil)),
+		"roles of another scope":     i.token(staff("scope", "customer")),
+		"roles of a list of scopes":  i.token(staff("scope", []string{"staff"})),
+		"roles of two scopes":        i.token(staff("scope", "staff admin")),
+		"no roles":                   i.token(staff("roles", []string{})),
+		"roles that are none":        i.token(staff("roles", []string{"root", "Admin", "service", "customer"})),
+		"roles of numbers":           i.token(staff("roles", []int{1})),
+		"roles an object":            i.token(staff("roles", map[string]any{"admin": true})),
+		"roles without end":          i.token(staff("roles", slices.Repeat([]string{"admin"}, 1000))),
+		"staff without a sub":        i.token(staff("sub", "")),
+		"staff without a name":       i.token(staff("name", nil)),
+		"staff of a long name":       i.token(staff("name", strings.Repeat("x", 151))),
+		"staff of two lines":         i.token(staff("name", "ratna\nadmin")),
+		"staff of a name of names":   i.token(staff("name", []string{"ratna"})),
 		"a service key":              "sk_abcdef234567_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"invalid UTF-8 in the claim": i.signed(`{"alg":"EdDSA","kid":"ed"}`, strings.Replace(text, "2026-0001", "2026\xff0001", 1)),
 	} {

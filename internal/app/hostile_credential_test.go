@@ -103,7 +103,8 @@ func (v *victim) tokens() map[string]string {
 		"of a huge customer": {"sub": "9223372036854775808"},
 		"without an order":   {"order_ref": nil, "amount": nil},
 		"of a free order":    {"amount": "-1"},
-		"with roles too":     {"roles": []string{"admin", "service"}},
+		"with roles too":     {"roles": []string{"admin", "service"}, "scope": "staff"},
+		"with a scope":       {"scope": "staff"},
 	} {
 		list[name] = v.running.token(header, claims(change))
 	}

@@ -70,6 +70,6 @@ func Parse(args []string, std IO) (*Command, error) {
 
 // Run runs the chosen command.
 func (c *Command) Run(ctx context.Context) error {
-	c.parsed.BindTo(ctx, (*context.Context)(nil))
+	c.parsed.BindTo(byPerson(ctx, c.parsed.Command()), (*context.Context)(nil))
 	return c.parsed.Run(c.env)
 }

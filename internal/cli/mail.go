@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"os/user"
 	"regexp"
 	"strings"
 	"time"
@@ -50,10 +49,7 @@ func (m *Mail) Resolve() error {
 		return err
 	}
 	if m.Actor == "" {
-		m.Actor = "unknown"
-		if u, err := user.Current(); err == nil {
-			m.Actor = u.Username
-		}
+		m.Actor = osUser()
 	}
 	if !actorPattern.MatchString(m.Actor) {
 		return &config.Error{Variable: "SESPAN_ACTOR", Problem: "is not one line of 1 to 200 characters", Hint: "give a name"}

@@ -88,6 +88,8 @@ type Settings struct {
 	MinorUnit int    `name:"minor-unit" default:"2" env:"SESPAN_MINOR_UNIT" help:"Decimal places of the currency, 0 to 4."`
 	TimeZone  string `name:"time-zone" default:"UTC" env:"SESPAN_TIME_ZONE" help:"Zone of the days and months of reports."`
 
+	AuditDays int `name:"audit-days" default:"365" env:"SESPAN_AUDIT_DAYS" help:"Days that the audit is kept."`
+
 	Ring     *secret.Ring   `kong:"-"`
 	Proxies  []netip.Prefix `kong:"-"`
 	Location *time.Location `kong:"-"`
@@ -192,6 +194,7 @@ func (s *Settings) resolveLimits() error {
 		{"SESPAN_SMTP_CONNECTIONS", int64(s.SMTPConnections), 1, 64, "choose 1 to 64"},
 		{"SESPAN_DATABASE_CONNECTIONS", int64(s.Connections), 1, 1000, "choose 1 to 1000"},
 		{"SESPAN_MAIL_BOUNCE_DAYS", int64(s.MailBounceDays), 1, 3650, "choose 1 to 3650"},
+		{"SESPAN_AUDIT_DAYS", int64(s.AuditDays), 1, 36500, "choose 1 to 36500"},
 		{"SESPAN_MINOR_UNIT", int64(s.MinorUnit), 0, 4, "choose 0 to 4"},
 		{"SESPAN_OTP_LIFETIME", int64(s.OTPLifetime), int64(time.Minute), int64(time.Hour), "choose 1m to 1h"},
 		{"SESPAN_REQUEST_TIMEOUT", int64(s.RequestTimeout), int64(time.Second), int64(time.Minute), "choose 1s to 1m"},

@@ -56,8 +56,23 @@ func authenticate(keys keyAuthenticator, tokens tokenVerifier) func(huma.Context
 			respond(w, r, problem.New(problem.Forbidden, "The role of this key or token does not reach this call."))
 			return
 		}
-		next(huma.WithContext(ctx, access.With(ctx.Context(), p)))
+		next(huma.WithContext(ctx, withActor(access.With(ctx.Context(), p), p)))
 	}
+}
+
+// withActor says who is at work, for the audit. A customer is none: draws are not
+// audited, they are rows of their own.
+func withActor(ctx context.Context, p access.Principal) context.Context {
+	actor := access.Actor{Name: p.Name, Way: access.WayHTTP, Address: requestContextOf(ctx).clientIP}
+	switch p.Kind {
+	case access.KindKey:
+		actor.ID = p.KeyID
+	case access.KindStaff:
+		actor.ID = p.Subject
+	case access.KindCustomer:
+		return ctx
+	}
+	return access.WithActor(ctx, actor)
 }
 
 func identity(r *http.Request, keys keyAuthenticator, tokens tokenVerifier) (access.Principal, error) {

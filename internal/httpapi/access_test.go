@@ -90,8 +90,8 @@ func TestWhoMayCallWhat(t *testing.T) {
 	sg := newSigner(t, "one")
 	s := newSite(t, sg.deps, withGuardedOperations)
 	customer := sg.token("one", map[string]any{"sub": "42", "order_ref": "a", "amount": "1.00"})
-	staff := sg.token("one", map[string]any{"sub": "7", "roles": []string{"report", "service"}})
-	outsider := sg.token("one", map[string]any{"sub": "7", "roles": []string{}})
+	staff := sg.token("one", map[string]any{"sub": "7", "scope": "staff", "name": "ratna", "roles": []string{"report", "service"}})
+	outsider := sg.token("one", map[string]any{"sub": "7", "scope": "staff", "name": "ratna", "roles": []string{"root"}})
 	credentials := map[string]string{
 		"service": s.key(access.RoleService), "report": s.key(access.RoleReport), "dashboard": s.key(access.RoleDashboard),
 		"admin": s.key(access.RoleAdmin), "customer": customer, "staff": staff, "outsider": outsider, "none": "",
@@ -108,7 +108,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 			switch {
 			case contains(allowed, who):
 				want = http.StatusOK
-			case who == "none":
+			case who == "none", who == "outsider":
 				want = http.StatusUnauthorized
 			}
 			header := []string{"Authorization", "Bearer " + credential}
@@ -127,7 +127,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		}
 	}
 	a := s.call("GET", "/draw", "", "Authorization", "Bearer "+customer)
-	assert.JSONEq(t, `{"Kind":"customer","Roles":["customer"],"KeyID":"","Subject":"42","OrderRef":"a","Amount":"1.00"}`, a.body)
+	assert.JSONEq(t, `{"Kind":"customer","Roles":["customer"],"KeyID":"","Subject":"42","Name":"","Issued":"0001-01-01T00:00:00Z","OrderRef":"a","Amount":"1.00"}`, a.body)
 	r := s.row(a)
 	assert.Equal(t, int64(42), *r.CustomerID)
 	assert.Contains(t, r.RequestHeader, `"authorization": "[redacted]"`)

@@ -32,22 +32,30 @@ func (a *MailAdmin) Why(ctx context.Context, message int64) ([]mail.Explanation,
 
 // Retry sends mails again, or says why not.
 func (a *MailAdmin) Retry(ctx context.Context, ids []int64, actor string) ([]mail.Change, error) {
-	return adminRows[mail.Change](a.pool.queries.MailRetryList(ctx, a.pool, ids, actor))
+	return adminRows[mail.Change](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailRetryList(ctx, tx, ids, actor)
+	}))
 }
 
 // Cancel takes mails out of the queue, or says why not.
 func (a *MailAdmin) Cancel(ctx context.Context, ids []int64, actor string) ([]mail.Change, error) {
-	return adminRows[mail.Change](a.pool.queries.MailCancelList(ctx, a.pool, ids, actor))
+	return adminRows[mail.Change](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailCancelList(ctx, tx, ids, actor)
+	}))
 }
 
 // Pause stops all mails, category:x or domain:x.
 func (a *MailAdmin) Pause(ctx context.Context, what, actor string) ([]mail.Pause, error) {
-	return adminRows[mail.Pause](a.pool.queries.MailPauseList(ctx, a.pool, what, actor))
+	return adminRows[mail.Pause](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailPauseList(ctx, tx, what, actor)
+	}))
 }
 
 // Resume ends a pause; no row where there was none.
 func (a *MailAdmin) Resume(ctx context.Context, what, actor string) ([]mail.Pause, error) {
-	return adminRows[mail.Pause](a.pool.queries.MailResumeList(ctx, a.pool, what, actor))
+	return adminRows[mail.Pause](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailResumeList(ctx, tx, what, actor)
+	}))
 }
 
 // Paused lists the pauses.
@@ -57,7 +65,9 @@ func (a *MailAdmin) Paused(ctx context.Context) ([]mail.Pause, error) {
 
 // Preview shows the content of a message, and is audited.
 func (a *MailAdmin) Preview(ctx context.Context, message int64, actor string) ([]mail.Preview, error) {
-	return adminRows[mail.Preview](a.pool.queries.MailPreviewList(ctx, a.pool, message, actor))
+	return adminRows[mail.Preview](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailPreviewList(ctx, tx, message, actor)
+	}))
 }
 
 // Find lists mails, newest first.
@@ -91,19 +101,33 @@ func (a *MailAdmin) Audit(ctx context.Context, limit int) ([]mail.AuditEntry, er
 
 // Suppress writes to an address no more, until a moment or (nil) for ever.
 func (a *MailAdmin) Suppress(ctx context.Context, address, scope, detail string, until *time.Time, actor string) ([]mail.Suppression, error) {
-	return adminRows[mail.Suppression](a.pool.queries.MailSuppressList(ctx, a.pool, &dbsqlc.MailSuppressListParams{
-		Address: address, Scope: scope, Detail: detail, ExpiresAt: until, Actor: actor,
+	return adminRows[mail.Suppression](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailSuppressList(ctx, tx, &dbsqlc.MailSuppressListParams{
+			Address: address, Scope: scope, Detail: detail, ExpiresAt: until, Actor: actor,
+		})
 	}))
 }
 
 // Unsuppress writes to an address again; no row where it was not suppressed.
 func (a *MailAdmin) Unsuppress(ctx context.Context, address, actor string) ([]mail.Suppression, error) {
-	return adminRows[mail.Suppression](a.pool.queries.MailUnsuppressList(ctx, a.pool, address, actor))
+	return adminRows[mail.Suppression](a.change(ctx, func(tx *batchTx) ([]byte, error) {
+		return a.pool.queries.MailUnsuppressList(ctx, tx, address, actor)
+	}))
 }
 
 // Suppressed lists suppressed addresses, or the rows of one.
 func (a *MailAdmin) Suppressed(ctx context.Context, address string, limit int) ([]mail.Suppression, error) {
 	return adminRows[mail.Suppression](a.pool.queries.MailSuppressedList(ctx, a.pool, address, int32(limit))) //nolint:gosec // at most 1000
+}
+
+// change makes one audited call, in one round trip.
+func (a *MailAdmin) change(ctx context.Context, call func(*batchTx) ([]byte, error)) ([]byte, error) {
+	var list []byte
+	err := a.pool.asActor(ctx, func(tx *batchTx) (err error) {
+		list, err = call(tx.thenCommit())
+		return err
+	})
+	return list, err
 }
 
 func adminRows[T any](list []byte, err error) ([]T, error) {

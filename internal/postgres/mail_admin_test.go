@@ -315,7 +315,7 @@ func TestMailAuditNamesChangedMails(t *testing.T) {
 	if _, err := admin.Retry(t.Context(), []int64{id, left, left + 1}, "anna"); err != nil {
 		t.Fatal(err)
 	}
-	if got := mailValue[string](t, db, "SELECT ids::text FROM sespan.mail_audit"); got != fmt.Sprintf("{%d}", id) {
+	if got := mailValue[string](t, db, "SELECT ids::text FROM sespan.audit WHERE subject = 'mail'"); got != fmt.Sprintf("{%d}", id) {
 		t.Errorf("the audit names %s, want %d alone, of which one recipient was changed", got, id)
 	}
 }

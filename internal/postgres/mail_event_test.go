@@ -235,8 +235,8 @@ func TestMailSuppressByHand(t *testing.T) {
 	if n := mailValue[int](t, staff, "SELECT count(*) FROM sespan.mail_unsuppress('sari@example.co')"); n != 0 {
 		t.Errorf("again: %d", n)
 	}
-	if got := mailValue[string](t, db, "SELECT string_agg(actor || ' ' || action || ' ' || detail, ', ' ORDER BY audit_id) FROM sespan.mail_audit WHERE login = $1", admin.Name); got !=
-		"budi suppress sari@example.co (all), budi unsuppress sari@example.co" {
+	if got := mailValue[string](t, db, "SELECT string_agg(actor || ' ' || action || ' ' || subject_id || ' ' || (coalesce(after, before) ->> 'scope'), ', ' ORDER BY audit_id) FROM sespan.audit WHERE login = $1", admin.Name); got !=
+		"budi suppress sari@example.co all, budi unsuppress sari@example.co all" {
 		t.Errorf("audit: %s", got)
 	}
 	if _, err := db.Login(t, "", "sespan_producer").Pool.Exec(t.Context(), "SELECT sespan.mail_suppress('a@b.co')"); err == nil {

@@ -236,15 +236,3 @@ func TestMailRetentionLeavesACrowdedDay(t *testing.T) {
 		t.Errorf("%d in the default partition, want the one of the day after", n)
 	}
 }
-
-func TestMailAuditIsForgotten(t *testing.T) {
-	t.Parallel()
-	db := pgtest.NewDB(t)
-	db.Exec(t, "INSERT INTO sespan.mail_audit (at, actor, action) SELECT now() - make_interval(days => i), 'anna', 'retry' FROM generate_series(1, 2500) i")
-	if err := openRetention(t, db).Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := mailValue[int](t, db, "SELECT count(*) FROM sespan.mail_audit"); n != 364 {
-		t.Errorf("%d rows, want those of 364 days", n)
-	}
-}

@@ -46,12 +46,21 @@ func (s *Tiers) TierByID(ctx context.Context, id int64) (transaction.Tier, error
 
 // TierSave makes a tier or replaces one, through sespan.tier_save.
 func (s *Tiers) TierSave(ctx context.Context, t transaction.Tier) (transaction.Tier, error) {
-	return s.save(ctx, s.pool, t)
+	var saved transaction.Tier
+	err := s.pool.asActor(ctx, func(tx *batchTx) (err error) {
+		saved, err = s.save(ctx, tx.thenCommit(), t)
+		return err
+	})
+	return saved, tierError(err)
 }
 
 // TierDelete deletes a tier. Errors: problem.UnknownTier.
 func (s *Tiers) TierDelete(ctx context.Context, id int64) error {
-	deleted, err := s.pool.queries.TierDelete(ctx, s.pool, id)
+	var deleted bool
+	err := s.pool.asActor(ctx, func(tx *batchTx) (err error) {
+		deleted, err = s.pool.queries.TierDelete(ctx, tx.thenCommit(), id)
+		return err
+	})
 	if err == nil && !deleted {
 		return unknownTier(id)
 	}
@@ -61,7 +70,7 @@ func (s *Tiers) TierDelete(ctx context.Context, id int64) error {
 // TierReplace makes set the whole set of tiers in one transaction.
 func (s *Tiers) TierReplace(ctx context.Context, set []transaction.Tier) ([]transaction.Tier, error) {
 	var saved []transaction.Tier
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+	err := s.pool.asActor(ctx, func(tx *batchTx) error {
 		present, err := s.pool.queries.TierLockAll(ctx, tx)
 		if err != nil {
 			return err
@@ -87,7 +96,7 @@ func (s *Tiers) TierReplace(ctx context.Context, set []transaction.Tier) ([]tran
 	return saved, nil
 }
 
-func (s *Tiers) deleteOthers(ctx context.Context, tx pgx.Tx, present []int64, set []transaction.Tier) error {
+func (s *Tiers) deleteOthers(ctx context.Context, tx *batchTx, present []int64, set []transaction.Tier) error {
 	keep := make(map[int64]bool, len(set))
 	for _, t := range set {
 		keep[t.ID] = true
@@ -116,7 +125,7 @@ func (s *Tiers) save(ctx context.Context, db dbsqlc.DBTX, t transaction.Tier) (t
 	}
 	row, err := s.pool.queries.TierSave(ctx, db, p)
 	if err != nil {
-		return transaction.Tier{}, tierError(err)
+		return transaction.Tier{}, err
 	}
 	return tierOf(row), nil
 }

@@ -205,7 +205,7 @@ func TestTierHistoryExplainsDrawsAfterDeletion(t *testing.T) {
 	if err := s.tiers.TierDelete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	got := s.text(t, `SELECT string_agg(operation || ' ' || (tier->>'probability'), ', ' ORDER BY history_id) FROM sespan.transaction_tier_history WHERE tier_id = $1`, *r.TierID)
+	got := s.text(t, `SELECT string_agg(operation || ' ' || (tier->>'probability'), ', ' ORDER BY version_id) FROM sespan.transaction_tier_version WHERE tier_id = $1`, *r.TierID)
 	if got != "insert 0.25, update 0.75, delete 0.75" {
 		t.Errorf("history: %s", got)
 	}

@@ -162,16 +162,15 @@ CREATE TABLE sespan.mail_setting (
     CHECK (CASE name WHEN 'mail_doorbell' THEN value IN ('on', 'off')
                      WHEN 'mail_dead_body_hours' THEN value ~ '^[0-9]{1,4}$'
                      WHEN 'mail_idempotency_hours' THEN value ~ '^[1-9][0-9]{0,3}$'
-                     WHEN 'mail_retention_days' THEN value ~ '^[1-9][0-9]{0,3}$'
-                     WHEN 'mail_audit_days' THEN value ~ '^[1-9][0-9]{0,3}$' ELSE false END)
+                     WHEN 'mail_retention_days' THEN value ~ '^[1-9][0-9]{0,3}$' ELSE false END)
 );
 INSERT INTO sespan.mail_setting (name, value) VALUES
-    ('mail_doorbell', 'on'), ('mail_dead_body_hours', '24'), ('mail_idempotency_hours', '168'), ('mail_retention_days', '30'), ('mail_audit_days', '365');
+    ('mail_doorbell', 'on'), ('mail_dead_body_hours', '24'), ('mail_idempotency_hours', '168'), ('mail_retention_days', '30');
 COMMENT ON TABLE sespan.mail_setting IS 'Settings of the mail queue that a person changes with UPDATE';
 COMMENT ON COLUMN sespan.mail_setting.name IS
-    'mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_retention_days, mail_audit_days';
+    'mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_retention_days';
 COMMENT ON COLUMN sespan.mail_setting.value IS
-    'on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail''s body is kept for a retry; hours that a key counts; days that mails and their outcomes are kept; days of the audit';
+    'on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail''s body is kept for a retry; hours that a key counts; days that mails and their outcomes are kept';
 
 CREATE VIEW sespan.mail_recipient AS
 SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.state, q.attempts, q.due_at, NULL::timestamptz AS finished_at,

@@ -10,6 +10,8 @@ COMMENT ON TABLE sespan.mail_pause IS 'What is not sent at the moment';
 COMMENT ON COLUMN sespan.mail_pause.what IS 'all, category:<category> or domain:<domain of the recipient in lower case>';
 COMMENT ON COLUMN sespan.mail_pause.since IS 'Since when';
 COMMENT ON COLUMN sespan.mail_pause.actor IS 'Who paused it';
+CREATE TRIGGER mail_pause_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.mail_pause FOR EACH ROW
+    EXECUTE FUNCTION sespan.audit_row('{"subject": "pause", "id": "what", "INSERT": "pause", "DELETE": "resume"}');
 
 CREATE VIEW sespan.mail_paused AS
 SELECT NULL::text AS what, NULL::timestamptz AS since, NULL::text AS actor, NULL::bigint AS mails, NULL::bigint AS left_parked
@@ -42,7 +44,7 @@ BEGIN
             RAISE EXCEPTION 'what: % is not a domain; subdomains are named one by one', quote_literal(substr(subject, 8)) USING ERRCODE = 'invalid_parameter_value';
         END;
     END IF;
-    PERFORM sespan.mail_audit_add('pause', actor, '{}', subject);
+    PERFORM sespan.audit_as(actor);
     INSERT INTO sespan.mail_pause AS p (what, actor) VALUES (subject, coalesce(actor, session_user)) ON CONFLICT DO NOTHING;
     RETURN QUERY SELECT p.what, p.since, p.actor, 0::bigint, 0::bigint FROM sespan.mail_pause p WHERE p.what = subject;
 END
@@ -84,6 +86,7 @@ DECLARE
     subject text := sespan.mail_check_pause(what);
     r sespan.mail_paused;
 BEGIN
+    PERFORM sespan.audit_as(actor);
     DELETE FROM sespan.mail_pause p WHERE p.what = subject RETURNING p.what, p.since, p.actor INTO r.what, r.since, r.actor;
     r.mails := sespan.mail_unpark(10000, subject);
     SELECT count(*) INTO r.left_parked FROM sespan.mail_queue q WHERE q.parked = subject;
@@ -91,7 +94,6 @@ BEGIN
         RETURN; -- was not paused
     END IF;
     r.what := subject;
-    PERFORM sespan.mail_audit_add('resume', actor, '{}', subject);
     PERFORM sespan.mail_notify();
     RETURN NEXT r;
 END

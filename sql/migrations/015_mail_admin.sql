@@ -1,5 +1,5 @@
 -- The calls of people. Those that change the queue answer a row for every recipient
--- that they looked at, pass by what a worker holds, and leave one row in mail_audit.
+-- that they looked at, pass by what a worker holds, and leave one row in the audit.
 
 -- Never read: the row types of the functions below.
 CREATE VIEW sespan.mail_change AS
@@ -174,7 +174,8 @@ BEGIN
         END IF;
         changed_ids := CASE WHEN changed_rows > changed_before THEN changed_ids || id ELSE changed_ids END;
     END LOOP;
-    PERFORM sespan.mail_audit_add(action, actor, changed_ids, changed_rows || ' recipients');
+    PERFORM sespan.audit_as(actor);
+    PERFORM sespan.audit_add(action, 'mail', ids => changed_ids, detail => changed_rows || ' recipients');
     IF action = 'retry' AND changed_rows > 0 THEN
         PERFORM sespan.mail_notify();
     END IF;
@@ -205,7 +206,8 @@ CREATE FUNCTION sespan.mail_preview(message_id bigint, actor text DEFAULT NULL) 
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
-    PERFORM sespan.mail_audit_add('preview', actor, ARRAY[message_id], NULL);
+    PERFORM sespan.audit_as(actor);
+    PERFORM sespan.audit_add('preview', 'mail', message_id::text, ids => ARRAY[message_id]);
     RETURN QUERY
     SELECT m.message_id, m.created_at, m.category, m.sender, m.reply_to, m.to_addresses, m.cc_addresses, m.subject, m.body_text, m.body_html, m.headers,
            (SELECT jsonb_agg(jsonb_build_object('filename', a ->> 'filename', 'content_type', a ->> 'content_type', 'content_id', a ->> 'content_id',
@@ -218,7 +220,7 @@ BEGIN
     WHERE m.message_id = mail_preview.message_id;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_preview(bigint, text) IS 'What a mail says; never a sealed or wiped body. Each call is a row of mail_audit';
+COMMENT ON FUNCTION sespan.mail_preview(bigint, text) IS 'What a mail says; never a sealed or wiped body. Each call is a row of the audit';
 
 CREATE VIEW sespan.mail_found AS
 SELECT NULL::bigint AS message_id, NULL::timestamptz AS created_at, NULL::text AS category, NULL::text AS subject, NULL::text[] AS to_addresses,

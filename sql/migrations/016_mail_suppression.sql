@@ -22,6 +22,12 @@ COMMENT ON COLUMN sespan.mail_suppression.expires_at IS 'Until when; NULL for ev
 COMMENT ON COLUMN sespan.mail_suppression.message_id IS 'The mail whose event suppressed the address; NULL for manual';
 COMMENT ON COLUMN sespan.mail_suppression.source IS 'Key or topic that signed the event, or who did it by hand';
 COMMENT ON COLUMN sespan.mail_suppression.detail IS 'What the mail server or the person said, shortened';
+-- What people decide: events of mail servers have their own table, and a suppression
+-- that is over is only tidied away.
+CREATE TRIGGER mail_suppression_audit AFTER INSERT OR UPDATE ON sespan.mail_suppression FOR EACH ROW WHEN (NEW.reason = 'manual')
+    EXECUTE FUNCTION sespan.audit_row('{"subject": "address", "id": "address", "INSERT": "suppress", "UPDATE": "suppress"}');
+CREATE TRIGGER mail_suppression_audit_delete AFTER DELETE ON sespan.mail_suppression FOR EACH ROW WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now())
+    EXECUTE FUNCTION sespan.audit_row('{"subject": "address", "id": "address", "DELETE": "unsuppress"}');
 
 CREATE TABLE sespan.mail_event (
     source      text        NOT NULL,
@@ -159,33 +165,31 @@ BEGIN
     ELSIF mail_suppress.expires_at >= '9999-01-01 00:00+00' THEN
         PERFORM sespan.mail_refuse('expires_at', 'never comes: leave it out');
     END IF;
+    PERFORM sespan.audit_as(mail_suppress.actor);
     RETURN QUERY
         INSERT INTO sespan.mail_suppression AS s (address, scope, reason, expires_at, source, detail)
         VALUES (bare, mail_suppress.scope, 'manual', mail_suppress.expires_at, left(coalesce(mail_suppress.actor, session_user), 200), left(mail_suppress.detail, 500))
         ON CONFLICT ON CONSTRAINT mail_suppression_pkey DO UPDATE
         SET reason = excluded.reason, expires_at = excluded.expires_at, source = excluded.source, detail = excluded.detail, message_id = NULL, created_at = now()
         RETURNING s.*;
-    PERFORM sespan.mail_audit_add('suppress', mail_suppress.actor, '{}', bare || ' (' || mail_suppress.scope || ')');
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_suppress(text, text, text, timestamptz, text) IS
-    'Writes to an address no more: all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk); until expires_at, NULL for ever. Returns the row and leaves one in mail_audit. SP003 names a bad parameter';
+    'Writes to an address no more: all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk); until expires_at, NULL for ever. Returns the row and leaves one in the audit. SP003 names a bad parameter';
 
 CREATE FUNCTION sespan.mail_unsuppress(address text, actor text DEFAULT NULL) RETURNS SETOF sespan.mail_suppression
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM sespan.audit_as(mail_unsuppress.actor);
     RETURN QUERY
         DELETE FROM sespan.mail_suppression AS s
         WHERE (s.address, s.scope) IN (SELECT o.address, o.scope FROM sespan.mail_suppression o
                                        WHERE o.address = lower(btrim(mail_unsuppress.address)) FOR UPDATE SKIP LOCKED)
         RETURNING s.*;
-    IF FOUND THEN
-        PERFORM sespan.mail_audit_add('unsuppress', mail_unsuppress.actor, '{}', lower(btrim(mail_unsuppress.address)));
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_unsuppress(text, text) IS
-    'Writes to an address again. Returns the rows that it deleted, leaving one in mail_audit; rows that others hold are skipped';
+    'Writes to an address again. Returns the rows that it deleted, leaving one each in the audit; rows that others hold are skipped';
 
 CREATE FUNCTION sespan.mail_event_tidy(keep interval, portion int) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -106,15 +106,10 @@ BEGIN
                               LIMIT portion FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS n = ROW_COUNT;
     swept := greatest(swept, n);
-    DELETE FROM sespan.mail_audit d
-    WHERE d.audit_id = ANY (ARRAY(SELECT a.audit_id FROM sespan.mail_audit a
-                                  WHERE a.at < now() - make_interval(days => (SELECT s.value::int FROM sespan.mail_setting s WHERE s.name = 'mail_audit_days'))
-                                  ORDER BY a.at LIMIT portion FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS n = ROW_COUNT;
     RETURN greatest(swept, n);
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_sweep(int) IS 'Deletes old rows of the default partitions and of the audit, at most a portion of each; returns the largest number, portion for: call again';
+COMMENT ON FUNCTION sespan.mail_sweep(int) IS 'Deletes old rows of the default partitions, at most a portion of each; returns the largest number, portion for: call again';
 
 -- From one row to the next over all references, because only those of mails that
 -- are not done stay: few at any time.

@@ -141,6 +141,9 @@ BEGIN
     INSERT INTO sespan.otp_activation AS a (customer_id, revoked_at) VALUES (otp_revoke.customer_id, now())
     ON CONFLICT ON CONSTRAINT otp_activation_pkey DO UPDATE SET revoked_at = now() WHERE a.used_at IS NULL AND a.revoked_at IS NULL;
     GET DIAGNOSTICS changed = ROW_COUNT;
+    IF changed > 0 THEN
+        PERFORM sespan.audit_add('revoke', 'activation', otp_revoke.customer_id::text);
+    END IF;
     RETURN changed;
 EXCEPTION WHEN foreign_key_violation OR not_null_violation THEN
     RETURN 0;

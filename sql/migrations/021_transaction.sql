@@ -76,7 +76,7 @@ COMMENT ON TABLE sespan.transaction_log IS 'One row per order, for ever: the dra
 COMMENT ON COLUMN sespan.transaction_log.transaction_id IS 'The public number of the transaction';
 COMMENT ON COLUMN sespan.transaction_log.customer_id IS 'The customer; no foreign key, so that the row outlives the account';
 COMMENT ON COLUMN sespan.transaction_log.order_ref IS 'The site''s name of the order; drawn once for each customer';
-COMMENT ON COLUMN sespan.transaction_log.tier_id IS 'The tier that was drawn, NULL when none matched; see transaction_tier_history for one that is gone';
+COMMENT ON COLUMN sespan.transaction_log.tier_id IS 'The tier that was drawn, NULL when none matched; see transaction_tier_version for one that is gone';
 COMMENT ON COLUMN sespan.transaction_log.username IS 'The customer''s username at that time';
 COMMENT ON COLUMN sespan.transaction_log.discounted IS 'Whether the order won';
 COMMENT ON COLUMN sespan.transaction_log.transaction_amount IS 'What the order costs without a discount';

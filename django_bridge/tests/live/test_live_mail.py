@@ -75,5 +75,5 @@ def test_a_mail_for_later_is_cancelled_and_an_urgent_one_goes(sink):
     assert len(sink.to("now@example.com")) == 1
     assert sink.to("later@example.com") == []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT actor FROM sespan.mail_audit WHERE action = 'cancel'")
+        cursor.execute("SELECT actor FROM sespan.audit WHERE action = 'cancel'")
         assert cursor.fetchall()[-1][0] == "anna"

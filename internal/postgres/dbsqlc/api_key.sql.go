@@ -11,7 +11,7 @@ import (
 )
 
 const aPIKeyByID = `-- name: APIKeyByID :one
-SELECT key_id, secret_hash, role, name, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key WHERE key_id = $1
+SELECT key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key WHERE key_id = $1
 `
 
 func (q *Queries) APIKeyByID(ctx context.Context, db DBTX, keyID string) (SespanApiKey, error) {
@@ -22,6 +22,9 @@ func (q *Queries) APIKeyByID(ctx context.Context, db DBTX, keyID string) (Sespan
 		&i.SecretHash,
 		&i.Role,
 		&i.Name,
+		&i.OwnerID,
+		&i.OwnerName,
+		&i.Replaces,
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.RevokedAt,
@@ -57,7 +60,7 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 }
 
 const aPIKeyList = `-- name: APIKeyList :many
-SELECT key_id, secret_hash, role, name, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key ORDER BY created_at, key_id
+SELECT key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key ORDER BY created_at, key_id
 `
 
 func (q *Queries) APIKeyList(ctx context.Context, db DBTX) ([]SespanApiKey, error) {
@@ -74,6 +77,9 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX) ([]SespanApiKey, erro
 			&i.SecretHash,
 			&i.Role,
 			&i.Name,
+			&i.OwnerID,
+			&i.OwnerName,
+			&i.Replaces,
 			&i.CreatedAt,
 			&i.ExpiresAt,
 			&i.RevokedAt,
@@ -92,7 +98,7 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX) ([]SespanApiKey, erro
 const aPIKeyRevoke = `-- name: APIKeyRevoke :one
 UPDATE sespan.api_key SET revoked_at = coalesce(revoked_at, $1::timestamptz)
 WHERE key_id = $2
-RETURNING key_id, secret_hash, role, name, created_at, expires_at, revoked_at, last_used_at
+RETURNING key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at
 `
 
 // The first revoke stands; a second one changes nothing and finds the key all the same.
@@ -104,6 +110,9 @@ func (q *Queries) APIKeyRevoke(ctx context.Context, db DBTX, at time.Time, keyID
 		&i.SecretHash,
 		&i.Role,
 		&i.Name,
+		&i.OwnerID,
+		&i.OwnerName,
+		&i.Replaces,
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.RevokedAt,

@@ -11,9 +11,12 @@ import (
 )
 
 const mailAuditList = `-- name: MailAuditList :one
-SELECT coalesce(json_agg(r), '[]')::json AS rows FROM (SELECT audit_id, at, actor, login, action, ids, detail FROM sespan.mail_audit a ORDER BY a.at DESC, a.audit_id DESC LIMIT $1::int) r
+SELECT coalesce(json_agg(r), '[]')::json AS rows
+FROM (SELECT a.audit_id, a.at, a.actor, a.login, a.action, a.ids, coalesce(a.detail, a.subject_id) AS detail FROM sespan.audit a
+      WHERE a.subject IN ('mail', 'pause', 'address') ORDER BY a.at DESC, a.audit_id DESC LIMIT $1::int) r
 `
 
+// By the index on at, from its end.
 func (q *Queries) MailAuditList(ctx context.Context, db DBTX, portion int32) ([]byte, error) {
 	row := db.QueryRow(ctx, mailAuditList, portion)
 	var rows []byte

@@ -68,7 +68,7 @@ const mailSweep = `-- name: MailSweep :one
 SELECT sespan.mail_sweep($1::int)::int AS swept
 `
 
-// Old rows of the default partitions and of the audit. Locks these rows, skipping locked ones.
+// Old rows of the default partitions. Locks these rows, skipping locked ones.
 func (q *Queries) MailSweep(ctx context.Context, db DBTX, portion int32) (int32, error) {
 	row := db.QueryRow(ctx, mailSweep, portion)
 	var swept int32

@@ -22,6 +22,12 @@ type SespanApiKey struct {
 	Role string
 	// Who uses the key, for people
 	Name string
+	// The person of the site whose key it is: primary key of the user, as text; NULL for a machine's. It ends with the person's right to its role
+	OwnerID *string
+	// That person's username when the key was made
+	OwnerName *string
+	// The key that this one was made for in its place, by rotation; NULL for none
+	Replaces *string
 	// When the key was made
 	CreatedAt time.Time
 	// From when the key is refused; NULL for never
@@ -124,6 +130,38 @@ type SespanApiLogFull struct {
 	StandsFor      int32
 }
 
+// Who changed or read what: one row for each changed row or call of a person. Rows are added, and go with their age (audit_sweep); versions of tiers stay
+type SespanAudit struct {
+	// Identity, the order of the entries
+	AuditID int64
+	// Start of the changing transaction
+	At time.Time
+	// Person or key, as the program says that made the connection (audit_as); else the login
+	Actor string
+	// Primary key of that person at the site, or id of the key; NULL when not known
+	ActorID *string
+	// Database login of the session, by the server
+	Login string
+	// Through what: admin (pages of the site), http, cli, sql, or service (by itself)
+	Way string
+	// Network address of the person, where the program knows it
+	Address *netip.Addr
+	// insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found
+	Action string
+	// Of what: tier key role user mail pause address setting activation api_log transaction customer code
+	Subject string
+	// Which one: its key as text; NULL when there are several or none
+	SubjectID *string
+	// What changed, as it was, without secrets; NULL for a new one
+	Before []byte
+	// What changed, as it is now, without secrets; NULL for one that is gone
+	After []byte
+	// Messages that were changed or shown, of the subject mail
+	Ids []int64
+	// What a reader wants to know beside: filters of a search, a reason, how many
+	Detail *string
+}
+
 // The customers for a person to look at; programs use customer_by_id and customer_by_email
 type SespanCustomer struct {
 	CustomerID  *int64
@@ -212,24 +250,6 @@ type SespanMailAttachmentUse struct {
 	MessageID int64
 	// created_at of the message
 	CreatedAt time.Time
-}
-
-// Who changed or read what in the mail queue: one row per call
-type SespanMailAudit struct {
-	// Identity
-	AuditID int64
-	// Start of the calling transaction
-	At time.Time
-	// Person, as the caller says
-	Actor string
-	// Database login of the session
-	Login string
-	// retry cancel pause resume preview suppress unsuppress
-	Action string
-	// Messages that were changed or read
-	Ids []int64
-	// What was paused, resumed or suppressed, or how many recipients were changed
-	Detail *string
 }
 
 // Row type of mail_retry and mail_cancel: one recipient, its state before and after, and why it was left as it is
@@ -599,9 +619,9 @@ type SespanMailRecipient struct {
 
 // Settings of the mail queue that a person changes with UPDATE
 type SespanMailSetting struct {
-	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_retention_days, mail_audit_days
+	// mail_doorbell, mail_dead_body_hours, mail_idempotency_hours, mail_retention_days
 	Name string
-	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts; days that mails and their outcomes are kept; days of the audit
+	// on or off (off where NOTIFY is refused, as with two-phase commit); hours that a dead mail's body is kept for a retry; hours that a key counts; days that mails and their outcomes are kept
 	Value string
 }
 
@@ -751,6 +771,26 @@ type SespanOtpChallenge struct {
 	Email string
 	// Encrypted form data of a registration before its customer; given back and wiped by the verification
 	SealedData []byte
+}
+
+// The last comparison of people and keys: one row, none before the first
+type SespanPeopleComparison struct {
+	// True: there is one row
+	One bool
+	// When
+	ComparedAt time.Time
+	// By whom, as audit_as said; else the login
+	ComparedBy string
+}
+
+// Rights of the site's people, as key_owner_roles or people_compare told them last
+type SespanPeopleRole struct {
+	// Primary key of the user, as text
+	PersonID string
+	// admin, dashboard, report; empty for who has lost them all
+	Roles []string
+	// When they last changed, as far as was told: a token from before makes no key that is not covered
+	ChangedAt time.Time
 }
 
 // The migrations that made this schema; rows above schema_version are of those that were taken back
@@ -1344,7 +1384,7 @@ type SespanTransactionLog struct {
 	CustomerID int64
 	// The site's name of the order; drawn once for each customer
 	OrderRef string
-	// The tier that was drawn, NULL when none matched; see transaction_tier_history for one that is gone
+	// The tier that was drawn, NULL when none matched; see transaction_tier_version for one that is gone
 	TierID *int64
 	// The customer's username at that time
 	Username *string
@@ -1378,7 +1418,7 @@ type SespanTransactionLog struct {
 	BudgetSince *time.Time
 }
 
-// What orders may win. Written through tier_save and tier_delete; every version stays in transaction_tier_history
+// What orders may win. Written through tier_save and tier_delete; every version stays in the audit (transaction_tier_version)
 type SespanTransactionTier struct {
 	// Never given twice; transactions keep it after the tier is deleted
 	TierID int64
@@ -1416,22 +1456,6 @@ type SespanTransactionTier struct {
 	IsCapped bool
 }
 
-// Every version of every tier, so that old draws stay explainable after a change or a deletion
-type SespanTransactionTierHistory struct {
-	// Order of the changes
-	HistoryID int64
-	// The tier
-	TierID int64
-	// insert, update or delete
-	Operation string
-	// The row after the change; the last one for a deletion
-	Tier []byte
-	// When
-	ChangedAt time.Time
-	// The database login
-	ChangedBy string
-}
-
 // One row for each tier with a budget: what its winners have used of it
 type SespanTransactionTierUsage struct {
 	// The tier
@@ -1442,4 +1466,20 @@ type SespanTransactionTierUsage struct {
 	Amount pgtype.Numeric
 	// When the tier got a budget; earlier winners are not counted
 	CountedSince time.Time
+}
+
+// Every version of every tier, from the audit, so that old draws stay explainable after a change or a deletion
+type SespanTransactionTierVersion struct {
+	// Order of the changes
+	VersionID int64
+	// The tier
+	TierID int64
+	// insert, update or delete
+	Operation string
+	// The row after the change; the last one for a deletion
+	Tier []byte
+	// When
+	ChangedAt time.Time
+	// Who, as the audit has it
+	ChangedBy string
 }

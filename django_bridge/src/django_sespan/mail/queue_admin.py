@@ -1,7 +1,7 @@
 """The database functions for staff: inspect the queue, retry, cancel, pause.
 
 Each gives rows as dicts with the columns of `sespan.mail_…` as keys. What changes
-something takes the actor, who stands in `sespan.mail_audit` with it.
+something takes the actor, who stands in `sespan.audit` with it.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def audits(using: str, message_id: int) -> list[Row]:
     """Return what staff did with a mail, oldest first."""
     return _rows(
         using,
-        "SELECT at, actor, login, action, detail FROM sespan.mail_audit"
-        " WHERE ids @> ARRAY[%s::bigint] ORDER BY at, audit_id LIMIT 100",
+        "SELECT at, actor, login, action, detail FROM sespan.audit"
+        " WHERE subject = 'mail' AND ids @> ARRAY[%s::bigint] ORDER BY at, audit_id LIMIT 100",
         [message_id],
     )
 
