@@ -12,11 +12,35 @@ import httpx
 
 from django_sespan import errors
 from django_sespan._internal import responses
+from django_sespan._internal.exports import Export
+from django_sespan._internal.report_calls import ReportCalls
+from django_sespan._internal.report_responses import (
+    Counts,
+    DrawProof,
+    Summary,
+    SummaryRow,
+    Transaction,
+    TransactionPage,
+)
 from django_sespan._internal.responses import Challenge, ChallengeStatus, Draw, Verified
 from django_sespan._internal.transport import Answer, Transport
 from django_sespan.conf import SespanSettings, get_settings
 
-__all__ = ["Challenge", "ChallengeStatus", "Client", "Draw", "Verified", "get_client"]
+__all__ = [
+    "Challenge",
+    "ChallengeStatus",
+    "Client",
+    "Counts",
+    "Draw",
+    "DrawProof",
+    "Export",
+    "Summary",
+    "SummaryRow",
+    "Transaction",
+    "TransactionPage",
+    "Verified",
+    "get_client",
+]
 
 
 def get_client() -> Client:
@@ -26,7 +50,7 @@ def get_client() -> Client:
     return runtime.client
 
 
-class Client:
+class Client(ReportCalls):
     """Sespan's HTTP contract with the service key; raises SespanError only."""
 
     def __init__(self, transport: Transport, *, enabled: bool = True) -> None:
@@ -61,8 +85,15 @@ class Client:
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Read `path`; a parameter that is None or "" is left out."""
-        given = {name: value for name, value in (params or {}).items() if value not in {None, ""}}
-        return self._call("GET", path, idempotent=True, params=given).data
+        return self._read(path, params or {}).data
+
+    def _read(self, path: str, params: Mapping[str, Any], seconds: float | None = None) -> Answer:
+        return self._call("GET", path, idempotent=True, timeout=seconds, params=_given(params))
+
+    def _download(self, path: str, params: Mapping[str, Any]) -> Export:
+        if not self._enabled:
+            raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
+        return self._transport.download(path, _given(params), bearer=self._bearer)
 
     def otp_create(
         self,
@@ -163,6 +194,10 @@ class Client:
             params=params,
             bearer=self._bearer,
         )
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value not in {None, ""}}
 
 
 def _uuid(challenge_id: str) -> str:

@@ -3,11 +3,13 @@
 SespanError
 ├── SespanUnavailable      down, slow, busy, or an answer that makes no sense
 │   ├── SespanDisabled     SESPAN["ENABLED"] is False
+│   ├── TooManyExports, ReportTooLarge     downloads and summaries
 │   └── SespanInvalidResponse      an answer that is not Sespan's
 ├── SespanMisconfigured    wrong key or missing right (401, 403)
 ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
 │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
-│   └── OrderConflict, TokenMismatch
+│   ├── OrderConflict, TokenMismatch
+│   └── UnknownTransaction, TooManyBuckets
 └── MailNotQueued          the database refused a mail
 
 InsideTransaction stands apart: a call from inside an open transaction is a programming error.
@@ -146,6 +148,30 @@ class TokenMismatch(SespanRefused):
     slug = "token-mismatch"
 
 
+class UnknownTransaction(SespanRefused):
+    """No such transaction."""
+
+    slug = "unknown-transaction"
+
+
+class TooManyBuckets(SespanRefused):
+    """The range has too many steps; `detail` names the step that fits."""
+
+    slug = "too-many-buckets"
+
+
+class TooManyExports(SespanUnavailable):
+    """Other downloads are under way; see `retry_after`."""
+
+    slug = "too-many-exports"
+
+
+class ReportTooLarge(SespanUnavailable):
+    """The summary took too long; a shorter range is needed."""
+
+    slug = "report-too-large"
+
+
 class InsideTransaction(RuntimeError):
     """A call was about to be made while a database transaction is open: a fault of the site's code.
 
@@ -173,6 +199,10 @@ BY_SLUG: dict[str, type[SespanError]] = {
         UnknownCustomer,
         OrderConflict,
         TokenMismatch,
+        UnknownTransaction,
+        TooManyBuckets,
+        TooManyExports,
+        ReportTooLarge,
     )
 }
 """Slug of a problem document → the error it is raised as."""

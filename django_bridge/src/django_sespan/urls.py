@@ -15,4 +15,17 @@ urlpatterns = [
     path("code/resume/", views.ResumeView.as_view(), name="resume"),
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
     path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),
+    path("reports/", views.SummaryView.as_view(), name="reports"),
+    path("reports/summary.csv", views.SummaryCsvView.as_view(), name="reports-csv"),
+    path("reports/transactions/", views.TransactionsView.as_view(), name="reports-transactions"),
+    path(
+        "reports/transactions.csv",
+        views.TransactionsCsvView.as_view(),
+        name="reports-transactions-csv",
+    ),
+    path(
+        "reports/transactions/<int:transaction_id>/",
+        views.TransactionView.as_view(),
+        name="reports-transaction",
+    ),
 ]

@@ -120,6 +120,25 @@ def for_verify(error: errors.SespanError) -> str:
             )
 
 
+def for_report(error: errors.SespanError) -> str:
+    """Why there is no report or no download."""
+    match error:
+        case errors.TooManyExports():
+            return gettext(
+                "Other downloads are still under way. Please wait %(wait)s, then try again."
+            ) % {"wait": wait(error.retry_after)}
+        case errors.ReportTooLarge():
+            return gettext(
+                "This took too long to add up, so it was stopped. Please choose fewer days."
+            )
+        case errors.TooManyBuckets():
+            return gettext(
+                "That would be more than 2,400 rows. Please choose longer steps, or fewer days."
+            )
+        case _:
+            return gettext("The service did not accept this: %(detail)s") % {"detail": error.detail}
+
+
 def _ask_support() -> str:
     return gettext(
         "The code is right, but this account cannot be opened with it. Please write to us."

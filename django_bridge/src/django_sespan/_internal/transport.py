@@ -15,10 +15,13 @@ from urllib.parse import urlencode
 import httpx
 
 from django_sespan import errors
+from django_sespan._internal.exports import Export
 
 PROBLEM_PREFIX = "urn:sespan:problem:"
 MAX_ANSWER = 1 << 20
 CONNECT_TIMEOUT = 1.0
+EXPORT_SECONDS = 65.0
+"""How long a download may rest; the service itself ends one after 60 s without progress."""
 MAX_WAIT = 7 * 24 * 3600
 """The longest Retry-After that makes sense, seconds."""
 
@@ -73,15 +76,14 @@ class Transport:
     ) -> Answer:
         """Make one call; an idempotent one is repeated once when the connection broke.
 
-        `timeout` (seconds) is for a call that is worth less waiting than the others, `bearer`
-        a token that stands in the place of the service key. Raises a SespanError: never an
-        httpx one.
+        `timeout` (seconds) is for a call that is worth less or more waiting than the others,
+        `bearer` a token that stands in the place of the service key. Raises a SespanError:
+        never an httpx one.
         """
         headers = {"Sespan-Client-Ip": client_ip} if client_ip else {}
-        if bearer is not None:
-            headers["Authorization"] = f"Bearer {bearer}"
-        path_and_query = f"{path}?{urlencode(params, doseq=True)}" if params else path
-        seconds = self._timeout if timeout is None else min(timeout, self._timeout)
+        headers |= _authorization(bearer)
+        path_and_query = _with_query(path, params)
+        seconds = self._timeout if timeout is None else timeout
         try:
             return self._once(method, path_and_query, body, headers, seconds)
         except httpx.TimeoutException as exc:
@@ -95,6 +97,37 @@ class Transport:
             return self._once(method, path_and_query, body, headers, seconds)
         except httpx.HTTPError as exc:
             raise errors.SespanUnavailable(f"{method} {path}: {type(exc).__name__}") from exc
+
+    def download(
+        self, path: str, params: Mapping[str, Any] | None = None, *, bearer: str | None = None
+    ) -> Export:
+        """Begin to download a CSV. An error before its first byte is raised here, as by `call`."""
+        headers = {"Accept": "text/csv, application/problem+json", **_authorization(bearer)}
+        seconds = httpx.Timeout(EXPORT_SECONDS, connect=CONNECT_TIMEOUT)
+        request = self._http.build_request(
+            "GET", _with_query(path, params), headers=headers, timeout=seconds
+        )
+        try:
+            response = self._http.send(request, stream=True)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            response = self._send_again(request)
+        except httpx.HTTPError as exc:
+            raise errors.SespanUnavailable(f"GET {path}: {type(exc).__name__}") from exc
+        if response.is_success and _media_type(response) == "text/csv":
+            return Export(response)
+        try:
+            raw = _whole(response, f"GET {path}", time.monotonic() + self._timeout)
+        except httpx.HTTPError as exc:
+            raise errors.SespanUnavailable(f"GET {path}: {type(exc).__name__}") from exc
+        finally:
+            response.close()
+        raise _error(response, _json_object(response, raw))
+
+    def _send_again(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._http.send(request, stream=True)
+        except httpx.HTTPError as exc:
+            raise errors.SespanUnavailable(f"export: {type(exc).__name__}") from exc
 
     def _once(
         self,
@@ -110,14 +143,7 @@ class Transport:
         with self._http.stream(
             method, path, json=body, headers=headers, timeout=bounds
         ) as response:
-            raw = bytearray()
-            for chunk in response.iter_bytes():
-                raw += chunk
-                if len(raw) > MAX_ANSWER:
-                    raise errors.SespanInvalidResponse(f"{method} {path}: the answer is too large")
-                if time.monotonic() > deadline:
-                    raise errors.SespanUnavailable(f"{method} {path}: no answer in time")
-        data = _json_object(response, bytes(raw))
+            data = _json_object(response, _whole(response, f"{method} {path}", deadline))
         if response.is_success and data is not None:
             return Answer(response.status_code, data)
         raise _error(response, data)
@@ -127,8 +153,32 @@ def _bounds(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds))
 
 
+def _authorization(bearer: str | None) -> dict[str, str]:
+    return {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+
+
+def _with_query(path: str, params: Mapping[str, Any] | None) -> str:
+    return f"{path}?{urlencode(params, doseq=True)}" if params else path
+
+
+def _whole(response: httpx.Response, call: str, deadline: float) -> bytes:
+    raw = bytearray()
+    for chunk in response.iter_bytes():
+        raw += chunk
+        if len(raw) > MAX_ANSWER:
+            raise errors.SespanInvalidResponse(f"{call}: the answer is too large")
+        if time.monotonic() > deadline:
+            raise errors.SespanUnavailable(f"{call}: no answer in time")
+    return bytes(raw)
+
+
+def _media_type(response: httpx.Response) -> str:
+    media: str = response.headers.get("content-type", "")
+    return media.split(";", maxsplit=1)[0].strip().lower()
+
+
 def _json_object(response: httpx.Response, raw: bytes) -> Mapping[str, Any] | None:
-    media = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    media = _media_type(response)
     if media != "application/json" and not media.endswith("+json"):
         return None
     try:

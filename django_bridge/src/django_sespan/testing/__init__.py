@@ -20,6 +20,7 @@ from django_sespan.testing.in_memory import active, current
 from django_sespan.testing.mixin import SespanTestMixin
 from django_sespan.testing.registrations import FakeRegistrations
 from django_sespan.testing.service import Call, LoginReported, SespanTesting
+from django_sespan.testing.transactions import Sale
 
 __all__ = [
     "Call",
@@ -30,6 +31,7 @@ __all__ = [
     "NoticeSent",
     "Order",
     "Rule",
+    "Sale",
     "SespanTestMixin",
     "SespanTesting",
     "active",

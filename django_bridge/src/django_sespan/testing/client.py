@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import httpx
+
+from django_sespan._internal.exports import Export
 from django_sespan._internal.transport import Answer, Transport
 from django_sespan.client import Client
 from django_sespan.conf import get_settings
@@ -24,6 +27,11 @@ class Service(Protocol):
         bearer: str | None = None,
     ) -> Answer:
         """Answer one call of the HTTP contract, or raise what the real transport raises."""
+
+    def download(
+        self, path: str, params: Mapping[str, Any], bearer: str | None = None
+    ) -> httpx.Response:
+        """Answer one call for a CSV."""
 
 
 class FakeClient(Client):
@@ -55,6 +63,10 @@ class FakeClient(Client):
             params=params,
         )
 
+    def _download(self, path: str, params: Mapping[str, Any]) -> Export:
+        self._enabled = get_settings().enabled
+        return super()._download(path, params)
+
 
 class _Memory(Transport):
     """A transport that opens nothing."""
@@ -81,3 +93,9 @@ class _Memory(Transport):
         return self._sespan.answer(
             method, path, dict(body or {}), client_ip, params=params, bearer=bearer
         )
+
+    def download(
+        self, path: str, params: Mapping[str, Any] | None = None, *, bearer: str | None = None
+    ) -> Export:
+        """Download from the service in memory."""
+        return Export(self._sespan.download(path, params or {}, bearer))

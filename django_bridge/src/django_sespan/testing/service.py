@@ -7,12 +7,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import httpx
+
 from django_sespan import errors
+from django_sespan._internal.exports import UNTIL
 from django_sespan._internal.transport import Answer
 from django_sespan.client import get_client
 from django_sespan.testing.challenges import Challenges, CodeSent, NoticeSent
@@ -20,6 +23,7 @@ from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Draws, Order, Rule, lose
 from django_sespan.testing.logins import ImmediateLogins
 from django_sespan.testing.registrations import FakeRegistrations
+from django_sespan.testing.transactions import Sale, Transactions
 
 LOGINS = "/v1/logins"
 
@@ -68,6 +72,8 @@ class SespanTesting:
     logins: list[LoginReported]
     calls: list[Call]
     rule: Rule
+    transactions: Transactions
+    """What the report role sees; `transactions.add(Sale(…))` puts more there."""
     registrations: FakeRegistrations
     cache_prefix: str
 
@@ -87,6 +93,7 @@ class SespanTesting:
             self._challenges = Challenges(self.registrations, self)
             self.registrations.superseded = self._challenges.supersede
             self._draws = Draws()
+            self.transactions = Transactions()
             self._failures: list[_Failure] = []
 
     def code(self, email: str = "") -> str:
@@ -163,20 +170,56 @@ class SespanTesting:
             self.calls.append(Call(method, path, body, client_ip, params or {}, bearer))
             self._fail_if_told(path)
             match (method, *path.removeprefix("/v1/").split("/")):
-                case ("POST", "otp"):
-                    return Answer(202, self._challenges.create(body))
-                case ("POST", "otp", challenge, "verify"):
-                    return Answer(200, self._challenges.verify(challenge, body))
-                case ("POST", "otp", challenge, "resend"):
-                    return Answer(202, self._challenges.resend(challenge))
-                case ("GET", "otp", challenge):
-                    return Answer(200, self._challenges.status(challenge))
+                case (_, "otp", *rest):
+                    return self._otp(method, rest, body)
                 case ("POST", "logins"):
                     self.logins.append(LoginReported(**body))
                     return Answer(201, {"status": "logged"})
                 case ("POST", "transactions"):
-                    return Answer(*self._draws.draw(body, self.rule))
+                    return self._draw(body)
+                case ("GET", "transactions", *rest):
+                    return Answer(200, self.transactions.answer(rest, params or {}))
             raise errors.SespanRefused(f"{method} {path} is not known here", status=404)
+
+    def _otp(self, method: str, rest: list[str], body: Mapping[str, Any]) -> Answer:
+        match (method, *rest):
+            case ("POST",):
+                return Answer(202, self._challenges.create(body))
+            case ("POST", challenge, "verify"):
+                return Answer(200, self._challenges.verify(challenge, body))
+            case ("POST", challenge, "resend"):
+                return Answer(202, self._challenges.resend(challenge))
+            case ("GET", challenge):
+                return Answer(200, self._challenges.status(challenge))
+        raise errors.SespanRefused(f"{method} otp/{'/'.join(rest)} is not known here", status=404)
+
+    def download(
+        self, path: str, params: Mapping[str, Any], bearer: str | None = None
+    ) -> httpx.Response:
+        """Answer a call for a CSV."""
+        with self._lock:
+            self.calls.append(Call("GET", path, {}, None, params, bearer))
+            self._fail_if_told(path)
+            rest = path.removeprefix("/v1/transactions").strip("/").split("/")
+            content = self.transactions.csv([part for part in rest if part], params)
+            headers = {"Content-Type": "text/csv", UNTIL: datetime.now(UTC).isoformat()}
+            return httpx.Response(200, headers=headers, content=content)
+
+    def _draw(self, body: Mapping[str, Any]) -> Answer:
+        status, drawn = self._draws.draw(body, self.rule)
+        if status == httpx.codes.CREATED:
+            amount = Decimal(drawn["transaction_amount"])
+            off = amount - Decimal(drawn["discounted_amount"])
+            self.transactions.add(
+                Sale(
+                    order_ref=str(body["order_ref"]),
+                    amount=amount,
+                    at=datetime.fromisoformat(drawn["transaction_time"]),
+                    discount=off if drawn["discounted"] else None,
+                    customer_id=str(body["customer_id"]),
+                )
+            )
+        return Answer(status, drawn)
 
     def _fail_if_told(self, path: str) -> None:
         for failure in self._failures:

@@ -4,6 +4,13 @@ from django_sespan.views.checkout import CheckoutTokenView
 from django_sespan.views.code import CodeView, ResendView
 from django_sespan.views.login import LoginView
 from django_sespan.views.register import RegisterView
+from django_sespan.views.reports import (
+    SummaryCsvView,
+    SummaryView,
+    TransactionsCsvView,
+    TransactionsView,
+    TransactionView,
+)
 from django_sespan.views.resume import ResumeView
 from django_sespan.views.staff import StaffTokenView, StaffView
 
@@ -16,4 +23,9 @@ __all__ = [
     "ResumeView",
     "StaffTokenView",
     "StaffView",
+    "SummaryCsvView",
+    "SummaryView",
+    "TransactionView",
+    "TransactionsCsvView",
+    "TransactionsView",
 ]

@@ -13,6 +13,7 @@ from django_sespan._internal.flows.pending_code import PendingCode, check_sessio
 from django_sespan._internal.responses import Verified
 from django_sespan.client import get_client
 from django_sespan.client_ip import client_ip
+from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def _check_answer(pending: PendingCode, answer: Verified) -> Verified:
 def _status(challenge_id: str | None) -> str:
     if challenge_id is None:
         return ""
+    seconds = min(STATUS_SECONDS, get_settings().timeout)
     try:
-        return get_client().otp_status(challenge_id, timeout=STATUS_SECONDS).status
+        return get_client().otp_status(challenge_id, timeout=seconds).status
     except errors.SespanError:
         return ""

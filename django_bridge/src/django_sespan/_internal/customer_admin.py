@@ -1,0 +1,26 @@
+"""The page of a customer in the site's administration, for whoever may see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import ValidationError
+from django.urls import NoReverseMatch, reverse
+
+
+def customer_url(viewer: Any, customer_id: str) -> str:
+    """Return its address; empty without the right, without such a page, or without the customer."""
+    model = get_user_model()
+    label, name = model._meta.app_label, model._meta.model_name
+    rights = [
+        f"{label}.{get_permission_codename(action, model._meta)}" for action in ("view", "change")
+    ]
+    if not viewer.is_staff or not any(viewer.has_perm(right) for right in rights):
+        return ""
+    try:
+        url = reverse(f"admin:{label}_{name}_change", args=[customer_id])
+        there = model._base_manager.filter(pk=customer_id).exists()
+    except (NoReverseMatch, ValueError, TypeError, ValidationError):
+        return ""
+    return url if there else ""
