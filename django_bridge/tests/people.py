@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 
 PERMISSIONS = {"admin": "administer", "dashboard": "view_dashboard", "report": "view_reports"}
 
@@ -14,3 +14,8 @@ def person(name, *roles, **fields):
     found = Permission.objects.filter(content_type__app_label="sespan", codename__in=wanted)
     user.user_permissions.set(found)
     return User.objects.get(pk=user.pk)
+
+
+def group(role):
+    """The group of a role; `sespan_init` made it."""
+    return Group.objects.get(name=f"Sespan {role}")

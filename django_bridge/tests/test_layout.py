@@ -19,6 +19,7 @@ PUBLIC = {
     "errors": ["SespanError", "SespanInvalidResponse", "SespanUnavailable", "InsideTransaction"],
     "forms": ["AuthenticationForm", "CodeForm", "PasswordResetForm", "RegisterForm", "ResumeForm"],
     "mail": ["EmailBackend", "OutsideTransaction"],
+    "middleware": ["AuditMiddleware"],
     "signals": [
         "code_sent",
         "customer_registered",
@@ -27,7 +28,14 @@ PUBLIC = {
         "transaction_drawn",
     ],
     "testing": ["FakeClient", "SespanTestMixin", "SespanTesting", "active", "current", "override"],
-    "views": ["CheckoutTokenView", "CodeView", "LoginView", "RegisterView", "ResendView"],
+    "views": [
+        "CheckoutTokenView",
+        "CodeView",
+        "LoginView",
+        "RegisterView",
+        "ResendView",
+        "StaffView",
+    ],
 }
 """Modules that a site's code imports, and what from them."""
 

@@ -23,7 +23,7 @@ class SespanConfig(AppConfig):
         """Register everything; open nothing."""
         # Only now: these modules import models.
         from django_sespan import checks, conf  # noqa: PLC0415
-        from django_sespan._internal import binding, login_reports  # noqa: PLC0415
+        from django_sespan._internal import binding, login_reports, people_signals  # noqa: PLC0415
         from django_sespan._internal.runtime import runtime  # noqa: PLC0415
 
         checks.register_all()
@@ -32,5 +32,6 @@ class SespanConfig(AppConfig):
         user_logged_in.connect(login_reports.on_login, dispatch_uid="sespan.login")
         user_login_failed.connect(login_reports.on_login_failed, dispatch_uid="sespan.login_failed")
         post_migrate.connect(binding.after_migrate, sender=self, dispatch_uid="sespan.binding")
+        people_signals.connect()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=runtime.after_fork)
