@@ -115,7 +115,7 @@ GRANT SELECT (key_id, role, name, owner_id, owner_name, replaces, created_at, ex
 -- audit: rows come by triggers and functions, and go with their age; nobody writes it
 GRANT SELECT ON sespan.audit TO sespan_service, sespan_reader_detail, sespan_admin;
 GRANT SELECT ON sespan.people_role, sespan.people_comparison TO sespan_service, sespan_reader_detail, sespan_admin;
-GRANT SELECT ON sespan.people_comparison TO sespan_producer;
+GRANT SELECT ON sespan.people_role, sespan.people_comparison TO sespan_producer;
 
 -- api_log: rows are added, never changed
 GRANT SELECT, INSERT ON sespan.api_log TO sespan_service;

@@ -43,7 +43,8 @@ def entries(*subjects):
 
 def group_entries():
     return execute(
-        "SELECT action, subject_id FROM sespan.audit WHERE subject_id LIKE 'group %' ORDER BY audit_id OFFSET 3"
+        "SELECT action, subject_id FROM sespan.audit WHERE subject_id LIKE 'group %'"
+        " ORDER BY audit_id OFFSET 3"
     )
 
 
@@ -126,10 +127,10 @@ class TestGroupsOfAPerson:
 
     def test_in_the_same_commit(self):
         ani = person("ani")
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             ani.groups.add(group("report"))
             assert len(entries()) == 1
-            raise ZeroDivisionError
+            transaction.set_rollback(True)
         assert entries() == []
 
 
@@ -214,7 +215,8 @@ class TestKeys:
             root.save()
         assert not is_live(key)
         assert [row[:2] for row in entries()] == [("insert", "user"), ("update", "user")]
-        assert entries()[-1][3:] == ({"is_superuser": True}, {"is_superuser": False, "username": "root"})  # fmt: skip
+        assert entries()[-1][3] == {"is_superuser": True}
+        assert entries()[-1][4] == {"is_superuser": False, "username": "root"}
 
 
 class TestComparison:
@@ -276,11 +278,14 @@ class TestWho:
         settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django_sespan.middleware.AuditMiddleware"]
         client.force_login(User.objects.create_superuser("root", "r@example.com", "x"))
         ani = person("ani")
-        body = {"name": "Bookkeepers", "permissions": [Permission.objects.get(codename="view_reports").pk]}  # fmt: skip
+        own = Permission.objects.get(codename="view_reports")
+        body = {"name": "Bookkeepers", "permissions": [own.pk]}
         assert client.post("/admin/auth/group/add/", body).status_code == 302
         Group.objects.get(name="Bookkeepers").user_set.add(ani)
-        rows = execute("SELECT actor, way, action, subject_id FROM sespan.audit WHERE subject = 'role'"
-                       " ORDER BY audit_id OFFSET 3")  # fmt: skip
+        rows = execute(
+            "SELECT actor, way, action, subject_id FROM sespan.audit WHERE subject = 'role'"
+            " ORDER BY audit_id OFFSET 3"
+        )
         assert rows == [
             ("root", "admin", "grant", "group Bookkeepers"),
             ("the site", "service", "grant", str(ani.pk)),

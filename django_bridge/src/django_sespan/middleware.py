@@ -25,7 +25,7 @@ def AuditMiddleware(get_response: Respond) -> Respond:  # noqa: N802  (named lik
 
         async def respond_async(request: HttpRequest) -> HttpResponseBase:
             with acting(request):
-                return await get_response(request)  # type: ignore[misc, no-any-return]
+                return await get_response(request)  # type: ignore[no-any-return]
 
         return respond_async
 

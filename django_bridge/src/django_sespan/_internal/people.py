@@ -48,15 +48,20 @@ def granted(keys: Collection[Any] | None, using: str) -> dict[Any, Roles]:
     users: QuerySet[Any] = model._base_manager.using(using)
     if keys is not None:
         users = users.filter(pk__in=list(keys))
+    by_groups, directly = (
+        _holders(users, path) for path in ("groups__permissions", "user_permissions")
+    )
     found: dict[Any, set[str]] = defaultdict(set)
-    for path in ("groups__permissions", "user_permissions"):
-        ours = {f"{path}__content_type__app_label": "sespan", f"{path}__codename__in": [*ROLE_OF]}
-        rows = users.filter(**ours).values_list("pk", f"{path}__codename").order_by().distinct()
-        for key, codename in rows:
-            found[key].add(ROLE_OF[codename])
+    for key, codename in by_groups.union(directly):
+        found[key].add(ROLE_OF[codename])
     for key in users.filter(is_superuser=True).values_list("pk", flat=True).order_by():
         found[key] |= set(ROLES)
     return {key: in_order(roles) for key, roles in found.items()}
+
+
+def _holders(users: QuerySet[Any], path: str) -> QuerySet[Any, tuple[Any, str]]:
+    ours = {f"{path}__content_type__app_label": "sespan", f"{path}__codename__in": [*ROLE_OF]}
+    return users.filter(**ours).values_list("pk", f"{path}__codename").order_by()
 
 
 def in_order(roles: Iterable[str]) -> Roles:

@@ -49,7 +49,7 @@ def connect() -> None:
         ):
             signal.connect(receiver, sender=model, dispatch_uid=f"sespan.{receiver.__name__}")
     if people.has_groups(user):
-        for through in (user.groups.through, user.user_permissions.through):  # type: ignore[attr-defined]
+        for through in (user.groups.through, user.user_permissions.through):
             m2m_changed.connect(roles_changed, sender=through, dispatch_uid="sespan.roles")
     m2m_changed.connect(
         group_changed, sender=Group.permissions.through, dispatch_uid="sespan.group"
@@ -106,6 +106,8 @@ def after_save(*, instance: Any, using: str, **_: Any) -> None:
 
 
 def _has_or_had_a_role(user: Any, before: Mapping[str, Any], using: str) -> bool:
+    if not getattr(user, "is_active", True) and not before.get("is_active"):
+        return False  # nothing that they could do: an unfinished registration, say
     if before.get("is_superuser") or getattr(user, "is_superuser", False):
         return True
     return bool(before and granted([user.pk], using))  # a new user is in no group yet
