@@ -183,7 +183,7 @@ DECLARE
             "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known",
             "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
         "sespan_reader": ["tier_name"],
-        "sespan_reader_detail": ["tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
+        "sespan_reader_detail": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
         "sespan_admin": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
     }';
     statement text;

@@ -1,5 +1,5 @@
-"""Sespan in the Django admin: tiers to edit, everything else to read."""
+"""Sespan in the Django admin: tiers and people to edit, everything else to read."""
 
-from django_sespan.admin import apilog, mail, otp, tier, transaction
+from django_sespan.admin import apilog, mail, otp, people, tier, transaction
 
-__all__ = ["apilog", "mail", "otp", "tier", "transaction"]
+__all__ = ["apilog", "mail", "otp", "people", "tier", "transaction"]
