@@ -21,6 +21,8 @@ import (
 const (
 	logConnections  = 2 // flushes of the API log at once
 	drawConnections = 1 // flushes of draws at once; more make smaller batches, which cost more
+
+	reportConnections = 4 // pages of lists and exports that are read at once
 )
 
 // startAPI builds the public port. The log and the draws have connections of
@@ -37,6 +39,11 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	reports, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan reports", MaxConns: reportConnections, GenericPlans: true})
+	if err != nil {
+		return err
+	}
+	records := postgres.NewRecords(reports)
 	codes, err := a.codes()
 	if err != nil {
 		return err
@@ -56,6 +63,7 @@ func (a *App) startAPI(ctx context.Context) error {
 		Logger: a.logger, Registerer: a.registry, Clock: time.Now, Version: "1",
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor,
+		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Zone: a.cfg.Location,
 		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),
 	})
 	a.lifecycle.start("public port", serveHTTP(a.logger, l, handler, 15*time.Second))

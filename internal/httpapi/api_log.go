@@ -37,6 +37,11 @@ func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handle
 		rec := &recorder{req: requestContextOf(r.Context()), clock: clock, request: r, base: w.Header()}
 		inner := r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec))
 		inner.Body = tee{r.Body, &rec.body}
+		rec.stream = func() {
+			log.Record(r.Context(), rec.answered(out))
+			rec.MarkWritten()
+			out.pass()
+		}
 		next.ServeHTTP(out, inner)
 		c := rec.req
 		sampler, flooding := flood[out.status]
@@ -51,26 +56,44 @@ func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handle
 	})
 }
 
-// bufferedResponse keeps an answer until send.
+// bufferedResponse keeps an answer until send, or until it passes a stream on.
 type bufferedResponse struct {
 	http.ResponseWriter
-	status int
-	body   bytes.Buffer
+	status  int
+	body    bytes.Buffer
+	passing bool
 }
 
 // WriteHeader may come a second time, when a handler panicked half-way: nothing
 // has gone out yet, so the later answer replaces the first.
 func (a *bufferedResponse) WriteHeader(status int) {
+	if a.passing {
+		return
+	}
 	a.status = status
 	a.body.Reset()
 }
 
-func (a *bufferedResponse) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *bufferedResponse) Write(p []byte) (int, error) {
+	if a.passing {
+		return a.ResponseWriter.Write(p)
+	}
+	return a.body.Write(p)
+}
 
 // Unwrap lets http.ResponseController reach the connection.
 func (a *bufferedResponse) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
+// pass sends the header; what is written from now on goes out at once.
+func (a *bufferedResponse) pass() {
+	a.ResponseWriter.WriteHeader(a.status)
+	a.passing = true
+}
+
 func (a *bufferedResponse) send() {
+	if a.passing {
+		return
+	}
 	a.ResponseWriter.WriteHeader(a.status)
 	a.ResponseWriter.Write(a.body.Bytes()) //nolint:errcheck // the caller has gone; nobody is left to tell
 }
@@ -98,6 +121,7 @@ type recorder struct {
 	body    bytes.Buffer // what the handler has read so far
 	base    http.Header  // the answer's header, still growing until prepare
 	written atomic.Bool
+	stream  func() // see beginStream; nil outside of a request
 
 	once       sync.Once
 	before     requestContext // as it was when the handler took the recorder

@@ -27,8 +27,11 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 			writeProblem(w, r, problem.New(problem.BadRequest, "The query is not well-formed.").AtField("query"))
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
-		defer cancel()
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		limit := time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
+		defer limit.Stop()
+		requestContextOf(ctx).endLimit = func() { limit.Stop() }
 		r = r.WithContext(ctx)
 		body := &bodyWatcher{ReadCloser: http.MaxBytesReader(w, r.Body, most+1), req: requestContextOf(ctx)} // huma answers 413 at the limit itself
 		r.Body = body

@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "sespan_http_requests_total", Help: "Requests on the public port.",
 		}, []string{"request_type", "route", "method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sespan_http_request_duration_seconds", Help: "From the request's header to its answer, the API log's commit included.",
+			Name: "sespan_http_request_duration_seconds", Help: "From the request's header to its answer, the API log's commit included; of a stream, to its first byte.",
 			Buckets:                     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"request_type", "route", "method"}),
@@ -52,6 +52,10 @@ func (m *metrics) measure(clock func() time.Time, next http.Handler) http.Handle
 			kind, route, method = "none", "none", "other"
 		}
 		m.requests.WithLabelValues(kind, route, method, strconv.Itoa(sw.status)).Inc()
-		m.duration.WithLabelValues(kind, route, method).Observe(clock().Sub(c.requested).Seconds())
+		answered := clock()
+		if !c.streamed.IsZero() {
+			answered = c.streamed
+		}
+		m.duration.WithLabelValues(kind, route, method).Observe(answered.Sub(c.requested).Seconds())
 	})
 }

@@ -53,6 +53,7 @@ var statusOf = map[problem.Slug]struct {
 	problem.OrderConflict:      {http.StatusConflict, "The order was drawn with another amount"},
 	problem.UnknownTier:        {http.StatusNotFound, "No such tier"},
 	problem.UnknownTransaction: {http.StatusNotFound, "No such transaction"},
+	problem.TooManyExports:     {http.StatusTooManyRequests, "Too many exports run at once"},
 	problem.TierOverlap:        {http.StatusConflict, "The tier overlaps another active tier"},
 	problem.Conflict:           {http.StatusConflict, "The request conflicts with the present state"},
 }

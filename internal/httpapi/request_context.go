@@ -27,6 +27,8 @@ type requestContext struct {
 	outcome     apilog.Outcome     // set by a handler that knows better than the status
 	details     string             // slug of the problem, or a login's detail
 	badBody     bool               // the body could not be read because of what was sent
+	endLimit    func()             // ends the limit of the request's time, for a stream; nil outside of a request
+	streamed    time.Time          // when the answer became a stream
 }
 
 type requestContextKey struct{}

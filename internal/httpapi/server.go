@@ -39,6 +39,10 @@ type Deps struct {
 	Log            apiLog // must not be nil
 	Tiers          tierService
 	Draws          drawService
+	Records        recordService
+	Exports        exportService
+	Zone           *time.Location    // SESPAN_TIME_ZONE; nil: UTC
+	StreamStall    time.Duration     // [60 s] that a stream may wait for its reader
 	Minor          transaction.Minor // decimals of the site's money
 	OTP            otpService
 	MailEvents     mailEventService
@@ -85,6 +89,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerLogin(api, d.Registerer)
 	registerTier(api, d.Tiers, d.Minor)
 	registerTransaction(api, d.Draws, d.Minor)
+	registerRecord(api, d)
 	registerMailEvent(api, d.MailEvents)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router

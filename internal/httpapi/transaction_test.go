@@ -35,6 +35,9 @@ func (m tokens) Verify(_ context.Context, token string) (access.Principal, error
 type (
 	lateDraws struct{ *transaction.Service }
 	lateTiers struct{ *transaction.Tiers }
+
+	lateRecords struct{ *transaction.Records }
+	lateExports struct{ *transaction.Exports }
 )
 
 // drawSite is a site with draws and tiers and ten customers.
@@ -44,15 +47,25 @@ type drawSite struct {
 	customers []int64
 	service   string // Authorization of a service key
 	admin     string
+	report    string
 }
 
 func newDrawSite(t *testing.T) *drawSite {
 	t.Helper()
+	return newDrawSiteWith(t, func(*Deps) {})
+}
+
+func newDrawSiteWith(t *testing.T, change func(*Deps)) *drawSite {
+	t.Helper()
+	var records lateRecords
+	var exports lateExports
 	var draws lateDraws
 	var tiers lateTiers
 	d := &drawSite{tokens: tokens{}}
 	d.site = newSite(t, func(deps *Deps) {
 		deps.Tokens, deps.Draws, deps.Tiers, deps.Minor = d.tokens, &draws, &tiers, 2
+		deps.Records, deps.Exports = &records, &exports
+		change(deps)
 	}, nil)
 	ring, err := secret.Parse(secret.Generate("a"))
 	require.NoError(t, err)
@@ -61,11 +74,16 @@ func newDrawSite(t *testing.T) *drawSite {
 		Store: store, Epochs: transaction.NewEpochs(store, ring, rand.Reader), Registerer: d.reg, Minor: 2,
 	})
 	t.Cleanup(draws.Close)
+	reports, err := postgres.Open(t.Context(), postgres.Options{URL: d.db.URL, GenericPlans: true})
+	require.NoError(t, err)
+	t.Cleanup(reports.Close)
+	recordStore := postgres.NewRecords(reports)
+	records.Records, exports.Exports = transaction.NewRecords(recordStore), transaction.NewExports(recordStore)
 	tiers.Tiers = transaction.NewTiers(postgres.NewTiers(d.pool("tiers", 4)), 2)
 	for i := range 10 {
 		d.customers = append(d.customers, pgtest.AddCustomer(t, d.db, "c"+strconv.Itoa(i)+"@example.com", true))
 	}
-	d.service, d.admin = "Bearer "+d.key(access.RoleService), "Bearer "+d.key(access.RoleAdmin)
+	d.service, d.admin, d.report = "Bearer "+d.key(access.RoleService), "Bearer "+d.key(access.RoleAdmin), "Bearer "+d.key(access.RoleReport)
 	return d
 }
 

@@ -44,6 +44,7 @@ const (
 	UnknownTier        Slug = "unknown-tier"
 	UnknownTransaction Slug = "unknown-transaction"
 	TierOverlap        Slug = "tier-overlap"
+	TooManyExports     Slug = "too-many-exports"
 	Conflict           Slug = "conflict"
 )
 
