@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -25,6 +26,9 @@ type Key struct {
 	SecretHash [sha256.Size]byte
 	Role       Role
 	Name       string
+	OwnerID    string // primary key of the person of the site whose key it is; "": a machine's
+	OwnerName  string // that person's username when the key was made
+	Replaces   string // the key that it was made for in its place; "": none
 	Created    time.Time
 	Expires    time.Time // zero: never
 	Revoked    time.Time // zero: not
@@ -34,6 +38,17 @@ type Key struct {
 // Live tells whether the key may be used at now.
 func (k Key) Live(now time.Time) bool {
 	return k.Revoked.IsZero() && (k.Expires.IsZero() || now.Before(k.Expires))
+}
+
+// State tells what the key is good for at now: active, expired or revoked.
+func (k Key) State(now time.Time) string {
+	switch {
+	case !k.Revoked.IsZero():
+		return "revoked"
+	case !k.Live(now):
+		return "expired"
+	}
+	return "active"
 }
 
 // IsKey tells whether a bearer credential looks like a service key.
@@ -58,9 +73,13 @@ func (k Key) matches(secret string) bool {
 	return subtle.ConstantTimeCompare(sum[:], k.SecretHash[:]) == 1
 }
 
-// generateKey gives a new id and secret, and the whole key as its user presents it.
+// generateKey gives a new id and secret, and the whole key as its user presents it;
+// random nil is crypto/rand.
 func generateKey(random io.Reader) (id, secret, whole string, err error) {
 	var raw [keyIDLength + secretBytes]byte
+	if random == nil {
+		random = rand.Reader
+	}
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "", "", "", fmt.Errorf("random source: %w", err)
 	}

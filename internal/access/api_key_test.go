@@ -41,7 +41,7 @@ func (s *keyStore) KeyByID(_ context.Context, id string) (access.Key, error) {
 		if block != nil {
 			<-block
 		}
-		return access.Key{}, problem.New(problem.NotFound, "no such key")
+		return access.Key{}, problem.New(problem.UnknownKey, "no such key")
 	}
 	return k, nil
 }
@@ -57,21 +57,37 @@ func (s *keyStore) KeyTouch(_ context.Context, used map[string]time.Time) error 
 	return s.err
 }
 
-func (s *keyStore) KeyInsert(_ context.Context, k access.Key) error {
+func (s *keyStore) KeyInsert(_ context.Context, k access.Key, _ time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys[k.ID] = k
 	return s.err
 }
 
-func (s *keyStore) KeyList(context.Context) ([]access.Key, error) { return nil, s.err }
+func (s *keyStore) KeyList(context.Context, string) ([]access.Key, error) { return nil, s.err }
 
-func (s *keyStore) KeyRevoke(_ context.Context, id string, at time.Time) (access.Key, error) {
+func (s *keyStore) KeyRotate(_ context.Context, id string, _ time.Time, decide func(access.Rotated) (access.Rotation, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.keys[id]
+	if !ok {
+		return problem.New(problem.UnknownKey, "no such key")
+	}
+	r, err := decide(access.Rotated{Key: old})
+	if err != nil {
+		return err
+	}
+	old.Revoked, old.Expires = r.Revoked, r.Expires
+	s.keys[id], s.keys[r.Next.ID] = old, r.Next
+	return s.err
+}
+
+func (s *keyStore) KeyRevoke(_ context.Context, id, _ string, at time.Time) (access.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, ok := s.keys[id]
 	if !ok {
-		return k, problem.New(problem.NotFound, "no such key")
+		return k, problem.New(problem.UnknownKey, "no such key")
 	}
 	k.Revoked = at
 	s.keys[id] = k
@@ -238,7 +254,7 @@ func TestCreateRefusesBadInput(t *testing.T) {
 	require.Error(t, err)
 	for _, id := range []string{"", "x", "aaaaaaaaaaaa", "sk_", "'; DROP TABLE"} {
 		_, err = keeper.Revoke(t.Context(), id)
-		assert.Equal(t, problem.NotFound, problem.SlugOf(err), id)
+		assert.Equal(t, problem.UnknownKey, problem.SlugOf(err), id)
 	}
 }
 

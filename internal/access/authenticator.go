@@ -21,7 +21,7 @@ const (
 )
 
 // KeyReader finds service keys. KeyByID's error for an unknown key is a
-// problem.NotFound; KeyTouch stores their latest uses.
+// problem.UnknownKey; KeyTouch stores their latest uses.
 type KeyReader interface {
 	KeyByID(ctx context.Context, id string) (Key, error)
 	KeyTouch(ctx context.Context, used map[string]time.Time) error
@@ -113,7 +113,7 @@ func (a *Authenticator) load(ctx context.Context, id string) (Key, error) {
 	case err == nil:
 		a.known.put(id, key, until)
 		return key, nil
-	case problem.SlugOf(err) == problem.NotFound:
+	case problem.SlugOf(err) == problem.UnknownKey:
 		a.unknown.put(id, struct{}{}, until)
 		return Key{}, nil
 	}

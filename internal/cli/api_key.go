@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"text/tabwriter"
@@ -17,6 +18,7 @@ type Keys struct {
 	Create KeysCreate `cmd:"" help:"Make a key; prints only the key on standard output, once."`
 	List   KeysList   `cmd:"" help:"List the keys, never their secrets."`
 	Revoke KeysRevoke `cmd:"" help:"Revoke a key; it stops working within seconds."`
+	Rotate KeysRotate `cmd:"" help:"Make a key in the place of another: same role, name and end; prints only the new key on standard output, once."`
 	config.Database
 }
 
@@ -33,6 +35,12 @@ type KeysList struct{}
 // KeysRevoke is the command keys revoke.
 type KeysRevoke struct {
 	ID string `arg:"" help:"The key's id: the 12 characters after sk_."`
+}
+
+// KeysRotate is the command keys rotate.
+type KeysRotate struct {
+	ID      string        `arg:"" help:"The key's id: the 12 characters after sk_."`
+	Overlap time.Duration `help:"How long the old key goes on beside the new one, up to 24h; it ends at once by default."`
 }
 
 func (k *Keys) open(ctx context.Context) (access.KeyAdmin, func(), error) {
@@ -87,22 +95,26 @@ func (*KeysList) Run(ctx context.Context, k *Keys, e *Env) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tROLE\tNAME\tSTATE\tCREATED\tEXPIRES\tLAST USED")
+	fmt.Fprintln(w, "ID\tROLE\tNAME\tOWNER\tSTATE\tCREATED\tEXPIRES\tLAST USED")
 	for _, key := range keys {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Role, key.Name, keyState(key), timestampOrNever(key.Created), timestampOrNever(key.Expires), timestampOrNever(key.LastUsed))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Role, oneLine(key.Name), oneLine(ownerOf(key)), keyState(key), timestampOrNever(key.Created), timestampOrNever(key.Expires), timestampOrNever(key.LastUsed))
 	}
 	return w.Flush()
 }
 
 func keyState(k access.Key) string {
-	switch {
-	case !k.Revoked.IsZero():
+	if !k.Revoked.IsZero() {
 		return "revoked " + timestampOrNever(k.Revoked)
-	case !k.Live(time.Now()):
-		return "expired"
-	default:
-		return "active"
 	}
+	return k.State(time.Now())
+}
+
+// ownerOf names the person whose key it is, "-" for a machine's.
+func ownerOf(k access.Key) string {
+	if k.OwnerID == "" {
+		return "-"
+	}
+	return cmp.Or(k.OwnerName, k.OwnerID)
 }
 
 func timestampOrNever(t time.Time) string {
@@ -124,5 +136,25 @@ func (c *KeysRevoke) Run(ctx context.Context, k *Keys, e *Env) error {
 		return err
 	}
 	e.progress(fmt.Sprintf("key %s (%s, %q) is revoked; servers refuse it within seconds", key.ID, key.Role, key.Name))
+	return nil
+}
+
+// Run prints the new key alone on standard output.
+func (c *KeysRotate) Run(ctx context.Context, k *Keys, e *Env) error {
+	admin, closing, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	key, whole, err := admin.Rotate(ctx, c.ID, c.Overlap)
+	if err != nil {
+		return err
+	}
+	ends := "ends at once"
+	if c.Overlap > 0 {
+		ends = "ends in " + c.Overlap.String()
+	}
+	e.progress(fmt.Sprintf("key %s stands in the place of %s, which %s; it is shown this once:", key.ID, key.Replaces, ends))
+	fmt.Fprintln(e.Out, whole)
 	return nil
 }

@@ -22,7 +22,7 @@ type CLI struct {
 	Migrate       Migrate          `cmd:"" help:"Create or change the schema sespan."`
 	BindCustomers Bind             `cmd:"" help:"Bind the site's user table, so that Sespan finds its customers."`
 	Unbind        Unbind           `cmd:"" help:"Let go of the site's user table (before the site's flush, or to uninstall)."`
-	Keys          Keys             `cmd:"" help:"Make, list and revoke service keys."`
+	Keys          Keys             `cmd:"" help:"Make, list, rotate and revoke service keys."`
 	Mail          Mail             `cmd:"" help:"Look at the mail queue and change it: status, why, retry, cancel, pause and more."`
 	Doctor        Doctor           `cmd:"" help:"Check the database, the binding, the settings and the mail server."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`

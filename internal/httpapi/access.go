@@ -51,6 +51,10 @@ func authenticate(keys keyAuthenticator, tokens tokenVerifier) func(huma.Context
 			return
 		}
 		recordPrincipal(requestContextOf(r.Context()), p, r.Header)
+		if closed, _ := op.Metadata[metaByStaff].(bool); closed && p.Kind == access.KindKey {
+			respond(w, r, problem.New(problem.Forbidden, access.NotByKey))
+			return
+		}
 		allow, _ := op.Metadata[metaAllow].([]access.Role)
 		if !p.Has(allow...) {
 			respond(w, r, problem.New(problem.Forbidden, "The role of this key or token does not reach this call."))

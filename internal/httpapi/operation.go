@@ -18,6 +18,7 @@ import (
 const (
 	metaRequestType = "request_type" // apilog.RequestType
 	metaAllow       = "allow"        // []access.Role; the middleware of access.go enforces it
+	metaByStaff     = "by-staff"     // bool: people alone, never a key of whatever role
 )
 
 const (
@@ -51,15 +52,28 @@ func operation(t apilog.RequestType, method, path, id, summary string, status in
 
 func security(allow []access.Role) []map[string][]string {
 	schemes := []map[string][]string{}
+	customers, keys, people := false, false, false
 	for _, r := range allow {
-		if r == access.RoleCustomer {
-			schemes = append(schemes, map[string][]string{"customerToken": {}})
+		customers = customers || r == access.RoleCustomer
+		keys = keys || r != access.RoleCustomer
+		people = people || r != access.RoleCustomer && r != access.RoleService
+	}
+	for _, scheme := range []struct {
+		name string
+		may  bool
+	}{{"customerToken", customers}, {"serviceKey", keys}, {"staffToken", people}} {
+		if scheme.may {
+			schemes = append(schemes, map[string][]string{scheme.name: {}})
 		}
 	}
-	if len(schemes) < len(allow) {
-		schemes = append(schemes, map[string][]string{"serviceKey": {}})
-	}
 	return schemes
+}
+
+// byStaff closes an operation to keys: people alone may call it, with a staff token.
+func byStaff(op huma.Operation) huma.Operation {
+	op.Metadata[metaByStaff] = true
+	op.Security = []map[string][]string{{"staffToken": {}}}
+	return op
 }
 
 // describe replaces the description; it keeps the operation tables short.

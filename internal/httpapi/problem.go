@@ -54,6 +54,7 @@ var statusOf = map[problem.Slug]struct {
 	problem.UnknownTier:        {http.StatusNotFound, "No such tier"},
 	problem.UnknownTransaction: {http.StatusNotFound, "No such transaction"},
 	problem.TooManyExports:     {http.StatusTooManyRequests, "Too many exports run at once"},
+	problem.UnknownKey:         {http.StatusNotFound, "No such key"},
 	problem.TierOverlap:        {http.StatusConflict, "The tier overlaps another active tier"},
 	problem.Conflict:           {http.StatusConflict, "The request conflicts with the present state"},
 }

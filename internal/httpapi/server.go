@@ -46,6 +46,7 @@ type Deps struct {
 	Minor          transaction.Minor // decimals of the site's money
 	OTP            otpService
 	MailEvents     mailEventService
+	StaffKeys      staffKeyService
 }
 
 // Spec builds the API without anything behind it, for the OpenAPI document.
@@ -91,6 +92,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerTransaction(api, d.Draws, d.Minor)
 	registerRecord(api, d)
 	registerMailEvent(api, d.MailEvents)
+	registerKey(api, d.StaffKeys, d.Clock)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
 	return api, router
 }
@@ -119,6 +121,7 @@ func apiConfig(version string) huma.Config {
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."}, //nolint:gosec // describes keys, holds none
 		"customerToken": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, minutes of life; sub, order_ref and amount bind it to one order."},
+		"staffToken":    {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, scope staff, minutes of life; sub and name are the person, roles what they may: admin, dashboard, report."},
 	}
 	return c
 }

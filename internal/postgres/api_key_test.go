@@ -24,8 +24,8 @@ func TestKeys(t *testing.T) {
 	store := postgres.NewKeys(pool)
 	now := time.Now().Truncate(time.Microsecond)
 	k := access.Key{ID: "abcdefabcdef", SecretHash: [32]byte{1, 2, 3}, Role: access.RoleAdmin, Name: "x", Created: now, Expires: now.Add(time.Hour)}
-	require.NoError(t, store.KeyInsert(t.Context(), k))
-	require.Error(t, store.KeyInsert(t.Context(), k), "one id, two keys")
+	require.NoError(t, store.KeyInsert(t.Context(), k, time.Time{}))
+	require.Error(t, store.KeyInsert(t.Context(), k, time.Time{}), "one id, two keys")
 
 	got, err := store.KeyByID(t.Context(), k.ID)
 	require.NoError(t, err)
@@ -33,19 +33,19 @@ func TestKeys(t *testing.T) {
 	assert.Equal(t, k.SecretHash, got.SecretHash)
 	assert.True(t, got.Revoked.IsZero() && got.LastUsed.IsZero())
 	_, err = store.KeyByID(t.Context(), "zzzzzzzzzzzz")
-	assert.Equal(t, problem.NotFound, problem.SlugOf(err))
+	assert.Equal(t, problem.UnknownKey, problem.SlugOf(err))
 
 	require.NoError(t, store.KeyTouch(t.Context(), map[string]time.Time{k.ID: now.Add(time.Minute), "zzzzzzzzzzzz": now}))
 	require.NoError(t, store.KeyTouch(t.Context(), map[string]time.Time{k.ID: now})) // another process, a little behind
-	got, err = store.KeyRevoke(t.Context(), k.ID, now.Add(2*time.Minute))
+	got, err = store.KeyRevoke(t.Context(), k.ID, "", now.Add(2*time.Minute))
 	require.NoError(t, err)
 	assert.WithinDuration(t, now.Add(time.Minute), got.LastUsed, 0)
-	got, err = store.KeyRevoke(t.Context(), k.ID, now.Add(3*time.Minute))
+	got, err = store.KeyRevoke(t.Context(), k.ID, "", now.Add(3*time.Minute))
 	require.NoError(t, err)
 	assert.WithinDuration(t, now.Add(2*time.Minute), got.Revoked, 0, "the first revoke stands")
-	_, err = store.KeyRevoke(t.Context(), "zzzzzzzzzzzz", now)
-	assert.Equal(t, problem.NotFound, problem.SlugOf(err))
-	all, err := store.KeyList(t.Context())
+	_, err = store.KeyRevoke(t.Context(), "zzzzzzzzzzzz", "", now)
+	assert.Equal(t, problem.UnknownKey, problem.SlugOf(err))
+	all, err := store.KeyList(t.Context(), "")
 	require.NoError(t, err)
 	assert.Len(t, all, 1)
 
@@ -55,7 +55,7 @@ func TestKeys(t *testing.T) {
 		"id":      {ID: "AAAAAAAAAAAA", Role: access.RoleAdmin, Name: "x", Created: now},
 		"expires": {ID: "aaaaaaaaaaaa", Role: access.RoleAdmin, Name: "x", Created: now, Expires: now},
 	} {
-		require.Error(t, store.KeyInsert(t.Context(), bad), name)
+		require.Error(t, store.KeyInsert(t.Context(), bad, time.Time{}), name)
 	}
 }
 
@@ -80,9 +80,9 @@ func TestLogAndKeysAsTheServiceRole(t *testing.T) {
 	}
 	store := postgres.NewKeys(pool)
 	now := time.Now()
-	require.NoError(t, store.KeyInsert(t.Context(), access.Key{ID: "abcdefabcdef", Role: access.RoleService, Name: "x", Created: now}))
+	require.NoError(t, store.KeyInsert(t.Context(), access.Key{ID: "abcdefabcdef", Role: access.RoleService, Name: "x", Created: now}, time.Time{}))
 	require.NoError(t, store.KeyTouch(t.Context(), map[string]time.Time{"abcdefabcdef": now}))
-	_, err = store.KeyRevoke(t.Context(), "abcdefabcdef", now)
+	_, err = store.KeyRevoke(t.Context(), "abcdefabcdef", "", now)
 	require.NoError(t, err)
 	_, err = pool.Exec(t.Context(), `UPDATE sespan.api_log SET status = 200`)
 	require.Error(t, err, "rows of the log are never changed")

@@ -43,6 +43,7 @@ const (
 	OrderConflict      Slug = "order-conflict"
 	UnknownTier        Slug = "unknown-tier"
 	UnknownTransaction Slug = "unknown-transaction"
+	UnknownKey         Slug = "unknown-key"
 	TierOverlap        Slug = "tier-overlap"
 	TooManyExports     Slug = "too-many-exports"
 	Conflict           Slug = "conflict"

@@ -164,7 +164,7 @@ CREATE TRIGGER mail_setting_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.mai
 CREATE TABLE sespan.people_role (
     person_id  text        PRIMARY KEY CONSTRAINT people_role_person_id_check CHECK (char_length(person_id) BETWEEN 1 AND 200),
     roles      text[]      NOT NULL CONSTRAINT people_role_roles_check CHECK (roles <@ '{admin,dashboard,report}'),
-    changed_at timestamptz NOT NULL DEFAULT now()
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE sespan.people_role IS 'Rights of the site''s people, as key_owner_roles or people_compare told them last';
 COMMENT ON COLUMN sespan.people_role.person_id IS 'Primary key of the user, as text';
@@ -185,6 +185,11 @@ CREATE FUNCTION sespan.people_lock() RETURNS void LANGUAGE sql VOLATILE
 AS $$ SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('sespan people', 0)) $$;
 COMMENT ON FUNCTION sespan.people_lock() IS
     'Until the transaction ends, nobody else tells of people. Who compares calls it first and then reads users and groups, so that no newer news is overwritten by older ones';
+
+CREATE FUNCTION sespan.people_lock_shared() RETURNS void LANGUAGE sql VOLATILE
+AS $$ SELECT pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('sespan people', 0)) $$;
+COMMENT ON FUNCTION sespan.people_lock_shared() IS
+    'Until the transaction ends, nobody tells of people: whoever makes a person''s key sees what was told, or is seen by who tells next';
 
 CREATE FUNCTION sespan.key_covered(role text, roles text[]) RETURNS boolean LANGUAGE sql IMMUTABLE
 RETURN role IN ('admin', 'dashboard', 'report') AND (role = ANY (coalesce(roles, '{}')) OR 'admin' = ANY (coalesce(roles, '{}')));
@@ -220,7 +225,7 @@ BEGIN
     END IF;
     PERFORM sespan.people_lock();
     INSERT INTO sespan.people_role AS p (person_id, roles) VALUES (key_owner_roles.owner_id, sorted)
-    ON CONFLICT ON CONSTRAINT people_role_pkey DO UPDATE SET roles = excluded.roles, changed_at = now() WHERE p.roles <> excluded.roles;
+    ON CONFLICT ON CONSTRAINT people_role_pkey DO UPDATE SET roles = excluded.roles, changed_at = clock_timestamp() WHERE p.roles <> excluded.roles;
     RETURN sespan.key_end_uncovered(key_owner_roles.owner_id, key_owner_roles.reason);
 END
 $$;
@@ -250,7 +255,7 @@ BEGIN
         ORDER BY 1
     LOOP
         INSERT INTO sespan.people_role AS r (person_id, roles) VALUES (p.person_id, p.becomes)
-        ON CONFLICT ON CONSTRAINT people_role_pkey DO UPDATE SET roles = excluded.roles, changed_at = now();
+        ON CONFLICT ON CONSTRAINT people_role_pkey DO UPDATE SET roles = excluded.roles, changed_at = clock_timestamp();
         PERFORM sespan.audit_add('found', 'role', p.person_id, jsonb_build_object('roles', p.was), jsonb_build_object('roles', p.becomes),
                                  'found by the comparison of people: nobody had told');
         found_changes := found_changes + 1;
@@ -282,7 +287,7 @@ COMMENT ON FUNCTION sespan.audit_people(text, text, text, jsonb, jsonb, text) IS
 ---- create above / drop below ----
 
 DROP FUNCTION sespan.audit_people(text, text, text, jsonb, jsonb, text), sespan.people_compare(jsonb), sespan.key_owner_roles(text, text[], text),
-    sespan.key_end_uncovered(text, text), sespan.key_covered(text, text[]), sespan.people_lock();
+    sespan.key_end_uncovered(text, text), sespan.key_covered(text, text[]), sespan.people_lock_shared(), sespan.people_lock();
 DROP TABLE sespan.people_comparison, sespan.people_role;
 DROP TRIGGER mail_setting_audit ON sespan.mail_setting;
 DROP TRIGGER api_key_audit ON sespan.api_key;

@@ -33,9 +33,19 @@ func (q *Queries) APIKeyByID(ctx context.Context, db DBTX, keyID string) (Sespan
 	return i, err
 }
 
+const aPIKeyEnd = `-- name: APIKeyEnd :exec
+UPDATE sespan.api_key SET revoked_at = $1::timestamptz, expires_at = $2::timestamptz WHERE key_id = $3
+`
+
+// Ends the key that was rotated, which is locked: at once, or when the overlap is over.
+func (q *Queries) APIKeyEnd(ctx context.Context, db DBTX, revokedAt *time.Time, expiresAt *time.Time, keyID string) error {
+	_, err := db.Exec(ctx, aPIKeyEnd, revokedAt, expiresAt, keyID)
+	return err
+}
+
 const aPIKeyInsert = `-- name: APIKeyInsert :exec
-INSERT INTO sespan.api_key (key_id, secret_hash, role, name, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO sespan.api_key (key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type APIKeyInsertParams struct {
@@ -43,6 +53,9 @@ type APIKeyInsertParams struct {
 	SecretHash []byte
 	Role       string
 	Name       string
+	OwnerID    *string
+	OwnerName  *string
+	Replaces   *string
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time
 }
@@ -53,18 +66,74 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 		arg.SecretHash,
 		arg.Role,
 		arg.Name,
+		arg.OwnerID,
+		arg.OwnerName,
+		arg.Replaces,
 		arg.CreatedAt,
 		arg.ExpiresAt,
 	)
 	return err
 }
 
-const aPIKeyList = `-- name: APIKeyList :many
-SELECT key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key ORDER BY created_at, key_id
+const aPIKeyInsertOwned = `-- name: APIKeyInsertOwned :one
+WITH owner AS (
+    SELECT (SELECT count(*) FROM sespan.api_key k
+            WHERE k.owner_id = $1::text AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2::timestamptz)) >= $3::bigint AS has_most,
+           EXISTS (SELECT FROM sespan.people_role p
+                   WHERE p.person_id = $1::text AND p.changed_at > $4::timestamptz AND NOT sespan.key_covered($5::text, p.roles)) AS has_lost
+), made AS (
+    INSERT INTO sespan.api_key (key_id, secret_hash, role, name, owner_id, owner_name, created_at, expires_at)
+    SELECT $6::text, $7::bytea, $5::text, $8::text, $1::text, $9::text, $2::timestamptz, $10::timestamptz
+    FROM owner WHERE NOT has_most AND NOT has_lost
+)
+SELECT has_most, has_lost FROM owner
 `
 
-func (q *Queries) APIKeyList(ctx context.Context, db DBTX) ([]SespanApiKey, error) {
-	rows, err := db.Query(ctx, aPIKeyList)
+type APIKeyInsertOwnedParams struct {
+	OwnerID    string
+	CreatedAt  time.Time
+	Most       int64
+	ToldAfter  time.Time
+	Role       string
+	KeyID      string
+	SecretHash []byte
+	Name       string
+	OwnerName  string
+	ExpiresAt  *time.Time
+}
+
+type APIKeyInsertOwnedRow struct {
+	HasMost bool
+	HasLost bool
+}
+
+// A person's key, unless they have the most already, or have been told to have lost
+// the right since their token was made.
+func (q *Queries) APIKeyInsertOwned(ctx context.Context, db DBTX, arg *APIKeyInsertOwnedParams) (APIKeyInsertOwnedRow, error) {
+	row := db.QueryRow(ctx, aPIKeyInsertOwned,
+		arg.OwnerID,
+		arg.CreatedAt,
+		arg.Most,
+		arg.ToldAfter,
+		arg.Role,
+		arg.KeyID,
+		arg.SecretHash,
+		arg.Name,
+		arg.OwnerName,
+		arg.ExpiresAt,
+	)
+	var i APIKeyInsertOwnedRow
+	err := row.Scan(&i.HasMost, &i.HasLost)
+	return i, err
+}
+
+const aPIKeyList = `-- name: APIKeyList :many
+SELECT key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key WHERE $1::text = '' OR owner_id = $1::text ORDER BY created_at, key_id
+`
+
+// The oldest first, all or those of a person.
+func (q *Queries) APIKeyList(ctx context.Context, db DBTX, ownerID string) ([]SespanApiKey, error) {
+	rows, err := db.Query(ctx, aPIKeyList, ownerID)
 	if err != nil {
 		return nil, err
 	}
@@ -95,15 +164,83 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX) ([]SespanApiKey, erro
 	return items, nil
 }
 
+const aPIKeyLock = `-- name: APIKeyLock :one
+SELECT key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at FROM sespan.api_key WHERE key_id = $1 FOR UPDATE
+`
+
+// Locks the key that is rotated: a second rotation and a revocation wait, and then
+// see what became of it.
+func (q *Queries) APIKeyLock(ctx context.Context, db DBTX, keyID string) (SespanApiKey, error) {
+	row := db.QueryRow(ctx, aPIKeyLock, keyID)
+	var i SespanApiKey
+	err := row.Scan(
+		&i.KeyID,
+		&i.SecretHash,
+		&i.Role,
+		&i.Name,
+		&i.OwnerID,
+		&i.OwnerName,
+		&i.Replaces,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.RevokedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const aPIKeyLockOwner = `-- name: APIKeyLockOwner :exec
+SELECT sespan.people_lock_shared(), pg_advisory_xact_lock(hashtextextended('sespan keys of ' || $1::text, 0))
+`
+
+// Until the commit nobody tells of people's rights, and nobody else makes a key for
+// this person: their number is counted and the rights are looked at under it.
+func (q *Queries) APIKeyLockOwner(ctx context.Context, db DBTX, ownerID string) error {
+	_, err := db.Exec(ctx, aPIKeyLockOwner, ownerID)
+	return err
+}
+
+const aPIKeyLockPeople = `-- name: APIKeyLockPeople :exec
+SELECT sespan.people_lock_shared()
+`
+
+// Until the commit nobody tells of people's rights.
+func (q *Queries) APIKeyLockPeople(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, aPIKeyLockPeople)
+	return err
+}
+
+const aPIKeyLocked = `-- name: APIKeyLocked :one
+SELECT coalesce((SELECT s.key_id FROM sespan.api_key s WHERE s.replaces = k.key_id), '')::text AS successor,
+       EXISTS (SELECT FROM sespan.people_role p
+               WHERE p.person_id = k.owner_id AND p.changed_at > $1::timestamptz AND NOT sespan.key_covered(k.role, p.roles)) AS has_lost
+FROM sespan.api_key k WHERE k.key_id = $2
+`
+
+type APIKeyLockedRow struct {
+	Successor string
+	HasLost   bool
+}
+
+// After these locks: the key that stands in this one's place already (” for none),
+// and whether its owner was told to have lost the right to it.
+func (q *Queries) APIKeyLocked(ctx context.Context, db DBTX, toldAfter time.Time, keyID string) (APIKeyLockedRow, error) {
+	row := db.QueryRow(ctx, aPIKeyLocked, toldAfter, keyID)
+	var i APIKeyLockedRow
+	err := row.Scan(&i.Successor, &i.HasLost)
+	return i, err
+}
+
 const aPIKeyRevoke = `-- name: APIKeyRevoke :one
 UPDATE sespan.api_key SET revoked_at = coalesce(revoked_at, $1::timestamptz)
-WHERE key_id = $2
+WHERE key_id = $2 AND ($3::text = '' OR owner_id = $3::text)
 RETURNING key_id, secret_hash, role, name, owner_id, owner_name, replaces, created_at, expires_at, revoked_at, last_used_at
 `
 
 // The first revoke stands; a second one changes nothing and finds the key all the same.
-func (q *Queries) APIKeyRevoke(ctx context.Context, db DBTX, at time.Time, keyID string) (SespanApiKey, error) {
-	row := db.QueryRow(ctx, aPIKeyRevoke, at, keyID)
+// With an owner only a key of theirs.
+func (q *Queries) APIKeyRevoke(ctx context.Context, db DBTX, at time.Time, keyID string, ownerID string) (SespanApiKey, error) {
+	row := db.QueryRow(ctx, aPIKeyRevoke, at, keyID, ownerID)
 	var i SespanApiKey
 	err := row.Scan(
 		&i.KeyID,
