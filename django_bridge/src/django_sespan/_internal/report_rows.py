@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from django_sespan._internal.periods import periods
 from django_sespan._internal.report_responses import Counts, Summary, SummaryRow
-from django_sespan.forms.reports import GROUPS, SummaryForm, tier_label, today
+from django_sespan.forms.reports import GROUPS, TITLES, SummaryForm, tier_label, today
 
 NO_TIER = 0
 MOST_CUSTOMERS = 1000
@@ -44,6 +44,7 @@ def summary_context(form: SummaryForm, summary: Summary) -> dict[str, Any]:
     return {
         "rows": rows(form, summary),
         "group_label": dict(GROUPS)[summary.group_by],
+        "table_title": TITLES[summary.group_by],
         "sentence": gettext("From %(first)s to %(last)s, in the time zone %(zone)s.")
         % {
             "first": formats.date_format(first, "DATE_FORMAT"),

@@ -34,6 +34,14 @@ GROUPS = [
     ("tier", _("Tier")),
     ("customer", _("Customer")),
 ]
+TITLES = {
+    "day": _("Day by day"),
+    "hour": _("Hour by hour"),
+    "week": _("Week by week"),
+    "month": _("Month by month"),
+    "tier": _("By tier"),
+    "customer": _("By customer, largest first"),
+}
 OUTCOMES: dict[str, dict[str, bool]] = {
     "discounted": {"discounted": True},
     "full-price": {"discounted": False},
@@ -210,7 +218,7 @@ class TransactionsForm(ReportForm):
         required=False,
         strip=True,
         max_length=64,
-        help_text=_("whole reference; searched at any time without days"),
+        help_text=_("whole; of any day"),
         validators=[
             RegexValidator(
                 r"^[A-Za-z0-9._:/#-]+\Z", _("An order has letters, digits and . _ : / # - only.")
@@ -228,9 +236,12 @@ class TransactionsForm(ReportForm):
     def filters(self) -> TransactionFilters:
         """Return the filters of a valid form."""
         chosen = OUTCOMES.get(self.cleaned_data.get("outcome", ""), {})
+        order, found = self.cleaned_data.get("order") or None, self._range()
+        if order is not None:  # whoever looks for an order does not know its day
+            found |= {"since": None, "until": None}
         return {
-            **self._range(),
-            "order_ref": self.cleaned_data.get("order") or None,
+            **found,
+            "order_ref": order,
             "discounted": chosen.get("discounted"),
             "cancelled": chosen.get("cancelled"),
         }

@@ -38,7 +38,7 @@ def share_of(part: int | Decimal, of: int | Decimal) -> str:
     if not of:
         return "–"
     percent = Decimal(part) * 100 / Decimal(of)
-    return f"{formats.number_format(percent, SHARE_PLACES)} %"
+    return f"{formats.number_format(percent, SHARE_PLACES)}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
@@ -53,7 +53,7 @@ def site_time(moment: datetime) -> str:
 def of_draws(number: int) -> str:
     """Write a number of a draw as its share of all 2^64, in percent."""
     percent = Decimal(number) * 100 / RANGE
-    return f"{formats.number_format(percent, DRAW_PLACES)} %"
+    return f"{formats.number_format(percent, DRAW_PLACES)}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
