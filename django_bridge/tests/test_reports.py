@@ -316,7 +316,15 @@ def test_a_cursor_of_another_query_shows_the_first_page(reporter, november):
 
 def test_one_transaction(reporter, november, memory):
     page = reporter.get(f"{LIST}2/")
-    for text in ("Order A-1", "150,000.00", "120,000.00", "20.0\xa0%", "siti", "Big", "Asia/Jakarta"):
+    for text in (
+        "Order A-1",
+        "150,000.00",
+        "120,000.00",
+        "20.0\xa0%",
+        "siti",
+        "Big",
+        "Asia/Jakarta",
+    ):
         assert text in page.text
     for text in (str(2**62), str(2**63), "ab" * 32, "2026-10-31", "is published ten minutes after"):
         assert text in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,10 +15,13 @@ from django.utils.translation import gettext
 
 from django_sespan._internal.periods import periods
 from django_sespan._internal.report_responses import Counts, Summary, SummaryRow
+from django_sespan._internal.uplot import uplot
 from django_sespan.forms.reports import GROUPS, TITLES, SummaryForm, tier_label, today
 
 NO_TIER = 0
 MOST_CUSTOMERS = 1000
+FEWEST_BARS = 2
+TICKS = {"hour": "H:i", "day": "j M", "week": "j M", "month": "M Y"}
 DAYS_OF = {"day": timedelta(days=1), "week": timedelta(days=7)}
 
 
@@ -26,6 +30,8 @@ class Row:
     """A line of the summary's table; `url` shows the transactions behind it."""
 
     label: str
+    tick: str
+    """The same, short."""
     counts: Counts
     url: str
 
@@ -41,8 +47,12 @@ def zone_of(name: str) -> tzinfo:
 def summary_context(form: SummaryForm, summary: Summary) -> dict[str, Any]:
     """Return what the page of a summary shows beside the form."""
     first, last = (form.cleaned_data[name] for name in ("first", "last"))
+    table = rows(form, summary)
     return {
-        "rows": rows(form, summary),
+        "rows": table,
+        "chart": chart(summary, table),
+        "charts": uplot(),
+        "chart_sentence": chart_sentence(table) if table else "",
         "group_label": dict(GROUPS)[summary.group_by],
         "table_title": TITLES[summary.group_by],
         "sentence": gettext("From %(first)s to %(last)s, in the time zone %(zone)s.")
@@ -74,6 +84,33 @@ def rows(form: SummaryForm, summary: Summary) -> list[Row]:
     return [_row(form, summary, row, zone) for row in summary.rows]
 
 
+def chart(summary: Summary, table: list[Row]) -> dict[str, Any]:
+    """Return the bars over time: gross, and before it what customers pay; none for one row."""
+    if summary.group_by in {"tier", "customer"} or len(table) < FEWEST_BARS:
+        return {}
+    gross, paid = (
+        [float(row.counts.amount) for row in table],
+        [float(row.counts.paid) for row in table],
+    )
+    return {
+        "names": [row.label for row in table],
+        "ticks": [row.tick for row in table],
+        "series": [
+            {"label": gettext("Gross"), "tone": "grey", "values": gross},
+            {"label": gettext("To pay"), "tone": "blue", "values": paid},
+        ],
+    }
+
+
+def chart_sentence(table: list[Row]) -> str:
+    """Say what the chart shows above all."""
+    most = max(table, key=lambda row: row.counts.amount)
+    return gettext("Most was ordered here: %(label)s, %(amount)s.") % {
+        "label": most.label,
+        "amount": money(most.counts.amount),
+    }
+
+
 def limit_label(name: str) -> str:
     """Say which limit of a tier turned a win into a loss."""
     labels = {
@@ -94,9 +131,11 @@ def tier_choices(summary: Summary) -> Iterable[tuple[int, str]]:
 
 def _row(form: SummaryForm, summary: Summary, row: SummaryRow, zone: tzinfo) -> Row:
     narrower: dict[str, str]
+    tick = ""
     if row.at is not None:
         local = row.at.astimezone(zone)
         label, narrower = _moment(summary.group_by, local), _days(summary, local, zone)
+        tick = formats.date_format(local, TICKS[summary.group_by])
     elif summary.group_by == "tier":
         name = tier_label(row.tier_id, row.tier_name)
         label = name if row.tier_id else gettext("no tier applied")
@@ -105,7 +144,14 @@ def _row(form: SummaryForm, summary: Summary, row: SummaryRow, zone: tzinfo) -> 
         label = row.username or gettext("customer %(number)s") % {"number": row.customer_id}
         narrower = {"customer": row.customer_id}
     query = form.query(**narrower, group_by=None)
-    return Row(label, row.counts, f"{reverse('django_sespan:reports-transactions')}?{query}")
+    return Row(label, tick, row.counts, f"{reverse('django_sespan:reports-transactions')}?{query}")
+
+
+def money(value: Decimal) -> str:
+    """Write an amount with the places that the service gave it, in groups of the language."""
+    exponent = value.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    return formats.number_format(value, places, force_grouping=True)
 
 
 def _moment(group_by: str, local: datetime) -> str:

@@ -9,21 +9,15 @@ from django import template
 from django.utils import formats, timezone
 
 from django_sespan._internal.report_responses import DrawProof
+from django_sespan._internal.report_rows import money
 
 register = template.Library()
+register.filter(money)
 
 SHARE_PLACES = 1
 DRAW_PLACES = 6
 RANGE = 2**64
 """A draw is a number of 64 bits; docs/draw.md."""
-
-
-@register.filter
-def money(value: Decimal) -> str:
-    """Write an amount with the places that the service gave it, in groups of the language."""
-    exponent = value.as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) and exponent < 0 else 0
-    return formats.number_format(value, places, force_grouping=True)
 
 
 @register.filter
