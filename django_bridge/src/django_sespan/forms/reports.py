@@ -13,7 +13,12 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.core.exceptions import MultipleObjectsReturned, ValidationError
+from django.core.exceptions import (
+    FieldError,
+    MultipleObjectsReturned,
+    ObjectDoesNotExist,
+    ValidationError,
+)
 from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -88,7 +93,7 @@ class ReportForm(forms.Form):
         label=_("Customer"),
         required=False,
         max_length=254,
-        help_text=_("number or login name, whole"),
+        help_text=_("name or number, whole"),
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -262,14 +267,14 @@ def tier_label(number: object, name: str) -> str:
 
 
 def customer_number(text: str) -> str:
-    """Return the key of the customer with this login name, or the number itself."""
-    model = get_user_model()
-    try:
-        return str(model._default_manager.get_by_natural_key(text).pk)
-    except (model.DoesNotExist, MultipleObjectsReturned, ValueError):
-        pass
-    number = _number(text, gettext("There is no customer with this login name."))
-    return str(number)
+    """Return the key of the customer with this login or user name, or the number itself."""
+    manager: Any = get_user_model()._default_manager
+    for look_up in (manager.get_by_natural_key, lambda name: manager.get(username=name)):
+        try:
+            return str(look_up(text).pk)
+        except (ObjectDoesNotExist, MultipleObjectsReturned, FieldError, ValueError):
+            continue
+    return str(_number(text, gettext("There is no customer with this name or number.")))
 
 
 def _number(text: str, message: str) -> int | None:
