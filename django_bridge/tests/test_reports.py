@@ -264,7 +264,7 @@ def test_the_list_newest_first(reporter, november):
         ({"outcome": "valid"}, {"cancelled": "false"}),
         ({"tier": "0"}, {"tier_id": "0"}),
         ({"customer": "12"}, {"customer_id": "12"}),
-        ({"order": "A-1/b#2"}, {"order_ref": "A-1/b#2"}),
+        ({"order": "A-1.b_2:c"}, {"order_ref": "A-1.b_2:c"}),
         ({"first": "2026-11-02"}, {"from": "2026-11-02"}),
         ({"last": "2026-12-31"}, {"to": "2027-01-01"}),
     ],
@@ -309,6 +309,20 @@ def test_a_cursor_of_another_query_shows_the_first_page(reporter, november):
     assert page.status_code == 200
     assert "of another search, or is too old" in page.text
     assert len(table(page)) == 3
+
+
+def test_a_page_on_which_nothing_was_found_so_far(reporter, memory, monkeypatch):
+    """The service looks at a bounded number of rows for a page."""
+    empty = {"transactions": [], "next_cursor": "120"}
+    original = memory.transactions.answer
+    monkeypatch.setattr(
+        memory.transactions,
+        "answer",
+        lambda rest, params: original(rest, params) if rest else empty,
+    )
+    page = reporter.get(LIST, {**NOVEMBER, "outcome": "cancelled"})
+    assert "Nothing was found so far" in page.text
+    assert "cursor=120" in page.text
 
 
 # One transaction
