@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	auditPortion = 5000
-	maxAuditLine = 200 // characters
+	auditPortion   = 5000
+	maxAuditLine   = 200 // characters
+	maxAuditDetail = 1000
 )
 
 // Audit enters and forgets rows of the audit: access.Auditor.
@@ -24,7 +25,7 @@ func NewAudit(pool *Pool) *Audit { return &Audit{pool} }
 func (a *Audit) Enter(ctx context.Context, e access.AuditEntry) error {
 	return mapError(a.pool.asActor(ctx, func(tx *batchTx) error {
 		return a.pool.queries.AuditAdd(ctx, tx, &dbsqlc.AuditAddParams{
-			Action: string(e.Action), Subject: string(e.Subject), SubjectID: e.SubjectID, Detail: strings.ToValidUTF8(e.Detail, "?"),
+			Action: string(e.Action), Subject: string(e.Subject), SubjectID: auditLine(e.SubjectID, maxAuditLine), Detail: auditLine(e.Detail, maxAuditDetail),
 		})
 	}))
 }
@@ -55,7 +56,7 @@ func (p *Pool) asActor(ctx context.Context, fn func(*batchTx) error) error {
 }
 
 func auditAs(a access.Actor) *dbsqlc.AuditAsParams {
-	p := &dbsqlc.AuditAsParams{Actor: auditLine(a.Name), ActorID: auditLine(a.ID), Way: string(a.Way)}
+	p := &dbsqlc.AuditAsParams{Actor: auditLine(a.Name, maxAuditLine), ActorID: auditLine(a.ID, maxAuditLine), Way: string(a.Way)}
 	if a.Address.IsValid() {
 		p.Address = &a.Address
 	}
@@ -64,15 +65,15 @@ func auditAs(a access.Actor) *dbsqlc.AuditAsParams {
 
 // auditLine makes any text one that audit_as takes: a name that somebody wrote into
 // the table by hand fails no call.
-func auditLine(s string) string {
+func auditLine(s string, most int) string {
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
 	}, s)
-	if runes := []rune(line); len(runes) > maxAuditLine {
-		return string(runes[:maxAuditLine])
+	if runes := []rune(line); len(runes) > most {
+		return string(runes[:most])
 	}
 	return line
 }

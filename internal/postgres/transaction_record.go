@@ -168,8 +168,10 @@ func (s *Records) RecordByID(ctx context.Context, id int64) (transaction.RecordD
 
 // RecordCancel cancels a transaction, once. Errors: problem.UnknownTransaction.
 func (s *Records) RecordCancel(ctx context.Context, id int64) error {
-	_, err := s.pool.queries.TransactionCancel(ctx, s.db(), id)
-	return unknownTransaction(err)
+	return unknownTransaction(s.pool.asActor(ctx, func(tx *batchTx) error {
+		_, err := s.pool.queries.TransactionCancel(ctx, tx.thenCommit(), id)
+		return err
+	}))
 }
 
 func unknownTransaction(err error) error {

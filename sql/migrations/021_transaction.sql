@@ -24,8 +24,7 @@ CREATE FUNCTION sespan.draw_clock() RETURNS timestamptz
 LANGUAGE sql STABLE AS 'SELECT pg_catalog.now()';
 COMMENT ON FUNCTION sespan.draw_clock() IS 'The moment of a draw: when its database transaction began';
 
-CREATE FUNCTION sespan.draw_epoch_today() RETURNS date
-LANGUAGE sql STABLE AS 'SELECT (sespan.draw_clock() AT TIME ZONE ''UTC'')::date';
+CREATE FUNCTION sespan.draw_epoch_today() RETURNS date LANGUAGE sql STABLE AS 'SELECT (sespan.draw_clock() AT TIME ZONE ''UTC'')::date';
 COMMENT ON FUNCTION sespan.draw_epoch_today() IS 'The UTC day of draws made now';
 
 CREATE TABLE sespan.transaction_log (
@@ -92,13 +91,14 @@ COMMENT ON COLUMN sespan.transaction_log.draw_threshold IS 'floor(probability * 
 COMMENT ON COLUMN sespan.transaction_log.inherited_from IS 'The cancelled transaction of the same customer, tier and day whose number this one has; NULL: its own';
 COMMENT ON COLUMN sespan.transaction_log.inherited_by IS 'The transaction that got the number of this cancelled one; NULL: none yet';
 COMMENT ON COLUMN sespan.transaction_log.budget_since IS 'The counted_since of the budget that this win is counted in; NULL: no budget counts it';
+CREATE TRIGGER transaction_log_audit AFTER UPDATE OF cancelled_at ON sespan.transaction_log FOR EACH ROW WHEN (OLD.cancelled_at IS DISTINCT FROM NEW.cancelled_at) EXECUTE FUNCTION
+    sespan.audit_row('{"subject": "transaction", "id": "transaction_id", "UPDATE": "cancel", "hidden": ["username", "draw_version", "draw_epoch", "client_nonce", "draw_number", "draw_threshold"]}');
 
 -- Never read: it is the row type of transaction_draw.
 CREATE VIEW sespan.transaction_drawn AS
 SELECT NULL::boolean AS fresh, NULL::bigint AS transaction_id, NULL::bigint AS customer_id, NULL::text AS order_ref,
        NULL::bigint AS tier_id, NULL::boolean AS discounted, NULL::numeric AS transaction_amount,
-       NULL::numeric AS discounted_amount, NULL::timestamptz AS transaction_time
-WHERE false;
+       NULL::numeric AS discounted_amount, NULL::timestamptz AS transaction_time WHERE false;
 COMMENT ON VIEW sespan.transaction_drawn IS 'The row type of a draw; always empty';
 
 -- For each order of the arrays the limit that its win would break, NULL where there
