@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
+import httpx
 import jwt
 import pytest
 from django.contrib.auth.models import User
@@ -181,6 +182,36 @@ class TestPrice:
             "transaction_amount": "150000.00",
         }
         assert headers["sespan-client-ip"] == "203.0.113.9"
+
+    def test_cancelling(self, sespan):
+        row = {
+            "transaction_id": 7,
+            "customer_id": "42",
+            "username": None,
+            "order_ref": "A-17",
+            "tier_id": 1,
+            "tier_name": "All",
+            "discounted": True,
+            "capped_by": None,
+            "transaction_amount": "100.00",
+            "discounted_amount": "90.00",
+            "discount": "10.00",
+            "transaction_time": "2026-11-22T10:00:00Z",
+            "cancelled_at": "2026-11-22T11:00:00Z",
+        }
+        sespan.answers["POST", "/v1/transactions/7/cancel"] = row
+        cancelled = checkout.cancel(7, client_ip="203.0.113.9")
+        assert (cancelled.order_ref, cancelled.discount) == ("A-17", Decimal("10.00"))
+        assert cancelled.cancelled_at is not None
+        assert sespan.calls[-1][3]["sespan-client-ip"] == "203.0.113.9"
+        with transaction.atomic(), pytest.raises(errors.InsideTransaction):
+            checkout.cancel(7)
+
+    def test_cancelling_what_is_not_there(self, sespan):
+        body = {"type": "urn:sespan:problem:unknown-transaction", "status": 404}
+        sespan.fail.append(httpx.Response(404, json=body))
+        with pytest.raises(errors.UnknownTransaction):
+            checkout.cancel(8)
 
     def test_another_amount_for_the_same_order(self):
         checkout.price(42, "A-17", 100)

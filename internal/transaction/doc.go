@@ -43,8 +43,9 @@
 // wait, not see what the last holder spent, and overspend. Tiers without limits
 // are never locked, so their draws run side by side.
 //
-// Why it cannot deadlock: tiers are locked in the order of their ids before any
-// row is inserted, and rows are inserted in one order of their keys.
+// Why it cannot deadlock: tiers are locked in the order of their ids, then cancelled
+// draws whose numbers are inherited in the order of customer, tier and id, and then
+// rows are inserted in one order of their keys. A cancellation locks its tier, then its row.
 //
 // A win that breaks a limit gets no discount, never a part of one, and the row
 // says which limit it was (capped_by).

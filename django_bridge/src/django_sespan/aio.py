@@ -17,7 +17,7 @@ from asgiref.sync import sync_to_async
 
 from django_sespan import checkout, signals
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan.client import Draw, get_client
+from django_sespan.client import Draw, Transaction, get_client
 from django_sespan.conf import get_settings
 
 P = ParamSpec("P")
@@ -45,6 +45,11 @@ async def price(
     )
     signals.log_failures(results)
     return draw
+
+
+async def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transaction:
+    """Cancel the draw of an order, as `checkout.cancel` does; it raises the same."""
+    return await call(get_client().cancel, transaction_id, client_ip=client_ip)
 
 
 async def call(function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:

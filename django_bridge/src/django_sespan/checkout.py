@@ -15,10 +15,10 @@ from decimal import Decimal, InvalidOperation
 from django_sespan import signals
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.tokens import signing_key
-from django_sespan.client import Draw, get_client
+from django_sespan.client import Draw, Transaction, get_client
 from django_sespan.conf import get_settings
 
-__all__ = ["Draw", "connect_src", "price", "token"]
+__all__ = ["Draw", "Transaction", "cancel", "connect_src", "price", "token"]
 
 _ORDER_REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -49,6 +49,17 @@ def price(
         draw=draw,
     )
     return draw
+
+
+def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transaction:
+    """Cancel the draw of an order that will not be charged, or was refunded as a whole.
+
+    The tier's limits get back what it used, and the customer's next order in that tier on
+    that day (UTC) has the same luck. It stays cancelled: the same order is never drawn anew.
+    Raises UnknownTransaction, SespanUnavailable, SespanMisconfigured, InsideTransaction.
+    """
+    refuse_transaction()
+    return get_client().cancel(transaction_id, client_ip=client_ip)
 
 
 def token(customer_id: object, order_ref: str, amount: Decimal | int | str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 
 from django_sespan import errors
-from django_sespan._internal import responses
+from django_sespan._internal import report_responses, responses
 from django_sespan._internal.exports import Export
 from django_sespan._internal.report_calls import ReportCalls
 from django_sespan._internal.report_responses import (
@@ -170,6 +170,12 @@ class Client(ReportCalls):
             body["client_nonce"] = client_nonce
         answer = self._call("POST", "/v1/transactions", body, idempotent=True, client_ip=client_ip)
         return responses.draw(answer.status, answer.data)
+
+    def cancel(self, transaction_id: int, *, client_ip: str | None = None) -> Transaction:
+        """Cancel a transaction, for good, and return it; again returns the same."""
+        path = f"/v1/transactions/{int(transaction_id)}/cancel"
+        answer = self._call("POST", path, idempotent=True, client_ip=client_ip)
+        return report_responses.transaction(answer.data)
 
     def _call(
         self,

@@ -177,6 +177,8 @@ class SespanTesting:
                     return Answer(201, {"status": "logged"})
                 case ("POST", "transactions"):
                     return self._draw(body)
+                case ("POST", "transactions", number, "cancel"):
+                    return Answer(200, self.transactions.cancel(int(number)))
                 case ("GET", "transactions", *rest):
                     return Answer(200, self.transactions.answer(rest, params or {}))
             raise errors.SespanRefused(f"{method} {path} is not known here", status=404)

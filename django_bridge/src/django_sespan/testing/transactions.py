@@ -93,6 +93,14 @@ class Transactions:
         self._sales.append(numbered)
         return numbered
 
+    def cancel(self, number: int) -> dict[str, Any]:
+        """Answer `POST /v1/transactions/{transaction_id}/cancel`: again gives the same."""
+        sale = self._sale(number)
+        if sale.cancelled_at is None:
+            sale = replace(sale, cancelled_at=datetime.now(UTC))
+            self._sales[number - 1] = sale
+        return _row(sale)
+
     def answer(self, rest: list[str], params: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the JSON of the part of the path after `/v1/transactions`."""
         match rest:
@@ -148,9 +156,13 @@ class Transactions:
         }
 
     def _one(self, number: int) -> dict[str, Any]:
+        sale = self._sale(number)
+        return {**_row(sale), "draw": {**_draw(sale), **sale.proof}}
+
+    def _sale(self, number: int) -> Sale:
         for sale in self._sales:
             if sale.transaction_id == number:
-                return {**_row(sale), "draw": {**_draw(sale), **sale.proof}}
+                return sale
         raise errors.UnknownTransaction("There is no such transaction.", status=404)
 
     def _summary(self, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import threading
 import pytest
 from django.contrib.auth.models import User
 
+from django_sespan.client import get_client
+from django_sespan.errors import UnknownTransaction
 from django_sespan.testing import SespanTesting
 from shop.tests.path import enter, register
 
@@ -19,6 +21,21 @@ def test_from_the_form_to_the_discount(client, sespan: SespanTesting):
     sespan.win("0.1")
     assert client.get("/pay/A1/").text == "180.00"
     assert [login.outcome for login in sespan.logins] == ["success"]
+
+
+@pytest.mark.django_db
+def test_a_cancelled_order(client, sespan):
+    register(client)
+    enter(client, sespan.code())
+    sespan.win("0.1")
+    client.get("/pay/A1/")
+    first = get_client().cancel(1)
+    assert (first.order_ref, first.discount, first.discounted) == ("A1", 20, True)
+    assert first.cancelled_at is not None
+    assert get_client().cancel(1) == first
+    with pytest.raises(UnknownTransaction):
+        get_client().cancel(2)
+    assert client.get("/pay/A1/").text == "180.00"
 
 
 @pytest.mark.django_db
