@@ -169,6 +169,7 @@ GRANT SELECT (draw_epoch, seed_hash, tier_set_hash, seed, created_at, revealed_a
 GRANT SELECT ON sespan.stats_horizon, sespan.stats_api, sespan.stats_otp, sespan.stats_transaction, sespan.stats_mail,
     sespan.stats_api_quarter, sespan.stats_otp_quarter, sespan.stats_transaction_quarter, sespan.stats_mail_quarter,
     sespan.stats_api_day, sespan.stats_otp_day, sespan.stats_transaction_day, sespan.stats_mail_day TO sespan_service;
+GRANT SELECT ON sespan.stats_api_appended, sespan.stats_otp_appended, sespan.stats_transaction_appended, sespan.stats_mail_appended TO sespan_service;
 GRANT INSERT (bucket, outcome, mails) ON sespan.stats_mail TO sespan_service;
 GRANT SELECT ON sespan.stats_horizon, sespan.stats_api_total, sespan.stats_api_day_total, sespan.stats_otp_total, sespan.stats_otp_day_total,
     sespan.stats_transaction_total, sespan.stats_transaction_day_total, sespan.stats_mail_total, sespan.stats_mail_day_total
@@ -184,7 +185,7 @@ DECLARE
             "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
         "sespan_reader": ["tier_name"],
         "sespan_reader_detail": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
-        "sespan_admin": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke"]
+        "sespan_admin": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke", "stats_check"]
     }';
     statement text;
 BEGIN

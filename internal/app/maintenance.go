@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	partitionsAhead  = 7
-	maintenanceEvery = 10 * time.Minute
-	keepCodes        = 30 * 24 * time.Hour
-	keepEvents       = 60 * 24 * time.Hour // of delivery: longer than any signature is accepted
-	sweepBatch       = 5000
+	partitionsAhead       = 7
+	maintenanceEvery      = 10 * time.Minute
+	maintenanceAfterError = 10 * time.Second
+	keepCodes             = 30 * 24 * time.Hour
+	keepEvents            = 60 * 24 * time.Hour // of delivery: longer than any signature is accepted
+	sweepBatch            = 5000
 )
 
 // task is one of maintenance; any number of processes may do it at once.
@@ -46,25 +47,32 @@ func (a *App) tasks() []task {
 	}
 }
 
-// startMaintenance does the tasks now and then, sooner after a failure.
+// startMaintenance does the tasks now and then.
 func (a *App) startMaintenance(context.Context) error {
-	tasks := a.tasks()
 	a.lifecycle.start("maintenance", func(ctx context.Context) error {
-		wait := time.Duration(0)
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(wait):
-			}
-			wait = maintenanceEvery
-			for _, t := range tasks {
-				if err := t.do(ctx); err != nil && ctx.Err() == nil {
-					a.logger.WarnContext(ctx, "maintenance failed; it is tried again", "task", t.name, "error", err)
-					wait = 10 * time.Second
-				}
+		a.repeat(ctx, a.tasks(), maintenanceEvery, maintenanceAfterError, func() {})
+		return nil
+	})
+	a.startCounting()
+	return nil
+}
+
+// repeat does the tasks again and again until ctx ends, sooner after a failure.
+func (a *App) repeat(ctx context.Context, tasks []task, every, afterError time.Duration, failed func()) {
+	wait := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = every
+		for _, t := range tasks {
+			if err := t.do(ctx); err != nil && ctx.Err() == nil {
+				a.logger.WarnContext(ctx, "maintenance failed; it is tried again", "task", t.name, "error", err)
+				wait = afterError
+				failed()
 			}
 		}
-	})
-	return nil
+	}
 }

@@ -24,6 +24,7 @@ type CLI struct {
 	Unbind        Unbind           `cmd:"" help:"Let go of the site's user table (before the site's flush, or to uninstall)."`
 	Keys          Keys             `cmd:"" help:"Make, list, rotate and revoke service keys."`
 	Mail          Mail             `cmd:"" help:"Look at the mail queue and change it: status, why, retry, cancel, pause and more."`
+	Stats         Stats            `cmd:"" help:"Prove the counts of the dashboard by the rows that were counted."`
 	Doctor        Doctor           `cmd:"" help:"Check the database, the binding, the settings and the mail server."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
 	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`

@@ -78,6 +78,9 @@ BEGIN
                         (SELECT * FROM %s x WHERE x.queue_id BETWEEN l * 1024 AND l * 1024 + 1023 OFFSET 0) o', d.child) USING live;
     END IF;
     GET DIAGNOSTICS moved = ROW_COUNT;
+    IF NOT d.of_messages THEN
+        PERFORM sespan.stats_mail_gone(d.child, live);
+    END IF;
     EXECUTE format('DROP TABLE %s', d.child);
     outcome := 'dropped';
 EXCEPTION WHEN lock_not_available THEN

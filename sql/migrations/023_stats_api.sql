@@ -6,19 +6,9 @@ CREATE TABLE sespan.stats_api (
     bucket timestamptz NOT NULL,
     request_type text NOT NULL,
     outcome text NOT NULL,
+    bin smallint NOT NULL,
     calls bigint NOT NULL,
-    elapsed_us bigint NOT NULL,
-    le_5 int,
-    le_10 int,
-    le_25 int,
-    le_50 int,
-    le_100 int,
-    le_250 int,
-    le_500 int,
-    le_1000 int,
-    le_2500 int,
-    le_5000 int,
-    le_inf int
+    elapsed_us bigint NOT NULL
 ) PARTITION BY RANGE (appended_at);
 CREATE TABLE sespan.stats_api_default PARTITION OF sespan.stats_api DEFAULT;
 CREATE INDEX stats_api_xid_idx ON sespan.stats_api (xid);
@@ -67,22 +57,7 @@ CREATE TABLE sespan.stats_api_day (
 COMMENT ON TABLE sespan.stats_api IS 'API hits, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded';
 COMMENT ON COLUMN sespan.stats_api.xid IS 'The transaction that appended it';
 COMMENT ON COLUMN sespan.stats_api.appended_at IS 'When; the partition key';
-COMMENT ON COLUMN sespan.stats_api.bucket IS 'Start of the quarter of an hour (UTC) of the event';
-COMMENT ON COLUMN sespan.stats_api.request_type IS 'OTP, Login, Transaction, Report or Admin';
-COMMENT ON COLUMN sespan.stats_api.outcome IS 'success or failure';
-COMMENT ON COLUMN sespan.stats_api.calls IS 'Calls: the sum of stands_for';
-COMMENT ON COLUMN sespan.stats_api.elapsed_us IS 'Microseconds that they took together';
-COMMENT ON COLUMN sespan.stats_api.le_5 IS 'Calls of 5 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_10 IS 'Calls of more than 5 ms, and 10 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_25 IS 'Calls of more than 10 ms, and 25 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_50 IS 'Calls of more than 25 ms, and 50 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_100 IS 'Calls of more than 50 ms, and 100 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_250 IS 'Calls of more than 100 ms, and 250 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_500 IS 'Calls of more than 250 ms, and 500 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_1000 IS 'Calls of more than 500 ms, and 1000 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_2500 IS 'Calls of more than 1000 ms, and 2500 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_5000 IS 'Calls of more than 2500 ms, and 5000 ms at most';
-COMMENT ON COLUMN sespan.stats_api.le_inf IS 'Calls that took longer than 5 s';
+COMMENT ON COLUMN sespan.stats_api.bin IS 'Which le_ of the sums: 0 for le_5 to 10 for le_inf';
 
 COMMENT ON TABLE sespan.stats_api_quarter IS 'API hits by quarter of an hour, up to the horizon; read stats_api_total';
 COMMENT ON COLUMN sespan.stats_api_quarter.bucket IS 'Start of the quarter of an hour (UTC) of the event';
@@ -105,28 +80,25 @@ COMMENT ON COLUMN sespan.stats_api_quarter.le_inf IS 'Calls that took longer tha
 COMMENT ON TABLE sespan.stats_api_day IS 'API hits by day of a zone, up to the horizon; read stats_api_day_total';
 COMMENT ON COLUMN sespan.stats_api_day.time_zone IS 'The zone of the day';
 COMMENT ON COLUMN sespan.stats_api_day.day IS 'Day of the event in that zone';
-COMMENT ON COLUMN sespan.stats_api_day.request_type IS 'OTP, Login, Transaction, Report or Admin';
-COMMENT ON COLUMN sespan.stats_api_day.outcome IS 'success or failure';
-COMMENT ON COLUMN sespan.stats_api_day.calls IS 'Calls: the sum of stands_for';
-COMMENT ON COLUMN sespan.stats_api_day.elapsed_us IS 'Microseconds that they took together';
-COMMENT ON COLUMN sespan.stats_api_day.le_5 IS 'Calls of 5 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_10 IS 'Calls of more than 5 ms, and 10 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_25 IS 'Calls of more than 10 ms, and 25 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_50 IS 'Calls of more than 25 ms, and 50 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_100 IS 'Calls of more than 50 ms, and 100 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_250 IS 'Calls of more than 100 ms, and 250 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_500 IS 'Calls of more than 250 ms, and 500 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_1000 IS 'Calls of more than 500 ms, and 1000 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_2500 IS 'Calls of more than 1000 ms, and 2500 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_5000 IS 'Calls of more than 2500 ms, and 5000 ms at most';
-COMMENT ON COLUMN sespan.stats_api_day.le_inf IS 'Calls that took longer than 5 s';
+
+CREATE VIEW sespan.stats_api_appended AS
+SELECT xid, bucket, request_type, outcome, calls, elapsed_us, CASE WHEN bin = 0 THEN calls ELSE 0 END AS le_5,
+       CASE WHEN bin = 1 THEN calls ELSE 0 END AS le_10, CASE WHEN bin = 2 THEN calls ELSE 0 END AS le_25,
+       CASE WHEN bin = 3 THEN calls ELSE 0 END AS le_50, CASE WHEN bin = 4 THEN calls ELSE 0 END AS le_100,
+       CASE WHEN bin = 5 THEN calls ELSE 0 END AS le_250, CASE WHEN bin = 6 THEN calls ELSE 0 END AS le_500,
+       CASE WHEN bin = 7 THEN calls ELSE 0 END AS le_1000, CASE WHEN bin = 8 THEN calls ELSE 0 END AS le_2500,
+       CASE WHEN bin = 9 THEN calls ELSE 0 END AS le_5000, CASE WHEN bin = 10 THEN calls ELSE 0 END AS le_inf
+FROM sespan.stats_api;
+COMMENT ON VIEW sespan.stats_api_appended IS 'Appended counts in the columns of their sums';
 
 CREATE VIEW sespan.stats_api_total AS
-SELECT bucket, request_type, outcome, calls, elapsed_us, le_5, le_10, le_25, le_50, le_100, le_250, le_500, le_1000, le_2500, le_5000, le_inf
+SELECT bucket, request_type, outcome, calls, elapsed_us, le_5, le_10, le_25, le_50, le_100, le_250, le_500, le_1000, le_2500, le_5000,
+       le_inf
 FROM sespan.stats_api_quarter
 UNION ALL
-SELECT bucket, request_type, outcome, coalesce(calls, 0)::bigint, coalesce(elapsed_us, 0)::bigint, coalesce(le_5, 0)::bigint, coalesce(le_10, 0)::bigint, coalesce(le_25, 0)::bigint, coalesce(le_50, 0)::bigint, coalesce(le_100, 0)::bigint, coalesce(le_250, 0)::bigint, coalesce(le_500, 0)::bigint, coalesce(le_1000, 0)::bigint, coalesce(le_2500, 0)::bigint, coalesce(le_5000, 0)::bigint, coalesce(le_inf, 0)::bigint
-FROM sespan.stats_api
+SELECT bucket, request_type, outcome, calls, elapsed_us, le_5, le_10, le_25, le_50, le_100, le_250, le_500, le_1000, le_2500, le_5000,
+       le_inf
+FROM sespan.stats_api_appended
 WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
 COMMENT ON VIEW sespan.stats_api_total IS 'API hits by type and outcome by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed';
 
@@ -135,10 +107,15 @@ SELECT day, request_type, outcome, calls, elapsed_us, le_5, le_10, le_25, le_50,
 FROM sespan.stats_api_day
 WHERE time_zone = (SELECT h.time_zone FROM sespan.stats_horizon h)
 UNION ALL
-SELECT (bucket AT TIME ZONE (SELECT h.time_zone FROM sespan.stats_horizon h))::date, request_type, outcome, coalesce(calls, 0)::bigint, coalesce(elapsed_us, 0)::bigint, coalesce(le_5, 0)::bigint, coalesce(le_10, 0)::bigint, coalesce(le_25, 0)::bigint, coalesce(le_50, 0)::bigint, coalesce(le_100, 0)::bigint, coalesce(le_250, 0)::bigint, coalesce(le_500, 0)::bigint, coalesce(le_1000, 0)::bigint, coalesce(le_2500, 0)::bigint, coalesce(le_5000, 0)::bigint, coalesce(le_inf, 0)::bigint
-FROM sespan.stats_api
+SELECT (bucket AT TIME ZONE (SELECT h.time_zone FROM sespan.stats_horizon h))::date, request_type, outcome, calls, elapsed_us, le_5, le_10,
+       le_25, le_50, le_100, le_250, le_500, le_1000, le_2500, le_5000, le_inf
+FROM sespan.stats_api_appended
 WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
 COMMENT ON VIEW sespan.stats_api_day_total IS 'API hits by type and outcome by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed';
+
+CREATE FUNCTION sespan.stats_api_us(elapsed interval) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (greatest(least(pg_catalog.date_part('epoch', elapsed), 3600), 0) OPERATOR(pg_catalog.*) 1000000)::bigint;
+COMMENT ON FUNCTION sespan.stats_api_us(interval) IS 'Microseconds of a call, from 0 to an hour: no value makes the counting fail';
 
 -- Fires for rows that were really inserted through the table: a row that ON
 -- CONFLICT left out is none, and a row that moves between partitions is not new.
@@ -146,23 +123,11 @@ CREATE FUNCTION sespan.stats_api_count() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO sespan.stats_api (bucket, request_type, outcome, calls, elapsed_us, le_5, le_10, le_25, le_50, le_100, le_250, le_500, le_1000, le_2500, le_5000, le_inf)
+    INSERT INTO sespan.stats_api (bucket, request_type, outcome, bin, calls, elapsed_us)
     SELECT date_bin('15 minutes', n.time_requested, '2000-01-01 00:00+00'), n.request_type, n.outcome,
-           sum(n.stands_for), least(sum(x.us * n.stands_for), 1e15),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 0), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 1), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 2), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 3), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 4), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 5), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 6), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 7), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 8), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 9), 0),
-           nullif(sum(n.stands_for) FILTER (WHERE x.bin = 10), 0)
-    FROM (SELECT i.*, least(greatest(date_part('epoch', i.elapsed_time) * 1e6, 0), 1e12)::bigint AS us FROM inserted i) n
-    CROSS JOIN LATERAL (SELECT n.us, width_bucket(n.us, ARRAY[5001, 10001, 25001, 50001, 100001, 250001, 500001, 1000001, 2500001, 5000001]::bigint[]) AS bin) x
-    GROUP BY 1, 2, 3;
+           width_bucket(x.us, ARRAY[5001, 10001, 25001, 50001, 100001, 250001, 500001, 1000001, 2500001, 5000001]::bigint[]),
+           sum(n.stands_for), sum(x.us * n.stands_for)
+    FROM inserted n CROSS JOIN LATERAL (SELECT sespan.stats_api_us(n.elapsed_time) AS us) x GROUP BY 1, 2, 3, 4;
     RETURN NULL;
 END
 $$;
@@ -174,5 +139,6 @@ CREATE TRIGGER stats_api_count AFTER INSERT ON sespan.api_log REFERENCING NEW TA
 
 DROP TRIGGER stats_api_count ON sespan.api_log;
 DROP FUNCTION sespan.stats_api_count();
-DROP VIEW sespan.stats_api_day_total, sespan.stats_api_total;
+DROP FUNCTION sespan.stats_api_us(interval);
+DROP VIEW sespan.stats_api_day_total, sespan.stats_api_total, sespan.stats_api_appended;
 DROP TABLE sespan.stats_api_day, sespan.stats_api_quarter, sespan.stats_api;

@@ -55,18 +55,6 @@ CREATE TABLE sespan.stats_transaction_day (
 COMMENT ON TABLE sespan.stats_transaction IS 'Draws and cancellations, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded';
 COMMENT ON COLUMN sespan.stats_transaction.xid IS 'The transaction that appended it';
 COMMENT ON COLUMN sespan.stats_transaction.appended_at IS 'When; the partition key';
-COMMENT ON COLUMN sespan.stats_transaction.bucket IS 'Start of the quarter of an hour (UTC) of the event';
-COMMENT ON COLUMN sespan.stats_transaction.tier_id IS 'The tier; NULL where none matched';
-COMMENT ON COLUMN sespan.stats_transaction.draws IS 'Draws, those without a tier included';
-COMMENT ON COLUMN sespan.stats_transaction.wins IS 'Draws that got a discount';
-COMMENT ON COLUMN sespan.stats_transaction.capped IS 'Draws below the threshold that a limit turned away';
-COMMENT ON COLUMN sespan.stats_transaction.threshold IS 'Sum of draw_threshold: the promised probability times 2^64';
-COMMENT ON COLUMN sespan.stats_transaction.amount IS 'Sum of transaction_amount';
-COMMENT ON COLUMN sespan.stats_transaction.discount IS 'Sum of transaction_amount - discounted_amount';
-COMMENT ON COLUMN sespan.stats_transaction.cancelled IS 'Transactions that were cancelled';
-COMMENT ON COLUMN sespan.stats_transaction.cancelled_wins IS 'Those of them that had a discount';
-COMMENT ON COLUMN sespan.stats_transaction.cancelled_amount IS 'Sum of their transaction_amount';
-COMMENT ON COLUMN sespan.stats_transaction.cancelled_discount IS 'Sum of their discounts';
 
 COMMENT ON TABLE sespan.stats_transaction_quarter IS 'Draws and cancellations by quarter of an hour, up to the horizon; read stats_transaction_total';
 COMMENT ON COLUMN sespan.stats_transaction_quarter.bucket IS 'Start of the quarter of an hour (UTC) of the event';
@@ -85,34 +73,35 @@ COMMENT ON COLUMN sespan.stats_transaction_quarter.cancelled_discount IS 'Sum of
 COMMENT ON TABLE sespan.stats_transaction_day IS 'Draws and cancellations by day of a zone, up to the horizon; read stats_transaction_day_total';
 COMMENT ON COLUMN sespan.stats_transaction_day.time_zone IS 'The zone of the day';
 COMMENT ON COLUMN sespan.stats_transaction_day.day IS 'Day of the event in that zone';
-COMMENT ON COLUMN sespan.stats_transaction_day.tier_id IS 'The tier; NULL where none matched';
-COMMENT ON COLUMN sespan.stats_transaction_day.draws IS 'Draws, those without a tier included';
-COMMENT ON COLUMN sespan.stats_transaction_day.wins IS 'Draws that got a discount';
-COMMENT ON COLUMN sespan.stats_transaction_day.capped IS 'Draws below the threshold that a limit turned away';
-COMMENT ON COLUMN sespan.stats_transaction_day.threshold IS 'Sum of draw_threshold: the promised probability times 2^64';
-COMMENT ON COLUMN sespan.stats_transaction_day.amount IS 'Sum of transaction_amount';
-COMMENT ON COLUMN sespan.stats_transaction_day.discount IS 'Sum of transaction_amount - discounted_amount';
-COMMENT ON COLUMN sespan.stats_transaction_day.cancelled IS 'Transactions that were cancelled';
-COMMENT ON COLUMN sespan.stats_transaction_day.cancelled_wins IS 'Those of them that had a discount';
-COMMENT ON COLUMN sespan.stats_transaction_day.cancelled_amount IS 'Sum of their transaction_amount';
-COMMENT ON COLUMN sespan.stats_transaction_day.cancelled_discount IS 'Sum of their discounts';
+
+CREATE VIEW sespan.stats_transaction_appended AS
+SELECT xid, bucket, tier_id, coalesce(draws, 0)::bigint AS draws, coalesce(wins, 0)::bigint AS wins, coalesce(capped, 0)::bigint AS capped,
+       coalesce(threshold, 0) AS threshold, coalesce(amount, 0) AS amount, coalesce(discount, 0) AS discount,
+       coalesce(cancelled, 0)::bigint AS cancelled, coalesce(cancelled_wins, 0)::bigint AS cancelled_wins,
+       coalesce(cancelled_amount, 0) AS cancelled_amount, coalesce(cancelled_discount, 0) AS cancelled_discount
+FROM sespan.stats_transaction;
+COMMENT ON VIEW sespan.stats_transaction_appended IS 'Appended counts in the columns of their sums';
 
 CREATE VIEW sespan.stats_transaction_total AS
-SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins, cancelled_amount, cancelled_discount
+SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins,
+       cancelled_amount, cancelled_discount
 FROM sespan.stats_transaction_quarter
 UNION ALL
-SELECT bucket, tier_id, coalesce(draws, 0)::bigint, coalesce(wins, 0)::bigint, coalesce(capped, 0)::bigint, coalesce(threshold, 0) / 18446744073709551616.0, coalesce(amount, 0), coalesce(discount, 0), coalesce(cancelled, 0)::bigint, coalesce(cancelled_wins, 0)::bigint, coalesce(cancelled_amount, 0), coalesce(cancelled_discount, 0)
-FROM sespan.stats_transaction
+SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins,
+       cancelled_amount, cancelled_discount
+FROM sespan.stats_transaction_appended
 WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
 COMMENT ON VIEW sespan.stats_transaction_total IS 'Draws at transaction_time and cancellations at cancelled_at, by tier by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed';
 
 CREATE VIEW sespan.stats_transaction_day_total AS
-SELECT day, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins, cancelled_amount, cancelled_discount
+SELECT day, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins,
+       cancelled_amount, cancelled_discount
 FROM sespan.stats_transaction_day
 WHERE time_zone = (SELECT h.time_zone FROM sespan.stats_horizon h)
 UNION ALL
-SELECT (bucket AT TIME ZONE (SELECT h.time_zone FROM sespan.stats_horizon h))::date, tier_id, coalesce(draws, 0)::bigint, coalesce(wins, 0)::bigint, coalesce(capped, 0)::bigint, coalesce(threshold, 0) / 18446744073709551616.0, coalesce(amount, 0), coalesce(discount, 0), coalesce(cancelled, 0)::bigint, coalesce(cancelled_wins, 0)::bigint, coalesce(cancelled_amount, 0), coalesce(cancelled_discount, 0)
-FROM sespan.stats_transaction
+SELECT (bucket AT TIME ZONE (SELECT h.time_zone FROM sespan.stats_horizon h))::date, tier_id, draws, wins, capped,
+       threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins, cancelled_amount, cancelled_discount
+FROM sespan.stats_transaction_appended
 WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
 COMMENT ON VIEW sespan.stats_transaction_day_total IS 'Draws at transaction_time and cancellations at cancelled_at, by tier by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed';
 
@@ -136,5 +125,5 @@ CREATE TRIGGER stats_transaction_drawn AFTER INSERT ON sespan.transaction_log RE
 
 DROP TRIGGER stats_transaction_drawn ON sespan.transaction_log;
 DROP FUNCTION sespan.stats_transaction_drawn();
-DROP VIEW sespan.stats_transaction_day_total, sespan.stats_transaction_total;
+DROP VIEW sespan.stats_transaction_day_total, sespan.stats_transaction_total, sespan.stats_transaction_appended;
 DROP TABLE sespan.stats_transaction_day, sespan.stats_transaction_quarter, sespan.stats_transaction;

@@ -403,7 +403,10 @@ WITH result AS MATERIALIZED (
     FROM result r
     WHERE q.queue_id = ANY (ARRAY(SELECT u.queue_id FROM result u WHERE u.state IN ('retry', 'unknown')))
       AND q.queue_id = r.queue_id AND q.lease_token = r.lease_token
-    RETURNING q.queue_id
+    RETURNING q.queue_id, q.tried_at, r.state = 'retry' AND r.tries > 0 AS repeated
+), repeated AS (
+    INSERT INTO sespan.stats_mail (bucket, outcome, mails)
+    SELECT date_bin('15 minutes', k.tried_at, '2000-01-01 00:00+00'), 'retried', count(*) FROM kept k WHERE k.repeated GROUP BY 1
 ), outcome AS (
     INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply, relay)
     SELECT g.queue_id, g.message_id, g.created_at, clock_timestamp(), r.state, g.attempts + r.tries, nullif(r.code, 0), g.recipient,
@@ -453,7 +456,8 @@ type MailSettleParams struct {
 // Writes a batch of results. Only rows that still carry the token of their lease
 // are touched (the fence), and their ids are answered. A final state moves to
 // mail_outcome; the message counts it, and with the last recipient its body is
-// wiped. Locks: these queue rows, then their messages in id order, because another
+// wiped. Tries that failed for now are counted here, because a trigger on the hot
+// table would cost every claim; a trigger of mail_outcome counts the others. Locks: these queue rows, then their messages in id order, because another
 // worker may settle other recipients of the same ones now. The series has one row,
 // and its length hides from the planner: without it PostgreSQL takes the results
 // for ten, and as soon as it has statistics compares each of 256 with each.

@@ -816,39 +816,35 @@ type SespanStatsApi struct {
 	// The transaction that appended it
 	Xid pgtype.Uint64
 	// When; the partition key
-	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// OTP, Login, Transaction, Report or Admin
+	AppendedAt  time.Time
+	Bucket      time.Time
 	RequestType string
-	// success or failure
-	Outcome string
-	// Calls: the sum of stands_for
-	Calls int64
-	// Microseconds that they took together
+	Outcome     string
+	// Which le_ of the sums: 0 for le_5 to 10 for le_inf
+	Bin       int16
+	Calls     int64
 	ElapsedUs int64
-	// Calls of 5 ms at most
-	Le5 *int32
-	// Calls of more than 5 ms, and 10 ms at most
-	Le10 *int32
-	// Calls of more than 10 ms, and 25 ms at most
-	Le25 *int32
-	// Calls of more than 25 ms, and 50 ms at most
-	Le50 *int32
-	// Calls of more than 50 ms, and 100 ms at most
-	Le100 *int32
-	// Calls of more than 100 ms, and 250 ms at most
-	Le250 *int32
-	// Calls of more than 250 ms, and 500 ms at most
-	Le500 *int32
-	// Calls of more than 500 ms, and 1000 ms at most
-	Le1000 *int32
-	// Calls of more than 1000 ms, and 2500 ms at most
-	Le2500 *int32
-	// Calls of more than 2500 ms, and 5000 ms at most
-	Le5000 *int32
-	// Calls that took longer than 5 s
-	LeInf *int32
+}
+
+// Appended counts in the columns of their sums
+type SespanStatsApiAppended struct {
+	Xid         pgtype.Uint64
+	Bucket      time.Time
+	RequestType string
+	Outcome     string
+	Calls       int64
+	ElapsedUs   int64
+	Le5         int32
+	Le10        int32
+	Le25        int32
+	Le50        int32
+	Le100       int32
+	Le250       int32
+	Le500       int32
+	Le1000      int32
+	Le2500      int32
+	Le5000      int32
+	LeInf       int32
 }
 
 // API hits by day of a zone, up to the horizon; read stats_api_day_total
@@ -856,37 +852,22 @@ type SespanStatsApiDay struct {
 	// The zone of the day
 	TimeZone string
 	// Day of the event in that zone
-	Day pgtype.Date
-	// OTP, Login, Transaction, Report or Admin
+	Day         pgtype.Date
 	RequestType string
-	// success or failure
-	Outcome string
-	// Calls: the sum of stands_for
-	Calls int64
-	// Microseconds that they took together
-	ElapsedUs int64
-	// Calls of 5 ms at most
-	Le5 int64
-	// Calls of more than 5 ms, and 10 ms at most
-	Le10 int64
-	// Calls of more than 10 ms, and 25 ms at most
-	Le25 int64
-	// Calls of more than 25 ms, and 50 ms at most
-	Le50 int64
-	// Calls of more than 50 ms, and 100 ms at most
-	Le100 int64
-	// Calls of more than 100 ms, and 250 ms at most
-	Le250 int64
-	// Calls of more than 250 ms, and 500 ms at most
-	Le500 int64
-	// Calls of more than 500 ms, and 1000 ms at most
-	Le1000 int64
-	// Calls of more than 1000 ms, and 2500 ms at most
-	Le2500 int64
-	// Calls of more than 2500 ms, and 5000 ms at most
-	Le5000 int64
-	// Calls that took longer than 5 s
-	LeInf int64
+	Outcome     string
+	Calls       int64
+	ElapsedUs   int64
+	Le5         int64
+	Le10        int64
+	Le25        int64
+	Le50        int64
+	Le100       int64
+	Le250       int64
+	Le500       int64
+	Le1000      int64
+	Le2500      int64
+	Le5000      int64
+	LeInf       int64
 }
 
 // API hits by type and outcome by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
@@ -913,39 +894,14 @@ type SespanStatsApiDefault struct {
 	// The transaction that appended it
 	Xid pgtype.Uint64
 	// When; the partition key
-	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// OTP, Login, Transaction, Report or Admin
+	AppendedAt  time.Time
+	Bucket      time.Time
 	RequestType string
-	// success or failure
-	Outcome string
-	// Calls: the sum of stands_for
-	Calls int64
-	// Microseconds that they took together
+	Outcome     string
+	// Which le_ of the sums: 0 for le_5 to 10 for le_inf
+	Bin       int16
+	Calls     int64
 	ElapsedUs int64
-	// Calls of 5 ms at most
-	Le5 *int32
-	// Calls of more than 5 ms, and 10 ms at most
-	Le10 *int32
-	// Calls of more than 10 ms, and 25 ms at most
-	Le25 *int32
-	// Calls of more than 25 ms, and 50 ms at most
-	Le50 *int32
-	// Calls of more than 50 ms, and 100 ms at most
-	Le100 *int32
-	// Calls of more than 100 ms, and 250 ms at most
-	Le250 *int32
-	// Calls of more than 250 ms, and 500 ms at most
-	Le500 *int32
-	// Calls of more than 500 ms, and 1000 ms at most
-	Le1000 *int32
-	// Calls of more than 1000 ms, and 2500 ms at most
-	Le2500 *int32
-	// Calls of more than 2500 ms, and 5000 ms at most
-	Le5000 *int32
-	// Calls that took longer than 5 s
-	LeInf *int32
 }
 
 // API hits by quarter of an hour, up to the horizon; read stats_api_total
@@ -1014,24 +970,37 @@ type SespanStatsDifference struct {
 	Difference pgtype.Numeric
 }
 
+// A count of a day, as it is counted or proven; always empty
+type SespanStatsFigure struct {
+	Day   pgtype.Date
+	Count *string
+	Value pgtype.Numeric
+}
+
 // One row: how far the counts are summed, and in which zone their days are
 type SespanStatsHorizon struct {
 	// Always 1
 	HorizonID int16
 	// Counts of transactions below this number are in the sums, those from it on are not
 	Horizon pgtype.Uint64
-	// The transaction that wrote this row; another one is the row's own xmin after a restore
-	FoldedBy pgtype.Uint64
+	// The horizon at marked_at, which settles when it is old enough
+	Marked pgtype.Uint64
+	// A horizon of hours ago: what lies below it is dropped, no snapshot should need it any more
+	Settled pgtype.Uint64
+	// The transaction that wrote this row. The row's own xmin tells another one after a dump was restored
+	WrittenBy pgtype.Uint64
 	// When the last fold ran
 	FoldedAt time.Time
-	// When counting began: nothing older was counted when it happened
+	// When marked was the horizon
+	MarkedAt time.Time
+	// When counting began
 	CountingSince time.Time
+	// Quarters before this moment are in the days of next_time_zone
+	SummedUntil time.Time
 	// Zone of the days in stats_<noun>_day
 	TimeZone string
 	// Zone whose days are being made; NULL for none
 	NextTimeZone *string
-	// Quarters before this moment are in the days of next_time_zone
-	SummedUntil time.Time
 }
 
 // Outcomes of mails, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded
@@ -1040,12 +1009,19 @@ type SespanStatsMail struct {
 	Xid pgtype.Uint64
 	// When; the partition key
 	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
-	Outcome string
-	// Mails; tries for retried
-	Mails *int32
+	Bucket     time.Time
+	Outcome    string
+	Mails      *int32
+	GoneMails  *int32
+}
+
+// Appended counts in the columns of their sums
+type SespanStatsMailAppended struct {
+	Xid       pgtype.Uint64
+	Bucket    time.Time
+	Outcome   string
+	Mails     int64
+	GoneMails int64
 }
 
 // Outcomes of mails by day of a zone, up to the horizon; read stats_mail_day_total
@@ -1053,11 +1029,10 @@ type SespanStatsMailDay struct {
 	// The zone of the day
 	TimeZone string
 	// Day of the event in that zone
-	Day pgtype.Date
-	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
-	Outcome string
-	// Mails; tries for retried
-	Mails int64
+	Day       pgtype.Date
+	Outcome   string
+	Mails     int64
+	GoneMails int64
 }
 
 // Outcomes of mails (one for each envelope recipient) by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
@@ -1072,12 +1047,10 @@ type SespanStatsMailDefault struct {
 	Xid pgtype.Uint64
 	// When; the partition key
 	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// sent, dead, expired, suppressed or cancelled at finished_at; retried: tries that failed and are to be repeated
-	Outcome string
-	// Mails; tries for retried
-	Mails *int32
+	Bucket     time.Time
+	Outcome    string
+	Mails      *int32
+	GoneMails  *int32
 }
 
 // Outcomes of mails by quarter of an hour, up to the horizon; read stats_mail_total
@@ -1088,6 +1061,8 @@ type SespanStatsMailQuarter struct {
 	Outcome string
 	// Mails; tries for retried
 	Mails int64
+	// Of mails: those whose outcome was dropped with its message before its time, having been late
+	GoneMails int64
 }
 
 // Outcomes of mails (one for each envelope recipient) by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed
@@ -1102,23 +1077,36 @@ type SespanStatsOtp struct {
 	// The transaction that appended it
 	Xid pgtype.Uint64
 	// When; the partition key
-	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// Purpose of the challenge
-	Purpose string
-	// First codes of challenges that were mailed, at created_at
-	Issued *int32
-	// Further codes of challenges that were mailed, at created_at
-	Resent *int32
-	// Challenges that a correct code ended, at verified_at
-	Verified *int32
-	// Wrong guesses, when they came
-	Failed *int32
-	// Challenges that too many wrong guesses locked, when they came
-	Locked *int32
-	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
-	Expired *int32
+	AppendedAt   time.Time
+	Bucket       time.Time
+	Purpose      string
+	Issued       *int32
+	Resent       *int32
+	Verified     *int32
+	Failed       *int32
+	Locked       *int32
+	Expired      *int32
+	GoneIssued   *int32
+	GoneResent   *int32
+	GoneVerified *int32
+	GoneExpired  *int32
+}
+
+// Appended counts in the columns of their sums
+type SespanStatsOtpAppended struct {
+	Xid          pgtype.Uint64
+	Bucket       time.Time
+	Purpose      string
+	Issued       int64
+	Resent       int64
+	Verified     int64
+	Failed       int64
+	Locked       int64
+	Expired      int64
+	GoneIssued   int64
+	GoneResent   int64
+	GoneVerified int64
+	GoneExpired  int64
 }
 
 // Events of one-time codes by day of a zone, up to the horizon; read stats_otp_day_total
@@ -1126,21 +1114,18 @@ type SespanStatsOtpDay struct {
 	// The zone of the day
 	TimeZone string
 	// Day of the event in that zone
-	Day pgtype.Date
-	// Purpose of the challenge
-	Purpose string
-	// First codes of challenges that were mailed, at created_at
-	Issued int64
-	// Further codes of challenges that were mailed, at created_at
-	Resent int64
-	// Challenges that a correct code ended, at verified_at
-	Verified int64
-	// Wrong guesses, when they came
-	Failed int64
-	// Challenges that too many wrong guesses locked, when they came
-	Locked int64
-	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
-	Expired int64
+	Day          pgtype.Date
+	Purpose      string
+	Issued       int64
+	Resent       int64
+	Verified     int64
+	Failed       int64
+	Locked       int64
+	Expired      int64
+	GoneIssued   int64
+	GoneResent   int64
+	GoneVerified int64
+	GoneExpired  int64
 }
 
 // Events of one-time codes by purpose by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed
@@ -1159,23 +1144,19 @@ type SespanStatsOtpDefault struct {
 	// The transaction that appended it
 	Xid pgtype.Uint64
 	// When; the partition key
-	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// Purpose of the challenge
-	Purpose string
-	// First codes of challenges that were mailed, at created_at
-	Issued *int32
-	// Further codes of challenges that were mailed, at created_at
-	Resent *int32
-	// Challenges that a correct code ended, at verified_at
-	Verified *int32
-	// Wrong guesses, when they came
-	Failed *int32
-	// Challenges that too many wrong guesses locked, when they came
-	Locked *int32
-	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
-	Expired *int32
+	AppendedAt   time.Time
+	Bucket       time.Time
+	Purpose      string
+	Issued       *int32
+	Resent       *int32
+	Verified     *int32
+	Failed       *int32
+	Locked       *int32
+	Expired      *int32
+	GoneIssued   *int32
+	GoneResent   *int32
+	GoneVerified *int32
+	GoneExpired  *int32
 }
 
 // Events of one-time codes by quarter of an hour, up to the horizon; read stats_otp_total
@@ -1196,6 +1177,14 @@ type SespanStatsOtpQuarter struct {
 	Locked int64
 	// Codes that were mailed and that nobody used in time, at valid_until, once they are marked
 	Expired int64
+	// Of issued: those whose row was deleted since, by retention or with its customer
+	GoneIssued int64
+	// Of resent: those whose row was deleted since
+	GoneResent int64
+	// Of verified: those whose row was deleted since
+	GoneVerified int64
+	// Of expired: those whose row was deleted since
+	GoneExpired int64
 }
 
 // Events of one-time codes by purpose by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed
@@ -1215,30 +1204,35 @@ type SespanStatsTransaction struct {
 	// The transaction that appended it
 	Xid pgtype.Uint64
 	// When; the partition key
-	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// The tier; NULL where none matched
-	TierID *int64
-	// Draws, those without a tier included
-	Draws *int32
-	// Draws that got a discount
-	Wins *int32
-	// Draws below the threshold that a limit turned away
-	Capped *int32
-	// Sum of draw_threshold: the promised probability times 2^64
-	Threshold pgtype.Numeric
-	// Sum of transaction_amount
-	Amount pgtype.Numeric
-	// Sum of transaction_amount - discounted_amount
-	Discount pgtype.Numeric
-	// Transactions that were cancelled
-	Cancelled *int32
-	// Those of them that had a discount
-	CancelledWins *int32
-	// Sum of their transaction_amount
-	CancelledAmount pgtype.Numeric
-	// Sum of their discounts
+	AppendedAt        time.Time
+	Bucket            time.Time
+	TierID            *int64
+	Draws             *int32
+	Wins              *int32
+	Capped            *int32
+	Threshold         pgtype.Numeric
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         *int32
+	CancelledWins     *int32
+	CancelledAmount   pgtype.Numeric
+	CancelledDiscount pgtype.Numeric
+}
+
+// Appended counts in the columns of their sums
+type SespanStatsTransactionAppended struct {
+	Xid               pgtype.Uint64
+	Bucket            time.Time
+	TierID            *int64
+	Draws             int64
+	Wins              int64
+	Capped            int64
+	Threshold         pgtype.Numeric
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         int64
+	CancelledWins     int64
+	CancelledAmount   pgtype.Numeric
 	CancelledDiscount pgtype.Numeric
 }
 
@@ -1247,28 +1241,17 @@ type SespanStatsTransactionDay struct {
 	// The zone of the day
 	TimeZone string
 	// Day of the event in that zone
-	Day pgtype.Date
-	// The tier; NULL where none matched
-	TierID *int64
-	// Draws, those without a tier included
-	Draws int64
-	// Draws that got a discount
-	Wins int64
-	// Draws below the threshold that a limit turned away
-	Capped int64
-	// Sum of draw_threshold: the promised probability times 2^64
-	Threshold pgtype.Numeric
-	// Sum of transaction_amount
-	Amount pgtype.Numeric
-	// Sum of transaction_amount - discounted_amount
-	Discount pgtype.Numeric
-	// Transactions that were cancelled
-	Cancelled int64
-	// Those of them that had a discount
-	CancelledWins int64
-	// Sum of their transaction_amount
-	CancelledAmount pgtype.Numeric
-	// Sum of their discounts
+	Day               pgtype.Date
+	TierID            *int64
+	Draws             int64
+	Wins              int64
+	Capped            int64
+	Threshold         pgtype.Numeric
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         int64
+	CancelledWins     int64
+	CancelledAmount   pgtype.Numeric
 	CancelledDiscount pgtype.Numeric
 }
 
@@ -1292,30 +1275,18 @@ type SespanStatsTransactionDefault struct {
 	// The transaction that appended it
 	Xid pgtype.Uint64
 	// When; the partition key
-	AppendedAt time.Time
-	// Start of the quarter of an hour (UTC) of the event
-	Bucket time.Time
-	// The tier; NULL where none matched
-	TierID *int64
-	// Draws, those without a tier included
-	Draws *int32
-	// Draws that got a discount
-	Wins *int32
-	// Draws below the threshold that a limit turned away
-	Capped *int32
-	// Sum of draw_threshold: the promised probability times 2^64
-	Threshold pgtype.Numeric
-	// Sum of transaction_amount
-	Amount pgtype.Numeric
-	// Sum of transaction_amount - discounted_amount
-	Discount pgtype.Numeric
-	// Transactions that were cancelled
-	Cancelled *int32
-	// Those of them that had a discount
-	CancelledWins *int32
-	// Sum of their transaction_amount
-	CancelledAmount pgtype.Numeric
-	// Sum of their discounts
+	AppendedAt        time.Time
+	Bucket            time.Time
+	TierID            *int64
+	Draws             *int32
+	Wins              *int32
+	Capped            *int32
+	Threshold         pgtype.Numeric
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         *int32
+	CancelledWins     *int32
+	CancelledAmount   pgtype.Numeric
 	CancelledDiscount pgtype.Numeric
 }
 
