@@ -44,6 +44,7 @@ type Entry struct {
 	Requested      time.Time
 	Responded      time.Time // not before Requested
 	CustomerID     *int64
+	StandsFor      int // calls that the row represents: itself and those of its type and status that were left out before it; 0 is 1
 }
 
 // Header is a redacted header: a JSON object of lower-case names to a string, or

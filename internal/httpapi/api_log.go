@@ -19,19 +19,34 @@ type apiLog interface {
 	Skip()                                      // counts a call that was left out
 }
 
-// floodRows is how many failed calls without a key are stored per second and status.
+// floodRows is how many failed calls without a key are stored per second, of a type
+// and status.
 const floodRows = 10
+
+// flood is what failed without a key: of each type and status some are stored, and
+// stand for the others.
+type flood struct {
+	requestType apilog.RequestType
+	status      int
+}
+
+func floodSamplers() map[flood]*apilog.Sampler {
+	samplers := map[flood]*apilog.Sampler{}
+	for _, requestType := range []apilog.RequestType{apilog.OTP, apilog.Login, apilog.Transaction, apilog.Report, apilog.Admin} {
+		for _, status := range []int{
+			http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
+		} {
+			samplers[flood{requestType, status}] = &apilog.Sampler{PerSecond: floodRows}
+		}
+	}
+	return samplers
+}
 
 // logCalls writes the row of every call of an operation with a request type, and
 // holds the answer back until that row is committed. The answer is buffered, so
 // the row holds what is sent.
 func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handler {
-	flood := map[int]*apilog.Sampler{}
-	for _, status := range []int{
-		http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
-	} {
-		flood[status] = &apilog.Sampler{PerSecond: floodRows}
-	}
+	samplers := floodSamplers()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := &bufferedResponse{ResponseWriter: w, status: http.StatusOK}
 		rec := &recorder{req: requestContextOf(r.Context()), clock: clock, request: r, base: w.Header()}
@@ -44,13 +59,19 @@ func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handle
 		}
 		next.ServeHTTP(out, inner)
 		c := rec.req
-		sampler, flooding := flood[out.status]
+		sampler, flooding := samplers[flood{c.requestType, out.status}]
+		standsFor := 1
+		if flooding && !c.keyed {
+			standsFor = sampler.Take(clock())
+		}
 		switch {
 		case c.requestType == "" || rec.written.Load():
-		case flooding && !c.keyed && !sampler.Allow(clock()):
+		case standsFor == 0:
 			log.Skip()
 		default:
-			log.Record(r.Context(), rec.answered(out))
+			e := rec.answered(out)
+			e.StandsFor = standsFor
+			log.Record(r.Context(), e)
 		}
 		out.send()
 	})

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,8 +132,9 @@ func TestRowWrittenByTheHandler(t *testing.T) {
 
 func TestFloodsWithoutAKeyAreSampled(t *testing.T) {
 	t.Parallel()
-	still := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	s := newSite(t, func(d *Deps) { d.Clock = func() time.Time { return still } }, nil)
+	var now atomic.Int64
+	now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
+	s := newSite(t, func(d *Deps) { d.Clock = func() time.Time { return time.Unix(0, now.Load()) } }, nil)
 	bearer := "Bearer " + s.key(access.RoleReport)
 	for range floodRows + 30 {
 		require.Equal(t, 401, s.call("POST", "/v1/logins", `{}`).status)
@@ -144,6 +146,16 @@ func TestFloodsWithoutAKeyAreSampled(t *testing.T) {
 	}
 	require.Equal(t, 404, s.call("GET", "/nowhere", "").status)
 	assert.Equal(t, floodRows+5, s.rows(), "what is no call of the API has no row")
+
+	now.Add(int64(time.Second)) // the next rows of the type and status
+	for range 2 {
+		require.Equal(t, 401, s.call("POST", "/v1/logins", `{}`).status)
+	}
+	require.Equal(t, 401, s.call("POST", "/v1/otp", `{}`).status)
+	var weights string
+	require.NoError(t, s.db.Pool.QueryRow(t.Context(), `SELECT string_agg(concat(request_type, ' ', stands_for), ', ' ORDER BY log_id)
+		FROM sespan.api_log WHERE time_requested >= '2026-03-01 12:00:01Z'`).Scan(&weights))
+	assert.Equal(t, "Login 31, Login 1, OTP 1", weights, "one stands for those that were left out")
 }
 
 func TestThrottleOfCallersWithoutAKey(t *testing.T) {

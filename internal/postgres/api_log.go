@@ -34,7 +34,7 @@ func apiLogParams(entries []apilog.Entry) *dbsqlc.APILogInsertParams {
 		RequestHeader: make([]string, n), RequestBody: make([]string, n),
 		ResponseHeader: make([]string, n), ResponseBody: make([]string, n),
 		Status: make([]int16, n), Outcome: make([]string, n), StatusDetails: make([]string, n),
-		TimeRequested: make([]time.Time, n), TimeResponded: make([]time.Time, n), CustomerID: make([]int64, n),
+		TimeRequested: make([]time.Time, n), TimeResponded: make([]time.Time, n), CustomerID: make([]int64, n), StandsFor: make([]int32, n),
 	}
 	for i, e := range entries {
 		p.ResponseID[i] = e.ResponseID
@@ -46,6 +46,7 @@ func apiLogParams(entries []apilog.Entry) *dbsqlc.APILogInsertParams {
 		p.ResponseHeader[i], p.ResponseBody[i] = e.ResponseHeader.String(), e.ResponseBody.String()
 		p.Status[i] = int16(e.Status) //nolint:gosec // three digits; the table's CHECK refuses another
 		p.TimeRequested[i], p.TimeResponded[i] = e.Requested, e.Responded
+		p.StandsFor[i] = int32(min(max(e.StandsFor, 1), apilog.MaxStandsFor)) //nolint:gosec // bounded here
 		if e.CustomerID != nil {
 			p.CustomerID[i] = *e.CustomerID
 		}

@@ -23,7 +23,7 @@ CREATE TABLE sespan.api_log (
     -- a generated column: rows move out of the default partition by SELECT *.
     elapsed_time interval NOT NULL,
     customer_id bigint,
-    stands_for int NOT NULL DEFAULT 1 CONSTRAINT api_log_stands_for_check CHECK (stands_for >= 1)
+    stands_for int NOT NULL DEFAULT 1 CONSTRAINT api_log_stands_for_check CHECK (stands_for BETWEEN 1 AND 1000000)
 ) PARTITION BY RANGE (time_requested);
 
 CREATE TABLE sespan.api_log_default PARTITION OF sespan.api_log DEFAULT;

@@ -83,24 +83,24 @@ FROM sespan.stats_transaction;
 COMMENT ON VIEW sespan.stats_transaction_appended IS 'Appended counts in the columns of their sums';
 
 CREATE VIEW sespan.stats_transaction_total AS
-SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins,
+SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616 AS promised, amount, discount, cancelled, cancelled_wins,
        cancelled_amount, cancelled_discount
 FROM sespan.stats_transaction_quarter
 UNION ALL
-SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins,
+SELECT bucket, tier_id, draws, wins, capped, threshold / 18446744073709551616 AS promised, amount, discount, cancelled, cancelled_wins,
        cancelled_amount, cancelled_discount
 FROM sespan.stats_transaction_appended
 WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
 COMMENT ON VIEW sespan.stats_transaction_total IS 'Draws at transaction_time and cancellations at cancelled_at, by tier by quarter of an hour (UTC), exact at any moment; several rows of a bucket are to be summed';
 
 CREATE VIEW sespan.stats_transaction_day_total AS
-SELECT day, tier_id, draws, wins, capped, threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins,
+SELECT day, tier_id, draws, wins, capped, threshold / 18446744073709551616 AS promised, amount, discount, cancelled, cancelled_wins,
        cancelled_amount, cancelled_discount
 FROM sespan.stats_transaction_day
 WHERE time_zone = (SELECT h.time_zone FROM sespan.stats_horizon h)
 UNION ALL
 SELECT (bucket AT TIME ZONE (SELECT h.time_zone FROM sespan.stats_horizon h))::date, tier_id, draws, wins, capped,
-       threshold / 18446744073709551616.0 AS promised, amount, discount, cancelled, cancelled_wins, cancelled_amount, cancelled_discount
+       threshold / 18446744073709551616 AS promised, amount, discount, cancelled, cancelled_wins, cancelled_amount, cancelled_discount
 FROM sespan.stats_transaction_appended
 WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND xid <= '18446744073709551615';
 COMMENT ON VIEW sespan.stats_transaction_day_total IS 'Draws at transaction_time and cancellations at cancelled_at, by tier by day, in the zone of stats_horizon, exact at any moment; several rows of a day are to be summed';
@@ -121,8 +121,26 @@ COMMENT ON FUNCTION sespan.stats_transaction_drawn() IS 'Counts draws as they ar
 CREATE TRIGGER stats_transaction_drawn AFTER INSERT ON sespan.transaction_log REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_transaction_drawn();
 
+-- Whoever takes a cancellation back with SQL takes its count back too.
+CREATE FUNCTION sespan.stats_transaction_cancelled() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO sespan.stats_transaction (bucket, tier_id, cancelled, cancelled_wins, cancelled_amount, cancelled_discount)
+    SELECT date_bin('15 minutes', x.at, '2000-01-01 00:00+00'), NEW.tier_id, x.sign, x.sign * NEW.discounted::int, x.sign * NEW.transaction_amount,
+           x.sign * (NEW.transaction_amount - NEW.discounted_amount)
+    FROM (VALUES (NEW.cancelled_at, 1), (OLD.cancelled_at, -1)) AS x (at, sign) WHERE x.at IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION sespan.stats_transaction_cancelled() IS 'Counts a cancellation at its moment';
+CREATE TRIGGER stats_transaction_cancelled AFTER UPDATE ON sespan.transaction_log
+    FOR EACH ROW WHEN (NEW.cancelled_at IS DISTINCT FROM OLD.cancelled_at) EXECUTE FUNCTION sespan.stats_transaction_cancelled();
+
 ---- create above / drop below ----
 
+DROP TRIGGER stats_transaction_cancelled ON sespan.transaction_log;
+DROP FUNCTION sespan.stats_transaction_cancelled();
 DROP TRIGGER stats_transaction_drawn ON sespan.transaction_log;
 DROP FUNCTION sespan.stats_transaction_drawn();
 DROP VIEW sespan.stats_transaction_day_total, sespan.stats_transaction_total, sespan.stats_transaction_appended;

@@ -15,11 +15,11 @@ import (
 const aPILogInsert = `-- name: APILogInsert :execrows
 INSERT INTO sespan.api_log (
     response_id, ip, request_type, request_header, request_body, response_header, response_body,
-    status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id)
+    status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id, stands_for)
 SELECT
     r.response_id, nullif(r.ip, '')::inet, r.request_type, r.request_header::jsonb, r.request_body,
     r.response_header::jsonb, r.response_body, r.status, r.outcome, r.status_details,
-    r.time_requested, r.time_responded, r.time_responded - r.time_requested, nullif(r.customer_id, 0)
+    r.time_requested, r.time_responded, r.time_responded - r.time_requested, nullif(r.customer_id, 0), r.stands_for
 FROM (SELECT
     unnest($1::uuid[]) AS response_id,
     unnest($2::text[]) AS ip,
@@ -33,7 +33,8 @@ FROM (SELECT
     unnest($10::text[]) AS status_details,
     unnest($11::timestamptz[]) AS time_requested,
     unnest($12::timestamptz[]) AS time_responded,
-    unnest($13::bigint[]) AS customer_id) AS r
+    unnest($13::bigint[]) AS customer_id,
+    unnest($14::int[]) AS stands_for) AS r
 ON CONFLICT (time_requested, response_id) DO NOTHING
 `
 
@@ -51,6 +52,7 @@ type APILogInsertParams struct {
 	TimeRequested  []time.Time
 	TimeResponded  []time.Time
 	CustomerID     []int64
+	StandsFor      []int32
 }
 
 // Many rows in one round trip; the arrays have one element per row. Takes no row
@@ -71,6 +73,7 @@ func (q *Queries) APILogInsert(ctx context.Context, db DBTX, arg *APILogInsertPa
 		arg.TimeRequested,
 		arg.TimeResponded,
 		arg.CustomerID,
+		arg.StandsFor,
 	)
 	if err != nil {
 		return 0, err
