@@ -23,21 +23,34 @@ from django_sespan._internal.report_responses import (
     TransactionPage,
 )
 from django_sespan._internal.responses import Challenge, ChallengeStatus, Draw, Verified
+from django_sespan._internal.stats import (
+    ApiHits,
+    CodeGrowth,
+    MailStats,
+    OutcomesByType,
+    StatsCalls,
+    TransactionStats,
+)
 from django_sespan._internal.transport import Answer, Transport
 from django_sespan.conf import SespanSettings, get_settings
 
 __all__ = [
+    "ApiHits",
     "Challenge",
     "ChallengeStatus",
     "Client",
+    "CodeGrowth",
     "Counts",
     "Draw",
     "DrawProof",
     "Export",
+    "MailStats",
+    "OutcomesByType",
     "Summary",
     "SummaryRow",
     "Transaction",
     "TransactionPage",
+    "TransactionStats",
     "Verified",
     "get_client",
 ]
@@ -50,7 +63,7 @@ def get_client() -> Client:
     return runtime.client
 
 
-class Client(ReportCalls):
+class Client(ReportCalls, StatsCalls):
     """Sespan's HTTP contract with the service key; raises SespanError only."""
 
     def __init__(self, transport: Transport, *, enabled: bool = True) -> None:

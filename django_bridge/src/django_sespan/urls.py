@@ -14,6 +14,7 @@ urlpatterns = [
     path("code/resend/", views.ResendView.as_view(), name="resend"),
     path("code/resume/", views.ResumeView.as_view(), name="resume"),
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
+    path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),
     path("reports/", views.SummaryView.as_view(), name="reports"),
     path("reports/summary.csv", views.SummaryCsvView.as_view(), name="reports-csv"),

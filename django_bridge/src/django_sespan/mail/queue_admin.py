@@ -122,6 +122,12 @@ def stuck(using: str, limit: int = 20) -> list[Row]:
     )
 
 
+def stuck_kinds(using: str) -> dict[str, int]:
+    """Return how many mails need a look, by kind."""
+    rows = _rows(using, "SELECT kind, count(*) AS mails FROM sespan.mail_stuck GROUP BY kind")
+    return {row["kind"]: row["mails"] for row in rows}
+
+
 def throughput(using: str) -> list[Row]:
     """Return recipients by minute of the last hour, newest first."""
     return _rows(using, "SELECT minute, sent, failed, withheld FROM sespan.mail_throughput")

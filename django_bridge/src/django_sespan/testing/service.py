@@ -23,6 +23,7 @@ from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Draws, Order, Rule, lose
 from django_sespan.testing.logins import ImmediateLogins
 from django_sespan.testing.registrations import FakeRegistrations
+from django_sespan.testing.stats import FakeStats
 from django_sespan.testing.transactions import Sale, Transactions
 
 LOGINS = "/v1/logins"
@@ -75,6 +76,7 @@ class SespanTesting:
     transactions: Transactions
     """What the report role sees; `transactions.add(Sale(…))` puts more there."""
     registrations: FakeRegistrations
+    stats: FakeStats
     cache_prefix: str
 
     def __init__(self) -> None:
@@ -94,6 +96,7 @@ class SespanTesting:
             self.registrations.superseded = self._challenges.supersede
             self._draws = Draws()
             self.transactions = Transactions()
+            self.stats = FakeStats()
             self._failures: list[_Failure] = []
 
     def code(self, email: str = "") -> str:
@@ -181,6 +184,8 @@ class SespanTesting:
                     return Answer(200, self.transactions.cancel(int(number)))
                 case ("GET", "transactions", *rest):
                     return Answer(200, self.transactions.answer(rest, params or {}))
+                case ("GET", "stats", name):
+                    return Answer(200, self.stats.answer(name, params or {}))
             raise errors.SespanRefused(f"{method} {path} is not known here", status=404)
 
     def _otp(self, method: str, rest: list[str], body: Mapping[str, Any]) -> Answer:

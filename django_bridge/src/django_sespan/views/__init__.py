@@ -2,6 +2,7 @@
 
 from django_sespan.views.checkout import CheckoutTokenView
 from django_sespan.views.code import CodeView, ResendView
+from django_sespan.views.dashboard import DashboardView
 from django_sespan.views.login import LoginView
 from django_sespan.views.register import RegisterView
 from django_sespan.views.reports import (
@@ -17,6 +18,7 @@ from django_sespan.views.staff import StaffTokenView, StaffView
 __all__ = [
     "CheckoutTokenView",
     "CodeView",
+    "DashboardView",
     "LoginView",
     "RegisterView",
     "ResendView",
