@@ -26,6 +26,7 @@ type Options struct {
 	Sespan   string    `placeholder:"FILE" env:"SESPAN_BIN" help:"The program to demonstrate; the sespan beside this one by default."`
 	Postgres string    `default:"auto" enum:"auto,embedded,installed" env:"SESPAN_DEMO_POSTGRES" help:"auto, embedded or installed."`
 	Reset    bool      `help:"Start again: removes the data of earlier demonstrations."`
+	History  bool      `default:"true" negatable:"" help:"Fill in ten weeks of made-up history, marked demo-… and DEMO-…, when there is none."`
 	Port     int       `default:"8000" help:"Port of the shop; the others follow it. A busy one is replaced and said so."`
 	Out      io.Writer `kong:"-"`
 }
@@ -58,7 +59,7 @@ func Run(ctx context.Context, o Options) error {
 		{"Sespan: schema, customers, service key", d.prepareSespan},
 		{"mail inbox", d.startInbox},
 		{"sespan serve", d.startServe},
-		{"tiers", d.seedTiers},
+		{"tiers and history", d.seedHistory},
 		{"shop", d.startShop},
 	}
 	for i, s := range steps {

@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM sespan.transaction_log WHERE order_ref LIKE 'DEMO-%')
