@@ -25,7 +25,7 @@ func (d *demo) seedHistory(ctx context.Context) error {
 		if err := conn.QueryRow(ctx, historyExistsSQL).Scan(&exists); err != nil || exists {
 			return err
 		}
-		// Without arguments pgx sends the file as one simple query: one transaction.
+		// Without arguments pgx sends the file as one simple query, with its BEGINs and COMMITs.
 		if _, err := conn.Exec(ctx, historySQL); err != nil {
 			return fmt.Errorf("the made-up history: %w", err)
 		}

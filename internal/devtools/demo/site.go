@@ -28,6 +28,7 @@ func (d *demo) shopEnv() []string {
 		"SESPAN_SIGNING_KEY_FILE=" + d.path("checkout.pem"),
 		"STATIC_ROOT=" + d.path("static"),
 		"SHOP_ADMIN_PASSWORD=" + d.state.AdminPassword,
+		"SHOP_ROLES_PASSWORD=" + d.state.RolesPassword,
 		"TIME_ZONE=" + zone, "DEFAULT_FROM_EMAIL=" + mailFrom,
 		"PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1",
 	}

@@ -13,13 +13,14 @@ import (
 type state struct {
 	ShopPassword  string `json:"shop_password"`  // of the shop's database login
 	AdminPassword string `json:"admin_password"` // of the member of staff
+	RolesPassword string `json:"roles_password"` // of the people with a role
 	SecretKey     string `json:"secret_key"`     // Django's
 }
 
 func loadState(path string) (*state, error) {
 	raw, err := os.ReadFile(path) //nolint:gosec // our own file
 	if errors.Is(err, fs.ErrNotExist) {
-		s := &state{ShopPassword: rand.Text(), AdminPassword: "kopi-" + rand.Text()[:8], SecretKey: rand.Text() + rand.Text()}
+		s := &state{ShopPassword: rand.Text(), AdminPassword: "kopi-" + rand.Text()[:8], RolesPassword: "teh-" + rand.Text()[:8], SecretKey: rand.Text() + rand.Text()}
 		return s, s.save(path)
 	}
 	if err != nil {

@@ -3,11 +3,15 @@
 -- demo-…, orders DEMO-…, mails have the category demo. Rows go through the tables
 -- themselves, so that the counting counts them; what ends later than it began is
 -- inserted as begun and then updated, as in life.
-SELECT setseed(0.27);
-
--- Days before the first start have no partitions.
+-- Days before the first start have no partitions. They are made first, in their own
+-- transaction: making one locks the default partition, which the service reads.
+BEGIN;
 SELECT count(sespan.partition_make(parent::regclass, (now() AT TIME ZONE 'UTC')::date - day))
 FROM unnest(ARRAY['sespan.api_log', 'sespan.mail_message', 'sespan.mail_outcome']) AS parent, generate_series(1, 72) AS day;
+COMMIT;
+
+BEGIN;
+SELECT setseed(0.41);
 
 INSERT INTO public.accounts_customer (email, username, phone_number, password, is_active, is_staff, is_superuser, date_joined, updated_at)
 SELECT 'demo-' || n || '@example.com', 'demo-' || n, '', '!', true, false, false, now() - interval '72 days' + n * interval '9 hours', now()
@@ -104,3 +108,4 @@ FROM (SELECT v.at, v.customer_id, 'Login' AS request_type, '/v1/logins' AS path,
 CROSS JOIN LATERAL (SELECT interval '1 millisecond' * (2 + 6 * random() + CASE WHEN random() < 0.03 THEN 150 * random() ELSE 0 END) AS took
                     WHERE a.customer_id IS NOT NULL) AS t
 ORDER BY a.at;
+COMMIT;
