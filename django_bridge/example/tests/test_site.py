@@ -57,6 +57,29 @@ def test_seeding_twice_changes_nothing(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_seeding_makes_one_person_for_each_role(monkeypatch):
+    monkeypatch.setenv("SHOP_ROLES_PASSWORD", "teh-kopi")
+    monkeypatch.setenv("SHOP_ROLES_EMAIL", "never@example.com")  # would be one for three people
+    call_command("sespan_init", groups_only=True, stdout=io.StringIO())
+    call_command("seed_shop", stdout=io.StringIO())
+    people = {
+        c.email: (c.is_staff, {p.rpartition(".")[2] for p in c.get_all_permissions()})
+        for c in Customer.objects.filter(groups__isnull=False)
+    }
+    assert people["viewer@example.com"] == (False, {"view_dashboard"})
+    assert people["bookkeeper@example.com"] == (False, {"view_reports"})
+    is_staff, permissions = people["manager@example.com"]
+    assert is_staff
+    assert {"administer", "view_dashboard", "view_reports"} <= permissions
+    assert len(people) == 3
+
+    viewer = Customer.objects.get(username="viewer")
+    viewer.groups.clear()
+    call_command("seed_shop", stdout=io.StringIO())  # what was taken away stays away
+    assert not viewer.groups.exists()
+
+
+@pytest.mark.django_db
 def test_seeding_without_passwords_makes_no_accounts(monkeypatch):
     monkeypatch.delenv("SHOP_ADMIN_PASSWORD", raising=False)
     monkeypatch.delenv("SHOP_DEMO_PASSWORD", raising=False)

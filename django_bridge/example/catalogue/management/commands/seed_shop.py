@@ -13,7 +13,6 @@ from catalogue.models import Product
 from catalogue.stock_list import ITEMS
 from shop import environment
 
-
 ROLES = {
     "manager": ("Sespan admin", True),
     "viewer": ("Sespan dashboard", False),
