@@ -49,7 +49,7 @@ def state(message_id):
 
 def audit():
     sql = "SELECT actor, action, ids FROM sespan.audit"
-    sql += " WHERE subject IN ('mail', 'pause', 'address') ORDER BY audit_id"
+    sql += " WHERE subject IN ('mail', 'pause', 'address') AND action <> 'read' ORDER BY audit_id"
     return [tuple(r) for r in execute(sql)]
 
 

@@ -124,7 +124,7 @@ class TestRightsOfTheLogin:
 
     def test_to_read_is_not_to_change(self, login_with):
         number = queue()
-        site = login_with("sespan_reader_detail")
+        site = login_with("sespan_producer", "sespan_reader_detail")
         assert site.get(LIST).status_code == 200
         assert site.get(f"{LIST}{number}/change/").status_code == 200
         assert site.post(f"{LIST}{number}/preview/").status_code == 503

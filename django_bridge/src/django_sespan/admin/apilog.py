@@ -3,17 +3,18 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_sespan.admin.base import ReadOnlyAdmin
 from django_sespan.admin.columns import milliseconds_column
+from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.models import ApiLog
 
 ELAPSED = milliseconds_column(ApiLog, "elapsed_time")
 
 
 @admin.register(ApiLog)
-class ApiLogAdmin(ReadOnlyAdmin):
+class ApiLogAdmin(PersonalAdmin):
     """Every answered call."""
 
+    audit_subject = "api_log"
     list_display = [
         "time_requested",
         "request_type",

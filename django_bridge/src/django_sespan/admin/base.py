@@ -50,8 +50,11 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
             return queryset, False
         condition = Q()
         for name in self.search_fields:
+            field: Any = self.model._meta.get_field(name)
             try:
-                condition |= Q(**{name: self.model._meta.get_field(name).to_python(term)})
+                value = field.to_python(term)
+                field.run_validators(value)
+                condition |= Q(**{name: value})
             except ValidationError:
                 continue  # no such value can stand in that column
         return (queryset.filter(condition) if condition else queryset.none()), False

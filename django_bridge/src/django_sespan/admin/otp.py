@@ -17,7 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from django_sespan.admin.base import ReadOnlyAdmin
+from django_sespan._internal.audit import audited
+from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.conf import get_settings
 from django_sespan.mail import queue_admin
 from django_sespan.models import Otp
@@ -36,8 +37,9 @@ def revoke_activation(
     key = "customer_id" if queryset.model is Otp else "pk"
     customers = {c for c in queryset.order_by().values_list(key, flat=True) if c is not None}
     try:
-        for customer_id in sorted(customers):
-            queue_admin.revoke_activation(get_settings().database, customer_id)
+        with audited(request):
+            for customer_id in sorted(customers):
+                queue_admin.revoke_activation(get_settings().database, customer_id)
     except (queue_admin.SchemaMissing, queue_admin.RoleMissing) as exc:
         messages.error(request, str(exc))
         return
@@ -50,9 +52,10 @@ def revoke_activation(
 
 
 @admin.register(Otp)
-class OtpAdmin(ReadOnlyAdmin):
+class OtpAdmin(PersonalAdmin):
     """Who asked for a code, and its status."""
 
+    audit_subject = "code"
     list_display = [
         "otp_id",
         "email",

@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.audit import audited
+from django_sespan.admin import tier_conflict
 from django_sespan.admin.base import SespanAdmin
 from django_sespan.admin.columns import MONEY_PLACES, decimal_column, money_column, trimmed
 from django_sespan.conf import get_settings
@@ -20,7 +22,13 @@ from django_sespan.models.tier import TierRefused
 
 
 class TierForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
-    """Shows what the database would refuse (a bad value, an overlap) at the field."""
+    """Shows what the database would refuse (a bad value, an overlap) at the field.
+
+    `seen` is the version that the page showed. Where somebody saved another one meanwhile, their
+    values are shown beside one's own, and saving once more is a decision.
+    """
+
+    seen = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
     class Meta:
         model = TransactionTier
@@ -32,6 +40,21 @@ class TierForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at ru
             if isinstance(value, Decimal):
                 fraction = name in {"probability", "discount"}
                 self.initial[name] = trimmed(value, 0 if fraction else MONEY_PLACES)
+        if self.instance.pk is not None:
+            self.initial["seen"] = self.instance.updated_at.isoformat()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to overwrite what the page never showed."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.instance.pk is None:
+            return cleaned
+        stored, seen = tier_conflict.locked(self.instance.pk), cleaned.get("seen")
+        if stored is not None and seen and seen != stored.updated_at.isoformat():
+            data: Any = self.data
+            self.data = data = data.copy()
+            data[self.add_prefix("seen")] = stored.updated_at.isoformat()
+            self.add_error(None, tier_conflict.sentences(stored, cleaned))
+        return cleaned
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -68,7 +91,7 @@ class TransactionTierAdmin(SespanAdmin):
     list_filter = ["is_active"]
     search_fields = ["name"]
     fieldsets = [
-        (None, {"fields": ["name", "is_active"]}),
+        (None, {"fields": ["name", "is_active", "seen"]}),
         (
             _("orders"),
             {"fields": ["minimum_transaction", "maximum_transaction", "starts_at", "ends_at"]},
@@ -83,10 +106,25 @@ class TransactionTierAdmin(SespanAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the error when another tier was saved between check and save."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            with audited(request):
+                return super().changeform_view(request, *args, **kwargs)
         except TierRefused as exc:
             self.message_user(request, exc.detail, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Name the person of an action."""
+        with audited(request):
+            return super().changelist_view(request, extra_context)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Name the person."""
+        with audited(request):
+            return super().delete_view(request, object_id, extra_context)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[TransactionTier]) -> None:
         """Delete one by one, through the function."""

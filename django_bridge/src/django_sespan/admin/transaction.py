@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_sespan.admin.base import ReadOnlyAdmin
 from django_sespan.admin.columns import money_column
+from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.models import TransactionLog
 
 AMOUNT = money_column(TransactionLog, "transaction_amount")
@@ -12,9 +12,10 @@ TO_PAY = money_column(TransactionLog, "discounted_amount")
 
 
 @admin.register(TransactionLog)
-class TransactionLogAdmin(ReadOnlyAdmin):
+class TransactionLogAdmin(PersonalAdmin):
     """What was drawn for whom."""
 
+    audit_subject = "transaction"
     list_display = [
         "transaction_id",
         "order_ref",

@@ -7,6 +7,8 @@ are DO_NOTHING without a constraint, so that deleting a user never touches these
 
 from django_sespan.models.access import Access
 from django_sespan.models.apilog import ApiLog
+from django_sespan.models.audit import AuditEntry
+from django_sespan.models.key import ApiKey
 from django_sespan.models.mail import MailMessage, MailQueue, MailRecipient
 from django_sespan.models.otp import Otp
 from django_sespan.models.tier import TransactionTier
@@ -14,7 +16,9 @@ from django_sespan.models.transaction import TransactionLog
 
 __all__ = [
     "Access",
+    "ApiKey",
     "ApiLog",
+    "AuditEntry",
     "MailMessage",
     "MailQueue",
     "MailRecipient",

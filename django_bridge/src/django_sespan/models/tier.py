@@ -52,6 +52,7 @@ class TransactionTier(models.Model):
     budget_uses = models.BigIntegerField(_("winners at most"), null=True, blank=True)
     per_customer_uses = models.IntegerField(_("wins per customer"), null=True, blank=True)
     per_customer_draws = models.IntegerField(_("draws per customer and day"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("saved"), editable=False)
 
     class Meta:
         managed = False
@@ -65,7 +66,7 @@ class TransactionTier(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write through `tier_save`; raises TierRefused."""
-        names = [f.attname for f in self._meta.concrete_fields if f.attname != "tier_id"]
+        names = [f.attname for f in self._meta.concrete_fields if f.attname not in _OWN]
         if self.pk is not None:
             names.append("tier_id")
         arguments = ", ".join(f"{name} => %s::{_TYPES[name]}" for name in names)
@@ -79,6 +80,9 @@ class TransactionTier(models.Model):
         (deleted,) = _call("SELECT sespan.tier_delete(tier_id => %s)", [self.pk])
         return int(deleted), {self._meta.label: int(deleted)}
 
+
+_OWN = {"tier_id", "updated_at"}
+"""Columns that the database fills in."""
 
 _TYPES = {
     "tier_id": "bigint",

@@ -58,7 +58,7 @@ def sespan_staff_bar(context: RequestContext) -> dict[str, Any]:
         if url := _address(address) if roles & needed else "":
             current = request.path.startswith(url)
             pages.append({"url": url, "label": label, "current": current})
-    if request.user.is_staff and (url := _address("admin:index")):
+    if getattr(request.user, "is_staff", False) and (url := _address("admin:index")):
         pages.append({"url": url, "label": _("Administration"), "current": False})
     return {
         "pages": pages,

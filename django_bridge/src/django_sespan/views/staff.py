@@ -21,6 +21,8 @@ from django.views.generic import View
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.atomicity import non_atomic
+from django_sespan._internal.audit import acting
+from django_sespan._internal.people import comparing
 from django_sespan._internal.staff import roles_of, staff_token
 from django_sespan._internal.tokens import LIFE_SECONDS
 from django_sespan.client import Client, get_client
@@ -70,7 +72,9 @@ class StaffView(View):
         if not {self.role, "admin"} & set(self.roles):
             return _page(request, "forbidden", 403, role=self.role)
         try:
-            return super().dispatch(request, *args, **kwargs)
+            with acting(request):
+                comparing.when_due()
+                return super().dispatch(request, *args, **kwargs)
         except (errors.SespanUnavailable, errors.SespanMisconfigured) as exc:
             messages.log(logger, f"No answer for {request.path}", exc)
         except ImproperlyConfigured:

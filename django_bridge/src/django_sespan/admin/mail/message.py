@@ -12,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from django_sespan._internal.audit import Entry, enter
 from django_sespan.admin.mail import actions
 from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, explain_database_errors
 from django_sespan.admin.mail.filters import Filters, mail_number
@@ -52,6 +53,7 @@ class MailMessageAdmin(MailAdmin):
         criteria = form.criteria()
         if form.number is not None:
             return HttpResponseRedirect(self._url(form.number))
+        enter(self.using, Entry("read", "mail", detail=request.META.get("QUERY_STRING") or None))
         page = search(self.using, criteria) if form.is_valid() else Page([])
         context = {
             "title": _("Mails"),
@@ -77,6 +79,7 @@ class MailMessageAdmin(MailAdmin):
         if request.method == "POST":
             raise PermissionDenied  # read only
         mail = self._mail(mail_number(object_id))
+        enter(self.using, Entry("read", "mail", str(mail.pk)))
         recipients = queue_admin.why(self.using, mail.pk)
         context = {
             "title": _("Mail %(number)s") % {"number": mail.pk},
