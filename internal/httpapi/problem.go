@@ -57,6 +57,8 @@ var statusOf = map[problem.Slug]struct {
 	problem.UnknownKey:         {http.StatusNotFound, "No such key"},
 	problem.TierOverlap:        {http.StatusConflict, "The tier overlaps another active tier"},
 	problem.Conflict:           {http.StatusConflict, "The request conflicts with the present state"},
+	problem.TooManyBuckets:     {http.StatusUnprocessableEntity, "The range has too many steps"},
+	problem.UnknownLogRow:      {http.StatusNotFound, "No such row in the API log"},
 }
 
 // document is the RFC 9457 body of every failure.

@@ -47,6 +47,8 @@ const (
 	TierOverlap        Slug = "tier-overlap"
 	TooManyExports     Slug = "too-many-exports"
 	Conflict           Slug = "conflict"
+	TooManyBuckets     Slug = "too-many-buckets"
+	UnknownLogRow      Slug = "unknown-log-row"
 )
 
 // Problem is an error with a slug and a sentence for the caller. Detail and the
