@@ -240,7 +240,15 @@ def test_nothing_yet(viewer, figures):
     page = viewer.get(URL)
     assert page.status_code == 200
     assert "Nothing yet" in page.text
+    assert "sespan-card" not in page.text
+    assert "Mail queue" in page.text
+
+
+def test_nothing_in_this_period(viewer):
+    page = viewer.get(OWN.format("2020-01-01", "2020-01-31"))
+    assert "Nothing yet" not in page.text
     assert "API hits: none in this period." in page.text
+    assert "unchanged" in page.text
 
 
 def test_one_call_that_fails_leaves_the_others(viewer, figures, caplog):

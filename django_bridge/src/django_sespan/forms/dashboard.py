@@ -122,7 +122,9 @@ class DashboardForm(forms.Form):
     @property
     def steps(self) -> list[str]:
         """Return the steps that make sense for the range of a valid form."""
-        fitting = (s for s in STEPS if 1 < self._number_of(s) <= MOST_STEPS)
+        fitting = (
+            s for s in STEPS if self.days > STEP_DAYS[s] and self._number_of(s) <= MOST_STEPS
+        )
         return [*dict.fromkeys([*fitting, self.chosen_step])]
 
     def question(self, now: datetime) -> Question:

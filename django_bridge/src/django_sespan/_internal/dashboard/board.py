@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 
@@ -92,7 +93,7 @@ def board(answers: Answers, using: str, now: datetime) -> Board:
     given = {name: answers[name] for name in PANELS if name in answers}
     good = [a for a in given.values() if not isinstance(a, errors.SespanError)]
     queue, tone = mail.queue_panel(using)
-    zone = zone_of(good[0]) if good else now.tzinfo
+    zone = zone_of(good[0]) if good else timezone.get_default_timezone()
     return Board(
         cards=cards(answers),
         panels=[_panel(name, answer) for name, answer in given.items()],

@@ -56,7 +56,7 @@ def _of_hits(answer: Any) -> Iterator[Card]:
             "api-hits", _("API hits"), (now.calls, before.calls, answer.ever.calls), NEUTRAL, ever
         )
         rate = numbers.percent(numbers.share(now.failure, now.calls))
-        note = _("%(rate)s of the hits") % {"rate": rate}
+        note = _("%(rate)s of the hits") % {"rate": rate} if now.calls else ""
         yield _counted(
             "failures", _("Failed"), (now.failure, before.failure, answer.ever.failure), LOSS, note
         )
@@ -94,6 +94,7 @@ def _of_transactions(answer: Any) -> Iterator[Card]:
             "rate": numbers.percent(numbers.share(now.discount, now.amount)),
             "amount": numbers.money(now.amount),
         }
+        given = given if now.amount else ""
         yield _counted(
             "discounts",
             _("Discounts given"),

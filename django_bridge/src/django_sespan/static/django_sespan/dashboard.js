@@ -16,6 +16,7 @@ const full = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
 const HEIGHT = () => (window.matchMedia("(max-width: 640px)").matches ? 200 : 232);
 const STRIDES = [1, 2, 3, 4, 6, 7, 12, 14, 24, 28, 48, 56, 84, 168, 336, 672];
+const WHOLE = Array.from({ length: 42 }, (_, at) => [1, 2, 5][at % 3] * 10 ** Math.floor(at / 3));
 const SVG = "http://www.w3.org/2000/svg";
 
 let data = JSON.parse(document.getElementById("sespan-dashboard-data").textContent);
@@ -99,9 +100,9 @@ function options(chart, box) {
         values: (_, at) => at.map((each) => data.ticks[each] ?? ""),
       },
       {
-        ...ink, grid: line, ticks: { show: false }, gap: 6, space: 44,
+        ...ink, grid: line, ticks: { show: false }, gap: 6, space: 44, incrs: WHOLE,
         size: (_, values) => 14 + 7 * widest(values),
-        values: (_, at) => at.map((each) => (Number.isInteger(each) || chart.unit === "money" ? short.format(each) : "")),
+        values: (_, at) => at.map((each) => short.format(each)),
       },
     ],
     hooks: { setCursor: [(plot) => readOut(plot, chart)] },
