@@ -242,6 +242,8 @@ def test_nothing_yet(viewer, figures):
     assert "Nothing yet" in page.text
     assert "sespan-card" not in page.text
     assert "Mail queue" in page.text
+    fresh = viewer.get(URL + "?format=json").json()
+    assert (fresh["charts"], list(fresh["tables"])) == ({}, ["mail-queue"])
 
 
 def test_nothing_in_this_period(viewer):

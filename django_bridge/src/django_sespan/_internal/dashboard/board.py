@@ -94,13 +94,15 @@ def board(answers: Answers, using: str, now: datetime) -> Board:
     good = [a for a in given.values() if not isinstance(a, errors.SespanError)]
     queue, tone = mail.queue_panel(using)
     zone = zone_of(good[0]) if good else timezone.get_default_timezone()
+    nothing_yet = bool(good) and not any(_ever(answer) for answer in good)
+    shown = {} if nothing_yet or not good else given
     return Board(
-        cards=cards(answers),
-        panels=[_panel(name, answer) for name, answer in given.items()],
+        cards=cards(shown),
+        panels=[_panel(name, answer) for name, answer in shown.items()],
         queue=queue,
         queue_tone=tone,
         away=reason(failed(answers)[0]) if answers and not good else "",
-        nothing_yet=bool(good) and not any(_ever(answer) for answer in good),
+        nothing_yet=nothing_yet,
         time_zone=good[0].time_zone if good else str(zone),
         written_at=format_date(now.astimezone(zone), "j M Y, H:i"),
     )
