@@ -36,3 +36,9 @@ func Wilson(hits, tries int64) (low, high string, ok bool) {
 func rate(x float64) string {
 	return decimal.NewFromFloat(min(max(x, 0), 1)).StringFixed(rateDecimals)
 }
+
+// Promised gives the sum of probabilities of a sum of thresholds: floor(probability · 2^64).
+func Promised(thresholds decimal.Decimal) decimal.Decimal {
+	const digits = 20
+	return thresholds.DivRound(decimal.NewFromInt(1<<32).Mul(decimal.NewFromInt(1<<32)), digits)
+}
