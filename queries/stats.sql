@@ -2,9 +2,9 @@
 -- READ that first reads the zone of the days (StatsZone): all of a call is of one
 -- snapshot. They lock nothing.
 --
--- What is not folded yet is read once from the appended rows (fresh: as the views
--- stats_<noun>_total do, but summed before it meets the windows), the rest from the
--- days of that zone and from quarters, as stats.Cut says.
+-- What is not folded yet is read once (fresh: as the views stats_<noun>_total do, but
+-- summed before it meets the windows), the rest from the days of that zone and from
+-- quarters, as stats.Cut says.
 
 -- name: StatsZone :one
 -- Zone of the days. Compiling would take longer than any of the statements that follow.
@@ -18,8 +18,8 @@ WHERE sespan.tier_name(i.tier_id) IS NOT NULL;
 -- name: StatsAPISeries :many
 -- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.request_type, f.outcome, coalesce(sum(f.calls), 0)::bigint AS calls
-    FROM sespan.stats_api f
+    SELECT f.bucket, f.request_type, f.outcome, sum(f.calls)::bigint AS calls
+    FROM sespan.stats_api_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.request_type, f.outcome
 )
@@ -42,12 +42,18 @@ GROUP BY x.part, x.request_type, x.outcome;
 -- name: StatsAPIWindows :many
 -- By window; the arrays have one element for each.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.request_type, f.outcome, coalesce(sum(f.calls), 0)::bigint AS calls, coalesce(sum(f.le_5), 0)::bigint AS le_5, coalesce(sum(f.le_10), 0)::bigint AS le_10, coalesce(sum(f.le_25), 0)::bigint AS le_25, coalesce(sum(f.le_50), 0)::bigint AS le_50, coalesce(sum(f.le_100), 0)::bigint AS le_100, coalesce(sum(f.le_250), 0)::bigint AS le_250, coalesce(sum(f.le_500), 0)::bigint AS le_500, coalesce(sum(f.le_1000), 0)::bigint AS le_1000, coalesce(sum(f.le_2500), 0)::bigint AS le_2500, coalesce(sum(f.le_5000), 0)::bigint AS le_5000, coalesce(sum(f.le_inf), 0)::bigint AS le_inf
-    FROM sespan.stats_api f
+    SELECT f.bucket, f.request_type, f.outcome, sum(f.calls)::bigint AS calls, sum(f.le_5)::bigint AS le_5, sum(f.le_10)::bigint AS le_10,
+        sum(f.le_25)::bigint AS le_25, sum(f.le_50)::bigint AS le_50, sum(f.le_100)::bigint AS le_100, sum(f.le_250)::bigint AS le_250,
+        sum(f.le_500)::bigint AS le_500, sum(f.le_1000)::bigint AS le_1000, sum(f.le_2500)::bigint AS le_2500, sum(f.le_5000)::bigint AS le_5000,
+        sum(f.le_inf)::bigint AS le_inf
+    FROM sespan.stats_api_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.request_type, f.outcome
 )
-SELECT w.part::integer AS part, x.request_type, x.outcome, sum(x.calls)::bigint AS calls, sum(x.le_5)::bigint AS le_5, sum(x.le_10)::bigint AS le_10, sum(x.le_25)::bigint AS le_25, sum(x.le_50)::bigint AS le_50, sum(x.le_100)::bigint AS le_100, sum(x.le_250)::bigint AS le_250, sum(x.le_500)::bigint AS le_500, sum(x.le_1000)::bigint AS le_1000, sum(x.le_2500)::bigint AS le_2500, sum(x.le_5000)::bigint AS le_5000, sum(x.le_inf)::bigint AS le_inf
+SELECT w.part::integer AS part, x.request_type, x.outcome, sum(x.calls)::bigint AS calls, sum(x.le_5)::bigint AS le_5, sum(x.le_10)::bigint AS
+    le_10, sum(x.le_25)::bigint AS le_25, sum(x.le_50)::bigint AS le_50, sum(x.le_100)::bigint AS le_100, sum(x.le_250)::bigint AS le_250,
+    sum(x.le_500)::bigint AS le_500, sum(x.le_1000)::bigint AS le_1000, sum(x.le_2500)::bigint AS le_2500, sum(x.le_5000)::bigint AS le_5000,
+    sum(x.le_inf)::bigint AS le_inf
 FROM (SELECT
     unnest(@parts::integer[]) AS part,
     unnest(@first_days::date[]) AS first_day,
@@ -57,16 +63,20 @@ FROM (SELECT
     unnest(@tail_starts::timestamptz[]) AS tail_start,
     unnest(@to_times::timestamptz[]) AS to_time) AS w
 CROSS JOIN LATERAL (
-    SELECT d.request_type, d.outcome, d.calls, d.le_5, d.le_10, d.le_25, d.le_50, d.le_100, d.le_250, d.le_500, d.le_1000, d.le_2500, d.le_5000, d.le_inf
+    SELECT d.request_type, d.outcome, d.calls, d.le_5, d.le_10, d.le_25, d.le_50, d.le_100, d.le_250, d.le_500, d.le_1000, d.le_2500, d.le_5000,
+        d.le_inf
     FROM sespan.stats_api_day d WHERE d.time_zone = @time_zone::text AND d.day >= w.first_day AND d.day < w.last_day
     UNION ALL
-    SELECT q.request_type, q.outcome, q.calls, q.le_5, q.le_10, q.le_25, q.le_50, q.le_100, q.le_250, q.le_500, q.le_1000, q.le_2500, q.le_5000, q.le_inf
+    SELECT q.request_type, q.outcome, q.calls, q.le_5, q.le_10, q.le_25, q.le_50, q.le_100, q.le_250, q.le_500, q.le_1000, q.le_2500, q.le_5000,
+        q.le_inf
     FROM sespan.stats_api_quarter q WHERE q.bucket >= w.from_time AND q.bucket < w.head_end
     UNION ALL
-    SELECT q.request_type, q.outcome, q.calls, q.le_5, q.le_10, q.le_25, q.le_50, q.le_100, q.le_250, q.le_500, q.le_1000, q.le_2500, q.le_5000, q.le_inf
+    SELECT q.request_type, q.outcome, q.calls, q.le_5, q.le_10, q.le_25, q.le_50, q.le_100, q.le_250, q.le_500, q.le_1000, q.le_2500, q.le_5000,
+        q.le_inf
     FROM sespan.stats_api_quarter q WHERE q.bucket >= w.tail_start AND q.bucket < w.to_time
     UNION ALL
-    SELECT f.request_type, f.outcome, f.calls, f.le_5, f.le_10, f.le_25, f.le_50, f.le_100, f.le_250, f.le_500, f.le_1000, f.le_2500, f.le_5000, f.le_inf
+    SELECT f.request_type, f.outcome, f.calls, f.le_5, f.le_10, f.le_25, f.le_50, f.le_100, f.le_250, f.le_500, f.le_1000, f.le_2500, f.le_5000,
+        f.le_inf
     FROM fresh f WHERE f.bucket >= w.from_time AND f.bucket < w.to_time
 ) AS x
 GROUP BY w.part, x.request_type, x.outcome;
@@ -74,12 +84,14 @@ GROUP BY w.part, x.request_type, x.outcome;
 -- name: StatsOTPSeries :many
 -- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.purpose, coalesce(sum(f.issued), 0)::bigint AS issued, coalesce(sum(f.resent), 0)::bigint AS resent, coalesce(sum(f.verified), 0)::bigint AS verified, coalesce(sum(f.failed), 0)::bigint AS failed, coalesce(sum(f.locked), 0)::bigint AS locked, coalesce(sum(f.expired), 0)::bigint AS expired
-    FROM sespan.stats_otp f
+    SELECT f.bucket, f.purpose, sum(f.issued)::bigint AS issued, sum(f.resent)::bigint AS resent, sum(f.verified)::bigint AS verified,
+        sum(f.failed)::bigint AS failed, sum(f.locked)::bigint AS locked, sum(f.expired)::bigint AS expired
+    FROM sespan.stats_otp_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.purpose
 )
-SELECT x.part::integer AS part, x.purpose, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified, sum(x.failed)::bigint AS failed, sum(x.locked)::bigint AS locked, sum(x.expired)::bigint AS expired
+SELECT x.part::integer AS part, x.purpose, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified,
+    sum(x.failed)::bigint AS failed, sum(x.locked)::bigint AS locked, sum(x.expired)::bigint AS expired
 FROM (
     SELECT width_bucket(d.day, @days::date[]) AS part, d.purpose, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
     FROM sespan.stats_otp_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
@@ -98,12 +110,14 @@ GROUP BY x.part, x.purpose;
 -- name: StatsOTPWindows :many
 -- By window; the arrays have one element for each.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.purpose, coalesce(sum(f.issued), 0)::bigint AS issued, coalesce(sum(f.resent), 0)::bigint AS resent, coalesce(sum(f.verified), 0)::bigint AS verified, coalesce(sum(f.failed), 0)::bigint AS failed, coalesce(sum(f.locked), 0)::bigint AS locked, coalesce(sum(f.expired), 0)::bigint AS expired
-    FROM sespan.stats_otp f
+    SELECT f.bucket, f.purpose, sum(f.issued)::bigint AS issued, sum(f.resent)::bigint AS resent, sum(f.verified)::bigint AS verified,
+        sum(f.failed)::bigint AS failed, sum(f.locked)::bigint AS locked, sum(f.expired)::bigint AS expired
+    FROM sespan.stats_otp_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.purpose
 )
-SELECT w.part::integer AS part, x.purpose, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified, sum(x.failed)::bigint AS failed, sum(x.locked)::bigint AS locked, sum(x.expired)::bigint AS expired
+SELECT w.part::integer AS part, x.purpose, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified,
+    sum(x.failed)::bigint AS failed, sum(x.locked)::bigint AS locked, sum(x.expired)::bigint AS expired
 FROM (SELECT
     unnest(@parts::integer[]) AS part,
     unnest(@first_days::date[]) AS first_day,
@@ -130,23 +144,33 @@ GROUP BY w.part, x.purpose;
 -- name: StatsTransactionSeries :many
 -- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.tier_id, coalesce(sum(f.draws), 0)::bigint AS draws, coalesce(sum(f.wins), 0)::bigint AS wins, coalesce(sum(f.capped), 0)::bigint AS capped, coalesce(sum(f.threshold), 0)::numeric AS threshold, coalesce(sum(f.amount), 0)::numeric AS amount, coalesce(sum(f.discount), 0)::numeric AS discount, coalesce(sum(f.cancelled), 0)::bigint AS cancelled, coalesce(sum(f.cancelled_wins), 0)::bigint AS cancelled_wins, coalesce(sum(f.cancelled_amount), 0)::numeric AS cancelled_amount, coalesce(sum(f.cancelled_discount), 0)::numeric AS cancelled_discount
-    FROM sespan.stats_transaction f
+    SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped,
+        sum(f.threshold)::numeric AS threshold, sum(f.amount)::numeric AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS
+        cancelled, sum(f.cancelled_wins)::bigint AS cancelled_wins, sum(f.cancelled_amount)::numeric AS cancelled_amount,
+        sum(f.cancelled_discount)::numeric AS cancelled_discount
+    FROM sespan.stats_transaction_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.tier_id
 )
-SELECT x.part::integer AS part, coalesce(x.tier_id, 0)::bigint AS tier_id, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins, sum(x.capped)::bigint AS capped, sum(x.threshold)::numeric AS threshold, sum(x.amount)::numeric AS amount, sum(x.discount)::numeric AS discount, sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_wins)::bigint AS cancelled_wins, sum(x.cancelled_amount)::numeric AS cancelled_amount, sum(x.cancelled_discount)::numeric AS cancelled_discount
+SELECT x.part::integer AS part, coalesce(x.tier_id, 0)::bigint AS tier_id, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins,
+    sum(x.capped)::bigint AS capped, sum(x.threshold)::numeric AS threshold, sum(x.amount)::numeric AS amount, sum(x.discount)::numeric AS discount,
+    sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_wins)::bigint AS cancelled_wins, sum(x.cancelled_amount)::numeric AS cancelled_amount,
+    sum(x.cancelled_discount)::numeric AS cancelled_discount
 FROM (
-    SELECT width_bucket(d.day, @days::date[]) AS part, d.tier_id, d.draws, d.wins, d.capped, d.threshold, d.amount, d.discount, d.cancelled, d.cancelled_wins, d.cancelled_amount, d.cancelled_discount
+    SELECT width_bucket(d.day, @days::date[]) AS part, d.tier_id, d.draws, d.wins, d.capped, d.threshold, d.amount, d.discount, d.cancelled,
+        d.cancelled_wins, d.cancelled_amount, d.cancelled_discount
     FROM sespan.stats_transaction_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
     UNION ALL
-    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled, q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
+    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled,
+        q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
     FROM sespan.stats_transaction_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz
     UNION ALL
-    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled, q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
+    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled,
+        q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
     FROM sespan.stats_transaction_quarter q WHERE q.bucket >= @tail_start::timestamptz AND q.bucket < @to_time::timestamptz
     UNION ALL
-    SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.tier_id, f.draws, f.wins, f.capped, f.threshold, f.amount, f.discount, f.cancelled, f.cancelled_wins, f.cancelled_amount, f.cancelled_discount
+    SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.tier_id, f.draws, f.wins, f.capped, f.threshold, f.amount, f.discount, f.cancelled,
+        f.cancelled_wins, f.cancelled_amount, f.cancelled_discount
     FROM fresh f WHERE f.bucket >= @from_time::timestamptz AND f.bucket < @to_time::timestamptz
 ) AS x
 GROUP BY x.part, x.tier_id;
@@ -154,12 +178,18 @@ GROUP BY x.part, x.tier_id;
 -- name: StatsTransactionWindows :many
 -- By window; the arrays have one element for each.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.tier_id, coalesce(sum(f.draws), 0)::bigint AS draws, coalesce(sum(f.wins), 0)::bigint AS wins, coalesce(sum(f.capped), 0)::bigint AS capped, coalesce(sum(f.threshold), 0)::numeric AS threshold, coalesce(sum(f.amount), 0)::numeric AS amount, coalesce(sum(f.discount), 0)::numeric AS discount, coalesce(sum(f.cancelled), 0)::bigint AS cancelled, coalesce(sum(f.cancelled_wins), 0)::bigint AS cancelled_wins, coalesce(sum(f.cancelled_amount), 0)::numeric AS cancelled_amount, coalesce(sum(f.cancelled_discount), 0)::numeric AS cancelled_discount
-    FROM sespan.stats_transaction f
+    SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped,
+        sum(f.threshold)::numeric AS threshold, sum(f.amount)::numeric AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS
+        cancelled, sum(f.cancelled_wins)::bigint AS cancelled_wins, sum(f.cancelled_amount)::numeric AS cancelled_amount,
+        sum(f.cancelled_discount)::numeric AS cancelled_discount
+    FROM sespan.stats_transaction_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.tier_id
 )
-SELECT w.part::integer AS part, coalesce(x.tier_id, 0)::bigint AS tier_id, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins, sum(x.capped)::bigint AS capped, sum(x.threshold)::numeric AS threshold, sum(x.amount)::numeric AS amount, sum(x.discount)::numeric AS discount, sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_wins)::bigint AS cancelled_wins, sum(x.cancelled_amount)::numeric AS cancelled_amount, sum(x.cancelled_discount)::numeric AS cancelled_discount
+SELECT w.part::integer AS part, coalesce(x.tier_id, 0)::bigint AS tier_id, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins,
+    sum(x.capped)::bigint AS capped, sum(x.threshold)::numeric AS threshold, sum(x.amount)::numeric AS amount, sum(x.discount)::numeric AS discount,
+    sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_wins)::bigint AS cancelled_wins, sum(x.cancelled_amount)::numeric AS cancelled_amount,
+    sum(x.cancelled_discount)::numeric AS cancelled_discount
 FROM (SELECT
     unnest(@parts::integer[]) AS part,
     unnest(@first_days::date[]) AS first_day,
@@ -169,16 +199,20 @@ FROM (SELECT
     unnest(@tail_starts::timestamptz[]) AS tail_start,
     unnest(@to_times::timestamptz[]) AS to_time) AS w
 CROSS JOIN LATERAL (
-    SELECT d.tier_id, d.draws, d.wins, d.capped, d.threshold, d.amount, d.discount, d.cancelled, d.cancelled_wins, d.cancelled_amount, d.cancelled_discount
+    SELECT d.tier_id, d.draws, d.wins, d.capped, d.threshold, d.amount, d.discount, d.cancelled, d.cancelled_wins, d.cancelled_amount,
+        d.cancelled_discount
     FROM sespan.stats_transaction_day d WHERE d.time_zone = @time_zone::text AND d.day >= w.first_day AND d.day < w.last_day
     UNION ALL
-    SELECT q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled, q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
+    SELECT q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled, q.cancelled_wins, q.cancelled_amount,
+        q.cancelled_discount
     FROM sespan.stats_transaction_quarter q WHERE q.bucket >= w.from_time AND q.bucket < w.head_end
     UNION ALL
-    SELECT q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled, q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
+    SELECT q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled, q.cancelled_wins, q.cancelled_amount,
+        q.cancelled_discount
     FROM sespan.stats_transaction_quarter q WHERE q.bucket >= w.tail_start AND q.bucket < w.to_time
     UNION ALL
-    SELECT f.tier_id, f.draws, f.wins, f.capped, f.threshold, f.amount, f.discount, f.cancelled, f.cancelled_wins, f.cancelled_amount, f.cancelled_discount
+    SELECT f.tier_id, f.draws, f.wins, f.capped, f.threshold, f.amount, f.discount, f.cancelled, f.cancelled_wins, f.cancelled_amount,
+        f.cancelled_discount
     FROM fresh f WHERE f.bucket >= w.from_time AND f.bucket < w.to_time
 ) AS x
 GROUP BY w.part, x.tier_id;
@@ -186,8 +220,8 @@ GROUP BY w.part, x.tier_id;
 -- name: StatsMailSeries :many
 -- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.outcome, coalesce(sum(f.mails), 0)::bigint AS mails
-    FROM sespan.stats_mail f
+    SELECT f.bucket, f.outcome, sum(f.mails)::bigint AS mails
+    FROM sespan.stats_mail_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.outcome
 )
@@ -210,8 +244,8 @@ GROUP BY x.part, x.outcome;
 -- name: StatsMailWindows :many
 -- By window; the arrays have one element for each.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.outcome, coalesce(sum(f.mails), 0)::bigint AS mails
-    FROM sespan.stats_mail f
+    SELECT f.bucket, f.outcome, sum(f.mails)::bigint AS mails
+    FROM sespan.stats_mail_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.outcome
 )

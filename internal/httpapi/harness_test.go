@@ -49,7 +49,8 @@ func newSite(t *testing.T, change func(*Deps), operations func(huma.API)) *site 
 func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), operations func(huma.API)) *site {
 	t.Helper()
 	s := &site{t: t, db: pgtest.NewDB(t), reg: prometheus.NewRegistry()}
-	store := postgres.NewKeys(s.pool("requests", 10))
+	pool := s.pool("requests", 10)
+	store := postgres.NewKeys(pool)
 	s.keys = access.KeyAdmin{Store: store, Clock: time.Now}
 	logger := slog.New(slog.DiscardHandler)
 	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg, Wait: wait})
@@ -58,6 +59,7 @@ func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), op
 		StaffKeys: access.StaffKeys{Admin: s.keys},
 		Logger:    logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
 		Keys: access.NewAuthenticator(store, s.now, logger), Tokens: noTokens{}, Log: s.log,
+		Counts: postgres.NewStats(pool),
 	}
 	if change != nil {
 		change(&s.deps)

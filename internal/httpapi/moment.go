@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sespan/internal/problem"
+	"sespan/internal/stats"
 )
 
 // The years that a moment in a query may have.
@@ -17,8 +18,10 @@ func parseMoment(field, text string, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	at, err := time.ParseInLocation(time.DateOnly, text, zone)
-	if err != nil {
+	at, err := time.Parse(time.DateOnly, text)
+	if err == nil {
+		at = stats.Calendar{Zone: zone}.StartOfDay(at)
+	} else {
 		at, err = time.Parse(time.RFC3339Nano, text)
 	}
 	at = at.UTC().Truncate(time.Microsecond)

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/problem"
+	"sespan/internal/stats"
 	"sespan/internal/transaction"
 )
 
@@ -41,6 +42,7 @@ type Deps struct {
 	Draws          drawService
 	Records        recordService
 	Exports        exportService
+	Counts         stats.Reader
 	Zone           *time.Location    // SESPAN_TIME_ZONE; nil: UTC
 	StreamStall    time.Duration     // [60 s] that a stream may wait for its reader
 	Minor          transaction.Minor // decimals of the site's money
@@ -91,6 +93,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerTier(api, d.Tiers, d.Minor)
 	registerTransaction(api, d.Draws, d.Minor)
 	registerRecord(api, d)
+	registerStats(api, d)
 	registerMailEvent(api, d.MailEvents)
 	registerKey(api, d.StaffKeys, d.Clock)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
