@@ -21,7 +21,7 @@ ON CONFLICT DO NOTHING;
 -- When people come: more each week and at the end of each, at noon and in the
 -- evening of the shop's zone. Logins, codes and orders take their moments from here.
 CREATE TEMPORARY TABLE visit ON COMMIT DROP AS
-SELECT row_number() OVER () AS n, v.at, c.customer_id, c.email, c.username, random() AS luck
+SELECT row_number() OVER (ORDER BY v.at) AS n, v.at, c.customer_id, c.email, c.username, random() AS luck
 FROM (SELECT ((now() AT TIME ZONE 'Asia/Jakarta')::date - day + make_interval(mins => least(1439, greatest(360,
               CASE WHEN random() < 0.45 THEN 740 ELSE 1170 END + 280 * (random() + random() + random() - 1.5)))::int, secs => 60 * random()))
              AT TIME ZONE 'Asia/Jakarta' AS at
