@@ -22,7 +22,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest(@outcomes::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT * FROM sespan.transaction_log t
-    WHERE COALESCE(t.tier_id, 0) = @tier_id::bigint AND t.discounted = b.discounted AND t.transaction_time < @until::timestamptz
+    WHERE (COALESCE(t.tier_id, 0) << 1) + t.discounted::int = (@tier_id::bigint << 1) + b.discounted::int AND t.transaction_time < @until::timestamptz
       AND (t.transaction_time, t.transaction_id) > (@after_time::timestamptz, @after_id::bigint)
     ORDER BY t.transaction_time, t.transaction_id LIMIT @page_rows::integer) AS l
 ORDER BY l.transaction_time, l.transaction_id LIMIT @page_rows::integer;
@@ -33,7 +33,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest(@tier_ids::bigint[]) AS i (tier_id) CROSS JOIN unnest(@outcomes::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT * FROM sespan.transaction_log t
-    WHERE t.customer_id = @customer_id::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted = b.discounted
+    WHERE t.customer_id = @customer_id::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted::int = b.discounted::int
       AND t.transaction_time < @until::timestamptz
       AND (t.transaction_time, t.transaction_id) > (@after_time::timestamptz, @after_id::bigint)
     ORDER BY t.transaction_time, t.transaction_id LIMIT @page_rows::integer) AS l

@@ -1,7 +1,7 @@
 -- Lists and exports of transactions. Every statement is a scan of one index per branch
 -- (an outcome, and of a customer a tier), each in the order of time and at most a page
 -- long, and a merge of those pages: its cost does not depend on how deep the page lies,
--- nor on how many rows match. They run with generic plans by indexes. None of them locks.
+-- nor on how many rows match. Each call is planned for itself. None of them locks.
 
 -- name: TransactionPage :many
 SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.discounted, l.capped_by,
@@ -21,7 +21,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest(@outcomes::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT * FROM sespan.transaction_log t
-    WHERE COALESCE(t.tier_id, 0) = @tier_id::bigint AND t.discounted = b.discounted AND t.transaction_time >= @from_time::timestamptz
+    WHERE (COALESCE(t.tier_id, 0) << 1) + t.discounted::int = (@tier_id::bigint << 1) + b.discounted::int AND t.transaction_time >= @from_time::timestamptz
       AND (t.transaction_time, t.transaction_id) < (@before_time::timestamptz, @before_id::bigint)
     ORDER BY t.transaction_time DESC, t.transaction_id DESC LIMIT @page_rows::integer) AS l
 ORDER BY l.transaction_time DESC, l.transaction_id DESC LIMIT @page_rows::integer;
@@ -44,7 +44,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest(@tier_ids::bigint[]) AS i (tier_id) CROSS JOIN unnest(@outcomes::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT * FROM sespan.transaction_log t
-    WHERE t.customer_id = @customer_id::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted = b.discounted
+    WHERE t.customer_id = @customer_id::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted::int = b.discounted::int
       AND t.transaction_time >= @from_time::timestamptz
       AND (t.transaction_time, t.transaction_id) < (@before_time::timestamptz, @before_id::bigint)
     ORDER BY t.transaction_time DESC, t.transaction_id DESC LIMIT @page_rows::integer) AS l

@@ -39,7 +39,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reports, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan reports", MaxConns: reportConnections, GenericPlans: true})
+	reports, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan reports", MaxConns: reportConnections})
 	if err != nil {
 		return err
 	}

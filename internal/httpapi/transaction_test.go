@@ -74,7 +74,7 @@ func newDrawSiteWith(t *testing.T, change func(*Deps)) *drawSite {
 		Store: store, Epochs: transaction.NewEpochs(store, ring, rand.Reader), Registerer: d.reg, Minor: 2,
 	})
 	t.Cleanup(draws.Close)
-	reports, err := postgres.Open(t.Context(), postgres.Options{URL: d.db.URL, GenericPlans: true})
+	reports, err := postgres.Open(t.Context(), postgres.Options{URL: d.db.URL})
 	require.NoError(t, err)
 	t.Cleanup(reports.Close)
 	recordStore := postgres.NewRecords(reports)

@@ -15,18 +15,14 @@ import (
 )
 
 // Records reads and cancels transactions: transaction.RecordStore and
-// transaction.EntryStore. Give it a pool with GenericPlans.
+// transaction.EntryStore. Each call is planned for itself: one plan for all parameters,
+// made while the log was small, would take any of the indexes.
 type Records struct{ pool *Pool }
 
 // NewRecords makes the store.
 func NewRecords(pool *Pool) *Records { return &Records{pool} }
 
-func (s *Records) db() dbsqlc.DBTX {
-	if s.pool.genericPlans() {
-		return s.pool
-	}
-	return customPlans{s.pool}
-}
+func (s *Records) db() dbsqlc.DBTX { return customPlans{s.pool} }
 
 // The ends of time, for a filter without bounds.
 var (

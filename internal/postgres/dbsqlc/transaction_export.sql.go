@@ -157,7 +157,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest($1::bigint[]) AS i (tier_id) CROSS JOIN unnest($2::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT transaction_id, customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time, cancelled_at, capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold, inherited_from, inherited_by, budget_since FROM sespan.transaction_log t
-    WHERE t.customer_id = $3::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted = b.discounted
+    WHERE t.customer_id = $3::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted::int = b.discounted::int
       AND t.transaction_time < $4::timestamptz
       AND (t.transaction_time, t.transaction_id) > ($5::timestamptz, $6::bigint)
     ORDER BY t.transaction_time, t.transaction_id LIMIT $7::integer) AS l
@@ -234,7 +234,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest($1::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT transaction_id, customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time, cancelled_at, capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold, inherited_from, inherited_by, budget_since FROM sespan.transaction_log t
-    WHERE COALESCE(t.tier_id, 0) = $2::bigint AND t.discounted = b.discounted AND t.transaction_time < $3::timestamptz
+    WHERE (COALESCE(t.tier_id, 0) << 1) + t.discounted::int = ($2::bigint << 1) + b.discounted::int AND t.transaction_time < $3::timestamptz
       AND (t.transaction_time, t.transaction_id) > ($4::timestamptz, $5::bigint)
     ORDER BY t.transaction_time, t.transaction_id LIMIT $6::integer) AS l
 ORDER BY l.transaction_time, l.transaction_id LIMIT $6::integer

@@ -153,7 +153,7 @@ type TransactionPageRow struct {
 // Lists and exports of transactions. Every statement is a scan of one index per branch
 // (an outcome, and of a customer a tier), each in the order of time and at most a page
 // long, and a merge of those pages: its cost does not depend on how deep the page lies,
-// nor on how many rows match. They run with generic plans by indexes. None of them locks.
+// nor on how many rows match. Each call is planned for itself. None of them locks.
 func (q *Queries) TransactionPage(ctx context.Context, db DBTX, arg *TransactionPageParams) ([]TransactionPageRow, error) {
 	rows, err := db.Query(ctx, transactionPage,
 		arg.Outcomes,
@@ -265,7 +265,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest($1::bigint[]) AS i (tier_id) CROSS JOIN unnest($2::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT transaction_id, customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time, cancelled_at, capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold, inherited_from, inherited_by, budget_since FROM sespan.transaction_log t
-    WHERE t.customer_id = $3::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted = b.discounted
+    WHERE t.customer_id = $3::bigint AND COALESCE(t.tier_id, 0) = i.tier_id AND t.discounted::int = b.discounted::int
       AND t.transaction_time >= $4::timestamptz
       AND (t.transaction_time, t.transaction_id) < ($5::timestamptz, $6::bigint)
     ORDER BY t.transaction_time DESC, t.transaction_id DESC LIMIT $7::integer) AS l
@@ -415,7 +415,7 @@ SELECT l.transaction_id, l.customer_id, l.username, l.order_ref, l.tier_id, l.di
 FROM unnest($1::boolean[]) AS b (discounted)
 CROSS JOIN LATERAL (
     SELECT transaction_id, customer_id, order_ref, tier_id, username, discounted, transaction_amount, discounted_amount, transaction_time, cancelled_at, capped_by, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold, inherited_from, inherited_by, budget_since FROM sespan.transaction_log t
-    WHERE COALESCE(t.tier_id, 0) = $2::bigint AND t.discounted = b.discounted AND t.transaction_time >= $3::timestamptz
+    WHERE (COALESCE(t.tier_id, 0) << 1) + t.discounted::int = ($2::bigint << 1) + b.discounted::int AND t.transaction_time >= $3::timestamptz
       AND (t.transaction_time, t.transaction_id) < ($4::timestamptz, $5::bigint)
     ORDER BY t.transaction_time DESC, t.transaction_id DESC LIMIT $6::integer) AS l
 ORDER BY l.transaction_time DESC, l.transaction_id DESC LIMIT $6::integer
