@@ -43,9 +43,10 @@ type Deps struct {
 	Records        recordService
 	Exports        exportService
 	Counts         stats.Reader
-	Zone           *time.Location    // SESPAN_TIME_ZONE; nil: UTC
-	StreamStall    time.Duration     // [60 s] that a stream may wait for its reader
-	Minor          transaction.Minor // decimals of the site's money
+	Customers      stats.CustomerReader // nil: no sums by customer
+	Zone           *time.Location       // SESPAN_TIME_ZONE; nil: UTC
+	StreamStall    time.Duration        // [60 s] that a stream may wait for its reader
+	Minor          transaction.Minor    // decimals of the site's money
 	OTP            otpService
 	MailEvents     mailEventService
 	StaffKeys      staffKeyService
@@ -92,6 +93,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerLogin(api, d.Registerer)
 	registerTier(api, d.Tiers, d.Minor)
 	registerTransaction(api, d.Draws, d.Minor)
+	registerSummary(api, d) // before the record: the router takes the first path that fits
 	registerRecord(api, d)
 	registerStats(api, d)
 	registerMailEvent(api, d.MailEvents)

@@ -62,6 +62,9 @@ func (r Range) Cuts(days Calendar) [int(windows)]Cut {
 // Series gives the cut of the buckets: by days where the steps are made of the day
 // level's own days, else by quarters.
 func (r Range) Series(days Calendar) Cut {
+	if len(r.Starts) == 0 {
+		return Quarters(r.To, r.To)
+	}
 	if r.Step == Hour || r.Calendar.Zone.String() != days.Zone.String() {
 		return Quarters(r.From, r.To)
 	}

@@ -21,7 +21,7 @@ type Range struct {
 	From, To time.Time // UTC, on quarters of an hour
 	Previous time.Time // [Previous, From) is as long as the range: as many days, where it has whole ones
 	Step     Step
-	Starts   []time.Time // of the buckets that overlap the range; the first may begin before it
+	Starts   []time.Time // of the buckets that overlap the range, none of a whole one; the first may begin before it
 	Calendar Calendar
 }
 
@@ -30,6 +30,7 @@ type Want struct {
 	From, To  time.Time
 	Step      Step   // [Day]
 	Parameter string // of the call that names the step, for problems [step]
+	Whole     bool   // one sum: no buckets, and no limit of their number
 }
 
 // Range completes and checks what the caller wants. The end is that of the present step
@@ -51,6 +52,9 @@ func (c Calendar) Range(w Want, now time.Time) (Range, error) {
 	}
 	r := Range{From: w.From.UTC(), To: w.To.UTC(), Step: w.Step, Calendar: c}
 	r.Previous = c.previous(r.From, r.To)
+	if w.Whole {
+		return r, nil
+	}
 	starts, ok := c.starts(w.Step, r.From, r.To)
 	if !ok {
 		return Range{}, c.tooMany(w)
