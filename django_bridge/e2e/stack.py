@@ -103,6 +103,19 @@ class Stack:
         with psycopg.connect(self.url()) as connection:
             connection.execute(statement, values)
 
+    def person(self, name: str, password: str, *groups: str) -> str:
+        """Make somebody of the shop, in groups of Django; return the e-mail address."""
+        email = f"{name}@example.com"
+        program = (
+            "from django.contrib.auth import get_user_model\n"
+            "from django.contrib.auth.models import Group\n"
+            f"user = get_user_model().objects.create_user({email!r}, {name!r}, {password!r})\n"
+            f"user.groups.set(Group.objects.filter(name__in={list(groups)!r}))\n"
+        )
+        command = [sys.executable, "manage.py", "shell", "-c", program]
+        run(command, env=self.shop_environment, cwd=SHOP)
+        return email
+
     @property
     def shop_login(self) -> str:
         """Return the database login of the shop."""

@@ -1,0 +1,18 @@
+"""axe-core in the page: what a screen reader or a keyboard would stumble over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+AXE = Path(__file__).resolve().parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+RUN = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+  .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.html}`))"""
+
+
+def violations(page: Page) -> list[str]:
+    """Return each violation with its place. `make charts` fetches axe-core."""
+    page.evaluate(AXE.read_text() + "; true")  # through the debugger: the page's policy stands
+    found: list[str] = page.evaluate(RUN)
+    return found
