@@ -16,6 +16,7 @@ PROMTOOL   := $(TOOLS)/promtool
 GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # Draws the charts of the pages for staff. It comes from npm, as package-lock.json says, and is not committed.
 UPLOT      := django_bridge/src/django_sespan/static/django_sespan/vendor/uplot/uPlot.iife.min.js
+AXE        := django_bridge/node_modules/axe-core/axe.min.js
 # The second PostgreSQL of the test matrix; the first is the default of internal/devtools/devdb.
 OLD_POSTGRES ?= 15
 
@@ -114,6 +115,10 @@ $(UPLOT): django_bridge/package.json django_bridge/package-lock.json
 	@cd django_bridge && npm run --silent charts
 	@touch $@
 
+$(AXE): $(UPLOT)
+	@[ -f $@ ] || (cd django_bridge && npm run --silent charts)
+	@touch $@
+
 # Always rebuilt: the Go tool knows best what has changed.
 .PHONY: bin/sespan bin/sespan-demo
 bin/sespan bin/sespan-demo:
@@ -141,7 +146,7 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
-test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT)
+test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT) $(AXE)
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
 test-alerts: $(PROMTOOL)

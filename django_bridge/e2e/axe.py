@@ -7,8 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 AXE = Path(__file__).resolve().parents[1] / "node_modules" / "axe-core" / "axe.min.js"
-RUN = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
-  .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.html}`))"""
+RUN = """async () => (await axe.run(document)).violations.flatMap(
+  ({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.html}`))"""
 
 
 def violations(page: Page) -> list[str]:
