@@ -64,8 +64,8 @@ func (a *App) startAPI(ctx context.Context) error {
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor,
 		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Zone: a.cfg.Location,
-		Counts: postgres.NewStats(a.pool),
-		Tiers:  transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),
+		Counts: postgres.NewStats(a.pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(a.pool), time.Now), Audit: postgres.NewAudit(a.pool),
+		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),
 		StaffKeys: access.StaffKeys{Admin: access.KeyAdmin{Store: postgres.NewKeys(a.pool), Clock: time.Now}},
 	})
 	a.lifecycle.start("public port", serveHTTP(a.logger, l, handler, 15*time.Second))

@@ -20,6 +20,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sespan/internal/access"
 	"sespan/internal/problem"
 	"sespan/internal/stats"
 	"sespan/internal/transaction"
@@ -44,9 +45,11 @@ type Deps struct {
 	Exports        exportService
 	Counts         stats.Reader
 	Customers      stats.CustomerReader // nil: no sums by customer
-	Zone           *time.Location       // SESPAN_TIME_ZONE; nil: UTC
-	StreamStall    time.Duration        // [60 s] that a stream may wait for its reader
-	Minor          transaction.Minor    // decimals of the site's money
+	LogSearch      logSearch
+	Audit          access.Auditor
+	Zone           *time.Location    // SESPAN_TIME_ZONE; nil: UTC
+	StreamStall    time.Duration     // [60 s] that a stream may wait for its reader
+	Minor          transaction.Minor // decimals of the site's money
 	OTP            otpService
 	MailEvents     mailEventService
 	StaffKeys      staffKeyService
@@ -96,6 +99,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 	registerSummary(api, d) // before the record: the router takes the first path that fits
 	registerRecord(api, d)
 	registerStats(api, d)
+	registerLogSearch(api, d)
 	registerMailEvent(api, d.MailEvents)
 	registerKey(api, d.StaffKeys, d.Clock)
 	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")

@@ -38,6 +38,9 @@ CREATE INDEX api_log_customer_idx ON sespan.api_log (customer_id, time_requested
 -- The common types are found fast by walking back in time; of the rare ones that
 -- walk would read whole days (0.6 s in a million rows, 0.3 ms with this index).
 CREATE INDEX api_log_rare_type_idx ON sespan.api_log (request_type, time_requested DESC) WHERE request_type IN ('Report', 'Admin');
+-- The same for statuses, and for what came from one address.
+CREATE INDEX api_log_rare_status_idx ON sespan.api_log (status, time_requested DESC) WHERE status NOT IN (200, 201, 202);
+CREATE INDEX api_log_ip_idx ON sespan.api_log (ip, time_requested DESC) WHERE ip IS NOT NULL;
 
 COMMENT ON TABLE sespan.api_log IS 'One row per answered call, secrets redacted; a partition per UTC day of time_requested';
 COMMENT ON COLUMN sespan.api_log.log_id IS 'Number of the row; gaps are normal, order is only roughly that of time';
