@@ -1,6 +1,6 @@
 # Sespan. `make help` lists the targets; everything they need is fetched into
 # .cache and .venv, nothing else on the machine is touched (make test may
-# install Debian's chromium and pgbouncer where it runs as root or may sudo).
+# install Debian's chromium, npm and pgbouncer where it runs as root or may sudo).
 
 SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

@@ -24,6 +24,12 @@ DASHBOARD = "/account/dashboard/"
 ORDERS = [("D-1", "150000.00"), ("D-2", "250000.00"), ("D-3", "500000.00")]
 
 
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
 @pytest.fixture(scope="module")
 def viewer_email(stack: Stack) -> str:
     """A person for the charts, and something to see on them."""
@@ -127,6 +133,11 @@ def test_ranges_and_the_keyboard(viewer: Page) -> None:
     page.get_by_label("Until").fill("2026-12-31")
     page.get_by_label("Until").press("Enter")
     expect(page.locator(".sespan-plot canvas")).to_have_count(8)
+    for query in ("first=1970-01-02&last=2069-12-31", "first=1970-01-02&last=1970-01-02"):
+        page.goto(f"{DASHBOARD}?{query}")
+        expect(page.get_by_text("API hits: none in this period.")).to_be_visible(
+            visible="2069" not in query
+        )
     page.goto(DASHBOARD)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -176,6 +187,14 @@ def test_a_refresh_through_a_night(viewer: Page, stack: Stack, watch: Watch) -> 
     said = page.get_by_role("status").filter(has_text="Updated")
     expect(said).to_be_visible()
     assert figure(page, "api-hits") > before
+
+    page.evaluate(HIDE, True)  # a page that nobody sees asks for nothing
+    seen = figure(page, "api-hits")
+    page.clock.run_for(600_000)
+    assert figure(page, "api-hits") == seen
+    page.evaluate(HIDE, False)
+    page.clock.run_for(100)
+    expect(page.locator('[data-sespan-card="api-hits"] .sespan-figure')).not_to_have_text(str(seen))
 
     with stack.without("serve"):
         page.clock.run_for(61_000)

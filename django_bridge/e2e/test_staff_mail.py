@@ -92,8 +92,7 @@ def test_a_hostile_mail_makes_no_request(
         staff.wait_for_load_state("networkidle")
     assert asked == []
     ((readings,),) = stack.rows(
-        "SELECT count(*) FROM sespan.audit"
-        " WHERE action = 'preview' AND ids @> ARRAY[%s::bigint]",
+        "SELECT count(*) FROM sespan.audit WHERE action = 'preview' AND ids @> ARRAY[%s::bigint]",
         number,
     )
     assert readings == 3

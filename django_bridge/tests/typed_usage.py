@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import assert_type
 
 from django.test import TestCase
 
 from django_sespan import aio, checkout, errors
-from django_sespan.client import Client, get_client
+from django_sespan.client import Client, TransactionStats, get_client
 from django_sespan.testing import CodeSent, Order, SespanTesting, SespanTestMixin, current
 
 
@@ -27,6 +28,10 @@ def test_it(sespan: SespanTesting) -> None:
     with sespan.failing(errors.SespanUnavailable):
         pass
     sespan.advance(60)
+    sespan.stats.orders_per_day = 120
+    figures = get_client().as_staff("token").stats_transactions(since=date(2026, 11, 1))
+    assert_type(figures, TransactionStats)
+    assert_type(figures.total.discount, Decimal)
     assert_type(sespan.code("budi@example.com"), str)
     assert_type(current(), SespanTesting)
 

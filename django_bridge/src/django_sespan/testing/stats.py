@@ -147,6 +147,13 @@ class _Answer:
         """Return how many there were in a period."""
         return self.running(kind, ratio, until) - self.running(kind, ratio, since)
 
+    def of_each(
+        self, kind: str, ratio: float, part: float, since: datetime, until: datetime
+    ) -> tuple[int, int]:
+        """Return how many there were in a period, and how many of them were this part."""
+        before, after = (self.running(kind, ratio, at) for at in (since, until))
+        return after - before, int(after * part) - int(before * part)
+
     def framed(self, buckets: list[dict[str, Any]], sums: Any, **more: Any) -> dict[str, Any]:
         """Put the range and the three sums around the buckets."""
         before = self.since - (self.until - self.since)
@@ -166,10 +173,7 @@ class _Answer:
         }
 
     def _type(self, name: str, since: datetime, until: datetime) -> dict[str, int]:
-        calls = self.count(name, TYPES[name], since, until)
-        failure = min(
-            calls, self.count(f"{name} failed", TYPES[name] * FAILURES[name], since, until)
-        )
+        calls, failure = self.of_each(name, TYPES[name], FAILURES[name], since, until)
         return {"calls": calls, "success": calls - failure, "failure": failure}
 
     def _hits(self, since: datetime, until: datetime) -> dict[str, int]:
@@ -242,10 +246,10 @@ class _Answer:
 
     def _tier(self, tier: Tier, since: datetime, until: datetime) -> dict[str, Any]:
         name = f"tier {tier.tier_id}"
-        draws = self.count(name, tier.share, since, until)
-        below = min(draws, self.count(f"{name} won", tier.share * tier.rate, since, until))
-        capped = below // 40
-        cancelled = draws // 60
+        draws, below = self.of_each(name, tier.share, tier.rate, since, until)
+        _, capped = self.of_each(name, tier.share, tier.rate / 40, since, until)
+        _, cancelled = self.of_each(name, tier.share, 1 / 60, since, until)
+        capped = min(capped, below)
         amount, wins = draws * tier.amount, below - capped
         return {
             "draws": draws,
@@ -255,7 +259,7 @@ class _Answer:
             "discount": wins * tier.amount * tier.discount,
             "cancelled": cancelled,
             "cancelled_amount": cancelled * tier.amount,
-            "cancelled_discount": cancelled * tier.amount * tier.discount * Decimal(tier.rate),
+            "cancelled_discount": cancelled * tier.amount * tier.discount / 5,
         }
 
     def transactions(self) -> dict[str, Any]:

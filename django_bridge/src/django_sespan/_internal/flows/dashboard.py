@@ -31,6 +31,9 @@ class Question:
     step: str
 
 
+GRACE = 1.0
+"""Seconds beyond the client's own limit: a call that was repeated, or waited for a connection."""
+
 Answers = dict[str, Any]
 """Name → what came: an answer, or the SespanError in its place."""
 
@@ -38,7 +41,7 @@ Answers = dict[str, Any]
 def gather(client: Client, question: Question, names: Iterable[str] = NAMES) -> Answers:
     """Ask for all at once. What fails or comes late is an error beside the other answers."""
     asked = {name: getattr(client, f"stats_{name}") for name in names}
-    deadline = time.monotonic() + get_settings().timeout + 1
+    deadline = time.monotonic() + get_settings().timeout + GRACE
     pool = ThreadPoolExecutor(len(asked), thread_name_prefix="sespan-dashboard")
     try:
         futures = {
