@@ -55,25 +55,26 @@ WHERE l.order_ref LIKE 'DEMO-%' AND l.transaction_id % 40 = 7 AND l.transaction_
 -- Codes: one visit of four asks for one; some type it wrong first, some never come back.
 CREATE TEMPORARY TABLE code ON COMMIT DROP AS
 SELECT v.*, gen_random_uuid() AS challenge_id, nextval('sespan.mail_message_id_seq') AS message_id, sha256(convert_to('demo ' || v.email, 'UTF8')) AS digest,
-       CASE WHEN v.n % 3 = 0 THEN 'login' ELSE 'registration' END AS purpose, (4 * random() ^ 4)::int AS wrong, random() AS end_luck
-FROM visit v WHERE v.luck > 0.52 AND v.luck < 0.78;
+       CASE WHEN v.n % 3 = 0 THEN 'login' ELSE 'registration' END AS purpose, w.wrong, random() AS end_luck
+FROM visit v CROSS JOIN LATERAL (SELECT CASE WHEN v.n % 61 = 5 THEN 5 ELSE (2.2 * random() ^ 5)::int END AS wrong) AS w
+WHERE v.luck > 0.52 AND v.luck < 0.78;
 
 INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, size_bytes, priority, recipients, pending, sent, finished_at, wiped_at)
 SELECT c.message_id, c.at, 'demo', ARRAY[c.email], 'Your code', 900, 1, 1, 0, 1, c.at + interval '1 second', c.at + interval '1 second' FROM code c;
 
-INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, created_at, sent_at, valid_until, decoy, purpose, locale, email)
-SELECT c.challenge_id, c.customer_id, substr(c.digest, 1, 16), c.at, c.at, c.at + interval '10 minutes', false, c.purpose, 'en', c.email FROM code c;
+INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, created_at, sent_at, valid_until, wrong_guesses, decoy, purpose, status, locale, email)
+SELECT c.challenge_id, c.customer_id, substr(c.digest, 1, 16), c.at, c.at, c.at + interval '10 minutes',
+       c.wrong, false, c.purpose, CASE WHEN c.wrong = 5 THEN 'locked' ELSE 'pending' END, 'en', c.email
+FROM code c;
 
 INSERT INTO sespan.otp (customer_id, challenge_id, created_at, valid_until, message_id, purpose, email, key_id, otp_number)
 SELECT c.customer_id, c.challenge_id, c.at, c.at + interval '10 minutes', c.message_id, c.purpose, c.email, 'demo', c.digest FROM code c;
 
-UPDATE sespan.otp_challenge h SET wrong_guesses = c.wrong FROM code c WHERE h.challenge_id = c.challenge_id AND c.wrong > 0;
-UPDATE sespan.otp_challenge h SET status = 'locked', wrong_guesses = 5 FROM code c WHERE h.challenge_id = c.challenge_id AND c.end_luck > 0.985;
-UPDATE sespan.otp o SET status = 'locked' FROM code c WHERE o.challenge_id = c.challenge_id AND c.end_luck > 0.985;
+UPDATE sespan.otp o SET status = 'locked' FROM code c WHERE o.challenge_id = c.challenge_id AND c.wrong = 5;
 UPDATE sespan.otp_challenge h SET status = 'verified', verified_at = c.at + interval '1 minute' * (0.3 + 4 * random()) FROM code c
-WHERE h.challenge_id = c.challenge_id AND c.end_luck < 0.86;
+WHERE h.challenge_id = c.challenge_id AND c.wrong < 5 AND c.end_luck < 0.86;
 UPDATE sespan.otp o SET status = CASE WHEN c.end_luck < 0.86 THEN 'verified' ELSE 'expired' END FROM code c
-WHERE o.challenge_id = c.challenge_id AND c.end_luck <= 0.985;
+WHERE o.challenge_id = c.challenge_id AND c.wrong < 5;
 
 -- Mails of orders; a few addresses do not exist, some are tried again first.
 INSERT INTO sespan.mail_message (created_at, category, to_addresses, subject, size_bytes, recipients, pending, sent, dead, finished_at, wiped_at)
@@ -88,6 +89,14 @@ SELECT sespan.mail_first_queue_id(m.message_id), m.message_id, m.created_at, m.f
        CASE s.state WHEN 'dead' THEN '550 5.1.1 no such user' ELSE '250 2.0.0 queued' END
 FROM sespan.mail_message m CROSS JOIN LATERAL (SELECT CASE WHEN m.dead > 0 THEN 'dead' ELSE 'sent' END AS state) AS s
 WHERE m.category = 'demo';
+
+-- Wrong guesses and further tries are counted as they happen and leave no row of
+-- their own: their counts are appended at the moments of this history.
+INSERT INTO sespan.stats_otp (bucket, purpose, failed, locked)
+SELECT date_bin('15 minutes', c.at + interval '75 seconds', '2000-01-01 00:00+00'), c.purpose, c.wrong, (c.wrong = 5)::int FROM code c WHERE c.wrong > 0;
+
+INSERT INTO sespan.stats_mail (bucket, outcome, mails)
+SELECT date_bin('15 minutes', o.finished_at, '2000-01-01 00:00+00'), 'retried', o.attempts - 1 FROM sespan.mail_outcome o WHERE o.attempts > 1;
 
 -- The API log: a call for each order, login, code and typed code.
 INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, request_body, response_header, response_body, status, outcome,
@@ -104,7 +113,7 @@ FROM (SELECT v.at, v.customer_id, 'Login' AS request_type, '/v1/logins' AS path,
       UNION ALL
       SELECT c.at + interval '70 seconds' + w * interval '9 seconds', c.customer_id, 'OTP', '/v1/otp/' || c.challenge_id || '/verify',
              CASE WHEN w < c.wrong THEN 422 ELSE 200 END, CASE WHEN w < c.wrong THEN 'otp-incorrect' ELSE '' END
-      FROM code c CROSS JOIN LATERAL generate_series(0, c.wrong) AS w WHERE c.end_luck < 0.86 OR w < c.wrong) AS a
+      FROM code c CROSS JOIN LATERAL generate_series(0, c.wrong) AS w WHERE c.wrong < 5 AND c.end_luck < 0.86 OR w < c.wrong) AS a
 CROSS JOIN LATERAL (SELECT interval '1 millisecond' * (2 + 6 * random() + CASE WHEN random() < 0.03 THEN 150 * random() ELSE 0 END) AS took
                     WHERE a.customer_id IS NOT NULL) AS t
 ORDER BY a.at;
