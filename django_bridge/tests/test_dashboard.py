@@ -390,9 +390,14 @@ def test_a_login_without_the_right_to_the_queue(viewer, monkeypatch, caplog):
     assert viewer.get(URL + "?table=mail-queue").status_code == 503
 
 
-def test_no_signing_key_is_a_page_and_no_crash(viewer, settings):
-    settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": None}
+def test_a_signing_key_that_is_gone_is_a_page_and_no_crash(viewer, settings, tmp_path):
+    settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": str(tmp_path / "gone.pem")}
     assert viewer.get(URL).status_code == 503
+
+
+def test_the_tests_of_a_site_need_no_signing_key(viewer, settings):
+    settings.SESPAN = {**settings.SESPAN, "SIGNING_KEY_FILE": None}
+    assert viewer.get(URL).status_code == 200
 
 
 def test_no_comparison_with_a_period_before_counting_began(viewer, figures):
