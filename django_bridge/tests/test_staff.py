@@ -187,10 +187,8 @@ class TestPages:
 
 
 def test_in_memory_too(memory, client):
-    with pytest.raises(errors.SespanRefused):
-        memory.client.as_staff("token").get("/v1/stats/api-hits", {"step": "day"})
+    memory.client.as_staff("token").get("/v1/stats/api-hits", {"step": "day"})
     call = memory.calls[-1]
     assert (call.bearer, call.params) == ("token", {"step": "day"})
-    with pytest.raises(errors.SespanRefused):
-        memory.client.get("/v1/stats/api-hits")
+    memory.client.get("/v1/stats/api-hits")
     assert memory.calls[-1].bearer is None
