@@ -12,7 +12,6 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 from django.urls import include, path
 
-from django_sespan import errors
 from django_sespan._internal.staff import roles_of, staff_token
 from django_sespan.views import StaffView
 from fake import problem
