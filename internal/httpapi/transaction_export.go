@@ -34,17 +34,19 @@ type exportService interface {
 // exportCalls streams exports, few at a time.
 type exportCalls struct {
 	exports exportService
+	audit   access.Auditor
 	minor   transaction.Minor
 	stall   time.Duration
 	slots   exportSlots
 }
 
 func newExportCalls(d Deps) *exportCalls {
-	return &exportCalls{exports: d.Exports, minor: d.Minor, stall: cmp.Or(d.StreamStall, streamStall)}
+	return &exportCalls{exports: d.Exports, audit: d.Audit, minor: d.Minor, stall: cmp.Or(d.StreamStall, streamStall)}
 }
 
-// begin fixes what the export holds; the rest happens while it is sent.
-func (h *exportCalls) begin(ctx context.Context, f transaction.Filter) (*huma.StreamResponse, error) {
+// begin enters the export in the audit and fixes what it holds; the rest happens while
+// it is sent.
+func (h *exportCalls) begin(ctx context.Context, f transaction.Filter, filters string) (*huma.StreamResponse, error) {
 	if f.From.IsZero() {
 		until := f.To
 		if until.IsZero() {
@@ -57,6 +59,9 @@ func (h *exportCalls) begin(ctx context.Context, f transaction.Filter) (*huma.St
 		return nil, err
 	}
 	export, err := h.exports.Begin(ctx, f)
+	if err == nil {
+		err = h.audit.Enter(ctx, access.AuditEntry{Action: access.AuditExport, Subject: access.AuditTransaction, Detail: filters})
+	}
 	if err != nil {
 		release()
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,20 +92,21 @@ type (
 type recordCalls struct {
 	records recordService
 	exports *exportCalls
+	audit   access.Auditor
 	minor   transaction.Minor
 	zone    *time.Location
 }
 
 func registerRecord(api huma.API, d Deps) {
-	h := recordCalls{d.Records, newExportCalls(d), d.Minor, cmp.Or(d.Zone, time.UTC)}
+	h := recordCalls{d.Records, newExportCalls(d), d.Audit, d.Minor, cmp.Or(d.Zone, time.UTC)}
 	list := describe(operation(apilog.Report, http.MethodGet, "/v1/transactions", "list-transactions", "List transactions",
 		http.StatusOK, access.RoleReport, access.RoleAdmin),
 		"The newest first, page by page. With Accept: text/csv an export of every entry, the oldest first: draws at their time and cancellations at theirs, "+
-			"of the last 30 days unless from is given, up to the moment in Sespan-Export-Until, before which nothing will change any more.")
+			"of the last 30 days unless from is given, up to the moment in Sespan-Export-Until, before which nothing will change any more. Each page and export is in the audit.")
 	list.Responses = map[string]*huma.Response{"200": h.exports.document(api)}
 	register(api, list, h.list)
-	register(api, operation(apilog.Report, http.MethodGet, "/v1/transactions/{transaction_id}", "get-transaction", "Show a transaction and its draw",
-		http.StatusOK, access.RoleReport, access.RoleAdmin), h.get, http.StatusNotFound)
+	register(api, describe(operation(apilog.Report, http.MethodGet, "/v1/transactions/{transaction_id}", "get-transaction", "Show a transaction and its draw",
+		http.StatusOK, access.RoleReport, access.RoleAdmin), "Each look is in the audit."), h.get, http.StatusNotFound)
 	register(api, describe(operation(apilog.Transaction, http.MethodPost, "/v1/transactions/{transaction_id}/cancel", "cancel-transaction", "Cancel a transaction",
 		http.StatusOK, access.RoleService),
 		"The row stays, and the same order is never drawn anew. The tier's budgets and per_customer_uses get back what it used; the customer's next order "+
@@ -120,11 +122,14 @@ func (h recordCalls) list(ctx context.Context, in *recordListRequest) (*huma.Str
 		if in.Cursor != "" {
 			return nil, problem.New(problem.Invalid, "An export has no pages; leave the cursor out.").AtField("query.cursor")
 		}
-		return h.exports.begin(ctx, f)
+		return h.exports.begin(ctx, f, in.detail())
 	}
 	list := in.list()
 	before, err := positionOf(in.Cursor, list)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.audit.Enter(ctx, access.AuditEntry{Action: access.AuditRead, Subject: access.AuditTransaction, Detail: in.detail()}); err != nil {
 		return nil, err
 	}
 	page, err := h.records.Find(ctx, f, before, in.Limit)
@@ -144,6 +149,25 @@ func (h recordCalls) list(ctx context.Context, in *recordListRequest) (*huma.Str
 
 // list names the list that a cursor belongs to.
 func (f RecordFilter) list() string { return fmt.Sprintf("transactions %q", f) }
+
+// detail tells the audit what was asked for.
+func (f RecordFilter) detail() string {
+	var given []string
+	for _, filter := range [...]struct{ name, value string }{
+		{"from", f.From},
+		{"to", f.To},
+		{"customer_id", f.CustomerID},
+		{"tier_id", f.TierID},
+		{"discounted", f.Discounted},
+		{"cancelled", f.Cancelled},
+		{"order_ref", f.OrderRef},
+	} {
+		if filter.value != "" {
+			given = append(given, filter.name+"="+filter.value)
+		}
+	}
+	return strings.Join(given, " ")
+}
 
 func positionOf(text, list string) (*transaction.Position, error) {
 	if text == "" {
@@ -193,6 +217,10 @@ func idOf(field, s string) (*int64, error) {
 }
 
 func (h recordCalls) get(ctx context.Context, in *recordPath) (*recordDetailResponse, error) {
+	id := strconv.FormatInt(in.TransactionID, 10)
+	if err := h.audit.Enter(ctx, access.AuditEntry{Action: access.AuditRead, Subject: access.AuditTransaction, SubjectID: id}); err != nil {
+		return nil, err
+	}
 	d, err := h.records.ByID(ctx, in.TransactionID)
 	if err != nil {
 		return nil, err
