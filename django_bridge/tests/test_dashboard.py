@@ -376,6 +376,34 @@ def test_a_queue_that_needs_somebody_is_said(viewer):
     assert fresh["queue_tone"] == "warn"
 
 
+@pytest.mark.parametrize(
+    ("states", "pauses", "stuck", "says", "tone"),
+    [
+        ({}, [], {}, "everything is sent", "good"),
+        ({"queued": 2, "retry": 1200}, [], {}, "on their way: 1,202", "good"),
+        ({"dead": 33}, [], {}, "waiting for a person: 33", "warn"),
+        ({"queued": 2}, [], {"overdue": 2, "undecided": 1}, "need a look: 3", "bad"),
+        (
+            {"queued": 2},
+            ["all", "domain:x.test"],
+            {"parked": 2},
+            "paused: all, domain:x.test",
+            "warn",
+        ),
+    ],
+)
+def test_the_queue_in_a_sentence(viewer, monkeypatch, states, pauses, stuck, says, tone):
+    from django_sespan.mail import queue_admin
+
+    rows = [{"state": s, "mails": n, "oldest": None, "paused": 0} for s, n in states.items()]
+    monkeypatch.setattr(queue_admin, "status", lambda using: rows)
+    monkeypatch.setattr(queue_admin, "pauses", lambda using: [{"what": p} for p in pauses])
+    monkeypatch.setattr(queue_admin, "stuck_kinds", lambda using: stuck)
+    fresh = viewer.get(URL + "?format=json").json()
+    assert says in fresh["tables"]["mail-queue"]["caption"]
+    assert fresh["queue_tone"] == tone
+
+
 def test_a_login_without_the_right_to_the_queue(viewer, monkeypatch, caplog):
     from django_sespan.mail import queue_admin
 

@@ -111,7 +111,7 @@ def _of_mail(answer: Any) -> Iterator[Card]:
         yield _counted(
             "mails", _("Mails sent"), (now.sent, before.sent, answer.ever.sent), NEUTRAL, ever
         )
-        again = _("%(mails)s tries again") % {"mails": numbers.count(now.retried)}
+        again = _("tries again: %(mails)s") % {"mails": numbers.count(now.retried)}
         yield _counted(
             "dead", _("Mails given up"), (now.dead, before.dead, answer.ever.dead), LOSS, again
         )
@@ -124,7 +124,7 @@ def _counted(slug: str, title: str, periods: Periods, better: int, note: str) ->
     if 0 < before == ever - now:  # counting began in the period before: it is no whole one
         arrow, change, direction = "", "", 0
         earlier = _("%(number)s before, since counting began") % {"number": numbers.written(before)}
-    tone = {1: "good", -1: "bad", 0: ""}[direction * better]
+    tone = {1: "good", -1: "bad", 0: ""}[direction * better if before > 0 else 0]
     return Card(slug, title, numbers.written(now), arrow, change, tone, earlier, note)
 
 

@@ -81,7 +81,7 @@ class StepTable(Table):
     @property
     def written(self) -> list[list[str]]:
         """Return the newest rows as texts."""
-        return super().written[: -MOST_ROWS - 1 : -1]
+        return [self._texts(row) for row in self.rows[: -MOST_ROWS - 1 : -1]]
 
     @property
     def left_out(self) -> int:

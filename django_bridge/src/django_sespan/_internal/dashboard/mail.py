@@ -128,14 +128,19 @@ def _health(
     states: list[dict[str, Any]], pauses: list[dict[str, Any]], stuck: dict[str, int]
 ) -> tuple[str, str]:
     waiting = sum(row["mails"] for row in states if row["state"] != "dead")
+    dead = sum(row["mails"] for row in states if row["state"] == "dead")
     if pauses:
         names = ", ".join(str(row["what"]) for row in pauses)
         return _("Sending is paused: %(what)s.") % {"what": names}, "warn"
     if stuck:
         mails = numbers.count(sum(stuck.values()))
-        return _("%(mails)s mails need a look, on the page “Mail queue” of the admin.") % {
+        return _("Mails that need a look: %(mails)s. The admin’s page “Mail queue” has them.") % {
             "mails": mails
         }, "bad"
     if waiting:
-        return _("%(mails)s mails are on their way.") % {"mails": numbers.count(waiting)}, "good"
+        return _("Mails on their way: %(mails)s.") % {"mails": numbers.count(waiting)}, "good"
+    if dead:
+        return _("No mail waits. Given up, and waiting for a person: %(mails)s.") % {
+            "mails": numbers.count(dead)
+        }, "warn"
     return _("No mail waits: everything is sent."), "good"

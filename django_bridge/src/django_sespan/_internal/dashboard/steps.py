@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.dateformat import format as format_date
+from django.utils.translation import get_language
 
 from django_sespan._internal.stats import Range
 
@@ -23,9 +25,9 @@ class Steps:
     step: str
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """Return what a table shows: unmistakable, but short."""
-        return [format_date(start, NAME_FORMATS[self.step]) for start in self.starts]
+        return _names(tuple(self.starts), self.step, get_language())
 
     @property
     def ticks(self) -> list[str]:
@@ -48,6 +50,11 @@ def steps(answer: Range, starts: Sequence[datetime]) -> Steps:
     """Return the steps in the answer's own time zone: its days are Sespan's days."""
     zone = zone_of(answer)
     return Steps([start.astimezone(zone) for start in starts], answer.step)
+
+
+@lru_cache(maxsize=4)  # all answers of a page have the same steps
+def _names(starts: tuple[datetime, ...], step: str, _language: str | None) -> Sequence[str]:
+    return tuple(format_date(start, NAME_FORMATS[step]) for start in starts)
 
 
 def zone_of(answer: Range) -> tzinfo:
