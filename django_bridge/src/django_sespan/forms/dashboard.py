@@ -143,9 +143,10 @@ class DashboardForm(forms.Form):
     def with_days(self, now: datetime) -> DashboardForm:
         """Fill in the days of a chosen range, so that one can go on from them."""
         if self.is_valid() and self.data["range"] != "own":
-            today = now.astimezone(timezone.get_default_timezone()).date()
-            first = today - timedelta(days=self.days - 1)
-            self.data = {**self.data, "first": first.isoformat(), "last": today.isoformat()}
+            local = now.astimezone(timezone.get_default_timezone())
+            back = timedelta(hours=23) if self.days == 1 else timedelta(days=self.days - 1)
+            first, last = (local - back).date(), local.date()
+            self.data = {**self.data, "first": first.isoformat(), "last": last.isoformat()}
         return self
 
     def _number_of(self, step: str) -> int:
