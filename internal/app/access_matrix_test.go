@@ -336,7 +336,7 @@ func (o object) attempt(t *testing.T, login *pgxpool.Pool, role string, may bool
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.Background()) //nolint:errcheck // nothing is kept
+	defer tx.Rollback(context.Background())
 	_, err = tx.Exec(t.Context(), statement)
 	if may == (code(err) == "42501") {
 		t.Errorf("sespan_%s, may %t: %s: %v", role, may, statement, err)

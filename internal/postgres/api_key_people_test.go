@@ -189,7 +189,7 @@ func TestPeopleComparisonWaitsForNews(t *testing.T) {
 	db := pgtest.NewDB(t)
 	tx, err := db.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	defer tx.Rollback(context.Background()) //nolint:errcheck // the test is over
+	defer tx.Rollback(context.Background())
 	_, err = tx.Exec(t.Context(), "SELECT sespan.people_lock()")
 	require.NoError(t, err)
 	for _, call := range []string{"sespan.people_lock()", "sespan.key_owner_roles('1', '{}')", "sespan.people_compare('{}')", "sespan.people_lock_shared()"} {
