@@ -69,3 +69,9 @@ WITH used AS (
 )
 UPDATE sespan.api_key k SET last_used_at = locked.used_at
 FROM locked WHERE k.key_id = locked.key_id;
+
+-- name: APIKeyComparison :one
+-- How many live keys belong to people, and when people were last compared.
+SELECT k.keys, p.compared_at
+FROM (SELECT count(*) AS keys FROM sespan.api_key o WHERE o.owner_id IS NOT NULL AND o.revoked_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > now())) k
+LEFT JOIN sespan.people_comparison p ON true;

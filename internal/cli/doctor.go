@@ -44,6 +44,7 @@ func (d *Doctor) Run(ctx context.Context, e *Env) error {
 		{"schema", func(ctx context.Context) (string, error) { return checkSchema(ctx, c.URL) }},
 		{"customers", func(ctx context.Context) (string, error) { return checkBinding(ctx, pool) }},
 		{"addresses", func(ctx context.Context) (string, error) { return checkAddresses(ctx, pool) }},
+		{"people", func(ctx context.Context) (string, error) { return checkPeople(ctx, pool) }},
 		{"draws", func(ctx context.Context) (string, error) { return checkDraws(ctx, pool, c.Ring) }},
 		{"tokens", func(ctx context.Context) (string, error) { return checkTokens(ctx, c, e.logger) }},
 		{"mail", func(ctx context.Context) (string, error) { return checkRelays(ctx, c) }},

@@ -166,3 +166,10 @@ func textOrNull(s string) *string {
 	}
 	return &s
 }
+
+// Compared tells how many live keys people have, and when people were last compared
+// with them; zero for never.
+func (s *Keys) Compared(ctx context.Context) (keys int64, at time.Time, err error) {
+	row, err := s.pool.queries.APIKeyComparison(ctx, s.pool)
+	return row.Keys, timeOrZero(row.ComparedAt), mapError(err)
+}

@@ -33,6 +33,25 @@ func (q *Queries) APIKeyByID(ctx context.Context, db DBTX, keyID string) (Sespan
 	return i, err
 }
 
+const aPIKeyComparison = `-- name: APIKeyComparison :one
+SELECT k.keys, p.compared_at
+FROM (SELECT count(*) AS keys FROM sespan.api_key o WHERE o.owner_id IS NOT NULL AND o.revoked_at IS NULL AND (o.expires_at IS NULL OR o.expires_at > now())) k
+LEFT JOIN sespan.people_comparison p ON true
+`
+
+type APIKeyComparisonRow struct {
+	Keys       int64
+	ComparedAt *time.Time
+}
+
+// How many live keys belong to people, and when people were last compared.
+func (q *Queries) APIKeyComparison(ctx context.Context, db DBTX) (APIKeyComparisonRow, error) {
+	row := db.QueryRow(ctx, aPIKeyComparison)
+	var i APIKeyComparisonRow
+	err := row.Scan(&i.Keys, &i.ComparedAt)
+	return i, err
+}
+
 const aPIKeyEnd = `-- name: APIKeyEnd :exec
 UPDATE sespan.api_key SET revoked_at = $1::timestamptz, expires_at = $2::timestamptz WHERE key_id = $3
 `
