@@ -11,12 +11,13 @@ import (
 type options struct {
 	testbed.Options
 
-	profile string
-	rounds  int
-	mails   int // of the long drain
-	length  time.Duration
-	quick   bool
-	report  *target.Report
+	profile  string
+	previous string // an older binary, for the price of counting
+	rounds   int
+	mails    int // of the long drain
+	length   time.Duration
+	quick    bool
+	report   *target.Report
 }
 
 const siteName = "Shop"

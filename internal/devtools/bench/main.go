@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ func suites() []suite {
 	return []suite{
 		{name: "draw", run: benchDraw},
 		{name: "codes", run: benchCodes},
+		{name: "counting", run: benchCounting},
 		{name: "mail-drain", run: benchMailDrain},
 		{name: "mail-network-latency", run: benchMailNetworkLatency},
 		{name: "mail-latency", run: benchMailLatency},
@@ -103,6 +105,7 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
 	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
+	flags.StringVar(&o.previous, "previous", "", "an older binary, without counting, that suite counting compares with")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
 	if err := flags.Parse(args); err != nil {
 		return o, nil, err
@@ -120,6 +123,12 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	}
 	if o.mails < 1000 {
 		return o, nil, fmt.Errorf("-mails must be at least 1000")
+	}
+	if o.previous != "" {
+		var err error
+		if o.previous, err = filepath.Abs(o.previous); err != nil {
+			return o, nil, err
+		}
 	}
 	return o, flags.Args(), o.Check()
 }

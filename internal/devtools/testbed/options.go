@@ -21,6 +21,7 @@ type Options struct {
 	Dir     string // holds the database's folder, "" for the system's temporary one
 	Binary  string // sespan
 	Version string // of PostgreSQL, "" for the default
+	Older   bool   // Binary's schema is older than this program: it makes schema, binding and key itself
 }
 
 // AddFlags adds them.

@@ -3,8 +3,11 @@ package testbed
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -65,7 +68,7 @@ func (e *Env) start(ctx context.Context) error {
 		return err
 	}
 	e.url = e.Server.URL("postgres")
-	if _, err := postgres.Migrate(ctx, e.url, postgres.MigrateOptions{}); err != nil {
+	if err := e.migrate(ctx); err != nil {
 		return err
 	}
 	if e.Admin, err = pgxpool.New(ctx, e.url); err != nil {
@@ -74,12 +77,43 @@ func (e *Env) start(ctx context.Context) error {
 	if _, err := e.Admin.Exec(ctx, siteSQL); err != nil {
 		return err
 	}
-	if _, err := postgres.BindCustomers(ctx, e.url, postgres.Binding{Table: "public.auth_user"}); err != nil {
+	if err := e.bind(ctx); err != nil {
 		return err
 	}
 	login, err := postgres.EnsureLogin(ctx, e.url, "")
 	e.login = login.URL
 	return err
+}
+
+func (e *Env) migrate(ctx context.Context) error {
+	if e.Older {
+		_, err := e.command(ctx, "migrate", "up")
+		return err
+	}
+	_, err := postgres.Migrate(ctx, e.url, postgres.MigrateOptions{})
+	return err
+}
+
+func (e *Env) bind(ctx context.Context) error {
+	if e.Older {
+		_, err := e.command(ctx, "bind-customers", "--table=public.auth_user")
+		return err
+	}
+	_, err := postgres.BindCustomers(ctx, e.url, postgres.Binding{Table: "public.auth_user"})
+	return err
+}
+
+// command runs a command of the binary as the superuser and gives what it prints.
+func (e *Env) command(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, e.Binary, args...) //nolint:gosec // the binary under test
+	cmd.Env = append(os.Environ(), "SESPAN_DATABASE_URL="+e.url)
+	var messages strings.Builder
+	cmd.Stderr = &messages
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", e.Binary, strings.Join(args, " "), err, messages.String())
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 func (e *Env) database() devdb.Options {
@@ -122,6 +156,10 @@ func (e *Env) Pool(ctx context.Context, conns int32) (*postgres.Pool, error) {
 
 // Bearer makes a service key and gives the Authorization header with it.
 func (e *Env) Bearer(ctx context.Context) (string, error) {
+	if e.Older {
+		key, err := e.command(ctx, "keys", "create", "--role=service", "--name=testbed")
+		return "Bearer " + key, err
+	}
 	pool, err := e.Pool(ctx, 1)
 	if err != nil {
 		return "", err
