@@ -95,10 +95,11 @@ type (
 type summaryCalls struct {
 	statsCalls
 	customers stats.CustomerReader // nil: not to be had
+	audit     access.Auditor
 }
 
 func registerSummary(api huma.API, d Deps) {
-	h := summaryCalls{statsCalls{d.Counts, cmp.Or(d.Zone, time.UTC), d.Clock, d.Minor}, d.Customers}
+	h := summaryCalls{statsCalls{d.Counts, cmp.Or(d.Zone, time.UTC), d.Clock, d.Minor}, d.Customers, d.Audit}
 	op := describe(operation(apilog.Report, http.MethodGet, "/v1/transactions/summary", "summarise-transactions", "Sum transactions up",
 		http.StatusOK, access.RoleReport, access.RoleAdmin),
 		"Draws count at their time and cancellations at theirs: gross, cancelled and net. Of a range that is over, the sums are those of the CSV of GET /v1/transactions with the same filters. "+
@@ -167,6 +168,10 @@ func (h summaryCalls) byCustomer(ctx context.Context, in *summaryRequest, head S
 	}
 	if h.customers == nil {
 		return nil, problem.New(problem.Invalid, "Sums by customer are not to be had here; group by tier.").AtField("query.group_by")
+	}
+	detail := "summary by customer from=" + r.From.UTC().Format(time.RFC3339) + " to=" + r.To.UTC().Format(time.RFC3339)
+	if err := h.audit.Enter(ctx, access.AuditEntry{Action: access.AuditRead, Subject: access.AuditTransaction, Detail: detail}); err != nil {
+		return nil, err
 	}
 	found, total, err := h.customers.CustomerSums(ctx, q)
 	if err != nil {

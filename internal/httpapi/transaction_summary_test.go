@@ -75,13 +75,16 @@ func TestSummaryByCustomer(t *testing.T) {
 	t.Parallel()
 	c := newCountSite(t)
 	fake := &fakeCustomers{}
-	h := summaryCalls{statsCalls{zone: c.deps.Zone, clock: c.deps.Clock, minor: 2}, fake}
+	h := summaryCalls{statsCalls{zone: c.deps.Zone, clock: c.deps.Clock, minor: 2}, fake, c.deps.Audit}
 	in := &summaryRequest{From: "2026-11-21", To: "2026-11-23", GroupBy: "customer", CustomerID: "42", TierID: "0", Limit: 7}
 	_, err := h.get(t.Context(), in)
 	require.NoError(t, err)
 	assert.Equal(t, int64(42), *fake.asked.CustomerID)
 	assert.Equal(t, stats.NoTier, *fake.asked.TierID)
 	assert.Equal(t, 7, fake.asked.Limit)
+	var read string
+	require.NoError(t, c.db.Pool.QueryRow(t.Context(), `SELECT action || ' ' || detail FROM sespan.audit WHERE subject = 'transaction'`).Scan(&read))
+	assert.Contains(t, read, "read summary by customer from=2026-11-20T17:00:00Z")
 }
 
 func TestSummaryRefusesBadInput(t *testing.T) {
