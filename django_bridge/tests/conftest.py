@@ -127,3 +127,20 @@ def bound(db):
         cursor.execute(
             "TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp, sespan.otp_budget"
         )
+
+
+@pytest.fixture
+def figures(memory, signing_key, settings):
+    """A shop in Jakarta with 120 orders a day."""
+    settings.TIME_ZONE = "Asia/Jakarta"
+    memory.stats.orders_per_day = 120
+    return memory
+
+
+@pytest.fixture
+def viewer(client, db):
+    """A browser of somebody who may see the dashboard."""
+    from people import person
+
+    client.force_login(person("dewi", "dashboard"))
+    return client
