@@ -121,39 +121,54 @@ COMMENT ON FUNCTION sespan.stats_otp_mailed() IS 'Counts a code that was mailed'
 CREATE TRIGGER stats_otp_mailed AFTER INSERT ON sespan.otp
     FOR EACH ROW WHEN (NEW.message_id IS NOT NULL) EXECUTE FUNCTION sespan.stats_otp_mailed();
 
--- A guess is counted as wrong before it is compared, and taken back in the same
--- transaction if it was right: +1 and -1 at the same moment.
-CREATE FUNCTION sespan.stats_otp_guessed() RETURNS trigger
+-- A guess is counted on the challenge before it is compared, and taken back in the
+-- same transaction if it was right. So whether it was wrong shows at the commit.
+CREATE FUNCTION sespan.stats_otp_failed() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO sespan.stats_otp (bucket, purpose, verified, failed, locked)
-    VALUES (date_bin('15 minutes', coalesce(NEW.verified_at, now()), '2000-01-01 00:00+00'), NEW.purpose,
-            CASE WHEN OLD.verified_at IS NULL AND NEW.verified_at IS NOT NULL THEN 1 END, nullif(NEW.wrong_guesses - OLD.wrong_guesses, 0),
-            CASE WHEN OLD.status <> 'locked' AND NEW.status = 'locked' THEN 1 END);
+    IF NOT EXISTS (SELECT FROM sespan.otp_challenge c WHERE c.challenge_id = NEW.challenge_id AND c.wrong_guesses < NEW.wrong_guesses) THEN
+        INSERT INTO sespan.stats_otp (bucket, purpose, failed)
+        VALUES (date_bin('15 minutes', now(), '2000-01-01 00:00+00'), NEW.purpose, NEW.wrong_guesses - OLD.wrong_guesses);
+    END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION sespan.stats_otp_guessed() IS 'Counts guesses, and what they came to';
-CREATE TRIGGER stats_otp_guessed AFTER UPDATE ON sespan.otp_challenge
-    FOR EACH ROW WHEN (NEW.wrong_guesses <> OLD.wrong_guesses OR NEW.verified_at IS DISTINCT FROM OLD.verified_at OR NEW.status = 'locked' AND OLD.status <> 'locked')
-    EXECUTE FUNCTION sespan.stats_otp_guessed();
+COMMENT ON FUNCTION sespan.stats_otp_failed() IS 'Counts a guess that was not taken back';
+CREATE CONSTRAINT TRIGGER stats_otp_failed AFTER UPDATE ON sespan.otp_challenge DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.wrong_guesses > OLD.wrong_guesses) EXECUTE FUNCTION sespan.stats_otp_failed();
 
+CREATE FUNCTION sespan.stats_otp_ended() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO sespan.stats_otp (bucket, purpose, verified, locked)
+    SELECT date_bin('15 minutes', x.at, '2000-01-01 00:00+00'), NEW.purpose, x.verified, x.locked
+    FROM (VALUES (NEW.verified_at, 1, NULL::int), (OLD.verified_at, -1, NULL), (CASE WHEN NEW.status = 'locked' THEN now() END, NULL, 1)) x (at, verified, locked)
+    WHERE x.at IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION sespan.stats_otp_ended() IS 'Counts a challenge that a correct code ends, or wrong ones lock';
+CREATE TRIGGER stats_otp_ended AFTER UPDATE ON sespan.otp_challenge
+    FOR EACH ROW WHEN (NEW.verified_at IS DISTINCT FROM OLD.verified_at OR NEW.status = 'locked' AND OLD.status <> 'locked')
+    EXECUTE FUNCTION sespan.stats_otp_ended();
+
+-- For each row, because most updates of codes expire none: a condition costs them
+-- less than a table of what changed.
 CREATE FUNCTION sespan.stats_otp_expired() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO sespan.stats_otp (bucket, purpose, expired)
-    SELECT date_bin('15 minutes', n.valid_until, '2000-01-01 00:00+00'), n.purpose, count(*)
-    FROM after_update n JOIN before_update o ON o.otp_id = n.otp_id JOIN sespan.otp_challenge c ON c.challenge_id = n.challenge_id
-    WHERE n.status = 'expired' AND o.status <> 'expired' AND n.message_id IS NOT NULL AND NOT c.decoy
-    GROUP BY 1, 2;
+    SELECT date_bin('15 minutes', NEW.valid_until, '2000-01-01 00:00+00'), NEW.purpose, 1
+    FROM sespan.otp_challenge c WHERE c.challenge_id = NEW.challenge_id AND NOT c.decoy;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION sespan.stats_otp_expired() IS 'Counts codes that are marked as expired';
-CREATE TRIGGER stats_otp_expired AFTER UPDATE ON sespan.otp REFERENCING OLD TABLE AS before_update NEW TABLE AS after_update
-    FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_otp_expired();
+COMMENT ON FUNCTION sespan.stats_otp_expired() IS 'Counts a mailed code that is marked as expired';
+CREATE TRIGGER stats_otp_expired AFTER UPDATE ON sespan.otp
+    FOR EACH ROW WHEN (NEW.status = 'expired' AND OLD.status <> 'expired' AND NEW.message_id IS NOT NULL) EXECUTE FUNCTION sespan.stats_otp_expired();
 
 -- A count stays when its row goes. So that the others can be compared with their
 -- rows, what went is counted too: at the moment that the row was counted at.
@@ -194,8 +209,10 @@ CREATE TRIGGER stats_otp_challenge_gone AFTER DELETE ON sespan.otp_challenge REF
 DROP TRIGGER stats_otp_challenge_gone ON sespan.otp_challenge;
 DROP TRIGGER count_otp_gone ON sespan.otp;
 DROP TRIGGER stats_otp_expired ON sespan.otp;
-DROP TRIGGER stats_otp_guessed ON sespan.otp_challenge;
+DROP TRIGGER stats_otp_ended ON sespan.otp_challenge;
+DROP TRIGGER stats_otp_failed ON sespan.otp_challenge;
 DROP TRIGGER stats_otp_mailed ON sespan.otp;
-DROP FUNCTION sespan.stats_otp_challenge_gone(), sespan.stats_otp_gone(), sespan.stats_otp_expired(), sespan.stats_otp_guessed(), sespan.stats_otp_mailed();
+DROP FUNCTION sespan.stats_otp_challenge_gone(), sespan.stats_otp_gone(), sespan.stats_otp_expired(), sespan.stats_otp_ended(), sespan.stats_otp_failed(),
+    sespan.stats_otp_mailed();
 DROP VIEW sespan.stats_otp_day_total, sespan.stats_otp_total, sespan.stats_otp_appended;
 DROP TABLE sespan.stats_otp_day, sespan.stats_otp_quarter, sespan.stats_otp;
