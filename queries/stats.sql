@@ -90,22 +90,22 @@ WITH fresh AS MATERIALIZED (
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.purpose
 )
-SELECT x.part::integer AS part, x.purpose, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified,
+SELECT x.part::integer AS part, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified,
     sum(x.failed)::bigint AS failed, sum(x.locked)::bigint AS locked, sum(x.expired)::bigint AS expired
 FROM (
-    SELECT width_bucket(d.day, @days::date[]) AS part, d.purpose, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
+    SELECT width_bucket(d.day, @days::date[]) AS part, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
     FROM sespan.stats_otp_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
     UNION ALL
-    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.purpose, q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
+    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
     FROM sespan.stats_otp_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz
     UNION ALL
-    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.purpose, q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
+    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
     FROM sespan.stats_otp_quarter q WHERE q.bucket >= @tail_start::timestamptz AND q.bucket < @to_time::timestamptz
     UNION ALL
-    SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.purpose, f.issued, f.resent, f.verified, f.failed, f.locked, f.expired
+    SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.issued, f.resent, f.verified, f.failed, f.locked, f.expired
     FROM fresh f WHERE f.bucket >= @from_time::timestamptz AND f.bucket < @to_time::timestamptz
 ) AS x
-GROUP BY x.part, x.purpose;
+GROUP BY x.part;
 
 -- name: StatsOTPWindows :many
 -- By window; the arrays have one element for each.
@@ -144,36 +144,38 @@ GROUP BY w.part, x.purpose;
 -- name: StatsTransactionSeries :many
 -- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped,
-        sum(f.threshold)::numeric AS threshold, sum(f.amount)::numeric AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS
-        cancelled, sum(f.cancelled_wins)::bigint AS cancelled_wins, sum(f.cancelled_amount)::numeric AS cancelled_amount,
-        sum(f.cancelled_discount)::numeric AS cancelled_discount
+    SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped, sum(f.amount)::numeric
+        AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS cancelled, sum(f.cancelled_amount)::numeric AS
+        cancelled_amount, sum(f.cancelled_discount)::numeric AS cancelled_discount
     FROM sespan.stats_transaction_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.tier_id
 )
-SELECT x.part::integer AS part, coalesce(x.tier_id, 0)::bigint AS tier_id, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins,
-    sum(x.capped)::bigint AS capped, sum(x.threshold)::numeric AS threshold, sum(x.amount)::numeric AS amount, sum(x.discount)::numeric AS discount,
-    sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_wins)::bigint AS cancelled_wins, sum(x.cancelled_amount)::numeric AS cancelled_amount,
+SELECT x.part::integer AS part, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins, sum(x.capped)::bigint AS capped, sum(x.amount)::numeric
+    AS amount, sum(x.discount)::numeric AS discount, sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_amount)::numeric AS cancelled_amount,
     sum(x.cancelled_discount)::numeric AS cancelled_discount
 FROM (
-    SELECT width_bucket(d.day, @days::date[]) AS part, d.tier_id, d.draws, d.wins, d.capped, d.threshold, d.amount, d.discount, d.cancelled,
-        d.cancelled_wins, d.cancelled_amount, d.cancelled_discount
-    FROM sespan.stats_transaction_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
+    SELECT width_bucket(d.day, @days::date[]) AS part, d.draws, d.wins, d.capped, d.amount, d.discount, d.cancelled, d.cancelled_amount,
+        d.cancelled_discount
+    FROM sespan.stats_transaction_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date AND
+        (sqlc.narg(tier_id)::bigint IS NULL OR coalesce(d.tier_id, 0) = sqlc.narg(tier_id)::bigint)
     UNION ALL
-    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled,
-        q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
-    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz
+    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
+        q.cancelled_discount
+    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz AND
+        (sqlc.narg(tier_id)::bigint IS NULL OR coalesce(q.tier_id, 0) = sqlc.narg(tier_id)::bigint)
     UNION ALL
-    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled,
-        q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
-    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= @tail_start::timestamptz AND q.bucket < @to_time::timestamptz
+    SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
+        q.cancelled_discount
+    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= @tail_start::timestamptz AND q.bucket < @to_time::timestamptz AND
+        (sqlc.narg(tier_id)::bigint IS NULL OR coalesce(q.tier_id, 0) = sqlc.narg(tier_id)::bigint)
     UNION ALL
-    SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.tier_id, f.draws, f.wins, f.capped, f.threshold, f.amount, f.discount, f.cancelled,
-        f.cancelled_wins, f.cancelled_amount, f.cancelled_discount
-    FROM fresh f WHERE f.bucket >= @from_time::timestamptz AND f.bucket < @to_time::timestamptz
+    SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.draws, f.wins, f.capped, f.amount, f.discount, f.cancelled, f.cancelled_amount,
+        f.cancelled_discount
+    FROM fresh f WHERE f.bucket >= @from_time::timestamptz AND f.bucket < @to_time::timestamptz AND (sqlc.narg(tier_id)::bigint IS NULL OR
+        coalesce(f.tier_id, 0) = sqlc.narg(tier_id)::bigint)
 ) AS x
-GROUP BY x.part, x.tier_id;
+GROUP BY x.part;
 
 -- name: StatsTransactionWindows :many
 -- By window; the arrays have one element for each.
@@ -225,7 +227,10 @@ WITH fresh AS MATERIALIZED (
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.outcome
 )
-SELECT x.part::integer AS part, x.outcome, sum(x.mails)::bigint AS mails
+SELECT x.part::integer AS part, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'sent'), 0)::bigint AS sent, coalesce(sum(x.mails) FILTER (WHERE
+    x.outcome = 'dead'), 0)::bigint AS dead, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'expired'), 0)::bigint AS expired,
+    coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'suppressed'), 0)::bigint AS suppressed, coalesce(sum(x.mails) FILTER (WHERE x.outcome =
+    'cancelled'), 0)::bigint AS cancelled, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'retried'), 0)::bigint AS retried
 FROM (
     SELECT width_bucket(d.day, @days::date[]) AS part, d.outcome, d.mails
     FROM sespan.stats_mail_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
@@ -239,7 +244,7 @@ FROM (
     SELECT width_bucket(f.bucket, @starts::timestamptz[]), f.outcome, f.mails
     FROM fresh f WHERE f.bucket >= @from_time::timestamptz AND f.bucket < @to_time::timestamptz
 ) AS x
-GROUP BY x.part, x.outcome;
+GROUP BY x.part;
 
 -- name: StatsMailWindows :many
 -- By window; the arrays have one element for each.

@@ -61,10 +61,13 @@ const (
 	ByType
 )
 
-// Rows that one search looks at: those of an index beside the time lie scattered.
+// What one search looks at: rows of the log's order, or of another index, where they lie
+// scattered; and for how long it goes on to older days.
 const (
 	maxWalk          = 20_000
 	maxScatteredWalk = 4_000
+	maxTime          = 100 * time.Millisecond
+	firstSpan        = 24 * time.Hour
 )
 
 // clockSlack is how far the time in a response id and that of its row may lie apart.
@@ -76,8 +79,8 @@ const defaultDays = 7
 // SearchStore reads the log. Errors: problem.UnknownLogRow of RowByID.
 type SearchStore interface {
 	// RowPage walks back along the index from the position, over walk rows at most, and
-	// gives the first n that match. end is where the walk ended, nil where there is
-	// nothing beyond, or n rows were found.
+	// gives the first n that match. end is where the walk ended at its bound, nil
+	// where it did not come so far.
 	RowPage(ctx context.Context, along Index, f Filter, before Position, walk, n int) (rows []Row, end *Position, err error)
 	// RowByID finds a row requested in [from, to].
 	RowByID(ctx context.Context, id uuid.UUID, from, to time.Time) (RowDetail, error)
@@ -107,17 +110,40 @@ func (s *Search) Find(ctx context.Context, f Filter, before *Position, n int) (P
 	if before != nil && before.Time.Before(f.To) {
 		start = *before
 	}
+	return s.backwards(ctx, f, start, n)
+}
+
+// backwards looks through one day, then two, four and so on: most searches end within
+// the first partitions of the log, and no others are opened.
+func (s *Search) backwards(ctx context.Context, f Filter, start Position, n int) (Page, error) {
 	along, walk := indexOf(f)
-	rows, end, err := s.store.RowPage(ctx, along, f, start, walk, n)
-	if err != nil {
-		return Page{}, err
+	began, page := s.clock(), Page{Rows: []Row{}}
+	for span := firstSpan; ; span *= 2 {
+		part := f
+		if from := start.Time.Add(-span); from.After(f.From) {
+			part.From = from
+		}
+		rows, end, err := s.store.RowPage(ctx, along, part, start, walk, n-len(page.Rows))
+		if err != nil {
+			return Page{}, err
+		}
+		page.Rows = append(page.Rows, rows...)
+		start = Position{part.From, uuid.Nil}
+		switch {
+		case len(page.Rows) == n:
+			last := page.Rows[n-1]
+			page.Next = &Position{last.Requested, last.ResponseID}
+			return page, nil
+		case end != nil:
+			page.Next = end
+			return page, nil
+		case !part.From.After(f.From):
+			return page, nil
+		case s.clock().Sub(began) > maxTime:
+			page.Next = &start
+			return page, nil
+		}
 	}
-	page := Page{Rows: rows, Next: end}
-	if len(rows) == n {
-		last := rows[n-1]
-		page.Next = &Position{last.Requested, last.ResponseID}
-	}
-	return page, nil
 }
 
 // ByID finds one row by the id of its answer, which begins with the time. Errors:
@@ -130,8 +156,8 @@ func (s *Search) ByID(ctx context.Context, id uuid.UUID) (RowDetail, error) {
 // bounded gives the filter its range: that of the id, or the last days.
 func (s *Search) bounded(f Filter) Filter {
 	whole := f.From.IsZero() && f.To.IsZero()
-	if f.To.IsZero() {
-		f.To = s.clock().Add(clockSlack)
+	if latest := s.clock().Add(clockSlack); f.To.IsZero() || f.To.After(latest) {
+		f.To = latest
 	}
 	switch {
 	case f.ResponseID != nil:

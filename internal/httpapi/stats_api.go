@@ -84,8 +84,6 @@ type (
 	outcomesResponse struct{ Body outcomesAnswer }
 )
 
-type apiSums = map[stats.APIKey]stats.APICounts
-
 func (h statsCalls) apiHits(ctx context.Context, in *statsRequest) (*apiHitsResponse, error) {
 	r, err := h.rangeOf(in.StatsQuery, "step")
 	if err != nil {
@@ -97,9 +95,9 @@ func (h statsCalls) apiHits(ctx context.Context, in *statsRequest) (*apiHitsResp
 	}
 	out := apiHitsAnswer{
 		StatsRange: rangeAnswer(r), Buckets: make([]apiHitsBucket, len(r.Starts)),
-		Total:    callsIn(sums.Windows[stats.WindowRange]),
-		Previous: callsIn(sums.Windows[stats.WindowPrevious]),
-		Ever:     callsIn(sums.Windows[stats.WindowEver]),
+		Total:    callsIn(callsOnly(sums.Windows[stats.WindowRange])),
+		Previous: callsIn(callsOnly(sums.Windows[stats.WindowPrevious])),
+		Ever:     callsIn(callsOnly(sums.Windows[stats.WindowEver])),
 	}
 	for i, at := range r.Starts {
 		b := sums.Buckets[i]
@@ -108,7 +106,7 @@ func (h statsCalls) apiHits(ctx context.Context, in *statsRequest) (*apiHitsResp
 	}
 	for _, t := range requestTypes() {
 		all := sums.Windows[stats.WindowRange]
-		out.ByType = append(out.ByType, apiHitsOfType{string(t), callsOf(all, t), latencyOf(all, t)})
+		out.ByType = append(out.ByType, apiHitsOfType{string(t), callsOf(callsOnly(all), t), latencyOf(all, t)})
 	}
 	return &apiHitsResponse{out}, nil
 }
@@ -124,29 +122,29 @@ func (h statsCalls) outcomes(ctx context.Context, in *statsRequest) (*outcomesRe
 	}
 	out := outcomesAnswer{
 		StatsRange: rangeAnswer(r), Buckets: make([]outcomesBucket, len(r.Starts)),
-		Total:    callsIn(sums.Windows[stats.WindowRange]).StatsOutcomes,
-		Previous: callsIn(sums.Windows[stats.WindowPrevious]).StatsOutcomes,
-		Ever:     callsIn(sums.Windows[stats.WindowEver]).StatsOutcomes,
+		Total:    callsIn(callsOnly(sums.Windows[stats.WindowRange])).StatsOutcomes,
+		Previous: callsIn(callsOnly(sums.Windows[stats.WindowPrevious])).StatsOutcomes,
+		Ever:     callsIn(callsOnly(sums.Windows[stats.WindowEver])).StatsOutcomes,
 	}
 	for i, at := range r.Starts {
 		of := func(t apilog.RequestType) StatsOutcomes { return callsOf(sums.Buckets[i], t).StatsOutcomes }
 		out.Buckets[i] = outcomesBucket{at, StatsOutcomesByType{of(apilog.OTP), of(apilog.Login), of(apilog.Transaction), of(apilog.Report), of(apilog.Admin)}}
 	}
 	for _, t := range requestTypes() {
-		out.ByType = append(out.ByType, outcomesOfType{string(t), callsOf(sums.Windows[stats.WindowRange], t).StatsOutcomes})
+		out.ByType = append(out.ByType, outcomesOfType{string(t), callsOf(callsOnly(sums.Windows[stats.WindowRange]), t).StatsOutcomes})
 	}
 	return &outcomesResponse{out}, nil
 }
 
 // callsOf gives the calls of one type.
-func callsOf(all apiSums, t apilog.RequestType) StatsCalls {
-	success := all[stats.APIKey{RequestType: string(t), Outcome: string(apilog.Success)}].Calls
-	failure := all[stats.APIKey{RequestType: string(t), Outcome: string(apilog.Failure)}].Calls
+func callsOf(all map[stats.APIKey]int64, t apilog.RequestType) StatsCalls {
+	success := all[stats.APIKey{RequestType: string(t), Outcome: string(apilog.Success)}]
+	failure := all[stats.APIKey{RequestType: string(t), Outcome: string(apilog.Failure)}]
 	return StatsCalls{success + failure, StatsOutcomes{success, failure}}
 }
 
 // callsIn gives the calls of all types.
-func callsIn(all apiSums) StatsCalls {
+func callsIn(all map[stats.APIKey]int64) StatsCalls {
 	var sum StatsCalls
 	for _, t := range requestTypes() {
 		one := callsOf(all, t)
@@ -157,7 +155,16 @@ func callsIn(all apiSums) StatsCalls {
 	return sum
 }
 
-func latencyOf(all apiSums, t apilog.RequestType) *statsLatency {
+// callsOnly leaves the latencies out.
+func callsOnly(all map[stats.APIKey]stats.APICounts) map[stats.APIKey]int64 {
+	calls := make(map[stats.APIKey]int64, len(all))
+	for key, counts := range all {
+		calls[key] = counts.Calls
+	}
+	return calls
+}
+
+func latencyOf(all map[stats.APIKey]stats.APICounts, t apilog.RequestType) *statsLatency {
 	var h stats.Histogram
 	for key, counts := range all {
 		if key.RequestType == string(t) {

@@ -47,7 +47,7 @@ func (h statsCalls) mail(ctx context.Context, in *statsRequest) (*mailsResponse,
 		Ever:     mailsIn(sums.Windows[stats.WindowEver]),
 	}
 	for i, at := range r.Starts {
-		out.Buckets[i] = mailsBucket{at, mailsIn(sums.Buckets[i])}
+		out.Buckets[i] = mailsBucket{at, StatsMails(sums.Buckets[i])}
 	}
 	return &mailsResponse{out}, nil
 }

@@ -58,7 +58,7 @@ func (h statsCalls) otp(ctx context.Context, in *statsRequest) (*codesResponse, 
 	}
 	all := sumOf(sums.Windows[stats.WindowBefore])
 	for i, at := range r.Starts {
-		b := sumOf(sums.Buckets[i])
+		b := sums.Buckets[i]
 		all = all.Add(b)
 		out.Buckets[i] = codesBucket{at, StatsCodes(b), all.Issued, all.Verified}
 	}

@@ -55,7 +55,7 @@ func (h statsCalls) transactions(ctx context.Context, in *statsRequest) (*drawsR
 	if err != nil {
 		return nil, err
 	}
-	sums, names, err := h.reader.TransactionSums(ctx, r)
+	sums, names, err := h.reader.TransactionSums(ctx, r, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (h statsCalls) transactions(ctx context.Context, in *statsRequest) (*drawsR
 		Ever:     draws(sums.Windows[stats.WindowEver]),
 	}
 	for i, at := range r.Starts {
-		out.Buckets[i] = drawsBucket{at, draws(sums.Buckets[i])}
+		out.Buckets[i] = drawsBucket{at, drawsOf(sums.Buckets[i], h.minor)}
 	}
 	all := sums.Windows[stats.WindowRange]
 	for _, id := range tierIDs(all) {

@@ -142,7 +142,7 @@ func (h summaryCalls) get(ctx context.Context, in *summaryRequest) (*huma.Stream
 	if byCustomer {
 		return h.byCustomer(ctx, in, head, tier, r)
 	}
-	sums, names, err := h.reader.TransactionSums(ctx, r)
+	sums, names, err := h.reader.TransactionSums(ctx, r, tier)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (h summaryCalls) get(ctx context.Context, in *summaryRequest) (*huma.Stream
 	}
 	rows := make([]summaryTimeRow, len(r.Starts))
 	for i, at := range r.Starts {
-		rows[i] = summaryTimeRow{SummaryByTime{at}, h.counts(sumOf(onlyTier(sums.Buckets[i], tier)))}
+		rows[i] = summaryTimeRow{SummaryByTime{at}, h.counts(sums.Buckets[i])}
 	}
 	return summaryOf(in.Accept, head, rows, total), nil
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"sespan/internal/postgres/dbsqlc"
 )
 
 // A plan that PostgreSQL caches while the mail queue is empty is ruinous once it is
@@ -22,18 +24,18 @@ func (p *Pool) genericPlans() bool {
 }
 
 // customPlans runs statements without a cached plan.
-type customPlans struct{ pool *Pool }
+type customPlans struct{ db dbsqlc.DBTX }
 
 func (p customPlans) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return p.pool.Exec(ctx, sql, unprepared(args)...)
+	return p.db.Exec(ctx, sql, unprepared(args)...)
 }
 
 func (p customPlans) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return p.pool.Query(ctx, sql, unprepared(args)...)
+	return p.db.Query(ctx, sql, unprepared(args)...)
 }
 
 func (p customPlans) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return p.pool.QueryRow(ctx, sql, unprepared(args)...)
+	return p.db.QueryRow(ctx, sql, unprepared(args)...)
 }
 
 func unprepared(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) }

@@ -19,12 +19,13 @@ import (
 // Options of a pool; zero values mean the defaults in brackets.
 type Options struct {
 	URL              string
-	MaxConns         int32         // [10]
-	LockTimeout      time.Duration // [500 ms] of every statement; longer waits become 503
-	StatementTimeout time.Duration // [5 s]
-	ApplicationName  string        // [sespan]
-	Pooled           bool          // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
-	GenericPlans     bool          // one generic plan per statement, by indexes: for tables that are empty now and huge in a minute
+	MaxConns         int32           // [10]
+	LockTimeout      time.Duration   // [500 ms] of every statement; longer waits become 503
+	StatementTimeout time.Duration   // [5 s]
+	ApplicationName  string          // [sespan]
+	Pooled           bool            // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
+	Tracer           pgx.QueryTracer // sees each statement; nil: nobody does
+	GenericPlans     bool            // one generic plan per statement, by indexes: for tables that are empty now and huge in a minute
 }
 
 // Pool is a bounded set of connections, shared by the stores on it.
@@ -43,6 +44,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	c.MinConns = 1
 	c.MaxConnIdleTime = 5 * time.Minute
 	c.ConnConfig.ConnectTimeout = 3 * time.Second
+	c.ConnConfig.Tracer = o.Tracer
 	if o.Pooled {
 		// Unlike the mode "exec" it knows the types of parameters, so arrays of uuids work.
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

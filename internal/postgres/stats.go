@@ -19,15 +19,19 @@ type Stats struct{ pool *Pool }
 func NewStats(pool *Pool) *Stats { return &Stats{pool} }
 
 // APISums gives API hits by type and outcome.
-func (s *Stats) APISums(ctx context.Context, r stats.Range) (stats.Sums[stats.APIKey, stats.APICounts], error) {
-	sums := stats.NewSums[stats.APIKey, stats.APICounts](r)
-	err := s.read(ctx, r, func(tx pgx.Tx, series seriesParams, windows windowsParams) error {
+func (s *Stats) APISums(ctx context.Context, r stats.Range) (stats.APISums, error) {
+	sums := stats.NewSums[map[stats.APIKey]int64, stats.APIKey, stats.APICounts](r)
+	err := s.read(ctx, r, func(tx dbsqlc.DBTX, series seriesParams, windows windowsParams) error {
 		rows, err := s.pool.queries.StatsAPISeries(ctx, tx, (*dbsqlc.StatsAPISeriesParams)(&series))
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			sums.Set(int(row.Part)-1, stats.APIKey{RequestType: row.RequestType, Outcome: row.Outcome}, stats.APICounts{Calls: row.Calls})
+			bucket := &sums.Buckets[row.Part-1]
+			if *bucket == nil {
+				*bucket = map[stats.APIKey]int64{}
+			}
+			(*bucket)[stats.APIKey{RequestType: row.RequestType, Outcome: row.Outcome}] = row.Calls
 		}
 		totals, err := s.pool.queries.StatsAPIWindows(ctx, tx, (*dbsqlc.StatsAPIWindowsParams)(&windows))
 		for _, row := range totals {
@@ -44,17 +48,17 @@ func (s *Stats) APISums(ctx context.Context, r stats.Range) (stats.Sums[stats.AP
 }
 
 // OTPSums gives events of codes by purpose.
-func (s *Stats) OTPSums(ctx context.Context, r stats.Range) (stats.Sums[string, stats.OTPCounts], error) {
-	sums := stats.NewSums[string, stats.OTPCounts](r)
-	err := s.read(ctx, r, func(tx pgx.Tx, series seriesParams, windows windowsParams) error {
+func (s *Stats) OTPSums(ctx context.Context, r stats.Range) (stats.OTPSums, error) {
+	sums := stats.NewSums[stats.OTPCounts, string, stats.OTPCounts](r)
+	err := s.read(ctx, r, func(tx dbsqlc.DBTX, series seriesParams, windows windowsParams) error {
 		rows, err := s.pool.queries.StatsOTPSeries(ctx, tx, (*dbsqlc.StatsOTPSeriesParams)(&series))
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			sums.Set(int(row.Part)-1, row.Purpose, stats.OTPCounts{
+			sums.Buckets[row.Part-1] = stats.OTPCounts{
 				Issued: row.Issued, Resent: row.Resent, Verified: row.Verified, Failed: row.Failed, Locked: row.Locked, Expired: row.Expired,
-			})
+			}
 		}
 		totals, err := s.pool.queries.StatsOTPWindows(ctx, tx, (*dbsqlc.StatsOTPWindowsParams)(&windows))
 		for _, row := range totals {
@@ -67,18 +71,24 @@ func (s *Stats) OTPSums(ctx context.Context, r stats.Range) (stats.Sums[string, 
 	return sums, err
 }
 
-// TransactionSums gives draws and cancellations by tier, and what the tiers are called,
-// or were when they were deleted.
-func (s *Stats) TransactionSums(ctx context.Context, r stats.Range) (stats.Sums[int64, stats.TransactionCounts], map[int64]string, error) {
-	sums := stats.NewSums[int64, stats.TransactionCounts](r)
+// TransactionSums gives draws and cancellations by tier, the buckets of one tier where
+// one is named, and what the tiers are called, or were when they were deleted.
+func (s *Stats) TransactionSums(ctx context.Context, r stats.Range, tier *int64) (stats.TransactionSums, map[int64]string, error) {
+	sums := stats.NewSums[stats.TransactionCounts, int64, stats.TransactionCounts](r)
 	names := map[int64]string{}
-	err := s.read(ctx, r, func(tx pgx.Tx, series seriesParams, windows windowsParams) error {
-		rows, err := s.pool.queries.StatsTransactionSeries(ctx, tx, (*dbsqlc.StatsTransactionSeriesParams)(&series))
+	err := s.read(ctx, r, func(tx dbsqlc.DBTX, series seriesParams, windows windowsParams) error {
+		rows, err := s.pool.queries.StatsTransactionSeries(ctx, tx, &dbsqlc.StatsTransactionSeriesParams{
+			Days: series.Days, TimeZone: series.TimeZone, FirstDay: series.FirstDay, LastDay: series.LastDay, TierID: tier, Starts: series.Starts,
+			FromTime: series.FromTime, HeadEnd: series.HeadEnd, TailStart: series.TailStart, ToTime: series.ToTime,
+		})
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			sums.Set(int(row.Part)-1, row.TierID, transactionCounts(dbsqlc.StatsTransactionWindowsRow(row)))
+			sums.Buckets[row.Part-1] = stats.TransactionCounts{
+				Draws: row.Draws, Wins: row.Wins, Capped: row.Capped, Amount: decimalOf(row.Amount), Discount: decimalOf(row.Discount),
+				Cancelled: row.Cancelled, CancelledAmount: decimalOf(row.CancelledAmount), CancelledDiscount: decimalOf(row.CancelledDiscount),
+			}
 		}
 		totals, err := s.pool.queries.StatsTransactionWindows(ctx, tx, (*dbsqlc.StatsTransactionWindowsParams)(&windows))
 		if err != nil {
@@ -109,15 +119,17 @@ func transactionCounts(row dbsqlc.StatsTransactionWindowsRow) stats.TransactionC
 }
 
 // MailSums gives mails by outcome.
-func (s *Stats) MailSums(ctx context.Context, r stats.Range) (stats.Sums[string, int64], error) {
-	sums := stats.NewSums[string, int64](r)
-	err := s.read(ctx, r, func(tx pgx.Tx, series seriesParams, windows windowsParams) error {
+func (s *Stats) MailSums(ctx context.Context, r stats.Range) (stats.MailSums, error) {
+	sums := stats.NewSums[stats.MailCounts, string, int64](r)
+	err := s.read(ctx, r, func(tx dbsqlc.DBTX, series seriesParams, windows windowsParams) error {
 		rows, err := s.pool.queries.StatsMailSeries(ctx, tx, (*dbsqlc.StatsMailSeriesParams)(&series))
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			sums.Set(int(row.Part)-1, row.Outcome, row.Mails)
+			sums.Buckets[row.Part-1] = stats.MailCounts{
+				Sent: row.Sent, Dead: row.Dead, Expired: row.Expired, Suppressed: row.Suppressed, Cancelled: row.Cancelled, Retried: row.Retried,
+			}
 		}
 		totals, err := s.pool.queries.StatsMailWindows(ctx, tx, (*dbsqlc.StatsMailWindowsParams)(&windows))
 		for _, row := range totals {
@@ -135,8 +147,9 @@ type (
 )
 
 // read runs fn in a transaction with one snapshot, with the range cut for the zone that
-// this snapshot has days of.
-func (s *Stats) read(ctx context.Context, r stats.Range, fn func(pgx.Tx, seriesParams, windowsParams) error) error {
+// this snapshot has days of. Each statement is planned for itself: the plan for a day is
+// not that for a year.
+func (s *Stats) read(ctx context.Context, r stats.Range, fn func(dbsqlc.DBTX, seriesParams, windowsParams) error) error {
 	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return mapError(pgx.BeginTxFunc(ctx, s.pool, o, func(tx pgx.Tx) error {
 		row, err := s.pool.queries.StatsZone(ctx, tx)
@@ -149,7 +162,7 @@ func (s *Stats) read(ctx context.Context, r stats.Range, fn func(pgx.Tx, seriesP
 				return problem.Newf(problem.Unavailable, "The days are those of the zone %s, which this server does not know.", row.TimeZone).WithCause(err)
 			}
 		}
-		return fn(tx, seriesOf(r, days), windowsOf(r, days))
+		return fn(customPlans{tx}, seriesOf(r, days), windowsOf(r, days))
 	}))
 }
 

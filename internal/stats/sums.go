@@ -6,40 +6,49 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Sums are counts by a key of closed dimensions: of each bucket of a range, and of the
-// windows.
-type Sums[K comparable, C any] struct {
-	Buckets []map[K]C // one for each of Range.Starts
+// Sums are counts of the buckets of a range, and by a key of closed dimensions those of
+// its windows.
+type Sums[B any, K comparable, C any] struct {
+	Buckets []B // one for each of Range.Starts
 	Windows [int(windows)]map[K]C
 }
 
 // NewSums makes empty ones for a range.
-func NewSums[K comparable, C any](r Range) Sums[K, C] {
-	s := Sums[K, C]{Buckets: make([]map[K]C, len(r.Starts))}
+func NewSums[B any, K comparable, C any](r Range) Sums[B, K, C] {
+	s := Sums[B, K, C]{Buckets: make([]B, len(r.Starts))}
 	for i := range s.Windows {
 		s.Windows[i] = map[K]C{}
 	}
 	return s
 }
 
-// Set puts the counts of a key into a bucket.
-func (s *Sums[K, C]) Set(bucket int, key K, counts C) {
-	if s.Buckets[bucket] == nil {
-		s.Buckets[bucket] = map[K]C{}
-	}
-	s.Buckets[bucket][key] = counts
-}
-
 // APIKey are the dimensions of API hits.
 type APIKey struct{ RequestType, Outcome string }
 
-// APICounts are calls; the latencies only in windows.
+// APICounts are calls and their latencies.
 type APICounts struct {
 	Calls   int64
 	Latency Histogram
 }
 
-// OTPCounts are events of one-time codes; their key is the purpose.
+// MailCounts are mails by what became of them.
+type MailCounts struct {
+	Sent, Dead, Expired, Suppressed, Cancelled, Retried int64
+}
+
+// What a Reader gives.
+type (
+	// APISums are calls by type and outcome.
+	APISums = Sums[map[APIKey]int64, APIKey, APICounts]
+	// OTPSums are events by purpose.
+	OTPSums = Sums[OTPCounts, string, OTPCounts]
+	// TransactionSums are draws and cancellations by tier.
+	TransactionSums = Sums[TransactionCounts, int64, TransactionCounts]
+	// MailSums are mails by outcome.
+	MailSums = Sums[MailCounts, string, int64]
+)
+
+// OTPCounts are events of one-time codes; of one purpose or all.
 type OTPCounts struct {
 	Issued, Resent, Verified, Failed, Locked, Expired int64
 }
@@ -55,7 +64,7 @@ func (a OTPCounts) Add(b OTPCounts) OTPCounts {
 // NoTier is the key of draws that no tier matched.
 const NoTier int64 = 0
 
-// TransactionCounts are draws and cancellations; their key is the tier, or NoTier.
+// TransactionCounts are draws and cancellations; of one tier or all.
 type TransactionCounts struct {
 	Draws, Wins, Capped                int64
 	Promised                           decimal.Decimal // sum of the probabilities
@@ -74,11 +83,12 @@ func (a TransactionCounts) Add(b TransactionCounts) TransactionCounts {
 	}
 }
 
-// Reader reads the counts of a range, all of one call from one snapshot. The key of
-// mails is their outcome.
+// Reader reads the counts of a range, all of one call from one snapshot.
 type Reader interface {
-	APISums(ctx context.Context, r Range) (Sums[APIKey, APICounts], error)
-	OTPSums(ctx context.Context, r Range) (Sums[string, OTPCounts], error)
-	TransactionSums(ctx context.Context, r Range) (Sums[int64, TransactionCounts], map[int64]string, error)
-	MailSums(ctx context.Context, r Range) (Sums[string, int64], error)
+	APISums(ctx context.Context, r Range) (APISums, error)
+	OTPSums(ctx context.Context, r Range) (OTPSums, error)
+	// TransactionSums gives the buckets of one tier, or of all where it is nil, and what
+	// the tiers are called, or were when they were deleted.
+	TransactionSums(ctx context.Context, r Range, tier *int64) (TransactionSums, map[int64]string, error)
+	MailSums(ctx context.Context, r Range) (MailSums, error)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sespan/internal/access"
@@ -152,6 +153,11 @@ func (e *Env) Close() {
 // Pool opens a pool of the superuser that the caller closes.
 func (e *Env) Pool(ctx context.Context, conns int32) (*postgres.Pool, error) {
 	return postgres.Open(ctx, postgres.Options{URL: e.url, MaxConns: conns, ApplicationName: "testbed"})
+}
+
+// TracedPool is Pool with a tracer that sees each statement.
+func (e *Env) TracedPool(ctx context.Context, conns int32, tracer pgx.QueryTracer) (*postgres.Pool, error) {
+	return postgres.Open(ctx, postgres.Options{URL: e.url, MaxConns: conns, ApplicationName: "testbed", Tracer: tracer})
 }
 
 // Bearer makes a service key and gives the Authorization header with it.

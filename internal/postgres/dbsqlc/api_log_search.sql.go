@@ -71,25 +71,24 @@ func (q *Queries) APILogRow(ctx context.Context, db DBTX, fromTime time.Time, to
 
 const aPILogWalk = `-- name: APILogWalk :many
 
-SELECT w.ordinal::bigint AS ordinal, w.matches::boolean AS matches, r.time_requested, r.response_id, r.elapsed_time, r.request_type, r.method, r.path, r.status, r.outcome, r.status_details, r.ip, r.customer_id, r.stands_for
-FROM (SELECT time_requested, response_id, ordinal, matches FROM (
-        SELECT l.time_requested, l.response_id, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-            coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-                AND ($2::inet IS NULL OR l.ip = $2::inet)
-                AND ($3::smallint IS NULL OR l.status = $3::smallint)
-                AND ($4::text IS NULL OR l.request_type = $4::text)
-                AND ($5::text IS NULL OR l.outcome = $5::text)
-                AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-        FROM sespan.api_log l
-        WHERE l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-            AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-        ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-    WHERE x.matches OR x.ordinal = $10::bigint LIMIT $11::integer) AS w
-JOIN LATERAL (
-    SELECT f.time_requested, f.response_id, f.elapsed_time, f.request_type, coalesce(f.request_header ->> ':method', '')::text AS method,
-        coalesce(f.request_header ->> ':path', '')::text AS path, f.status, f.outcome, f.status_details, f.ip, f.customer_id, f.stands_for
-    FROM sespan.api_log_full f WHERE f.time_requested = w.time_requested AND f.response_id = w.response_id) AS r ON true
-ORDER BY w.ordinal
+SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
+    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
+    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
+FROM (
+    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
+        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
+        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
+            AND ($2::inet IS NULL OR l.ip = $2::inet)
+            AND ($3::smallint IS NULL OR l.status = $3::smallint)
+            AND ($4::text IS NULL OR l.request_type = $4::text)
+            AND ($5::text IS NULL OR l.outcome = $5::text)
+            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
+    FROM sespan.api_log l
+    WHERE l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
+        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
+    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
+WHERE x.matches OR x.ordinal = $10::bigint
+ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
 `
 
 type APILogWalkParams struct {
@@ -177,25 +176,24 @@ func (q *Queries) APILogWalk(ctx context.Context, db DBTX, arg *APILogWalkParams
 }
 
 const aPILogWalkCustomer = `-- name: APILogWalkCustomer :many
-SELECT w.ordinal::bigint AS ordinal, w.matches::boolean AS matches, r.time_requested, r.response_id, r.elapsed_time, r.request_type, r.method, r.path, r.status, r.outcome, r.status_details, r.ip, r.customer_id, r.stands_for
-FROM (SELECT time_requested, response_id, ordinal, matches FROM (
-        SELECT l.time_requested, l.response_id, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-            coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-                AND ($2::inet IS NULL OR l.ip = $2::inet)
-                AND ($3::smallint IS NULL OR l.status = $3::smallint)
-                AND ($4::text IS NULL OR l.request_type = $4::text)
-                AND ($5::text IS NULL OR l.outcome = $5::text)
-                AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-        FROM sespan.api_log l
-        WHERE l.customer_id = $1::bigint AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-            AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-        ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-    WHERE x.matches OR x.ordinal = $10::bigint LIMIT $11::integer) AS w
-JOIN LATERAL (
-    SELECT f.time_requested, f.response_id, f.elapsed_time, f.request_type, coalesce(f.request_header ->> ':method', '')::text AS method,
-        coalesce(f.request_header ->> ':path', '')::text AS path, f.status, f.outcome, f.status_details, f.ip, f.customer_id, f.stands_for
-    FROM sespan.api_log_full f WHERE f.time_requested = w.time_requested AND f.response_id = w.response_id) AS r ON true
-ORDER BY w.ordinal
+SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
+    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
+    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
+FROM (
+    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
+        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
+        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
+            AND ($2::inet IS NULL OR l.ip = $2::inet)
+            AND ($3::smallint IS NULL OR l.status = $3::smallint)
+            AND ($4::text IS NULL OR l.request_type = $4::text)
+            AND ($5::text IS NULL OR l.outcome = $5::text)
+            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
+    FROM sespan.api_log l
+    WHERE l.customer_id = $1::bigint AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
+        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
+    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
+WHERE x.matches OR x.ordinal = $10::bigint
+ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
 `
 
 type APILogWalkCustomerParams struct {
@@ -277,25 +275,24 @@ func (q *Queries) APILogWalkCustomer(ctx context.Context, db DBTX, arg *APILogWa
 }
 
 const aPILogWalkIP = `-- name: APILogWalkIP :many
-SELECT w.ordinal::bigint AS ordinal, w.matches::boolean AS matches, r.time_requested, r.response_id, r.elapsed_time, r.request_type, r.method, r.path, r.status, r.outcome, r.status_details, r.ip, r.customer_id, r.stands_for
-FROM (SELECT time_requested, response_id, ordinal, matches FROM (
-        SELECT l.time_requested, l.response_id, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-            coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-                AND ($2::inet IS NULL OR l.ip = $2::inet)
-                AND ($3::smallint IS NULL OR l.status = $3::smallint)
-                AND ($4::text IS NULL OR l.request_type = $4::text)
-                AND ($5::text IS NULL OR l.outcome = $5::text)
-                AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-        FROM sespan.api_log l
-        WHERE l.ip = $2::inet AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-            AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-        ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-    WHERE x.matches OR x.ordinal = $10::bigint LIMIT $11::integer) AS w
-JOIN LATERAL (
-    SELECT f.time_requested, f.response_id, f.elapsed_time, f.request_type, coalesce(f.request_header ->> ':method', '')::text AS method,
-        coalesce(f.request_header ->> ':path', '')::text AS path, f.status, f.outcome, f.status_details, f.ip, f.customer_id, f.stands_for
-    FROM sespan.api_log_full f WHERE f.time_requested = w.time_requested AND f.response_id = w.response_id) AS r ON true
-ORDER BY w.ordinal
+SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
+    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
+    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
+FROM (
+    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
+        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
+        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
+            AND ($2::inet IS NULL OR l.ip = $2::inet)
+            AND ($3::smallint IS NULL OR l.status = $3::smallint)
+            AND ($4::text IS NULL OR l.request_type = $4::text)
+            AND ($5::text IS NULL OR l.outcome = $5::text)
+            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
+    FROM sespan.api_log l
+    WHERE l.ip = $2::inet AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
+        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
+    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
+WHERE x.matches OR x.ordinal = $10::bigint
+ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
 `
 
 type APILogWalkIPParams struct {
@@ -377,25 +374,24 @@ func (q *Queries) APILogWalkIP(ctx context.Context, db DBTX, arg *APILogWalkIPPa
 }
 
 const aPILogWalkStatus = `-- name: APILogWalkStatus :many
-SELECT w.ordinal::bigint AS ordinal, w.matches::boolean AS matches, r.time_requested, r.response_id, r.elapsed_time, r.request_type, r.method, r.path, r.status, r.outcome, r.status_details, r.ip, r.customer_id, r.stands_for
-FROM (SELECT time_requested, response_id, ordinal, matches FROM (
-        SELECT l.time_requested, l.response_id, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-            coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-                AND ($2::inet IS NULL OR l.ip = $2::inet)
-                AND ($3::smallint IS NULL OR l.status = $3::smallint)
-                AND ($4::text IS NULL OR l.request_type = $4::text)
-                AND ($5::text IS NULL OR l.outcome = $5::text)
-                AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-        FROM sespan.api_log l
-        WHERE l.status = $3::smallint AND l.status NOT IN (200, 201, 202) AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-            AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-        ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-    WHERE x.matches OR x.ordinal = $10::bigint LIMIT $11::integer) AS w
-JOIN LATERAL (
-    SELECT f.time_requested, f.response_id, f.elapsed_time, f.request_type, coalesce(f.request_header ->> ':method', '')::text AS method,
-        coalesce(f.request_header ->> ':path', '')::text AS path, f.status, f.outcome, f.status_details, f.ip, f.customer_id, f.stands_for
-    FROM sespan.api_log_full f WHERE f.time_requested = w.time_requested AND f.response_id = w.response_id) AS r ON true
-ORDER BY w.ordinal
+SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
+    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
+    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
+FROM (
+    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
+        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
+        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
+            AND ($2::inet IS NULL OR l.ip = $2::inet)
+            AND ($3::smallint IS NULL OR l.status = $3::smallint)
+            AND ($4::text IS NULL OR l.request_type = $4::text)
+            AND ($5::text IS NULL OR l.outcome = $5::text)
+            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
+    FROM sespan.api_log l
+    WHERE l.status = $3::smallint AND l.status NOT IN (200, 201, 202) AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
+        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
+    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
+WHERE x.matches OR x.ordinal = $10::bigint
+ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
 `
 
 type APILogWalkStatusParams struct {
@@ -478,25 +474,24 @@ func (q *Queries) APILogWalkStatus(ctx context.Context, db DBTX, arg *APILogWalk
 }
 
 const aPILogWalkType = `-- name: APILogWalkType :many
-SELECT w.ordinal::bigint AS ordinal, w.matches::boolean AS matches, r.time_requested, r.response_id, r.elapsed_time, r.request_type, r.method, r.path, r.status, r.outcome, r.status_details, r.ip, r.customer_id, r.stands_for
-FROM (SELECT time_requested, response_id, ordinal, matches FROM (
-        SELECT l.time_requested, l.response_id, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-            coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-                AND ($2::inet IS NULL OR l.ip = $2::inet)
-                AND ($3::smallint IS NULL OR l.status = $3::smallint)
-                AND ($4::text IS NULL OR l.request_type = $4::text)
-                AND ($5::text IS NULL OR l.outcome = $5::text)
-                AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-        FROM sespan.api_log l
-        WHERE l.request_type = $4::text AND l.request_type IN ('Report', 'Admin') AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-            AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-        ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-    WHERE x.matches OR x.ordinal = $10::bigint LIMIT $11::integer) AS w
-JOIN LATERAL (
-    SELECT f.time_requested, f.response_id, f.elapsed_time, f.request_type, coalesce(f.request_header ->> ':method', '')::text AS method,
-        coalesce(f.request_header ->> ':path', '')::text AS path, f.status, f.outcome, f.status_details, f.ip, f.customer_id, f.stands_for
-    FROM sespan.api_log_full f WHERE f.time_requested = w.time_requested AND f.response_id = w.response_id) AS r ON true
-ORDER BY w.ordinal
+SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
+    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
+    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
+FROM (
+    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
+        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
+        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
+            AND ($2::inet IS NULL OR l.ip = $2::inet)
+            AND ($3::smallint IS NULL OR l.status = $3::smallint)
+            AND ($4::text IS NULL OR l.request_type = $4::text)
+            AND ($5::text IS NULL OR l.outcome = $5::text)
+            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
+    FROM sespan.api_log l
+    WHERE l.request_type = $4::text AND l.request_type IN ('Report', 'Admin') AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
+        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
+    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
+WHERE x.matches OR x.ordinal = $10::bigint
+ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
 `
 
 type APILogWalkTypeParams struct {

@@ -215,7 +215,10 @@ WITH fresh AS MATERIALIZED (
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.outcome
 )
-SELECT x.part::integer AS part, x.outcome, sum(x.mails)::bigint AS mails
+SELECT x.part::integer AS part, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'sent'), 0)::bigint AS sent, coalesce(sum(x.mails) FILTER (WHERE
+    x.outcome = 'dead'), 0)::bigint AS dead, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'expired'), 0)::bigint AS expired,
+    coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'suppressed'), 0)::bigint AS suppressed, coalesce(sum(x.mails) FILTER (WHERE x.outcome =
+    'cancelled'), 0)::bigint AS cancelled, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 'retried'), 0)::bigint AS retried
 FROM (
     SELECT width_bucket(d.day, $1::date[]) AS part, d.outcome, d.mails
     FROM sespan.stats_mail_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date
@@ -229,7 +232,7 @@ FROM (
     SELECT width_bucket(f.bucket, $5::timestamptz[]), f.outcome, f.mails
     FROM fresh f WHERE f.bucket >= $6::timestamptz AND f.bucket < $9::timestamptz
 ) AS x
-GROUP BY x.part, x.outcome
+GROUP BY x.part
 `
 
 type StatsMailSeriesParams struct {
@@ -245,9 +248,13 @@ type StatsMailSeriesParams struct {
 }
 
 type StatsMailSeriesRow struct {
-	Part    int32
-	Outcome string
-	Mails   int64
+	Part       int32
+	Sent       int64
+	Dead       int64
+	Expired    int64
+	Suppressed int64
+	Cancelled  int64
+	Retried    int64
 }
 
 // By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
@@ -270,7 +277,15 @@ func (q *Queries) StatsMailSeries(ctx context.Context, db DBTX, arg *StatsMailSe
 	var items []StatsMailSeriesRow
 	for rows.Next() {
 		var i StatsMailSeriesRow
-		if err := rows.Scan(&i.Part, &i.Outcome, &i.Mails); err != nil {
+		if err := rows.Scan(
+			&i.Part,
+			&i.Sent,
+			&i.Dead,
+			&i.Expired,
+			&i.Suppressed,
+			&i.Cancelled,
+			&i.Retried,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -368,22 +383,22 @@ WITH fresh AS MATERIALIZED (
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.purpose
 )
-SELECT x.part::integer AS part, x.purpose, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified,
+SELECT x.part::integer AS part, sum(x.issued)::bigint AS issued, sum(x.resent)::bigint AS resent, sum(x.verified)::bigint AS verified,
     sum(x.failed)::bigint AS failed, sum(x.locked)::bigint AS locked, sum(x.expired)::bigint AS expired
 FROM (
-    SELECT width_bucket(d.day, $1::date[]) AS part, d.purpose, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
+    SELECT width_bucket(d.day, $1::date[]) AS part, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
     FROM sespan.stats_otp_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.purpose, q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
+    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
     FROM sespan.stats_otp_quarter q WHERE q.bucket >= $6::timestamptz AND q.bucket < $7::timestamptz
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.purpose, q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
+    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
     FROM sespan.stats_otp_quarter q WHERE q.bucket >= $8::timestamptz AND q.bucket < $9::timestamptz
     UNION ALL
-    SELECT width_bucket(f.bucket, $5::timestamptz[]), f.purpose, f.issued, f.resent, f.verified, f.failed, f.locked, f.expired
+    SELECT width_bucket(f.bucket, $5::timestamptz[]), f.issued, f.resent, f.verified, f.failed, f.locked, f.expired
     FROM fresh f WHERE f.bucket >= $6::timestamptz AND f.bucket < $9::timestamptz
 ) AS x
-GROUP BY x.part, x.purpose
+GROUP BY x.part
 `
 
 type StatsOTPSeriesParams struct {
@@ -400,7 +415,6 @@ type StatsOTPSeriesParams struct {
 
 type StatsOTPSeriesRow struct {
 	Part     int32
-	Purpose  string
 	Issued   int64
 	Resent   int64
 	Verified int64
@@ -431,7 +445,6 @@ func (q *Queries) StatsOTPSeries(ctx context.Context, db DBTX, arg *StatsOTPSeri
 		var i StatsOTPSeriesRow
 		if err := rows.Scan(
 			&i.Part,
-			&i.Purpose,
 			&i.Issued,
 			&i.Resent,
 			&i.Verified,
@@ -577,36 +590,38 @@ func (q *Queries) StatsTierNames(ctx context.Context, db DBTX, tierIds []int64) 
 
 const statsTransactionSeries = `-- name: StatsTransactionSeries :many
 WITH fresh AS MATERIALIZED (
-    SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped,
-        sum(f.threshold)::numeric AS threshold, sum(f.amount)::numeric AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS
-        cancelled, sum(f.cancelled_wins)::bigint AS cancelled_wins, sum(f.cancelled_amount)::numeric AS cancelled_amount,
-        sum(f.cancelled_discount)::numeric AS cancelled_discount
+    SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped, sum(f.amount)::numeric
+        AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS cancelled, sum(f.cancelled_amount)::numeric AS
+        cancelled_amount, sum(f.cancelled_discount)::numeric AS cancelled_discount
     FROM sespan.stats_transaction_appended f
     WHERE f.xid >= (SELECT h.horizon FROM sespan.stats_horizon h) AND f.xid <= '18446744073709551615'
     GROUP BY f.bucket, f.tier_id
 )
-SELECT x.part::integer AS part, coalesce(x.tier_id, 0)::bigint AS tier_id, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins,
-    sum(x.capped)::bigint AS capped, sum(x.threshold)::numeric AS threshold, sum(x.amount)::numeric AS amount, sum(x.discount)::numeric AS discount,
-    sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_wins)::bigint AS cancelled_wins, sum(x.cancelled_amount)::numeric AS cancelled_amount,
+SELECT x.part::integer AS part, sum(x.draws)::bigint AS draws, sum(x.wins)::bigint AS wins, sum(x.capped)::bigint AS capped, sum(x.amount)::numeric
+    AS amount, sum(x.discount)::numeric AS discount, sum(x.cancelled)::bigint AS cancelled, sum(x.cancelled_amount)::numeric AS cancelled_amount,
     sum(x.cancelled_discount)::numeric AS cancelled_discount
 FROM (
-    SELECT width_bucket(d.day, $1::date[]) AS part, d.tier_id, d.draws, d.wins, d.capped, d.threshold, d.amount, d.discount, d.cancelled,
-        d.cancelled_wins, d.cancelled_amount, d.cancelled_discount
-    FROM sespan.stats_transaction_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date
+    SELECT width_bucket(d.day, $1::date[]) AS part, d.draws, d.wins, d.capped, d.amount, d.discount, d.cancelled, d.cancelled_amount,
+        d.cancelled_discount
+    FROM sespan.stats_transaction_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date AND
+        ($5::bigint IS NULL OR coalesce(d.tier_id, 0) = $5::bigint)
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled,
-        q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
-    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $6::timestamptz AND q.bucket < $7::timestamptz
+    SELECT width_bucket(q.bucket, $6::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
+        q.cancelled_discount
+    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $7::timestamptz AND q.bucket < $8::timestamptz AND
+        ($5::bigint IS NULL OR coalesce(q.tier_id, 0) = $5::bigint)
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.tier_id, q.draws, q.wins, q.capped, q.threshold, q.amount, q.discount, q.cancelled,
-        q.cancelled_wins, q.cancelled_amount, q.cancelled_discount
-    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $8::timestamptz AND q.bucket < $9::timestamptz
+    SELECT width_bucket(q.bucket, $6::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
+        q.cancelled_discount
+    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $9::timestamptz AND q.bucket < $10::timestamptz AND
+        ($5::bigint IS NULL OR coalesce(q.tier_id, 0) = $5::bigint)
     UNION ALL
-    SELECT width_bucket(f.bucket, $5::timestamptz[]), f.tier_id, f.draws, f.wins, f.capped, f.threshold, f.amount, f.discount, f.cancelled,
-        f.cancelled_wins, f.cancelled_amount, f.cancelled_discount
-    FROM fresh f WHERE f.bucket >= $6::timestamptz AND f.bucket < $9::timestamptz
+    SELECT width_bucket(f.bucket, $6::timestamptz[]), f.draws, f.wins, f.capped, f.amount, f.discount, f.cancelled, f.cancelled_amount,
+        f.cancelled_discount
+    FROM fresh f WHERE f.bucket >= $7::timestamptz AND f.bucket < $10::timestamptz AND ($5::bigint IS NULL OR
+        coalesce(f.tier_id, 0) = $5::bigint)
 ) AS x
-GROUP BY x.part, x.tier_id
+GROUP BY x.part
 `
 
 type StatsTransactionSeriesParams struct {
@@ -614,6 +629,7 @@ type StatsTransactionSeriesParams struct {
 	TimeZone  string
 	FirstDay  pgtype.Date
 	LastDay   pgtype.Date
+	TierID    *int64
 	Starts    []time.Time
 	FromTime  time.Time
 	HeadEnd   time.Time
@@ -623,15 +639,12 @@ type StatsTransactionSeriesParams struct {
 
 type StatsTransactionSeriesRow struct {
 	Part              int32
-	TierID            int64
 	Draws             int64
 	Wins              int64
 	Capped            int64
-	Threshold         pgtype.Numeric
 	Amount            pgtype.Numeric
 	Discount          pgtype.Numeric
 	Cancelled         int64
-	CancelledWins     int64
 	CancelledAmount   pgtype.Numeric
 	CancelledDiscount pgtype.Numeric
 }
@@ -643,6 +656,7 @@ func (q *Queries) StatsTransactionSeries(ctx context.Context, db DBTX, arg *Stat
 		arg.TimeZone,
 		arg.FirstDay,
 		arg.LastDay,
+		arg.TierID,
 		arg.Starts,
 		arg.FromTime,
 		arg.HeadEnd,
@@ -658,15 +672,12 @@ func (q *Queries) StatsTransactionSeries(ctx context.Context, db DBTX, arg *Stat
 		var i StatsTransactionSeriesRow
 		if err := rows.Scan(
 			&i.Part,
-			&i.TierID,
 			&i.Draws,
 			&i.Wins,
 			&i.Capped,
-			&i.Threshold,
 			&i.Amount,
 			&i.Discount,
 			&i.Cancelled,
-			&i.CancelledWins,
 			&i.CancelledAmount,
 			&i.CancelledDiscount,
 		); err != nil {
