@@ -22,6 +22,8 @@ const (
 	logConnections  = 2 // flushes of the API log at once
 	drawConnections = 1 // flushes of draws at once; more make smaller batches, which cost more
 
+	customerSumsTimeout = 20 * time.Second // of a summary by customer
+
 	reportConnections = 4 // pages of lists and exports that are read at once
 )
 
@@ -63,7 +65,7 @@ func (a *App) startAPI(ctx context.Context) error {
 		Logger: a.logger, Registerer: a.registry, Clock: time.Now, Version: "1",
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor,
-		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Zone: a.cfg.Location,
+		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Customers: postgres.NewCustomerSums(reports, customerSumsTimeout), Zone: a.cfg.Location,
 		Counts: postgres.NewStats(a.pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(a.pool), time.Now), Audit: postgres.NewAudit(a.pool),
 		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),
 		StaffKeys: access.StaffKeys{Admin: access.KeyAdmin{Store: postgres.NewKeys(a.pool), Clock: time.Now}},

@@ -53,6 +53,7 @@ var statusOf = map[problem.Slug]struct {
 	problem.OrderConflict:      {http.StatusConflict, "The order was drawn with another amount"},
 	problem.UnknownTier:        {http.StatusNotFound, "No such tier"},
 	problem.UnknownTransaction: {http.StatusNotFound, "No such transaction"},
+	problem.ReportTooLarge:     {http.StatusServiceUnavailable, "The report takes too long"},
 	problem.TooManyExports:     {http.StatusTooManyRequests, "Too many exports run at once"},
 	problem.UnknownKey:         {http.StatusNotFound, "No such key"},
 	problem.TierOverlap:        {http.StatusConflict, "The tier overlaps another active tier"},

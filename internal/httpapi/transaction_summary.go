@@ -173,6 +173,9 @@ func (h summaryCalls) byCustomer(ctx context.Context, in *summaryRequest, head S
 	if err := h.audit.Enter(ctx, access.AuditEntry{Action: access.AuditRead, Subject: access.AuditTransaction, Detail: detail}); err != nil {
 		return nil, err
 	}
+	if c := requestContextOf(ctx); c.endLimit != nil {
+		c.endLimit() // it has a limit of its own
+	}
 	found, total, err := h.customers.CustomerSums(ctx, q)
 	if err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ const (
 	TooManyExports     Slug = "too-many-exports"
 	Conflict           Slug = "conflict"
 	TooManyBuckets     Slug = "too-many-buckets"
+	ReportTooLarge     Slug = "report-too-large"
 	UnknownLogRow      Slug = "unknown-log-row"
 )
 
