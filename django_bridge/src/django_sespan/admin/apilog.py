@@ -24,6 +24,7 @@ class ApiLogAdmin(PersonalAdmin):
         "ip",
         "customer_number",
         ELAPSED,
+        "calls",
     ]
     list_filter = ["request_type", "outcome", "time_requested"]
     search_fields = ["response_id", "customer"]
@@ -44,5 +45,11 @@ class ApiLogAdmin(PersonalAdmin):
         "request_body",
         "response_header",
         "response_body",
+        "stands_for",
     ]
     readonly_fields = [ELAPSED]
+
+    @admin.display(description=_("stands for"), empty_value="")
+    def calls(self, row: ApiLog) -> int | None:
+        """How many calls a row of a sampled flood represents; nothing for the others."""
+        return row.stands_for if row.stands_for > 1 else None

@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ("request_body", models.TextField(verbose_name="request body")),
                 ("response_header", models.JSONField(verbose_name="response header")),
                 ("response_body", models.TextField(verbose_name="response body")),
+                ("stands_for", models.IntegerField(default=1, verbose_name="stands for")),
             ],
             options={
                 "verbose_name": "API call",

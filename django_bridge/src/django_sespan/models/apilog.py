@@ -29,6 +29,7 @@ class ApiLog(models.Model):
     request_body = models.TextField(_("request body"))
     response_header = models.JSONField(_("response header"))
     response_body = models.TextField(_("response body"))
+    stands_for = models.IntegerField(_("stands for"), default=1)
 
     class Meta:
         managed = False
