@@ -27,7 +27,7 @@ const (
 
 // encode gives the text; list names the list and all of its filters.
 func (c cursor) encode(list string) string {
-	position := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro())) //nolint:gosec // a pattern of bits
+	position := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
 	position = append(position, c.ID...)
 	return base64.RawURLEncoding.EncodeToString(append(cursorHash(list, position), position...))
 }

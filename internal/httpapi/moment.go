@@ -10,8 +10,6 @@ import (
 // The years that a moment in a query may have.
 const firstYear, lastYear = 1970, 9999
 
-const momentDoc = "An RFC 3339 time, or a date YYYY-MM-DD: the start of that day in SESPAN_TIME_ZONE."
-
 // parseMoment reads a query's time: RFC 3339, or a date, which is the start of that day
 // in the zone. An empty text is the zero time. field is the parameter's name.
 func parseMoment(field, text string, zone *time.Location) (time.Time, error) {

@@ -50,7 +50,7 @@ func newExplainer(ctx context.Context, e *testbed.Env, bearer string) (*explaine
 	}
 	records := postgres.NewRecords(x.pool)
 	logger := slog.New(slog.DiscardHandler)
-	x.handler = httpapi.New(httpapi.Deps{
+	x.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // each request has its own
 		Logger: logger, Registerer: prometheus.NewRegistry(), Clock: time.Now, Timeout: time.Minute, Minor: 2,
 		Keys: access.NewAuthenticator(postgres.NewKeys(keys), time.Now, logger), Log: noLog{}, Audit: noAudit{},
 		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Counts: postgres.NewStats(x.pool),

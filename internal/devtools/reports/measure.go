@@ -116,7 +116,7 @@ func get(ctx context.Context, address, bearer, accept string, out io.Writer) err
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read
 	if res.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(res.Body) //nolint:errcheck // the status is the failure
+		text, _ := io.ReadAll(res.Body) // the status is the failure
 		return fmt.Errorf("GET %s answered %d: %s", address, res.StatusCode, text)
 	}
 	_, err = io.Copy(out, res.Body)
