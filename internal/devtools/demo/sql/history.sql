@@ -12,6 +12,7 @@ COMMIT;
 
 BEGIN;
 SELECT setseed(0.41);
+SELECT sespan.audit_as(actor => 'made-up history', way => 'sql');
 
 INSERT INTO public.accounts_customer (email, username, phone_number, password, is_active, is_staff, is_superuser, date_joined, updated_at)
 SELECT 'demo-' || n || '@example.com', 'demo-' || n, '', '!', true, false, false, now() - interval '72 days' + n * interval '9 hours', now()
