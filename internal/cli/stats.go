@@ -18,8 +18,8 @@ type Stats struct {
 
 // StatsCheck is the command stats check.
 type StatsCheck struct {
-	Since *time.Time `format:"2006-01-02" placeholder:"YYYY-MM-DD" help:"Compare the days from this one on; without it all whose rows are there."`
-	JSON  bool       `name:"json" help:"Print the differences as JSON."`
+	Since string `placeholder:"YYYY-MM-DD" help:"Compare the days from this one on; without it all whose rows are there."`
+	JSON  bool   `name:"json" help:"Print the differences as JSON."`
 }
 
 // checkTimeout is of a command that reads whole tables.
@@ -30,6 +30,10 @@ func (c *StatsCheck) Run(ctx context.Context, s *Stats, e *Env) error {
 	if err := s.Resolve(); err != nil {
 		return err
 	}
+	since, err := c.day()
+	if err != nil {
+		return err
+	}
 	pool, err := postgres.Open(ctx, postgres.Options{URL: s.URL, MaxConns: 1, ApplicationName: "sespan stats", StatementTimeout: checkTimeout})
 	if err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
@@ -38,11 +42,22 @@ func (c *StatsCheck) Run(ctx context.Context, s *Stats, e *Env) error {
 	if err := app.CheckSchema(ctx, pool); err != nil {
 		return err
 	}
-	compared, differences, err := postgres.NewCounts(pool).Check(ctx, c.Since)
+	compared, differences, err := postgres.NewCounts(pool).Check(ctx, since)
 	if err != nil {
 		return err
 	}
 	return c.print(e, compared, differences)
+}
+
+func (c *StatsCheck) day() (*time.Time, error) {
+	if c.Since == "" {
+		return nil, nil //nolint:nilnil // no day is all days
+	}
+	day, err := time.Parse(time.DateOnly, c.Since)
+	if err != nil {
+		return nil, &config.Error{Variable: "--since", Problem: "is no day", Hint: "write it as 2026-01-31"}
+	}
+	return &day, nil
 }
 
 func (c *StatsCheck) print(e *Env, compared int64, differences []postgres.CountDifference) error {
