@@ -182,7 +182,7 @@ func seriesOf(r stats.Range, days stats.Calendar) seriesParams {
 func windowsOf(r stats.Range, days stats.Calendar) windowsParams {
 	p := windowsParams{TimeZone: days.Zone.String()}
 	for window, cut := range r.Cuts(days) {
-		p.Parts = append(p.Parts, int32(window)) //nolint:gosec // a handful
+		p.Parts = append(p.Parts, int32(window))
 		p.FirstDays, p.LastDays = append(p.FirstDays, dateOf(cut.FirstDay)), append(p.LastDays, dateOf(cut.LastDay))
 		p.FromTimes, p.HeadEnds = append(p.FromTimes, cut.From), append(p.HeadEnds, cut.HeadEnd)
 		p.TailStarts, p.ToTimes = append(p.TailStarts, cut.TailStart), append(p.ToTimes, cut.To)
