@@ -44,6 +44,7 @@ func suites() []suite {
 		{name: "draw", run: benchDraw},
 		{name: "codes", run: benchCodes},
 		{name: "counting", run: benchCounting},
+		{name: "counting-held-snapshot", run: benchCountingHeldSnapshot},
 		{name: "mail-drain", run: benchMailDrain},
 		{name: "mail-network-latency", run: benchMailNetworkLatency},
 		{name: "mail-latency", run: benchMailLatency},

@@ -1,0 +1,1 @@
+SELECT sespan.stats_fold()
