@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from conftest import Watch
 from stack import Stack
 from visitor import Visitor
 
-PASSWORD = "buku-kas-2026"
+PASSWORD = "buku-kas-2026"  # noqa: S105  (a test's)
 FORMULA = "=1+cmd"
 # Below 200,000 nobody wins, from there to 800,000 everybody a fifth, above no tier applies.
 ORDERS = [
@@ -36,9 +37,7 @@ PAID = NET - (DISCOUNT - CANCELLED_DISCOUNT)
 def call(stack: Stack, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     key = (stack.work / "service.key").read_text().strip()
     headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.post(
-        f"{stack.api_url}{path}", json=body or {}, headers=headers, trust_env=False
-    )
+    answer = httpx.post(f"{stack.api_url}{path}", json=body or {}, headers=headers, trust_env=False)
     assert answer.is_success, answer.text
     data: dict[str, Any] = answer.json()
     return data
@@ -48,9 +47,7 @@ def call(stack: Stack, path: str, body: dict[str, Any] | None = None) -> dict[st
 def customer(stack: Stack) -> str:
     """A customer whose name a spreadsheet would execute, with four orders; one is cancelled."""
     email = stack.person("rp-customer", PASSWORD)
-    stack.execute(
-        "UPDATE accounts_customer SET username = %s WHERE email = %s", FORMULA, email
-    )
+    stack.execute("UPDATE accounts_customer SET username = %s WHERE email = %s", FORMULA, email)
     ((pk,),) = stack.rows("SELECT id FROM accounts_customer WHERE email = %s", email)
     for ref, amount in ORDERS:
         body = {"customer_id": str(pk), "order_ref": ref, "transaction_amount": amount}
@@ -73,9 +70,7 @@ def log_in(page: Page, email: str) -> None:
 
 
 @pytest.fixture
-def reporter(
-    browser: Browser, stack: Stack, watch: Watch, report_person: str, customer: str
-) -> Iterator[Page]:
+def reporter(browser: Browser, stack: Stack, watch: Watch, report_person: str) -> Iterator[Page]:
     """The report pages at a desk, after the login to which they lead."""
     context = browser.new_context(
         base_url=stack.shop_url, locale="en-GB", timezone_id="Asia/Jakarta"
@@ -135,7 +130,7 @@ def total(rows: list[dict[str, str]], column: str) -> Decimal:
     return sum((Decimal(row[column]) for row in rows), Decimal(0))
 
 
-def test_the_file_has_the_sums_of_the_page(reporter: Page, stack: Stack, customer: str) -> None:
+def test_the_file_has_the_sums_of_the_page(reporter: Page, customer: str) -> None:
     page = reporter
     page.goto(f"/account/reports/?{month(page)}&group_by=customer&customer={customer}")
     assert card(page, "Gross: all orders") == GROSS
@@ -167,9 +162,8 @@ def month(page: Page) -> str:
     return f"first={first}&last={last}"
 
 
-def test_the_pages_for_a_bookkeeper(
-    reporter: Page, stack: Stack, customer: str
-) -> None:
+@pytest.mark.usefixtures("customer")
+def test_the_pages_for_a_bookkeeper(reporter: Page, stack: Stack) -> None:
     page, look = reporter, Visitor(reporter, stack.inbox, "desktop").look
     for period in ("Last 7 days", "This year", "This month"):
         page.get_by_role("link", name=period).click()
@@ -204,25 +198,36 @@ def test_wrong_days_are_marked_and_kept(reporter: Page, stack: Stack) -> None:
     assert axe.violations(page) == []
 
 
+@dataclass(frozen=True)
+class Device:
+    """What a person looks at the pages with."""
+
+    name: str
+    width: int
+    scheme: Literal["light", "dark"]
+    locale: str
+
+
+@pytest.mark.usefixtures("customer")
 @pytest.mark.parametrize(
-    ("device", "width", "scheme", "locale"),
-    [("phone", 390, "light", "en-GB"), ("dark", 1280, "dark", "id-ID")],
+    "device",
+    [Device("phone", 390, "light", "en-GB"), Device("dark", 1280, "dark", "id-ID")],
+    ids=lambda device: device.name,
 )
 def test_phone_dark_and_indonesian(
-    browser: Browser, stack: Stack, watch: Watch, report_person: str, customer: str,
-    device: str, width: int, scheme: Any, locale: str,
-) -> None:  # fmt: skip
+    browser: Browser, stack: Stack, watch: Watch, report_person: str, device: Device
+) -> None:
     context = browser.new_context(
         base_url=stack.shop_url,
         locale="en-GB",
-        color_scheme=scheme,
-        viewport={"width": width, "height": 844},
+        color_scheme=device.scheme,
+        viewport={"width": device.width, "height": 844},
     )
     watch.follow(context)
     page = context.new_page()
     log_in(page, report_person)
-    context.set_extra_http_headers({"Accept-Language": locale})
-    look = Visitor(page, stack.inbox, device).look
+    context.set_extra_http_headers({"Accept-Language": device.locale})
+    look = Visitor(page, stack.inbox, device.name).look
     for name, path in (("summary", ""), ("transactions", "transactions/")):
         page.goto(f"/account/reports/{path}")
         if not path:
@@ -232,6 +237,7 @@ def test_phone_dark_and_indonesian(
     context.close()
 
 
+@pytest.mark.usefixtures("customer")
 def test_by_keyboard_alone(reporter: Page) -> None:
     page = reporter
     page.goto("/account/reports/")

@@ -212,9 +212,9 @@ def test_a_refresh_after_the_session_is_over_is_a_redirect():
 
 
 def test_without_uplot_the_tables_stand_in_its_place(viewer, monkeypatch):
-    from django_sespan.views import dashboard
+    from django_sespan._internal import uplot
 
-    monkeypatch.setattr(dashboard, "UPLOT", "django_sespan/vendor/uplot/none")
+    monkeypatch.setattr(uplot, "FILES", {"script": "django_sespan/vendor/uplot/none"})
     page = viewer.get(URL)
     assert "make charts" in page.text
     assert "uplot" not in page.text

@@ -5,24 +5,22 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
-from django.templatetags.static import static
 
 from django_sespan import errors
 from django_sespan._internal.dashboard.board import ASKED_FOR, Board, board, reason, table_of
 from django_sespan._internal.dashboard.frame import Table
 from django_sespan._internal.flows.dashboard import Answers, Question, failed, gather
+from django_sespan._internal.uplot import uplot
 from django_sespan.conf import get_settings
 from django_sespan.forms.dashboard import RANGES, STEP_CHOICES, DashboardForm
 from django_sespan.views.checkout import problem
 from django_sespan.views.staff import StaffView
 
-UPLOT = "django_sespan/vendor/uplot/uPlot"
 BYTE_ORDER_MARK = "\ufeff"
 """Tells a spreadsheet that the file is UTF-8."""
 QUEUE = "mail-queue"
@@ -61,7 +59,7 @@ class DashboardView(StaffView):
             "query": _query(form),
             "form": form.with_days(datetime.now(UTC)),
             "board": shown,
-            "charts": _uplot(),
+            "charts": uplot(),
             "data": shown.charts() if shown else {},
         }
         return TemplateResponse(self.request, self.template_name, context, status=status)
@@ -137,15 +135,3 @@ def _steps(form: DashboardForm) -> list[dict[str, Any]]:
         }
         for step in form.steps
     ]
-
-
-def _uplot() -> dict[str, str]:
-    """Return the addresses of uPlot's files, none where this installation lacks them."""
-    home = Path(__file__).parents[1] / "static"
-    names = {"script": f"{UPLOT}.iife.min.js", "style": f"{UPLOT}.min.css"}
-    if not all((home / name).is_file() for name in names.values()):
-        return {}
-    try:
-        return {kind: static(name) for kind, name in names.items()}
-    except ValueError:  # collected before it was fetched: a manifest without it
-        return {}
