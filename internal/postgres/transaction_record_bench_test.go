@@ -23,6 +23,26 @@ func BenchmarkDrawIndexes(b *testing.B) {
 	without.exec(b, `DROP INDEX sespan.transaction_log_customer_id_idx, sespan.transaction_log_tier_id_idx, sespan.transaction_log_time_idx,
 		sespan.transaction_log_cancelled_idx, sespan.transaction_log_cancelled_at_idx`)
 	without.exec(b, `CREATE INDEX transaction_log_limits_idx ON sespan.transaction_log (tier_id, customer_id, draw_epoch)`) // what the limits need
+	compareDraws(b, with, without)
+}
+
+// BenchmarkDrawInheritance compares draws with those of a function that neither looks for
+// cancelled draws nor announces itself.
+func BenchmarkDrawInheritance(b *testing.B) {
+	with, without := newShop(b), newShop(b)
+	for _, s := range []*shop{with, without} {
+		s.tier(b, "0.5", "0.5", nil)
+		s.fillRecords(b, 100_000)
+		s.exec(b, `VACUUM ANALYZE sespan.transaction_log`)
+	}
+	without.exec(b, `DO $$ BEGIN EXECUTE replace(replace(pg_get_functiondef('sespan.transaction_draw'::regproc), 'PERFORM sespan.transaction_announce();', ''),
+		'IF EXISTS (SELECT FROM sespan.transaction_log', 'IF false AND EXISTS (SELECT FROM sespan.transaction_log'); END $$`)
+	compareDraws(b, with, without)
+}
+
+// compareDraws alternates and gives the ratio of the medians.
+func compareDraws(b *testing.B, with, without *shop) {
+	b.Helper()
 	const batches = 150
 	order := 0
 	run := func(s *shop) float64 {
