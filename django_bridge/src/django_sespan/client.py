@@ -13,6 +13,7 @@ import httpx
 from django_sespan import errors
 from django_sespan._internal import report_responses, responses
 from django_sespan._internal.exports import Export
+from django_sespan._internal.key_calls import Key, KeyCalls, NewKey
 from django_sespan._internal.report_calls import ReportCalls
 from django_sespan._internal.report_responses import (
     Counts,
@@ -44,7 +45,9 @@ __all__ = [
     "Draw",
     "DrawProof",
     "Export",
+    "Key",
     "MailStats",
+    "NewKey",
     "OutcomesByType",
     "Summary",
     "SummaryRow",
@@ -63,7 +66,7 @@ def get_client() -> Client:
     return runtime.client
 
 
-class Client(ReportCalls, StatsCalls):
+class Client(KeyCalls, ReportCalls, StatsCalls):
     """Sespan's HTTP contract with the service key; raises SespanError only."""
 
     def __init__(self, transport: Transport, *, enabled: bool = True) -> None:
@@ -102,6 +105,9 @@ class Client(ReportCalls, StatsCalls):
 
     def _read(self, path: str, params: Mapping[str, Any], seconds: float | None = None) -> Answer:
         return self._call("GET", path, idempotent=True, timeout=seconds, params=_given(params))
+
+    def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        return self._call(method, path, body)
 
     def _download(self, path: str, params: Mapping[str, Any]) -> Export:
         if not self._enabled:

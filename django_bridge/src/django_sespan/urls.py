@@ -16,6 +16,7 @@ urlpatterns = [
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),
+    path("keys/", views.KeysView.as_view(), name="keys"),
     path("reports/", views.SummaryView.as_view(), name="reports"),
     path("reports/summary.csv", views.SummaryCsvView.as_view(), name="reports-csv"),
     path("reports/transactions/", views.TransactionsView.as_view(), name="reports-transactions"),

@@ -46,7 +46,7 @@ class KeyCalls:
 
     def keys(self) -> list[Key]:
         """Return the keys, the oldest first: all for an admin, else one's own."""
-        rows = self._call("GET", PATH, idempotent=True).data.get("keys")
+        rows = self._read(PATH, {}).data.get("keys")
         if not isinstance(rows, list):
             raise SespanInvalidResponse("a list of keys without keys")
         return [_key(row) for row in rows]
@@ -60,26 +60,22 @@ class KeyCalls:
             body["expires_in_days"] = expires_in_days
         if own is not None:
             body["own"] = own
-        return _new_key(self._call("POST", PATH, body))
+        return _new_key(self._change("POST", PATH, body))
 
     def key_rotate(self, key_id: str, *, overlap_seconds: int = 0) -> NewKey:
         """Make a key in the place of another, which ends at once or after the overlap."""
         body = {"overlap_seconds": overlap_seconds}
-        return _new_key(self._call("POST", f"{PATH}/{_id(key_id)}/rotate", body))
+        return _new_key(self._change("POST", f"{PATH}/{_id(key_id)}/rotate", body))
 
     def key_revoke(self, key_id: str) -> None:
         """End a key; again it changes nothing."""
-        self._call("DELETE", f"{PATH}/{_id(key_id)}", idempotent=True)
+        self._change("DELETE", f"{PATH}/{_id(key_id)}")
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        idempotent: bool = False,
-    ) -> Answer:
-        raise NotImplementedError
+    def _read(self, path: str, params: Mapping[str, Any], seconds: float | None = None) -> Answer:
+        raise NotImplementedError  # the client's
+
+    def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        raise NotImplementedError  # the client's
 
 
 def _id(key_id: str) -> str:
@@ -89,7 +85,7 @@ def _id(key_id: str) -> str:
 
 
 def _new_key(answer: Answer) -> NewKey:
-    return NewKey(_key(answer.data), responses.text(answer.data, "key"))
+    return NewKey(_key(answer.data), responses._text(answer.data, "key"))
 
 
 def _key(data: Any) -> Key:
@@ -97,13 +93,13 @@ def _key(data: Any) -> Key:
         raise SespanInvalidResponse("a key that is no object")
     owner = data.get("owner_id")
     return Key(
-        key_id=responses.text(data, "key_id"),
-        role=responses.text(data, "role"),
-        name=responses.text(data, "name"),
+        key_id=responses._text(data, "key_id"),
+        role=responses._text(data, "role"),
+        name=responses._text(data, "name"),
         owner_id=None if owner is None else str(owner),
         owner_name=str(data["owner_name"]) if data.get("owner_name") else None,
-        state=responses.text(data, "state"),
-        created_at=responses.time(data, "created_at"),
+        state=responses._text(data, "state"),
+        created_at=responses._time(data, "created_at"),
         expires_at=_moment(data, "expires_at"),
         revoked_at=_moment(data, "revoked_at"),
         last_used_at=_moment(data, "last_used_at"),
@@ -111,4 +107,4 @@ def _key(data: Any) -> Key:
 
 
 def _moment(data: Mapping[str, Any], name: str) -> datetime | None:
-    return None if data.get(name) is None else responses.time(data, name)
+    return None if data.get(name) is None else responses._time(data, name)

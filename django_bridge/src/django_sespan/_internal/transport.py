@@ -144,6 +144,8 @@ class Transport:
             method, path, json=body, headers=headers, timeout=bounds
         ) as response:
             data = _json_object(response, _whole(response, f"{method} {path}", deadline))
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return Answer(response.status_code, {})
         if response.is_success and data is not None:
             return Answer(response.status_code, data)
         raise _error(response, data)

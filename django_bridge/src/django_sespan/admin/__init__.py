@@ -1,5 +1,5 @@
 """Sespan in the Django admin: tiers and people to edit, everything else to read."""
 
-from django_sespan.admin import apilog, audit, mail, otp, people, tier, transaction
+from django_sespan.admin import apilog, audit, key, mail, otp, people, tier, transaction
 
-__all__ = ["apilog", "audit", "mail", "otp", "people", "tier", "transaction"]
+__all__ = ["apilog", "audit", "key", "mail", "otp", "people", "tier", "transaction"]

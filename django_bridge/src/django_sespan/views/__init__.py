@@ -3,6 +3,7 @@
 from django_sespan.views.checkout import CheckoutTokenView
 from django_sespan.views.code import CodeView, ResendView
 from django_sespan.views.dashboard import DashboardView
+from django_sespan.views.keys import KeysView
 from django_sespan.views.login import LoginView
 from django_sespan.views.register import RegisterView
 from django_sespan.views.reports import (
@@ -19,6 +20,7 @@ __all__ = [
     "CheckoutTokenView",
     "CodeView",
     "DashboardView",
+    "KeysView",
     "LoginView",
     "RegisterView",
     "ResendView",
