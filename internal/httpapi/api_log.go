@@ -52,7 +52,7 @@ func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handle
 		rec := &recorder{req: requestContextOf(r.Context()), clock: clock, request: r, base: w.Header()}
 		inner := r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec))
 		inner.Body = tee{r.Body, &rec.body}
-		rec.stream = func() {
+		rec.stream = func() { //nolint:contextcheck // it is the request's
 			log.Record(r.Context(), rec.answered(out))
 			rec.MarkWritten()
 			out.pass()

@@ -70,7 +70,7 @@ func TestSummaryAndExportAgree(t *testing.T) {
 	var customers postgres.CustomerSums
 	d := newDrawSiteWith(t, func(deps *Deps) { deps.Counts, deps.Customers = &counts, &customers })
 	pool := d.pool("counts", 4)
-	counts, customers = *postgres.NewStats(pool), *postgres.NewCustomerSums(pool, time.Minute) //nolint:govet // before their first use
+	counts, customers = *postgres.NewStats(pool), *postgres.NewCustomerSums(pool, time.Minute)
 	d.db.Exec(t, `INSERT INTO sespan.transaction_log (customer_id, order_ref, username, tier_id, discounted, transaction_amount, discounted_amount,
 			transaction_time, draw_version, draw_epoch, client_nonce, draw_number, draw_threshold, capped_by)
 		SELECT i % 7 + 1, 'O-' || i, 'somebody', x.tier, x.won, x.amount, CASE WHEN x.won THEN round(x.amount * 0.9, 2) ELSE x.amount END, x.at, 1,
@@ -81,8 +81,8 @@ func TestSummaryAndExportAgree(t *testing.T) {
 	d.db.Exec(t, `UPDATE sespan.transaction_log SET cancelled_at = transaction_time + random() * (now() - interval '30 minutes' - transaction_time) WHERE transaction_id % 6 = 0`)
 	quarter := time.Now().UTC().Truncate(15 * time.Minute)
 	for range 5 {
-		to := quarter.Add(-time.Duration(rand.IntN(280)) * 15 * time.Minute) //nolint:gosec // a test
-		from := to.Add(-time.Duration(rand.IntN(200)+1) * 15 * time.Minute)  //nolint:gosec // a test
+		to := quarter.Add(-time.Duration(rand.IntN(280)) * 15 * time.Minute)
+		from := to.Add(-time.Duration(rand.IntN(200)+1) * 15 * time.Minute)
 		span := "from=" + url.QueryEscape(from.Format(time.RFC3339)) + "&to=" + url.QueryEscape(to.Format(time.RFC3339))
 		for _, tier := range []string{"", "&tier_id=0", "&tier_id=1", "&tier_id=3", "&tier_id=9"} {
 			want := d.exported(span + tier)

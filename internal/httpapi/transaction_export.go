@@ -66,7 +66,7 @@ func (h *exportCalls) begin(ctx context.Context, f transaction.Filter, filters s
 		release()
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) { //nolint:contextcheck // it is the same request's
 		defer release()
 		h.send(ctx, export)
 	}}, nil

@@ -211,7 +211,7 @@ func TestExportsAtOnce(t *testing.T) {
 	require.Equal(t, 200, d.reading(keys[1]).StatusCode)
 	assert.Equal(t, "too-many-exports", d.call("GET", "/v1/transactions", "", "Authorization", keys[2], "Accept", "text/csv").problem(t))
 	first.Body.Close()
-	require.Eventually(t, func() bool { return d.reading(keys[2]).StatusCode == 200 }, 10*time.Second, 20*time.Millisecond, "the slot of a reader who went away")
+	require.Eventually(t, func() bool { return d.reading(keys[2]).StatusCode == http.StatusOK }, 10*time.Second, 20*time.Millisecond, "the slot of a reader who went away")
 }
 
 // Who does not read for long loses the connection and sees that the answer is not whole.
@@ -222,7 +222,7 @@ func TestStalledExportEnds(t *testing.T) {
 	res := d.reading(d.report)
 	require.Equal(t, 200, res.StatusCode)
 	require.Equal(t, 200, d.reading(d.report).StatusCode)
-	require.Eventually(t, func() bool { return d.reading(d.report).StatusCode == 200 }, 30*time.Second, 50*time.Millisecond, "a slot is free again")
+	require.Eventually(t, func() bool { return d.reading(d.report).StatusCode == http.StatusOK }, 30*time.Second, 50*time.Millisecond, "a slot is free again")
 	_, err := io.Copy(io.Discard, res.Body)
 	require.Error(t, err)
 }
@@ -239,7 +239,7 @@ func TestExportOutlivesTheRequestTimeout(t *testing.T) {
 		n, err := io.ReadFull(res.Body, buffer)
 		lines += strings.Count(string(buffer[:n]), "\n")
 		if err != nil {
-			require.True(t, err == io.EOF || err == io.ErrUnexpectedEOF && time.Since(began) > 700*time.Millisecond, err) //nolint:errorlint // as io gives it
+			require.True(t, err == io.EOF || err == io.ErrUnexpectedEOF && time.Since(began) > 700*time.Millisecond, err)
 			break
 		}
 		if wait := 800*time.Millisecond - time.Since(began); wait > 0 {

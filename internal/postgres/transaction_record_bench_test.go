@@ -51,7 +51,7 @@ func compareDraws(b *testing.B, with, without *shop) {
 			draws := make([]transaction.Draw, 16)
 			for i := range draws {
 				order++
-				draws[i] = one(int64(order%100+1), "bench-"+ref(order), "10", uint64(order)<<40) //nolint:gosec // a measurement
+				draws[i] = one(int64(order%100+1), "bench-"+ref(order), "10", uint64(order)<<40)
 			}
 			s.draw(b, draws...)
 		}
