@@ -60,6 +60,7 @@ func (l *serveLog) String() string {
 func serve(t *testing.T, more ...string) *running {
 	t.Helper()
 	s := &running{t: t, db: pgtest.NewDB(t), addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
+	pgtest.CheckCounts(t, s.db)
 	args := append([]string{
 		"serve", "--run=api,maintenance", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
 		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0",

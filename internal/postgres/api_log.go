@@ -46,7 +46,7 @@ func apiLogParams(entries []apilog.Entry) *dbsqlc.APILogInsertParams {
 		p.ResponseHeader[i], p.ResponseBody[i] = e.ResponseHeader.String(), e.ResponseBody.String()
 		p.Status[i] = int16(e.Status) //nolint:gosec // three digits; the table's CHECK refuses another
 		p.TimeRequested[i], p.TimeResponded[i] = e.Requested, e.Responded
-		p.StandsFor[i] = int32(min(max(e.StandsFor, 1), apilog.MaxStandsFor)) //nolint:gosec // bounded here
+		p.StandsFor[i] = int32(min(max(e.StandsFor, 1), apilog.MaxStandsFor))
 		if e.CustomerID != nil {
 			p.CustomerID[i] = *e.CustomerID
 		}

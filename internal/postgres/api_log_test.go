@@ -94,6 +94,7 @@ func TestAPILogOfAFarDayGoesToTheDefaultPartition(t *testing.T) {
 func TestAPILogPoisonIsBisected(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
+	pgtest.CheckCounts(t, db)
 	logger := apilog.New(openLog(t, db), apilog.Options{Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	var wg sync.WaitGroup
 	const rows = 300

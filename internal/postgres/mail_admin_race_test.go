@@ -36,6 +36,7 @@ const messagesInOrder = `
 func TestMailAdminBesideWorkers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
+	pgtest.CheckCounts(t, db)
 	box := newMailbox(func(_ int, e mail.Envelope) error {
 		switch {
 		case rand.IntN(4) == 0:

@@ -43,6 +43,7 @@ func concurrently(n int, fn func(i int) error) map[problem.Slug]int {
 func TestParallelGuessesAreBounded(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 16})
+	pgtest.CheckCounts(t, d.db)
 	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
 	guess := wrong(d.code(t))
 	got := concurrently(50, func(int) error {
@@ -80,6 +81,7 @@ func TestParallelGuessesShareTheBudget(t *testing.T) {
 func TestParallelRightCodesCountOnce(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 16})
+	pgtest.CheckCounts(t, d.db)
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
 	issued := d.register(t, id)
 	code := d.code(t)
@@ -167,6 +169,7 @@ func TestHeldLocksAreUnavailable(t *testing.T) {
 func TestMixedLoadHasNoDeadlock(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 8})
+	pgtest.CheckCounts(t, d.db)
 	var customers []int64
 	for range 6 {
 		customers = append(customers, pgtest.AddCustomer(t, d.db, uuid.NewString()+"@example.com", false))

@@ -144,7 +144,7 @@ func TestHeldSnapshotReadsItsOwnMoment(t *testing.T) {
 	db.Exec(t, fmt.Sprintf(logRows, 10))
 	held, err := db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	require.NoError(t, err)
-	defer held.Rollback(context.Background()) //nolint:errcheck // read only
+	defer held.Rollback(context.Background())
 	look := func() (calls int) {
 		require.NoError(t, held.QueryRow(t.Context(), "SELECT sum(calls) FROM sespan.stats_api_total").Scan(&calls))
 		return calls
@@ -164,7 +164,7 @@ func TestLookReadsOnlyWhatIsFresh(t *testing.T) {
 	db := pgtest.NewDB(t)
 	held, err := db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	require.NoError(t, err)
-	defer held.Rollback(context.Background()) //nolint:errcheck // read only
+	defer held.Rollback(context.Background())
 	_, err = held.Exec(t.Context(), "SELECT FROM sespan.schema_version")
 	require.NoError(t, err)
 	db.Exec(t, `INSERT INTO sespan.stats_api (bucket, request_type, outcome, bin, calls, elapsed_us)

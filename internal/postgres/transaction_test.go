@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"sespan/internal/apilog"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 	"sespan/internal/transaction"
@@ -143,6 +144,7 @@ func TestDrawOfAnUnknownCustomerLeavesNoRow(t *testing.T) {
 func TestHundredParallelRequestsOfOneOrder(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
+	pgtest.CheckCounts(t, s.DB)
 	s.tier(t, "0.5", "0.5", nil)
 	services := []*transaction.Service{s.service(t), s.service(t), s.service(t)}
 	var wg sync.WaitGroup
@@ -185,6 +187,7 @@ func TestHundredParallelRequestsOfOneOrder(t *testing.T) {
 func TestParallelFlushesWithTheSameOrdersDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
+	pgtest.CheckCounts(t, s.DB)
 	s.tier(t, "0.5", "0.5", func(x *transaction.Tier) { n := int64(30); x.MaximumTransaction, x.BudgetUses = decp("10"), &n })
 	s.tier(t, "0.5", "0.5", func(x *transaction.Tier) { n := int64(30); x.MinimumTransaction, x.BudgetUses = decp("20"), &n })
 	services := []*transaction.Service{s.service(t), s.service(t), s.service(t)}
@@ -210,6 +213,7 @@ func TestParallelFlushesWithTheSameOrdersDoNotDeadlock(t *testing.T) {
 func TestDrawIsLoggedInItsOwnTransaction(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
+	pgtest.CheckCounts(t, s.DB)
 	svc := s.service(t)
 	entry := func(id uuid.UUID, status int) func(transaction.Result) apilog.Entry {
 		return func(transaction.Result) apilog.Entry {
