@@ -66,7 +66,11 @@ def get_client() -> Client:
     return runtime.client
 
 
+<<<<<<< HEAD
 class Client(KeyCalls, ReportCalls, StatsCalls):
+=======
+class Client(ReportCalls, StatsCalls, KeyCalls):
+>>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
     """Sespan's HTTP contract with the service key; raises SespanError only."""
 
     def __init__(self, transport: Transport, *, enabled: bool = True) -> None:

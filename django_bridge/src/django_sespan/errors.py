@@ -9,7 +9,7 @@ SespanError
 ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
 │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
 │   ├── OrderConflict, TokenMismatch
-│   └── UnknownTransaction, TooManyBuckets
+│   └── UnknownTransaction, UnknownKey, TooManyBuckets
 └── MailNotQueued          the database refused a mail
 
 InsideTransaction stands apart: a call from inside an open transaction is a programming error.
@@ -154,6 +154,12 @@ class UnknownTransaction(SespanRefused):
     slug = "unknown-transaction"
 
 
+class UnknownKey(SespanRefused):
+    """No such service key, or somebody else's."""
+
+    slug = "unknown-key"
+
+
 class TooManyBuckets(SespanRefused):
     """The range has too many steps; `detail` names the step that fits."""
 
@@ -200,6 +206,7 @@ BY_SLUG: dict[str, type[SespanError]] = {
         OrderConflict,
         TokenMismatch,
         UnknownTransaction,
+        UnknownKey,
         TooManyBuckets,
         TooManyExports,
         ReportTooLarge,

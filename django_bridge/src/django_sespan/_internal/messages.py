@@ -9,6 +9,7 @@ from django.utils.translation import gettext, ngettext
 from django_sespan import errors
 
 MINUTE = 60
+FORBIDDEN = 403
 
 
 def log(logger: logging.Logger, what: str, error: errors.SespanError) -> None:
@@ -137,6 +138,25 @@ def for_report(error: errors.SespanError) -> str:
             )
         case _:
             return gettext("The service did not accept this: %(detail)s") % {"detail": error.detail}
+
+
+def for_keys(error: errors.SespanError) -> str:
+    """Why a key was not made, rotated or revoked."""
+    match error:
+        case errors.UnknownKey():
+            return gettext("There is no such key, or it is somebody else’s.")
+        case errors.SespanUnavailable():
+            return gettext(
+                "The service gave no answer. Look at the list in a minute: a key that was made all "
+                "the same and that nobody saw is to be revoked."
+            )
+        case errors.SespanMisconfigured() if error.status != FORBIDDEN:
+            return gettext(
+                "The service did not accept this login. Tell whoever runs this site; the site’s "
+                "log has the reason."
+            )
+        case _:
+            return gettext("The service refused this: %(detail)s") % {"detail": error.detail}
 
 
 def _ask_support() -> str:

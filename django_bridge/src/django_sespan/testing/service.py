@@ -21,6 +21,7 @@ from django_sespan.client import get_client
 from django_sespan.testing.challenges import Challenges, CodeSent, NoticeSent
 from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Draws, Order, Rule, lose
+from django_sespan.testing.keys import Keys
 from django_sespan.testing.logins import ImmediateLogins
 from django_sespan.testing.registrations import FakeRegistrations
 from django_sespan.testing.stats import FakeStats
@@ -75,6 +76,8 @@ class SespanTesting:
     rule: Rule
     transactions: Transactions
     """What the report role sees; `transactions.add(Sale(…))` puts more there."""
+    keys: Keys
+    """The service keys that people made."""
     registrations: FakeRegistrations
     stats: FakeStats
     cache_prefix: str
@@ -97,6 +100,7 @@ class SespanTesting:
             self._draws = Draws()
             self.transactions = Transactions()
             self.stats = FakeStats()
+            self.keys = Keys()
             self._failures: list[_Failure] = []
 
     def code(self, email: str = "") -> str:
@@ -182,11 +186,16 @@ class SespanTesting:
                     return self._draw(body)
                 case ("POST", "transactions", number, "cancel"):
                     return Answer(200, self.transactions.cancel(int(number)))
-                case ("GET", "transactions", *rest):
-                    return Answer(200, self.transactions.answer(rest, params or {}))
-                case ("GET", "stats", name):
-                    return Answer(200, self.stats.answer(name, params or {}))
+                case (_, "keys", *rest):
+                    return self.keys.answer(method, rest, body, bearer)
+                case ("GET", "transactions" | "stats" as noun, *rest):
+                    return Answer(200, self._numbers(noun, rest, params or {}))
             raise errors.SespanRefused(f"{method} {path} is not known here", status=404)
+
+    def _numbers(self, noun: str, rest: list[str], params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if noun == "transactions":
+            return self.transactions.answer(rest, params)
+        return self.stats.answer("/".join(rest), params)
 
     def _otp(self, method: str, rest: list[str], body: Mapping[str, Any]) -> Answer:
         match (method, *rest):

@@ -51,7 +51,7 @@ class RolesForm(forms.Form):
     """What somebody may do. `was` is what the page showed: only what is changed here counts."""
 
     ticked = forms.MultipleChoiceField(
-        label=gettext_lazy("May"), required=False, widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("Allowed to"), required=False, widget=forms.CheckboxSelectMultiple
     )
     was = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
 
@@ -98,7 +98,7 @@ class NewPersonForm(forms.ModelForm):  # type: ignore[type-arg]
         ),
     )
     roles = forms.MultipleChoiceField(
-        label=gettext_lazy("May"),
+        label=gettext_lazy("Allowed to"),
         choices=list(ROLE_TEXTS.items()),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose a role; customers register themselves.")},
