@@ -85,6 +85,44 @@ def running_below(folder: Path) -> list[str]:
     return found
 
 
+ROLES = {"viewer": "Dashboard", "bookkeeper": "Reports", "manager": "People"}
+
+
+def roles_open_their_pages(demo: Demo) -> None:
+    """Each printed login opens its page, filled with the history, and not the others'."""
+    for who, own in ROLES.items():
+        login = re.search(rf"({who}@example.com) / (\S+)", demo.text())
+        assert login, demo.text()
+        with httpx.Client(base_url=demo.address("Shop"), timeout=60, follow_redirects=True) as shop:
+            page = shop.get("account/login/").text
+            token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+            assert token, page
+            form = {"csrfmiddlewaretoken": token[1], "username": login[1], "password": login[2]}
+            assert shop.post("account/login/", data=form).status_code == 200
+            opened = {name: shop.get(demo.address(name)) for name in ROLES.values()}
+            admin = who == "manager"
+            assert {name for name, answer in opened.items() if answer.status_code == 200} - (
+                {"People"} if not admin else set()  # the administration's login page
+            ) == (set(ROLES.values()) if admin else {own})
+            if who == "viewer":
+                assert "Full sidecar" in opened["Dashboard"].text
+            if who == "bookkeeper":
+                file = shop.get("account/reports/transactions.csv")
+                assert file.status_code == 200, file.text
+                assert file.content.startswith(b"\xef\xbb\xbfentry,")
+                assert "DEMO-" in file.text
+
+
+def numbers_agree_with_the_rows(demo: Demo) -> None:
+    """The history went through the tables, so that each count of it has its rows."""
+    url = re.search(r"psql '(\S+)'", demo.text())
+    assert url, demo.text()
+    env = {**os.environ, "SESPAN_DATABASE_URL": url[1]}
+    check = [str(binary()), "stats", "check"]
+    done = subprocess.run(check, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
     port = free_port()
     first = Demo(folder, port, tmp_path / "first.log")
@@ -94,6 +132,8 @@ def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
         for name in ("Shop", "Mails", "Staff", "API"):
             answer = httpx.get(first.address(name), follow_redirects=True, timeout=60)
             assert answer.status_code == 200, name
+        roles_open_their_pages(first)
+        numbers_agree_with_the_rows(first)
         assert "What to click" in first.text()
         password = re.search(r"admin@example.com / (\S+)", first.text())
         assert password

@@ -86,7 +86,7 @@ FROM sespan.transaction_log l WHERE l.order_ref LIKE 'DEMO-%';
 
 INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, finished_at, state, attempts, code, recipient, reason, reply)
 SELECT sespan.mail_first_queue_id(m.message_id), m.message_id, m.created_at, m.finished_at, s.state, CASE WHEN m.message_id % 23 = 0 THEN 2 ELSE 1 END,
-       CASE s.state WHEN 'dead' THEN 550 END, m.to_addresses[1], CASE s.state WHEN 'dead' THEN 'recipient_refused' END,
+       CASE s.state WHEN 'dead' THEN 550 END, m.to_addresses[1], CASE s.state WHEN 'dead' THEN 'rcpt_to' END,
        CASE s.state WHEN 'dead' THEN '550 5.1.1 no such user' ELSE '250 2.0.0 queued' END
 FROM sespan.mail_message m CROSS JOIN LATERAL (SELECT CASE WHEN m.dead > 0 THEN 'dead' ELSE 'sent' END AS state) AS s
 WHERE m.category = 'demo';
