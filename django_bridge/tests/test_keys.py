@@ -314,3 +314,10 @@ def test_a_deactivated_person(rani, memory):
     User.objects.update(is_active=False)
     assert rani.post(KEYS, form).status_code == 302
     assert made(memory) == []
+
+
+def test_the_index_of_the_admin_leads_here(client, memory):
+    client.force_login(person("adi", "admin", is_staff=True))
+    assert "/admin/sespan/apikey/" in client.get("/admin/").text
+    assert client.get("/admin/sespan/apikey/")["Location"] == KEYS
+    assert client.get("/admin/sespan/apikey/memory000000/change/")["Location"] == KEYS

@@ -66,11 +66,7 @@ def get_client() -> Client:
     return runtime.client
 
 
-<<<<<<< HEAD
-class Client(KeyCalls, ReportCalls, StatsCalls):
-=======
 class Client(ReportCalls, StatsCalls, KeyCalls):
->>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
     """Sespan's HTTP contract with the service key; raises SespanError only."""
 
     def __init__(self, transport: Transport, *, enabled: bool = True) -> None:
@@ -109,9 +105,6 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
 
     def _read(self, path: str, params: Mapping[str, Any], seconds: float | None = None) -> Answer:
         return self._call("GET", path, idempotent=True, timeout=seconds, params=_given(params))
-
-    def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
-        return self._call(method, path, body)
 
     def _download(self, path: str, params: Mapping[str, Any]) -> Export:
         if not self._enabled:

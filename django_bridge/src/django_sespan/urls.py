@@ -17,11 +17,8 @@ urlpatterns = [
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),
     path("keys/", views.KeysView.as_view(), name="keys"),
-<<<<<<< HEAD
-=======
     path("keys/<slug:key_id>/rotate/", views.RotateKeyView.as_view(), name="keys-rotate"),
     path("keys/<slug:key_id>/revoke/", views.RevokeKeyView.as_view(), name="keys-revoke"),
->>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
     path("reports/", views.SummaryView.as_view(), name="reports"),
     path("reports/summary.csv", views.SummaryCsvView.as_view(), name="reports-csv"),
     path("reports/transactions/", views.TransactionsView.as_view(), name="reports-transactions"),

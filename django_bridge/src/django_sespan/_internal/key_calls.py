@@ -46,11 +46,7 @@ class KeyCalls:
 
     def keys(self) -> list[Key]:
         """Return the keys, the oldest first: all for an admin, else one's own."""
-<<<<<<< HEAD
-        rows = self._read(PATH, {}).data.get("keys")
-=======
         rows = self._call("GET", PATH, idempotent=True).data.get("keys")
->>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
         if not isinstance(rows, list):
             raise SespanInvalidResponse("a list of keys without keys")
         return [_key(row) for row in rows]
@@ -64,28 +60,11 @@ class KeyCalls:
             body["expires_in_days"] = expires_in_days
         if own is not None:
             body["own"] = own
-<<<<<<< HEAD
-        return _new_key(self._change("POST", PATH, body))
-=======
         return _new_key(self._call("POST", PATH, body))
->>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
 
     def key_rotate(self, key_id: str, *, overlap_seconds: int = 0) -> NewKey:
         """Make a key in the place of another, which ends at once or after the overlap."""
         body = {"overlap_seconds": overlap_seconds}
-<<<<<<< HEAD
-        return _new_key(self._change("POST", f"{PATH}/{_id(key_id)}/rotate", body))
-
-    def key_revoke(self, key_id: str) -> None:
-        """End a key; again it changes nothing."""
-        self._change("DELETE", f"{PATH}/{_id(key_id)}")
-
-    def _read(self, path: str, params: Mapping[str, Any], seconds: float | None = None) -> Answer:
-        raise NotImplementedError  # the client's
-
-    def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
-        raise NotImplementedError  # the client's
-=======
         return _new_key(self._call("POST", f"{PATH}/{_id(key_id)}/rotate", body))
 
     def key_revoke(self, key_id: str) -> None:
@@ -101,7 +80,6 @@ class KeyCalls:
         idempotent: bool = False,
     ) -> Answer:
         raise NotImplementedError
->>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
 
 
 def _id(key_id: str) -> str:

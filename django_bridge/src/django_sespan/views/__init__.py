@@ -3,11 +3,7 @@
 from django_sespan.views.checkout import CheckoutTokenView
 from django_sespan.views.code import CodeView, ResendView
 from django_sespan.views.dashboard import DashboardView
-<<<<<<< HEAD
-from django_sespan.views.keys import KeysView
-=======
 from django_sespan.views.keys import KeysView, RevokeKeyView, RotateKeyView
->>>>>>> 2248c33 (bridge: the page Keys: made, rotated and revoked by people, each shown once)
 from django_sespan.views.login import LoginView
 from django_sespan.views.register import RegisterView
 from django_sespan.views.reports import (
