@@ -75,7 +75,7 @@ class StaffView(View):
             with acting(request):
                 comparing.when_due()
                 return super().dispatch(request, *args, **kwargs)
-        except (errors.SespanUnavailable, errors.SespanMisconfigured) as exc:
+        except errors.SespanError as exc:  # a refusal that the page did not expect, too
             messages.log(logger, f"No answer for {request.path}", exc)
         except ImproperlyConfigured:
             logger.exception("No staff token could be made")
