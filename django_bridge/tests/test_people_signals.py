@@ -263,6 +263,28 @@ class TestComparison:
         people.comparing.when_due()
         assert execute("SELECT 1 FROM sespan.people_role WHERE roles = '{report}'")
 
+    def test_what_a_page_finds_is_not_its_visitors_doing(self, client, commit):
+        """The entries are the comparison's; what the visitor then does is theirs again."""
+        anna = person("anna", is_staff=True)
+        anna.groups.add(group("admin"))
+        ani = person("ani")
+        client.force_login(anna)
+        people.comparing.forget()
+        execute("INSERT INTO auth_user_groups (user_id, group_id) VALUES (%s, %s)",
+                [ani.pk, group("report").pk])  # fmt: skip
+        url = f"/admin/sespan/access/{ani.pk}/change/"
+        with commit():
+            client.post(url, {"ticked": ["report", "dashboard"], "was": "report"})
+        rows = execute(
+            "SELECT action, actor, actor_id, way FROM sespan.audit"
+            " WHERE subject = 'role' AND subject_id = %s ORDER BY audit_id",
+            [str(ani.pk)],
+        )
+        assert rows == [
+            ("found", "comparison of people", None, "admin"),
+            ("grant", "anna", str(anna.pk), "admin"),
+        ]
+
 
 class TestWho:
     def test_somebody_in_a_request(self, settings):

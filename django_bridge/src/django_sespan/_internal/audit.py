@@ -82,8 +82,11 @@ def say_who(using: str) -> None:
         return  # the database of a site's own tests knows no Sespan
     who = actor()
     with connections[using].cursor() as cursor:
+        # audit_as leaves what it is not told; within a transaction that is the one before.
         cursor.execute(
-            "SELECT sespan.audit_as(actor => %s::text, actor_id => %s::text,"
+            "SELECT set_config('sespan.audit_actor_id', '', true),"
+            " set_config('sespan.audit_address', '', true),"
+            " sespan.audit_as(actor => %s::text, actor_id => %s::text,"
             " way => %s::text, address => %s::inet)",
             [who.name, who.user_id, who.way, who.address],
         )

@@ -18,7 +18,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import DatabaseError, connections, router, transaction
 from django.db.models import QuerySet
 
-from django_sespan._internal.audit import say_who
+from django_sespan._internal.audit import Actor, acting, say_who
 from django_sespan._internal.groups import ROLE_OF
 from django_sespan._internal.staff import ROLES, roles_of
 from django_sespan.conf import get_settings
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 COMPARE_AFTER = 300
 LOOK_AFTER = 60
 """Seconds: a comparison that is older is made anew; how often a process looks how old it is."""
+
+COMPARISON = Actor("comparison of people", "admin")
+"""Who found it, where the visit to a page made a comparison due: not that page's visitor."""
 
 Roles = tuple[str, ...]
 
@@ -135,7 +138,9 @@ class Comparing:
         self._look_at = now + LOOK_AFTER
         try:
             if self._is_due():
-                compare()
+                with acting(COMPARISON):
+                    compare()
+                self._name_the_visitor_again()
         except DatabaseError as exc:
             logger.warning("People were not compared: %s", str(exc).splitlines()[0])
 
@@ -149,6 +154,13 @@ class Comparing:
                 [COMPARE_AFTER],
             )
             return bool(cursor.fetchone()[0])
+
+    @staticmethod
+    def _name_the_visitor_again() -> None:
+        """Inside the transaction of a page, what it does itself comes after this."""
+        using = get_settings().database
+        if connections[using].in_atomic_block:
+            say_who(using)
 
     def forget(self) -> None:
         """Look again at once."""
