@@ -24,7 +24,7 @@ UNSAID = {"created_at", "updated_at"}
 class AuditAdmin(AdminRolePage):
     """Who changed or read what."""
 
-    list_display = ["at", "person", "way", "action", "subject", "which", "changes", "address"]
+    list_display = ["at", "person", "deed", "which", "changes"]
     list_filter = ["subject", "action", "way", "at"]
     search_fields = ["actor", "actor_id", "subject_id", "address"]
     search_help_text = _("person, address, or the key of what was changed, whole")
@@ -68,8 +68,19 @@ class AuditAdmin(AdminRolePage):
 
     @admin.display(description=_("who"), ordering="actor")
     def person(self, row: AuditEntry) -> str:
-        """Lead to all that this person did."""
-        return format_html('<a href="?{}">{}</a>', urlencode({"actor": row.actor}), row.actor)
+        """Lead to all that this person did; through what and from where stand below."""
+        where = " · ".join(filter(None, (row.get_way_display(), row.address)))
+        return format_html(
+            '<a href="?{}">{}</a><br><span class="quiet">{}</span>',
+            urlencode({"actor": row.actor}),
+            row.actor,
+            where,
+        )
+
+    @admin.display(description=_("action"), ordering="action")
+    def deed(self, row: AuditEntry) -> str:
+        """Show what was done to what kind of thing."""
+        return f"{row.get_action_display()}: {row.get_subject_display()}"
 
     @admin.display(description=_("which"), empty_value="–")
     def which(self, row: AuditEntry) -> str | None:
