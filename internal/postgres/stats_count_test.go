@@ -32,8 +32,9 @@ func counts(t testing.TB, db *pgtest.DB) *postgres.Counts {
 	return postgres.NewCounts(openPool(t, db.ServiceURL(t), 2))
 }
 
-// fold folds until nothing is fresh: a transaction that is open in the database of
-// another test keeps the horizon low.
+// fold folds until nothing is fresh. A transaction that is open in the database of
+// another test keeps the horizon low, for minutes where it fills a table: so tests that
+// fold are not parallel, which lets them run before the parallel ones of this package.
 func fold(t testing.TB, c *postgres.Counts) {
 	t.Helper()
 	eventuallyTrue(t, "all is folded", func() bool {
@@ -51,8 +52,7 @@ func figure(t testing.TB, db *pgtest.DB, sql string, args ...any) string {
 	return got
 }
 
-func TestAPIHitsAreCounted(t *testing.T) {
-	t.Parallel()
+func TestAPIHitsAreCounted(t *testing.T) { //nolint:paralleltest // see fold
 	db := newCounted(t)
 	store, c := openLog(t, db), counts(t, db)
 	at := time.Date(2026, 3, 4, 5, 20, 0, 0, time.UTC)
@@ -86,8 +86,7 @@ func TestAPIHitsAreCounted(t *testing.T) {
 
 // A row that the database refuses is left out and its neighbours are counted once,
 // however the batch was cut into halves. No time is too far, no call too long.
-func TestRefusedRowsAndFarTimesFailNoCount(t *testing.T) {
-	t.Parallel()
+func TestRefusedRowsAndFarTimesFailNoCount(t *testing.T) { //nolint:paralleltest // see fold
 	db := newCounted(t)
 	logger := apilog.New(openLog(t, db), apilog.Options{Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Wait: time.Minute})
 	done := make(chan error, 64)
@@ -167,8 +166,7 @@ func TestResentAndExpiredCodesAreCounted(t *testing.T) {
 		FROM sespan.stats_otp_total s WHERE s.expired > 0`), "a code expires at valid_until, not when it is marked")
 }
 
-func TestDrawsAreCounted(t *testing.T) {
-	t.Parallel()
+func TestDrawsAreCounted(t *testing.T) { //nolint:paralleltest // see fold
 	s := newShop(t)
 	pgtest.CheckCounts(t, s.DB)
 	tier := s.tier(t, "0.25", "0.10", func(x *transaction.Tier) { uses := int64(1); x.MinimumTransaction, x.BudgetUses = decp("100"), &uses })
@@ -191,8 +189,7 @@ func TestDrawsAreCounted(t *testing.T) {
 	assert.Equal(t, want, s.text(t, read+"$1", tier))
 }
 
-func TestMailsAreCounted(t *testing.T) {
-	t.Parallel()
+func TestMailsAreCounted(t *testing.T) { //nolint:paralleltest // see fold
 	db := newCounted(t)
 	admin, queue := openMailAdmin(t, db), postgres.NewMail(openMailPool(t, db.ServiceURL(t)))
 	read := `SELECT string_agg(concat(outcome, ' ', n), ', ' ORDER BY outcome) FROM (SELECT outcome, sum(mails) AS n FROM sespan.stats_mail_total GROUP BY 1) s WHERE n <> 0`
@@ -218,8 +215,7 @@ func TestMailsAreCounted(t *testing.T) {
 }
 
 // A transaction that is rolled back counts nothing, and a savepoint in it neither.
-func TestRolledBackRowsAreNotCounted(t *testing.T) {
-	t.Parallel()
+func TestRolledBackRowsAreNotCounted(t *testing.T) { //nolint:paralleltest // see fold
 	db := newCounted(t)
 	insert := `INSERT INTO sespan.mail_outcome (queue_id, message_id, created_at, state, attempts, recipient) VALUES (1, 1, now(), 'sent', 1, 'a@b.co')`
 	rollback := errors.New("rolled back")

@@ -93,8 +93,7 @@ func TestEachCountIsSeenOnceAtAnyMoment(t *testing.T) {
 }
 
 // A transaction that wrote before three folds and commits after them.
-func TestTransactionOpenOverThreeFolds(t *testing.T) {
-	t.Parallel()
+func TestTransactionOpenOverThreeFolds(t *testing.T) { //nolint:paralleltest // see fold
 	db := newCounted(t)
 	c := counts(t, db)
 	require.NoError(t, inTx(t, db, func(exec func(string)) error {
@@ -115,8 +114,7 @@ func TestTransactionOpenOverThreeFolds(t *testing.T) {
 }
 
 // Of two folds at once one does the work; one that dies half-way has done nothing.
-func TestFoldsAtOnceAndCutShort(t *testing.T) {
-	t.Parallel()
+func TestFoldsAtOnceAndCutShort(t *testing.T) { //nolint:paralleltest // see fold
 	db := newCounted(t)
 	c := counts(t, db)
 	db.Exec(t, fmt.Sprintf(logRows, 50))
@@ -159,8 +157,7 @@ func TestHeldSnapshotReadsItsOwnMoment(t *testing.T) {
 
 // Appended rows that are folded are not read again: beside a held snapshot too,
 // which keeps dead rows from being cleaned, a look costs what is fresh.
-func TestLookReadsOnlyWhatIsFresh(t *testing.T) {
-	t.Parallel()
+func TestLookReadsOnlyWhatIsFresh(t *testing.T) { //nolint:paralleltest // see fold
 	db := pgtest.NewDB(t)
 	held, err := db.Pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	require.NoError(t, err)

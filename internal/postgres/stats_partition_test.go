@@ -36,8 +36,7 @@ func TestHoursAreMadeAheadAndTakeRowsFromTheDefault(t *testing.T) {
 
 // An hour goes when its counts are in sums that are old, and not before; the
 // default partition is emptied likewise. The counts stay as they are.
-func TestFoldedHoursAreDropped(t *testing.T) {
-	t.Parallel()
+func TestFoldedHoursAreDropped(t *testing.T) { //nolint:paralleltest // see fold
 	db := pgtest.NewDB(t)
 	c := counts(t, db)
 	db.Exec(t, `SET ROLE sespan_owner; SELECT sespan.partition_attach('sespan.stats_api', h.child, h.lower_bound, h.upper_bound)
@@ -81,8 +80,7 @@ func TestHourWithAnOpenWriterStays(t *testing.T) {
 // What a dump brings to another server: its horizon and its counts have numbers that
 // mean nothing here. One that is folded there, one that is not, and what was
 // appended here before anybody noticed.
-func TestRestoredDump(t *testing.T) {
-	t.Parallel()
+func TestRestoredDump(t *testing.T) { //nolint:paralleltest // see fold
 	for name, offset := range map[string]string{"to a younger server": "+ 5000000000", "to an older server": "- 400"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

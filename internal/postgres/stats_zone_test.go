@@ -13,8 +13,7 @@ import (
 const everyQuarter = `INSERT INTO sespan.stats_mail (bucket, outcome, mails)
 	SELECT q, 'sent', 1 FROM generate_series($1::timestamptz, $2::timestamptz - interval '15 minutes', interval '15 minutes') q`
 
-func TestDaysOfTheSitesZone(t *testing.T) {
-	t.Parallel()
+func TestDaysOfTheSitesZone(t *testing.T) { //nolint:paralleltest // see fold
 	for _, c := range []struct{ zone, day, quarters string }{
 		{"America/New_York", "2026-03-08", "92"},  // 23 hours
 		{"America/New_York", "2026-11-01", "100"}, // 25 hours
@@ -44,8 +43,7 @@ func TestDaysOfTheSitesZone(t *testing.T) {
 
 // Days are made anew for another zone in portions; folds between them lose nothing,
 // and until the last one the days of the zone before are in use.
-func TestAnotherZoneInPortions(t *testing.T) {
-	t.Parallel()
+func TestAnotherZoneInPortions(t *testing.T) { //nolint:paralleltest // see fold
 	db := pgtest.NewDB(t)
 	c := counts(t, db)
 	db.Exec(t, everyQuarter, "2025-01-01 00:00+00", "2026-02-05 00:00+00") // 400 days
