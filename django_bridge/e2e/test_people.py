@@ -104,10 +104,10 @@ def test_a_role_given_used_and_taken(
     for address in (DASHBOARD, KEYS):
         rina.goto(address)
         expect(rina.get_by_role("heading", name="Not for this login")).to_be_visible()
+    look_at_the_audit(admin, stack)
     while read(stack, key) != httpx.codes.UNAUTHORIZED:
         assert time.monotonic() - taken < REFUSED_WITHIN
         time.sleep(0.2)  # another program: it sends no signal
-    look_at_the_audit(admin, stack)
     rina.context.close()
 
 

@@ -9,7 +9,7 @@ from typing import assert_type
 from django.test import TestCase
 
 from django_sespan import aio, checkout, errors
-from django_sespan.client import Client, TransactionStats, get_client
+from django_sespan.client import Client, Key, NewKey, TransactionStats, get_client
 from django_sespan.testing import CodeSent, Order, SespanTesting, SespanTestMixin, current
 
 
@@ -32,6 +32,9 @@ def test_it(sespan: SespanTesting) -> None:
     figures = get_client().as_staff("token").stats_transactions(since=date(2026, 11, 1))
     assert_type(figures, TransactionStats)
     assert_type(figures.total.discount, Decimal)
+    made = get_client().as_staff("token").key_create(role="report", name="laptop", own=True)
+    assert_type(made, NewKey)
+    assert_type(get_client().as_staff("token").keys(), list[Key])
     assert_type(sespan.code("budi@example.com"), str)
     assert_type(current(), SespanTesting)
 

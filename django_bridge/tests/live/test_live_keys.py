@@ -12,7 +12,11 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
+from django_sespan import errors
 from django_sespan._internal import people
+from django_sespan._internal.staff import staff_token
+from django_sespan.client import NewKey, get_client
+from django_sespan.testing import current
 from people import group
 
 KEYS = "/account/keys/"
@@ -26,10 +30,10 @@ def hire(stack, site):
     call_command("sespan_init", "--groups-only", stdout=StringIO())
     names = []
 
-    def hire(name):
+    def hire(name, role="report"):
         names.append(name)
         made = User.objects.create_user(name, f"{name}@example.com", "x")
-        made.groups.add(group("report"))
+        made.groups.add(group(role))
         return made
 
     yield hire
@@ -120,3 +124,43 @@ def test_rotate_and_revoke(stack, hire):
     began = time.monotonic()
     for old in (key, new):
         wait_until_refused(stack, old, began)
+
+
+def observe(call, *arguments, **options):
+    try:
+        answer = call(*arguments, **options)
+    except errors.SespanError as exc:
+        return type(exc).__name__, exc.status
+    key = answer.key if isinstance(answer, NewKey) else answer
+    return key and (key.role, key.name, key.owner_name, key.state, key.expires_at is None)
+
+
+def story(rani, adi):
+    """What the roles report and admin may do, and what not."""
+    client, boss = (get_client().as_staff(staff_token(person)) for person in (rani, adi))
+    seen = [observe(client.key_create, role="report", name="mine")]
+    seen += [observe(client.key_create, role=role, name="x") for role in ("admin", "service")]
+    seen += [observe(client.key_create, role="report", name="x", expires_in_days=91)]
+    seen += [observe(boss.key_create, role="service", name="till")]
+    seen += [observe(boss.key_create, role="service", name="x", own=True)]
+    seen_by_rani, seen_by_adi = client.keys(), boss.keys()
+    own = [key.key_id for key in seen_by_rani]
+    assert len(own) == 1
+    machine = next(key.key_id for key in seen_by_adi if key.name == "till")
+    seen += [observe(boss.key_rotate, own[0]), observe(client.key_rotate, machine)]
+    seen += [observe(client.key_revoke, machine), observe(client.key_revoke, "abcdefghij12")]
+    seen += [observe(client.key_rotate, own[0], overlap_seconds=60)]
+    seen += [observe(client.key_rotate, own[0])]
+    seen += [observe(boss.key_revoke, own[0]), observe(boss.key_revoke, own[0])]
+    seen += [observe(client.key_rotate, own[0]), observe(get_client().keys)]
+    seen += [observe(client.key_create, role="report", name="x") for _ in range(10)]
+    left = client.keys()
+    return [*seen, sorted(key.state for key in left)]
+
+
+def test_in_memory_it_is_the_same(stack, hire, settings):
+    rani, adi = hire("rani"), hire("adi", "admin")
+    real = story(rani, adi)
+    settings.SESPAN = {**settings.SESPAN, "FAKE": True}
+    current().reset()
+    assert story(rani, adi) == real

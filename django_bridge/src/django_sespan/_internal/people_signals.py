@@ -148,7 +148,7 @@ def roles_changed(
     users, before = stash
     after, names = granted(users, using), _usernames(users, using)
     entries, told = [], []
-    for key in users:
+    for key in sorted(users):
         was, becomes = before.get(key, ()), after.get(key, ())
         if was != becomes:
             told.append(key)
