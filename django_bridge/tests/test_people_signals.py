@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import RequestFactory
 
@@ -246,6 +246,11 @@ class TestComparison:
         assert way == "cli"
         call_command("sespan_compare_people", stdout=out)
         assert out.getvalue().endswith("nothing new\n")
+
+    def test_the_command_without_the_schema(self):
+        execute("ALTER SCHEMA sespan RENAME TO elsewhere")
+        with pytest.raises(CommandError, match=r"(?s)does not exist.*To fix it"):
+            call_command("sespan_compare_people")
 
     def test_with_a_page_when_the_last_is_old(self, django_assert_num_queries):
         people.comparing.when_due()
