@@ -17,6 +17,13 @@ const (
 	maxNames = 256 // of one object; each is compared with the others
 )
 
+// jsonAPI answers with JSON whatever Accept says: there is no other format, an export
+// looks at the header itself, and huma's reading of a header such as ";;," panics.
+type jsonAPI struct{ huma.API }
+
+// Negotiate implements huma.API.
+func (jsonAPI) Negotiate(string) (string, error) { return "application/json", nil }
+
 // jsonFormat reads JSON strictly. huma reads a body twice: into any, which it
 // validates, and into the handler's struct. Two readings of one name would differ,
 // so a body that repeats a name, in whatever letter case, is refused.

@@ -90,7 +90,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 		w.Header().Set("Allow", strings.Join(methodsAt(router, r), ", "))
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
-	api := humamux.New(router, apiConfig(d.Version))
+	api := huma.API(jsonAPI{humamux.New(router, apiConfig(d.Version))})
 	api.UseMiddleware(recordOperation, authenticate(d.Keys, d.Tokens))
 	registerOTP(api, d.OTP)
 	registerLogin(api, d.Registerer)
