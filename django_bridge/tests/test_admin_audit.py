@@ -32,6 +32,17 @@ def entries(*columns, where="true"):
     return execute(f"SELECT {', '.join(columns)} FROM sespan.audit WHERE {where} ORDER BY audit_id")
 
 
+NUL = ["apilog/%00/change/", "transactionlog/%00/change/", "otp/%00/change/"]
+NUL += ["auditentry/%00/change/", "auditentry/?subject=%00", "apilog/?q=%00", "%00"]
+NUL += ["transactiontier/%00/change/", "transactiontier/?q=%00", "otp/?status=%00"]
+NUL += ["mailmessage/?q=%00", "mailqueue/?q=%00", "mailmessage/%00/change/", "access/?q=%00"]
+
+
+@pytest.mark.parametrize("path", NUL)
+def test_a_nul_in_an_address_is_no_failure(client, anna, path):
+    assert client.get(f"/admin/sespan/{path}").status_code < 500
+
+
 class TestPages:
     def test_who_changed_what(self, client, anna):
         client.post(f"{TIERS}add/", tier())

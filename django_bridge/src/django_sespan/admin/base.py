@@ -7,15 +7,17 @@ from functools import cached_property
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.conf import get_settings
 
 EXACT_UP_TO = 10_000
+NUL = "\x00"
 
 
 class QuickPaginator(Paginator):  # type: ignore[type-arg]
@@ -58,6 +60,20 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
             except ValidationError:
                 continue  # no such value can stand in that column
         return (queryset.filter(condition) if condition else queryset.none()), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Answer a NUL, which no text of PostgreSQL holds, as Django does any wrong look-up."""
+        if any(NUL in text for name in request.GET for text in (name, *request.GET.getlist(name))):
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        return super().changelist_view(request, extra_context)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any | None:
+        """Find nothing by a key that no row can have."""
+        return None if NUL in object_id else super().get_object(request, object_id, from_field)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Use SESPAN["DATABASE"]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -35,7 +36,8 @@ class PersonalAdmin(PageAdmin):
     ) -> HttpResponse:
         """Show the row, and enter which."""
         response = super().change_view(request, object_id, form_url, extra_context)
-        self.enter_read(object_id, "")
+        if response.status_code == HTTPStatus.OK:  # else there is no such row
+            self.enter_read(object_id, "")
         return response
 
     def enter_read(self, subject_id: str | None, detail: str) -> None:
