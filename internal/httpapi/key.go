@@ -19,8 +19,8 @@ type staffKeyService interface {
 	Rotate(ctx context.Context, p access.Principal, id string, overlap time.Duration) (access.Key, string, error)
 }
 
-// keyAnswer is a key without its secret.
-type keyAnswer struct {
+// KeyAnswer is a key without its secret. Exported: huma looks into no other embedded struct.
+type KeyAnswer struct {
 	KeyID     string     `json:"key_id" doc:"The public part of the key: the 12 characters after sk_."`
 	Role      string     `json:"role" enum:"service,report,dashboard,admin"`
 	Name      string     `json:"name" doc:"Who uses the key, for people."`
@@ -36,7 +36,7 @@ type keyAnswer struct {
 // newKeyAnswer is a key that was just made.
 type newKeyAnswer struct {
 	Key string `json:"key" doc:"The whole key, shown this once."`
-	keyAnswer
+	KeyAnswer
 }
 
 type (
@@ -59,7 +59,7 @@ type (
 	}
 	keyListResponse struct {
 		Body struct {
-			Keys []keyAnswer `json:"keys" nullable:"false"`
+			Keys []KeyAnswer `json:"keys" nullable:"false"`
 		}
 	}
 	newKeyResponse struct{ Body newKeyAnswer }
@@ -95,7 +95,7 @@ func (h keyCalls) list(ctx context.Context, _ *noBody) (*keyListResponse, error)
 		return nil, err
 	}
 	out := &keyListResponse{}
-	out.Body.Keys = make([]keyAnswer, len(keys))
+	out.Body.Keys = make([]KeyAnswer, len(keys))
 	for i, k := range keys {
 		out.Body.Keys[i] = h.answer(k)
 	}
@@ -127,11 +127,11 @@ func (h keyCalls) made(key access.Key, whole string, err error) (*newKeyResponse
 	if err != nil {
 		return nil, prefixField(err, "body.")
 	}
-	return &newKeyResponse{newKeyAnswer{Key: whole, keyAnswer: h.answer(key)}}, nil
+	return &newKeyResponse{newKeyAnswer{Key: whole, KeyAnswer: h.answer(key)}}, nil
 }
 
-func (h keyCalls) answer(k access.Key) keyAnswer {
-	return keyAnswer{
+func (h keyCalls) answer(k access.Key) KeyAnswer {
+	return KeyAnswer{
 		KeyID: k.ID, Role: string(k.Role), Name: k.Name, OwnerID: orNull(k.OwnerID), OwnerName: orNull(k.OwnerName), State: k.State(h.clock()),
 		Created: k.Created.UTC(), Expires: momentOrNull(k.Expires), Revoked: momentOrNull(k.Revoked), LastUsed: momentOrNull(k.LastUsed),
 	}

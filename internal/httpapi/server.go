@@ -91,7 +91,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
 	api := huma.API(jsonAPI{humamux.New(router, apiConfig(d.Version))})
-	api.UseMiddleware(recordOperation, authenticate(d.Keys, d.Tokens))
+	api.UseMiddleware(recordOperation, authenticate(d.Keys, d.Tokens), plainQuery)
 	registerOTP(api, d.OTP)
 	registerLogin(api, d.Registerer)
 	registerTier(api, d.Tiers, d.Minor)

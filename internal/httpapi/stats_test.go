@@ -158,7 +158,7 @@ func TestStatsRefuseBadInput(t *testing.T) {
 		"step=minute":                        {"invalid", "query.step", ""},
 		"step=Day":                           {"invalid", "query.step", ""},
 		"zone=UTC":                           {"invalid", "query", ""},
-		"from=2026-11-21&from=2026-11-20&x=": {"invalid", "query", ""},
+		"from=2026-11-21&from=2026-11-20&x=": {"invalid", "query.from", ""},
 		"from=" + strings.Repeat("2", 5000):  {"invalid", "query.from", ""},
 	} {
 		a := c.get("/v1/stats/otp?" + query)

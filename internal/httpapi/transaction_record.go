@@ -27,7 +27,8 @@ type recordService interface {
 	Cancel(ctx context.Context, id int64) (transaction.Record, error)
 }
 
-type recordAnswer struct {
+// RecordAnswer is a transaction. Exported: huma looks into no other embedded struct.
+type RecordAnswer struct {
 	TransactionID     int64      `json:"transaction_id" example:"1"`
 	CustomerID        string     `json:"customer_id" example:"42"`
 	Username          *string    `json:"username" doc:"As it was then."`
@@ -55,12 +56,12 @@ type drawProof struct {
 }
 
 type recordDetailAnswer struct {
-	recordAnswer
+	RecordAnswer
 	Draw drawProof `json:"draw"`
 }
 
 type recordListAnswer struct {
-	Transactions []recordAnswer `json:"transactions" nullable:"false"`
+	Transactions []RecordAnswer `json:"transactions" nullable:"false"`
 	NextCursor   *string        `json:"next_cursor" doc:"For the next page; null at the end. A page looks at a bounded number of rows: with a cursor it may be short, or empty."`
 }
 
@@ -84,7 +85,7 @@ type (
 	recordPath struct {
 		TransactionID int64 `path:"transaction_id" minimum:"1"`
 	}
-	recordResponse       struct{ Body recordAnswer }
+	recordResponse       struct{ Body RecordAnswer }
 	recordDetailResponse struct{ Body recordDetailAnswer }
 )
 
@@ -136,7 +137,7 @@ func (h recordCalls) list(ctx context.Context, in *recordListRequest) (*huma.Str
 	if err != nil {
 		return nil, err
 	}
-	out := recordListAnswer{Transactions: make([]recordAnswer, len(page.Records))}
+	out := recordListAnswer{Transactions: make([]RecordAnswer, len(page.Records))}
 	for i, r := range page.Records {
 		out.Transactions[i] = h.answer(r)
 	}
@@ -245,8 +246,8 @@ func (h recordCalls) cancel(ctx context.Context, in *recordPath) (*recordRespons
 	return &recordResponse{h.answer(r)}, nil
 }
 
-func (h recordCalls) answer(r transaction.Record) recordAnswer {
-	out := recordAnswer{
+func (h recordCalls) answer(r transaction.Record) RecordAnswer {
+	out := RecordAnswer{
 		TransactionID: r.ID, CustomerID: strconv.FormatInt(r.CustomerID, 10), Username: r.Username, OrderRef: r.OrderRef, TierID: r.TierID, TierName: r.TierName,
 		Discounted: r.Discounted, CappedBy: r.CappedBy, TransactionAmount: h.minor.Format(r.Amount), DiscountedAmount: h.minor.Format(r.DiscountedAmount),
 		Discount: h.minor.Format(r.Discount()), TransactionTime: r.Time.UTC(),

@@ -64,7 +64,7 @@ func TestCancelOverHTTP(t *testing.T) {
 	id := d.drawn(0, "A-1", "100.00")
 	first := d.cancel(id)
 	require.Equal(t, 200, first.status, first.body)
-	var r recordAnswer
+	var r RecordAnswer
 	require.NoError(t, json.Unmarshal([]byte(first.body), &r))
 	assert.True(t, r.Discounted)
 	assert.Equal(t, "10.00", r.Discount)
