@@ -80,7 +80,7 @@ func TestHourWithAnOpenWriterStays(t *testing.T) {
 // What a dump brings to another server: its horizon and its counts have numbers that
 // mean nothing here. One that is folded there, one that is not, and what was
 // appended here before anybody noticed.
-func TestRestoredDump(t *testing.T) { //nolint:paralleltest // see fold
+func TestRestoredDump(t *testing.T) { //nolint:paralleltest,tparallel // see fold
 	for name, offset := range map[string]string{"to a younger server": "+ 5000000000", "to an older server": "- 400"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

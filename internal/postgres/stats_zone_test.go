@@ -13,7 +13,7 @@ import (
 const everyQuarter = `INSERT INTO sespan.stats_mail (bucket, outcome, mails)
 	SELECT q, 'sent', 1 FROM generate_series($1::timestamptz, $2::timestamptz - interval '15 minutes', interval '15 minutes') q`
 
-func TestDaysOfTheSitesZone(t *testing.T) { //nolint:paralleltest // see fold
+func TestDaysOfTheSitesZone(t *testing.T) { //nolint:paralleltest,tparallel // see fold
 	for _, c := range []struct{ zone, day, quarters string }{
 		{"America/New_York", "2026-03-08", "92"},  // 23 hours
 		{"America/New_York", "2026-11-01", "100"}, // 25 hours

@@ -20,7 +20,7 @@ type state struct {
 func loadState(path string) (*state, error) {
 	raw, err := os.ReadFile(path) //nolint:gosec // our own file
 	if errors.Is(err, fs.ErrNotExist) {
-		s := &state{ShopPassword: rand.Text(), AdminPassword: "kopi-" + rand.Text()[:8], RolesPassword: "teh-" + rand.Text()[:8], SecretKey: rand.Text() + rand.Text()}
+		s := &state{ShopPassword: rand.Text(), AdminPassword: "kopi-" + rand.Text()[:8], RolesPassword: "susu-" + rand.Text()[:8], SecretKey: rand.Text() + rand.Text()}
 		return s, s.save(path)
 	}
 	if err != nil {
