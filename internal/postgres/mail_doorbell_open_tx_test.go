@@ -25,6 +25,7 @@ const openFor = 65 * time.Second
 // polls once an hour, so nothing but the look into the locks tells of them; each of
 // their mails leaves within a poll's usual interval of its commit.
 func TestMailTransactionsOpenForAMinute(t *testing.T) {
+	t.Parallel() // first: tests that fold wait for transactions that are open, and run before
 	db := pgtest.NewDB(t)
 	through := pooler(t, db.URL)
 	if err := postgres.NewMail(openMailPool(t, db.URL)).SuppressNotify(t.Context(), time.Minute); err != nil {
@@ -35,9 +36,6 @@ func TestMailTransactionsOpenForAMinute(t *testing.T) {
 	box := newMailbox(nil)
 	startPooledWorker(t, db, through, box)
 	rounds := drainBeside(t, db, through, box)
-	// The minute passes while other tests run. They begin with those of the last files,
-	// so little of it is left when the turn comes to this one.
-	t.Parallel()
 	<-time.After(time.Until(begun.Add(openFor)))
 	if n := rounds(); n < 3 {
 		t.Errorf("the worker went to sleep %d times in a minute", n)
