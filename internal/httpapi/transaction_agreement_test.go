@@ -86,7 +86,7 @@ func TestSummaryAndExportAgree(t *testing.T) {
 		span := "from=" + url.QueryEscape(from.Format(time.RFC3339)) + "&to=" + url.QueryEscape(to.Format(time.RFC3339))
 		for _, tier := range []string{"", "&tier_id=0", "&tier_id=1", "&tier_id=3", "&tier_id=9"} {
 			want := d.exported(span + tier)
-			for _, group := range []string{"hour", "day", "tier", "customer"} {
+			for _, group := range []string{"hour", "day", "week", "month", "tier", "customer"} {
 				assert.Equal(t, want, d.summarised(span+tier+"&group_by="+group), "%s%s by %s", span, tier, group)
 			}
 		}
