@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Counts folds what triggers have counted; see the file 022_stats.sql. Every method
+// Counts folds what triggers have counted; see the file 025_stats.sql. Every method
 // is a transaction that leaves nothing half done, so any number of processes may
 // call them at once.
 type Counts struct{ pool *Pool }

@@ -1,6 +1,6 @@
 // Package stats says how counts are read: which range, in which steps, in whose days.
 // What is counted, and that each count is seen once, is the database's business
-// (sql/migrations/022_stats.sql to 026_stats_mail.sql); docs/statistics.md lists it.
+// (sql/migrations/025_stats.sql to 029_stats_mail.sql); docs/statistics.md lists it.
 //
 // Counts are kept by quarter of an hour (UTC) and by day of the site's zone. A range
 // begins and ends on a quarter; its buckets are hours, days, ISO weeks or months of

@@ -1,4 +1,4 @@
--- Counting: what the four nouns that are counted (023 to 026) share.
+-- Counting: what the four nouns that are counted (026 to 029) share.
 --
 -- What is counted is appended to stats_<noun> in the commit of the row that it
 -- counts: no row that two transactions would wait for. The fold sums what lies
