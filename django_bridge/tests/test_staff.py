@@ -85,6 +85,13 @@ def test_the_name_is_printable(signing_key, name, shown):
     assert claims(staff_token(ani), signing_key)["name"] == (shown or str(ani.pk))
 
 
+def test_the_token_tells_where_the_person_is(client, signing_key):
+    client.force_login(person("ani", "dashboard"))
+    body = client.post(TOKEN, REMOTE_ADDR="192.0.2.7").json()
+    assert claims(body["token"], signing_key)["address"] == "192.0.2.7"
+    assert "address" not in claims(staff_token(person("budi", "report")), signing_key)
+
+
 class TestTheTokensAddress:
     def test_for_somebody_with_a_role(self, client, signing_key):
         client.force_login(person("ani", "dashboard"))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,6 +26,7 @@ type claims struct {
 	roles    []string
 	scope    *string
 	name     string
+	address  string
 }
 
 // A staff token says in its scope that it is one: a site that signs other tokens
@@ -51,7 +53,7 @@ func parseClaims(payload []byte) (claims, error) {
 	}
 	for name, into := range map[string]any{
 		"sub": &c.subject, "iat": &c.issued, "exp": &c.expires, "nbf": &c.from,
-		"order_ref": &c.orderRef, "amount": &c.amount, "roles": &c.roles, "scope": &c.scope, "name": &c.name,
+		"order_ref": &c.orderRef, "amount": &c.amount, "roles": &c.roles, "scope": &c.scope, "name": &c.name, "address": &c.address,
 	} {
 		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
 			return c, errors.New("token: " + name + " has a wrong type")
@@ -137,6 +139,13 @@ func (c *claims) staff() (Principal, error) {
 		return Principal{}, errors.New("token: name is missing or malformed")
 	}
 	p := Principal{Kind: KindStaff, Subject: c.subject, Name: c.name, Issued: numericDate(*c.issued)}
+	if c.address != "" { // a site that does not know it leaves it out
+		address, err := netip.ParseAddr(c.address)
+		if err != nil {
+			return Principal{}, errors.New("token: address is none")
+		}
+		p.Address = address.Unmap().WithZone("")
+	}
 	for _, r := range staffRoles {
 		if slices.Contains(c.roles, string(r)) {
 			p.Roles = append(p.Roles, r)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -31,12 +32,13 @@ const (
 type Principal struct {
 	Kind     Kind
 	Roles    []Role
-	KeyID    string    // of a service key
-	Subject  string    // sub of a token: the customer id, or the staff user's id
-	Name     string    // of the key, or the staff user's name
-	Issued   time.Time // of a staff token: the site's clock when it looked at the roles
-	OrderRef string    // claims of a customer token
-	Amount   string    // decimal string
+	KeyID    string     // of a service key
+	Subject  string     // sub of a token: the customer id, or the staff user's id
+	Name     string     // of the key, or the staff user's name
+	Issued   time.Time  // of a staff token: the site's clock when it looked at the roles
+	Address  netip.Addr // of a staff token: where the person is, as the site saw it; the zero Addr for unknown
+	OrderRef string     // claims of a customer token
+	Amount   string     // decimal string
 }
 
 // Has tells whether the principal has one of the roles.

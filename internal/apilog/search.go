@@ -50,15 +50,15 @@ type Position struct {
 }
 
 // Index is what a search walks along.
-type Index int
+type Index string
 
 // The closed list of indexes; ByTime is for what most rows have.
 const (
-	ByTime Index = iota
-	ByCustomer
-	ByIP
-	ByStatus
-	ByType
+	ByTime     Index = "time"
+	ByCustomer Index = "customer"
+	ByIP       Index = "ip"
+	ByStatus   Index = "status"
+	ByType     Index = "type"
 )
 
 // What one search looks at: rows of the log's order, or of another index, where they lie

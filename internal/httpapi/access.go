@@ -116,7 +116,10 @@ func recordPrincipal(c *requestContext, p access.Principal, h http.Header) {
 		if id, err := strconv.ParseInt(p.Subject, 10, 64); err == nil {
 			c.customerID = &id
 		}
-	case access.KindStaff: // a staff member is nobody's customer
+	case access.KindStaff: // the call comes from the site's server, the person from elsewhere
+		if p.Address.IsValid() {
+			c.clientIP = p.Address
+		}
 	}
 }
 

@@ -79,13 +79,14 @@ type (
 
 // logSearchCalls are the operations on the API log.
 type logSearchCalls struct {
-	search logSearch
-	audit  access.Auditor
-	zone   *time.Location
+	search  logSearch
+	audit   access.Auditor
+	zone    *time.Location
+	cursors cursors
 }
 
 func registerLogSearch(api huma.API, d Deps) {
-	h := logSearchCalls{d.LogSearch, d.Audit, cmp.Or(d.Zone, time.UTC)}
+	h := logSearchCalls{d.LogSearch, d.Audit, cmp.Or(d.Zone, time.UTC), cursors{d.Ring}}
 	register(api, describe(operation(apilog.Admin, http.MethodGet, "/v1/api-log", "search-api-log", "Search the API log", http.StatusOK, access.RoleAdmin),
 		"The newest first, page by page, of the last 7 days unless a range is given. Each search is in the audit."), h.list)
 	register(api, describe(operation(apilog.Admin, http.MethodGet, "/v1/api-log/{response_id}", "get-api-log-row", "Show a call with its headers and bodies",
@@ -100,7 +101,7 @@ func (h logSearchCalls) list(ctx context.Context, in *logListRequest) (*logListR
 	list := in.list()
 	var before *apilog.Position
 	if in.Cursor != "" {
-		if before, err = logPosition(in.Cursor, list); err != nil {
+		if before, err = h.position(in.Cursor, list); err != nil {
 			return nil, err
 		}
 	}
@@ -116,7 +117,7 @@ func (h logSearchCalls) list(ctx context.Context, in *logListRequest) (*logListR
 		out.Rows[i] = logRowAnswer(r)
 	}
 	if page.Next != nil {
-		out.NextCursor = new(cursor{At: page.Next.Time, ID: page.Next.ID.String()}.encode(list))
+		out.NextCursor = new(h.cursors.encode(cursor{At: page.Next.Time, ID: page.Next.ID.String()}, list))
 	}
 	return &logListResponse{out}, nil
 }
@@ -198,8 +199,8 @@ func number(n int) string {
 	return fmt.Sprint(n)
 }
 
-func logPosition(text, list string) (*apilog.Position, error) {
-	c, err := decodeCursor(text, list)
+func (h logSearchCalls) position(text, list string) (*apilog.Position, error) {
+	c, err := h.cursors.decode(text, list)
 	if err != nil {
 		return nil, err
 	}

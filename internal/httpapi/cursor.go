@@ -1,57 +1,49 @@
 package httpapi
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"time"
 
 	"sespan/internal/problem"
+	"sespan/internal/secret"
 )
 
-// cursor is where a list goes on: behind the row with this time and id. Callers get it
-// as an opaque text that is bound to the list and its filters, so that one of another
-// query is refused instead of skipping rows.
+// cursor is where a list goes on: behind the row with this time and id.
 type cursor struct {
 	At time.Time // microseconds, as the database keeps them
 	ID string    // at most maxCursorID bytes
 }
 
 const (
-	cursorSum   = 12 // bytes of the hash that binds it
 	cursorTime  = 8
 	maxCursorID = 64
-	// maxCursor is the longest text of a cursor.
-	maxCursor = (cursorSum + cursorTime + maxCursorID + 2) / 3 * 4
+	// maxCursor is the longest text of a cursor: what secret.Ring.Seal adds, time and id.
+	maxCursor = (1 + 16 + 12 + 16 + cursorTime + maxCursorID + 2) / 3 * 4
 )
 
+// cursors makes opaque texts of cursors. Each is sealed for its list and filters, so that
+// one of another query, or one that was not made here, is refused instead of skipping rows.
+type cursors struct{ ring *secret.Ring }
+
 // encode gives the text; list names the list and all of its filters.
-func (c cursor) encode(list string) string {
+func (s cursors) encode(c cursor, list string) string {
 	position := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
-	position = append(position, c.ID...)
-	return base64.RawURLEncoding.EncodeToString(append(cursorHash(list, position), position...))
+	return base64.RawURLEncoding.EncodeToString(s.ring.Seal(secret.LabelCursor, list, append(position, c.ID...)))
 }
 
-// decodeCursor gives the cursor of a text that encode made for the same list.
-func decodeCursor(text, list string) (cursor, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) < cursorSum+cursorTime || len(raw) > cursorSum+cursorTime+maxCursorID {
+// decode gives the cursor of a text that encode made for the same list.
+func (s cursors) decode(text, list string) (cursor, error) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
 		return cursor{}, errCursor()
 	}
-	position := raw[cursorSum:]
-	if string(cursorHash(list, position)) != string(raw[:cursorSum]) {
+	position, err := s.ring.Open(secret.LabelCursor, list, sealed)
+	if err != nil || len(position) < cursorTime {
 		return cursor{}, errCursor()
 	}
 	micros := int64(binary.BigEndian.Uint64(position)) //nolint:gosec // a pattern of bits
 	return cursor{At: time.UnixMicro(micros).UTC(), ID: string(position[cursorTime:])}, nil
-}
-
-func cursorHash(list string, position []byte) []byte {
-	h := sha256.New()
-	h.Write(binary.BigEndian.AppendUint64([]byte("sespan-cursor-1"), uint64(len(list))))
-	h.Write([]byte(list))
-	h.Write(position)
-	return h.Sum(nil)[:cursorSum]
 }
 
 func errCursor() error {

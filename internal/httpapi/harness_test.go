@@ -56,8 +56,8 @@ func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), op
 	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg, Wait: wait})
 	t.Cleanup(s.log.Close)
 	s.deps = Deps{
-		StaffKeys: access.StaffKeys{Admin: s.keys},
-		Logger:    logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
+		StaffKeys: access.StaffKeys{Admin: s.keys}, Ring: newCursors(t, "1").ring,
+		Logger: logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
 		Keys: access.NewAuthenticator(store, s.now, logger), Tokens: noTokens{}, Log: s.log,
 		Counts: postgres.NewStats(pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(pool), time.Now), Audit: postgres.NewAudit(pool),
 	}

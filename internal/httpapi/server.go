@@ -22,6 +22,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/problem"
+	"sespan/internal/secret"
 	"sespan/internal/stats"
 	"sespan/internal/transaction"
 )
@@ -50,6 +51,7 @@ type Deps struct {
 	Zone           *time.Location    // SESPAN_TIME_ZONE; nil: UTC
 	StreamStall    time.Duration     // [60 s] that a stream may wait for its reader
 	Minor          transaction.Minor // decimals of the site's money
+	Ring           *secret.Ring      // seals the cursors of lists
 	OTP            otpService
 	MailEvents     mailEventService
 	StaffKeys      staffKeyService

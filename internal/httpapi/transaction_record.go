@@ -94,12 +94,13 @@ type recordCalls struct {
 	records recordService
 	exports *exportCalls
 	audit   access.Auditor
+	cursors cursors
 	minor   transaction.Minor
 	zone    *time.Location
 }
 
 func registerRecord(api huma.API, d Deps) {
-	h := recordCalls{d.Records, newExportCalls(d), d.Audit, d.Minor, cmp.Or(d.Zone, time.UTC)}
+	h := recordCalls{d.Records, newExportCalls(d), d.Audit, cursors{d.Ring}, d.Minor, cmp.Or(d.Zone, time.UTC)}
 	list := describe(operation(apilog.Report, http.MethodGet, "/v1/transactions", "list-transactions", "List transactions",
 		http.StatusOK, access.RoleReport, access.RoleAdmin),
 		"The newest first, page by page. With Accept: text/csv an export of every entry, the oldest first: draws at their time and cancellations at theirs, "+
@@ -126,7 +127,7 @@ func (h recordCalls) list(ctx context.Context, in *recordListRequest) (*huma.Str
 		return h.exports.begin(ctx, f, in.detail())
 	}
 	list := in.list()
-	before, err := positionOf(in.Cursor, list)
+	before, err := h.position(in.Cursor, list)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (h recordCalls) list(ctx context.Context, in *recordListRequest) (*huma.Str
 		out.Transactions[i] = h.answer(r)
 	}
 	if page.Next != nil {
-		text := cursor{At: page.Next.Time, ID: strconv.FormatInt(page.Next.ID, 10)}.encode(list)
+		text := h.cursors.encode(cursor{At: page.Next.Time, ID: strconv.FormatInt(page.Next.ID, 10)}, list)
 		out.NextCursor = &text
 	}
 	return jsonResponse(out), nil
@@ -170,11 +171,11 @@ func (f RecordFilter) detail() string {
 	return strings.Join(given, " ")
 }
 
-func positionOf(text, list string) (*transaction.Position, error) {
+func (h recordCalls) position(text, list string) (*transaction.Position, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // the first page
 	}
-	c, err := decodeCursor(text, list)
+	c, err := h.cursors.decode(text, list)
 	if err != nil {
 		return nil, err
 	}

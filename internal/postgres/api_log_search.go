@@ -23,7 +23,7 @@ func NewAPILogSearch(pool *Pool) *APILogSearch { return &APILogSearch{pool} }
 
 // RowPage walks back along an index.
 func (s *APILogSearch) RowPage(ctx context.Context, along apilog.Index, f apilog.Filter, before apilog.Position, walk, n int) ([]apilog.Row, *apilog.Position, error) {
-	found, err := s.walk(ctx, along, walkParams(f, before, walk, n))
+	found, err := s.pool.queries.APILogWalk(ctx, customPlans{s.pool}, walkParams(along, f, before, walk, n))
 	if err != nil {
 		return nil, nil, mapError(err)
 	}
@@ -39,9 +39,9 @@ func (s *APILogSearch) RowPage(ctx context.Context, along apilog.Index, f apilog
 	return rows, nil, nil
 }
 
-func walkParams(f apilog.Filter, before apilog.Position, walk, n int) *dbsqlc.APILogWalkParams {
+func walkParams(along apilog.Index, f apilog.Filter, before apilog.Position, walk, n int) *dbsqlc.APILogWalkParams {
 	p := &dbsqlc.APILogWalkParams{
-		CustomerID: f.CustomerID, ResponseID: f.ResponseID, FromTime: f.From, BeforeTime: before.Time, BeforeID: before.ID,
+		Along: string(along), CustomerID: f.CustomerID, ResponseID: f.ResponseID, FromTime: f.From, BeforeTime: before.Time, BeforeID: before.ID,
 		Walk: int64(walk), PageRows: int32(n), //nolint:gosec // a page
 	}
 	if f.IP.IsValid() {
@@ -57,34 +57,6 @@ func walkParams(f apilog.Filter, before apilog.Position, walk, n int) *dbsqlc.AP
 		p.Outcome = new(string(f.Outcome))
 	}
 	return p
-}
-
-func (s *APILogSearch) walk(ctx context.Context, along apilog.Index, p *dbsqlc.APILogWalkParams) ([]dbsqlc.APILogWalkRow, error) {
-	q, db := s.pool.queries, customPlans{s.pool} // the planner must see how much of the log the range is
-	switch along {
-	case apilog.ByCustomer:
-		rows, err := q.APILogWalkCustomer(ctx, db, (*dbsqlc.APILogWalkCustomerParams)(p))
-		return sameRows(rows, func(r dbsqlc.APILogWalkCustomerRow) dbsqlc.APILogWalkRow { return dbsqlc.APILogWalkRow(r) }), err
-	case apilog.ByIP:
-		rows, err := q.APILogWalkIP(ctx, db, (*dbsqlc.APILogWalkIPParams)(p))
-		return sameRows(rows, func(r dbsqlc.APILogWalkIPRow) dbsqlc.APILogWalkRow { return dbsqlc.APILogWalkRow(r) }), err
-	case apilog.ByStatus:
-		rows, err := q.APILogWalkStatus(ctx, db, (*dbsqlc.APILogWalkStatusParams)(p))
-		return sameRows(rows, func(r dbsqlc.APILogWalkStatusRow) dbsqlc.APILogWalkRow { return dbsqlc.APILogWalkRow(r) }), err
-	case apilog.ByType:
-		rows, err := q.APILogWalkType(ctx, db, (*dbsqlc.APILogWalkTypeParams)(p))
-		return sameRows(rows, func(r dbsqlc.APILogWalkTypeRow) dbsqlc.APILogWalkRow { return dbsqlc.APILogWalkRow(r) }), err
-	default:
-		return q.APILogWalk(ctx, db, p)
-	}
-}
-
-func sameRows[From, To any](rows []From, same func(From) To) []To {
-	out := make([]To, len(rows))
-	for i, row := range rows {
-		out[i] = same(row)
-	}
-	return out
 }
 
 func logRow(r dbsqlc.APILogWalkRow) apilog.Row {

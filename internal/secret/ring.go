@@ -29,13 +29,14 @@ type Label string
 
 // The closed list of labels.
 const (
-	LabelMail Label = "mail" // sealed bodies of queued mails
-	LabelOTP  Label = "otp"  // keyed hashes of one-time codes
-	LabelData Label = "data" // a site's form data sealed in a challenge
-	LabelSeed Label = "seed" // draw seeds at rest
+	LabelMail   Label = "mail"   // sealed bodies of queued mails
+	LabelOTP    Label = "otp"    // keyed hashes of one-time codes
+	LabelData   Label = "data"   // a site's form data sealed in a challenge
+	LabelSeed   Label = "seed"   // draw seeds at rest
+	LabelCursor Label = "cursor" // where a list goes on
 )
 
-var labels = [...]Label{LabelMail, LabelOTP, LabelData, LabelSeed}
+var labels = [...]Label{LabelMail, LabelOTP, LabelData, LabelSeed, LabelCursor}
 
 const keyBytes = 32
 

@@ -59,6 +59,20 @@
 // A caller that hangs up leaves its draw in the batch. It is committed, and the
 // same order asked again gets that result.
 //
+// # Cancelling, and where an export ends
+//
+// A cancelled row stays. Its limits are given back under the tier's lock, and its number
+// is inherited once: by the customer's next order in that tier that day, so that nobody
+// draws again by cancelling.
+//
+// A row's moment is the start of its transaction, so it appears later than its moment. An
+// export must end before every such row. So who draws or cancels announces the second of
+// its start with a shared advisory lock, and is refused when that lies 5 seconds back:
+//
+//	──────────────┬────────────────────┬──────────────▶ time
+//	              │ oldest announced   │ now - 5 s
+//	              └─ Until: the earlier of the two; the clock is read before the locks
+//
 // What one transaction must hold (limits, replays, locks, plans) is tested on a real
 // database: internal/postgres/transaction_*test.go, tier_test.go, epoch_test.go.
 package transaction

@@ -84,11 +84,15 @@ FROM (
             AND ($5::text IS NULL OR l.outcome = $5::text)
             AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
     FROM sespan.api_log l
-    WHERE l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-WHERE x.matches OR x.ordinal = $10::bigint
-ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
+    WHERE ($7::text <> 'customer' OR l.customer_id = $1::bigint)
+        AND ($7::text <> 'ip' OR l.ip = $2::inet)
+        AND ($7::text <> 'status' OR l.status = $3::smallint AND l.status NOT IN (200, 201, 202))
+        AND ($7::text <> 'type' OR l.request_type = $4::text AND l.request_type IN ('Report', 'Admin'))
+        AND l.time_requested >= $8::timestamptz AND l.time_requested <= $9::timestamptz
+        AND (l.time_requested, l.response_id) < ($9::timestamptz, $10::uuid)
+    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $11::bigint) AS x
+WHERE x.matches OR x.ordinal = $11::bigint
+ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $12::integer
 `
 
 type APILogWalkParams struct {
@@ -98,6 +102,7 @@ type APILogWalkParams struct {
 	RequestType *string
 	Outcome     *string
 	ResponseID  *uuid.UUID
+	Along       string
 	FromTime    time.Time
 	BeforeTime  time.Time
 	BeforeID    uuid.UUID
@@ -122,12 +127,14 @@ type APILogWalkRow struct {
 	StandsFor     int32
 }
 
-// The search in the API log, newest first. Each statement walks back in time along one
-// index, @walk rows at most, however few of them match, and begins behind a position:
-// its cost depends neither on the size of the log nor on the depth of the page. The row
-// at which the walk ended comes last, whether it matches or not (ordinal = @walk). The
-// bound on response_id in time is the key's; ties are sorted. They lock nothing.
-// Along the key, for what most rows have.
+// The search in the API log, newest first: a walk back in time along one index, @walk
+// rows at most, however few of them match, that begins behind a position: its cost
+// depends neither on the size of the log nor on the depth of the page. The row at which
+// the walk ended comes last, whether it matches or not (ordinal = @walk).
+// Locks nothing. It must be planned for each call: @along is a constant then, and what it
+// does not name falls away, so that one index is left that serves condition and order:
+// key, customer, ip, or that of rare statuses or types. The bound on time_requested alone
+// is the key's; ties in time are sorted by response_id.
 func (q *Queries) APILogWalk(ctx context.Context, db DBTX, arg *APILogWalkParams) ([]APILogWalkRow, error) {
 	rows, err := db.Query(ctx, aPILogWalk,
 		arg.CustomerID,
@@ -136,6 +143,7 @@ func (q *Queries) APILogWalk(ctx context.Context, db DBTX, arg *APILogWalkParams
 		arg.RequestType,
 		arg.Outcome,
 		arg.ResponseID,
+		arg.Along,
 		arg.FromTime,
 		arg.BeforeTime,
 		arg.BeforeID,
@@ -149,404 +157,6 @@ func (q *Queries) APILogWalk(ctx context.Context, db DBTX, arg *APILogWalkParams
 	var items []APILogWalkRow
 	for rows.Next() {
 		var i APILogWalkRow
-		if err := rows.Scan(
-			&i.Ordinal,
-			&i.Matches,
-			&i.TimeRequested,
-			&i.ResponseID,
-			&i.ElapsedTime,
-			&i.RequestType,
-			&i.Method,
-			&i.Path,
-			&i.Status,
-			&i.Outcome,
-			&i.StatusDetails,
-			&i.Ip,
-			&i.CustomerID,
-			&i.StandsFor,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const aPILogWalkCustomer = `-- name: APILogWalkCustomer :many
-SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
-    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
-    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
-FROM (
-    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
-        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-            AND ($2::inet IS NULL OR l.ip = $2::inet)
-            AND ($3::smallint IS NULL OR l.status = $3::smallint)
-            AND ($4::text IS NULL OR l.request_type = $4::text)
-            AND ($5::text IS NULL OR l.outcome = $5::text)
-            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-    FROM sespan.api_log l
-    WHERE l.customer_id = $1::bigint AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-WHERE x.matches OR x.ordinal = $10::bigint
-ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
-`
-
-type APILogWalkCustomerParams struct {
-	CustomerID  *int64
-	Ip          *netip.Addr
-	Status      *int16
-	RequestType *string
-	Outcome     *string
-	ResponseID  *uuid.UUID
-	FromTime    time.Time
-	BeforeTime  time.Time
-	BeforeID    uuid.UUID
-	Walk        int64
-	PageRows    int32
-}
-
-type APILogWalkCustomerRow struct {
-	Ordinal       int64
-	Matches       bool
-	TimeRequested time.Time
-	ResponseID    uuid.UUID
-	ElapsedTime   pgtype.Interval
-	RequestType   string
-	Method        string
-	Path          string
-	Status        int16
-	Outcome       string
-	StatusDetails string
-	Ip            *netip.Addr
-	CustomerID    *int64
-	StandsFor     int32
-}
-
-func (q *Queries) APILogWalkCustomer(ctx context.Context, db DBTX, arg *APILogWalkCustomerParams) ([]APILogWalkCustomerRow, error) {
-	rows, err := db.Query(ctx, aPILogWalkCustomer,
-		arg.CustomerID,
-		arg.Ip,
-		arg.Status,
-		arg.RequestType,
-		arg.Outcome,
-		arg.ResponseID,
-		arg.FromTime,
-		arg.BeforeTime,
-		arg.BeforeID,
-		arg.Walk,
-		arg.PageRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []APILogWalkCustomerRow
-	for rows.Next() {
-		var i APILogWalkCustomerRow
-		if err := rows.Scan(
-			&i.Ordinal,
-			&i.Matches,
-			&i.TimeRequested,
-			&i.ResponseID,
-			&i.ElapsedTime,
-			&i.RequestType,
-			&i.Method,
-			&i.Path,
-			&i.Status,
-			&i.Outcome,
-			&i.StatusDetails,
-			&i.Ip,
-			&i.CustomerID,
-			&i.StandsFor,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const aPILogWalkIP = `-- name: APILogWalkIP :many
-SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
-    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
-    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
-FROM (
-    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
-        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-            AND ($2::inet IS NULL OR l.ip = $2::inet)
-            AND ($3::smallint IS NULL OR l.status = $3::smallint)
-            AND ($4::text IS NULL OR l.request_type = $4::text)
-            AND ($5::text IS NULL OR l.outcome = $5::text)
-            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-    FROM sespan.api_log l
-    WHERE l.ip = $2::inet AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-WHERE x.matches OR x.ordinal = $10::bigint
-ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
-`
-
-type APILogWalkIPParams struct {
-	CustomerID  *int64
-	Ip          *netip.Addr
-	Status      *int16
-	RequestType *string
-	Outcome     *string
-	ResponseID  *uuid.UUID
-	FromTime    time.Time
-	BeforeTime  time.Time
-	BeforeID    uuid.UUID
-	Walk        int64
-	PageRows    int32
-}
-
-type APILogWalkIPRow struct {
-	Ordinal       int64
-	Matches       bool
-	TimeRequested time.Time
-	ResponseID    uuid.UUID
-	ElapsedTime   pgtype.Interval
-	RequestType   string
-	Method        string
-	Path          string
-	Status        int16
-	Outcome       string
-	StatusDetails string
-	Ip            *netip.Addr
-	CustomerID    *int64
-	StandsFor     int32
-}
-
-func (q *Queries) APILogWalkIP(ctx context.Context, db DBTX, arg *APILogWalkIPParams) ([]APILogWalkIPRow, error) {
-	rows, err := db.Query(ctx, aPILogWalkIP,
-		arg.CustomerID,
-		arg.Ip,
-		arg.Status,
-		arg.RequestType,
-		arg.Outcome,
-		arg.ResponseID,
-		arg.FromTime,
-		arg.BeforeTime,
-		arg.BeforeID,
-		arg.Walk,
-		arg.PageRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []APILogWalkIPRow
-	for rows.Next() {
-		var i APILogWalkIPRow
-		if err := rows.Scan(
-			&i.Ordinal,
-			&i.Matches,
-			&i.TimeRequested,
-			&i.ResponseID,
-			&i.ElapsedTime,
-			&i.RequestType,
-			&i.Method,
-			&i.Path,
-			&i.Status,
-			&i.Outcome,
-			&i.StatusDetails,
-			&i.Ip,
-			&i.CustomerID,
-			&i.StandsFor,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const aPILogWalkStatus = `-- name: APILogWalkStatus :many
-SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
-    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
-    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
-FROM (
-    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
-        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-            AND ($2::inet IS NULL OR l.ip = $2::inet)
-            AND ($3::smallint IS NULL OR l.status = $3::smallint)
-            AND ($4::text IS NULL OR l.request_type = $4::text)
-            AND ($5::text IS NULL OR l.outcome = $5::text)
-            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-    FROM sespan.api_log l
-    WHERE l.status = $3::smallint AND l.status NOT IN (200, 201, 202) AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-WHERE x.matches OR x.ordinal = $10::bigint
-ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
-`
-
-type APILogWalkStatusParams struct {
-	CustomerID  *int64
-	Ip          *netip.Addr
-	Status      *int16
-	RequestType *string
-	Outcome     *string
-	ResponseID  *uuid.UUID
-	FromTime    time.Time
-	BeforeTime  time.Time
-	BeforeID    uuid.UUID
-	Walk        int64
-	PageRows    int32
-}
-
-type APILogWalkStatusRow struct {
-	Ordinal       int64
-	Matches       bool
-	TimeRequested time.Time
-	ResponseID    uuid.UUID
-	ElapsedTime   pgtype.Interval
-	RequestType   string
-	Method        string
-	Path          string
-	Status        int16
-	Outcome       string
-	StatusDetails string
-	Ip            *netip.Addr
-	CustomerID    *int64
-	StandsFor     int32
-}
-
-// Of statuses that are not common: api_log_rare_status_idx.
-func (q *Queries) APILogWalkStatus(ctx context.Context, db DBTX, arg *APILogWalkStatusParams) ([]APILogWalkStatusRow, error) {
-	rows, err := db.Query(ctx, aPILogWalkStatus,
-		arg.CustomerID,
-		arg.Ip,
-		arg.Status,
-		arg.RequestType,
-		arg.Outcome,
-		arg.ResponseID,
-		arg.FromTime,
-		arg.BeforeTime,
-		arg.BeforeID,
-		arg.Walk,
-		arg.PageRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []APILogWalkStatusRow
-	for rows.Next() {
-		var i APILogWalkStatusRow
-		if err := rows.Scan(
-			&i.Ordinal,
-			&i.Matches,
-			&i.TimeRequested,
-			&i.ResponseID,
-			&i.ElapsedTime,
-			&i.RequestType,
-			&i.Method,
-			&i.Path,
-			&i.Status,
-			&i.Outcome,
-			&i.StatusDetails,
-			&i.Ip,
-			&i.CustomerID,
-			&i.StandsFor,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const aPILogWalkType = `-- name: APILogWalkType :many
-SELECT x.ordinal::bigint AS ordinal, x.matches::boolean AS matches, x.time_requested, x.response_id, x.elapsed_time, x.request_type,
-    coalesce(x.request_header ->> ':method', '')::text AS method, coalesce(x.request_header ->> ':path', '')::text AS path,
-    x.status, x.outcome, x.status_details, x.ip, x.customer_id, x.stands_for
-FROM (
-    SELECT l.time_requested, l.response_id, l.elapsed_time, l.request_type, l.request_header, l.status, l.outcome, l.status_details, l.ip,
-        l.customer_id, l.stands_for, row_number() OVER (ORDER BY l.time_requested DESC, l.response_id DESC) AS ordinal,
-        coalesce(($1::bigint IS NULL OR l.customer_id = $1::bigint)
-            AND ($2::inet IS NULL OR l.ip = $2::inet)
-            AND ($3::smallint IS NULL OR l.status = $3::smallint)
-            AND ($4::text IS NULL OR l.request_type = $4::text)
-            AND ($5::text IS NULL OR l.outcome = $5::text)
-            AND ($6::uuid IS NULL OR l.response_id = $6::uuid), false) AS matches
-    FROM sespan.api_log l
-    WHERE l.request_type = $4::text AND l.request_type IN ('Report', 'Admin') AND l.time_requested >= $7::timestamptz AND l.time_requested <= $8::timestamptz
-        AND (l.time_requested, l.response_id) < ($8::timestamptz, $9::uuid)
-    ORDER BY l.time_requested DESC, l.response_id DESC LIMIT $10::bigint) AS x
-WHERE x.matches OR x.ordinal = $10::bigint
-ORDER BY x.time_requested DESC, x.response_id DESC LIMIT $11::integer
-`
-
-type APILogWalkTypeParams struct {
-	CustomerID  *int64
-	Ip          *netip.Addr
-	Status      *int16
-	RequestType *string
-	Outcome     *string
-	ResponseID  *uuid.UUID
-	FromTime    time.Time
-	BeforeTime  time.Time
-	BeforeID    uuid.UUID
-	Walk        int64
-	PageRows    int32
-}
-
-type APILogWalkTypeRow struct {
-	Ordinal       int64
-	Matches       bool
-	TimeRequested time.Time
-	ResponseID    uuid.UUID
-	ElapsedTime   pgtype.Interval
-	RequestType   string
-	Method        string
-	Path          string
-	Status        int16
-	Outcome       string
-	StatusDetails string
-	Ip            *netip.Addr
-	CustomerID    *int64
-	StandsFor     int32
-}
-
-// Of types that are not common: api_log_rare_type_idx.
-func (q *Queries) APILogWalkType(ctx context.Context, db DBTX, arg *APILogWalkTypeParams) ([]APILogWalkTypeRow, error) {
-	rows, err := db.Query(ctx, aPILogWalkType,
-		arg.CustomerID,
-		arg.Ip,
-		arg.Status,
-		arg.RequestType,
-		arg.Outcome,
-		arg.ResponseID,
-		arg.FromTime,
-		arg.BeforeTime,
-		arg.BeforeID,
-		arg.Walk,
-		arg.PageRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []APILogWalkTypeRow
-	for rows.Next() {
-		var i APILogWalkTypeRow
 		if err := rows.Scan(
 			&i.Ordinal,
 			&i.Matches,

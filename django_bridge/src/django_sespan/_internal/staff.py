@@ -23,12 +23,15 @@ def roles_of(user: Any) -> tuple[str, ...]:
     return tuple(role for role, permission in ROLES.items() if user.has_perm(permission))
 
 
-def staff_token(user: Any) -> str:
-    """Mint a token of five minutes; PermissionError without a role, ImproperlyConfigured."""
+def staff_token(user: Any, address: str | None = None) -> str:
+    """Mint a token of five minutes; PermissionError without a role, ImproperlyConfigured.
+
+    `address` is the person's, for the audit and the API log: Sespan sees the site's server.
+    """
     roles = roles_of(user)
     if not roles:
         raise PermissionError(f"{user.pk} has no role")
-    return _key().sign_staff(str(user.pk), display_name(user), roles)
+    return _key().sign_staff(str(user.pk), display_name(user), roles, address)
 
 
 def _key() -> SigningKey:

@@ -65,9 +65,12 @@ class SigningKey:
         """Mint a customer's token."""
         return self._mint({"sub": customer_id, "order_ref": order_ref, "amount": amount})
 
-    def sign_staff(self, user_id: str, name: str, roles: Sequence[str]) -> str:
-        """Mint the token of somebody with roles."""
-        return self._mint({"scope": "staff", "sub": user_id, "name": name, "roles": list(roles)})
+    def sign_staff(
+        self, user_id: str, name: str, roles: Sequence[str], address: str | None = None
+    ) -> str:
+        """Mint the token of somebody with roles; `address` is where they are."""
+        claims = {"scope": "staff", "sub": user_id, "name": name, "roles": list(roles)}
+        return self._mint({**claims, "address": address} if address else claims)
 
     def _mint(self, claims: dict[str, Any]) -> str:
         now = int(time.time())

@@ -26,6 +26,7 @@ from django_sespan._internal.people import comparing
 from django_sespan._internal.staff import roles_of, staff_token
 from django_sespan._internal.tokens import LIFE_SECONDS
 from django_sespan.client import Client, get_client
+from django_sespan.client_ip import client_ip
 from django_sespan.views.base import REFERRER_POLICY, login_url
 from django_sespan.views.checkout import problem
 
@@ -84,7 +85,7 @@ class StaffView(View):
     @property
     def staff(self) -> Client:
         """The client that calls as this person; its token lives five minutes."""
-        return get_client().as_staff(staff_token(self.request.user))
+        return get_client().as_staff(staff_token(self.request.user, client_ip(self.request)))
 
 
 def _page(request: HttpRequest, name: str, status: int, **context: Any) -> TemplateResponse:
@@ -122,7 +123,7 @@ class StaffTokenView(View):
             return problem(403, "forbidden", gettext("You have no role here. Ask an admin."))
         expires = datetime.now(UTC) + timedelta(seconds=LIFE_SECONDS)
         try:
-            token = staff_token(request.user)
+            token = staff_token(request.user, client_ip(request))
         except ImproperlyConfigured:
             logger.exception("No staff token could be made")
             return problem(503, "unavailable", gettext("The service cannot be reached just now."))

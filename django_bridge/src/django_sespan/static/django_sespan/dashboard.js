@@ -10,10 +10,10 @@
  * and for a refresh cards, tables, sums, errors, queue_tone, updated: texts that replace others.
  */
 
+const { make, colour, bars, axes, readOut, followInk } = window.sespanCharts;
 const root = document.querySelector("[data-sespan-dashboard]");
 const language = document.documentElement.lang || undefined;
 const full = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
-const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
 const HEIGHT = () => (window.matchMedia("(max-width: 640px)").matches ? 200 : 232);
 const STRIDES = [1, 2, 3, 4, 6, 7, 12, 14, 24, 28, 48, 56, 84, 168, 336, 672];
 const WHOLE = Array.from({ length: 42 }, (_, at) => [1, 2, 5][at % 3] * 10 ** Math.floor(at / 3));
@@ -21,17 +21,6 @@ const SVG = "http://www.w3.org/2000/svg";
 
 let data = JSON.parse(document.getElementById("sespan-dashboard-data").textContent);
 const plots = new Map();
-
-function make(name, className, text = "") {
-  const element = document.createElement(name);
-  if (className) element.className = className;
-  element.textContent = text;
-  return element;
-}
-
-function colour(name) {
-  return getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
-}
 
 /* Charts */
 
@@ -62,10 +51,8 @@ function columns(chart) {
 function drawn(chart) {
   const few = data.names.length <= 31;
   const styles = chart.series.map(({ tone }) => {
+    if (chart.kind === "bars") return bars(tone);
     const stroke = colour(tone);
-    if (chart.kind === "bars") {
-      return { fill: stroke, width: 0, points: { show: false }, paths: window.uPlot.paths.bars({ size: [0.72, 36, 1] }) };
-    }
     return { stroke, width: 2, fill: `${stroke}14`, points: { show: few, size: 5, fill: stroke, width: 0 } };
   });
   return [{}, ...(chart.kind === "bars" ? styles.reverse() : styles)];
@@ -80,9 +67,6 @@ function bounds(chart, low, high) {
 }
 
 function options(chart, box) {
-  const ink = { stroke: colour("soft"), font: "12px system-ui, sans-serif" };
-  const line = { stroke: colour("grid"), width: 1 };
-  const widest = (values) => Math.max(0, ...(values ?? []).map((value) => value.length));
   return {
     width: box.clientWidth,
     height: HEIGHT(),
@@ -93,38 +77,9 @@ function options(chart, box) {
       x: { time: false, range: () => [-0.6, Math.max(data.names.length, 1) - 0.4] },
       y: { range: (_, low, high) => bounds(chart, low, high) },
     },
-    axes: [
-      {
-        ...ink, grid: { show: false }, ticks: { ...line, size: 4 }, gap: 4, size: 30,
-        splits: (plot) => labelled(plot.bbox.width / devicePixelRatio),
-        values: (_, at) => at.map((each) => data.ticks[each] ?? ""),
-      },
-      {
-        ...ink, grid: line, ticks: { show: false }, gap: 6, space: 44, incrs: WHOLE,
-        size: (_, values) => 14 + 7 * widest(values),
-        values: (_, at) => at.map((each) => short.format(each)),
-      },
-    ],
-    hooks: { setCursor: [(plot) => readOut(plot, chart)] },
+    axes: axes(labelled, () => data.ticks, { incrs: WHOLE }),
+    hooks: { setCursor: [(plot) => readOut(plot, data.names, chart.series, full.format)] },
   };
-}
-
-function readOut(plot, chart) {
-  const { idx, left } = plot.cursor;
-  plot.tip ??= plot.over.appendChild(make("div", "sespan-tip"));
-  plot.tip.hidden = idx === null || idx === undefined || left < 0;
-  if (plot.tip.hidden) return;
-  const lines = chart.series.map(({ label, tone, values }) => {
-    const row = make("p", "", label);
-    row.prepend(make("span", `sespan-swatch sespan-tone-${tone}`));
-    row.append(make("strong", "", full.format(values[idx])));
-    return row;
-  });
-  plot.tip.replaceChildren(make("p", "", data.names[idx]), ...lines);
-  const { offsetWidth, offsetHeight } = plot.tip;
-  const x = left + 14 + offsetWidth > plot.over.clientWidth ? left - 14 - offsetWidth : left + 14;
-  const y = Math.max(0, (plot.over.clientHeight - offsetHeight) / 3);
-  plot.tip.style.transform = `translate(${Math.max(-40, Math.round(x))}px, ${Math.round(y)}px)`;
 }
 
 function draw() {
@@ -328,9 +283,7 @@ function start() {
     width = root.clientWidth;
     for (const [box, plot] of plots) plot.setSize({ width: box.clientWidth, height: HEIGHT() });
   }).observe(root);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  window.addEventListener("beforeprint", () => { document.body.dataset.ink = "paper"; draw(); });
-  window.addEventListener("afterprint", () => { delete document.body.dataset.ink; draw(); });
+  followInk(draw);
   const known = remember();
   if ([...chosen.options].some((option) => option.value === known)) chosen.value = known;
   chosen.closest("[hidden]").hidden = false;

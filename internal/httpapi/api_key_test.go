@@ -31,7 +31,7 @@ func newOffice(t *testing.T) *office {
 
 // as makes a staff token.
 func (o *office) as(sub string, roles ...string) string {
-	return o.sg.token("one", map[string]any{"sub": sub, "name": "user" + sub, "scope": "staff", "roles": roles})
+	return o.sg.token("one", map[string]any{"sub": sub, "name": "user" + sub, "scope": "staff", "roles": roles, "address": "192.0.2." + sub})
 }
 
 func (o *office) by(token, method, path, body string) answer {
@@ -117,7 +117,7 @@ func TestKeysOfPeople(t *testing.T) {
 	var audit string
 	require.NoError(t, o.db.Pool.QueryRow(t.Context(), `SELECT string_agg(concat_ws(' ', actor, actor_id, way, host(address), action), ', ' ORDER BY audit_id)
 		FROM sespan.audit WHERE subject = 'key' AND subject_id IN ($1, $2)`, own.KeyID, next.KeyID).Scan(&audit))
-	assert.Equal(t, "user2 2 http 127.0.0.1 insert, user2 2 http 127.0.0.1 insert, user2 2 http 127.0.0.1 revoke, user1 1 http 127.0.0.1 revoke", audit)
+	assert.Equal(t, "user2 2 http 192.0.2.2 insert, user2 2 http 192.0.2.2 insert, user2 2 http 192.0.2.2 revoke, user1 1 http 192.0.2.1 revoke", audit)
 	var secrets int
 	require.NoError(t, o.db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM sespan.audit WHERE concat(before, after) ~ 'secret'`).Scan(&secrets))
 	assert.Zero(t, secrets)
