@@ -78,3 +78,15 @@ SELECT sespan.customer_reference_validate()::bigint AS orphans;
 -- name: CustomerGrants :many
 SELECT g::text AS statement
 FROM sespan.customer_grants((@relation::bigint)::oid, @columns::jsonb, (@service::text)::name, (@owner::text)::name) AS g;
+
+-- Locks nothing of the site's; makes the update of customers run with the rights of the table's owner.
+-- name: CustomerHandOver :one
+SELECT sespan.customer_hand_over((@relation::bigint)::oid)::boolean AS changed;
+
+-- Locks one customer, NOWAIT, changes it and undoes that: the caller rolls back at once, too.
+-- name: CustomerTry :one
+SELECT sespan.customer_try()::text AS tried;
+
+-- The bound table, as other callers are to name it. No row: none is bound.
+-- name: CustomerBound :one
+SELECT b.table_schema, b.table_name FROM sespan.customer_binding AS b;

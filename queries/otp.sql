@@ -220,7 +220,7 @@ WITH code AS (
     FROM challenge AS c WHERE b.budget_key = c.budget_key
 )
 SELECT v.yes::boolean AS found, v.status::text AS status, now()::timestamptz AS at,
-       coalesce((SELECT sespan.otp_activate(a.customer_id) FROM activation AS a WHERE @needs_right::boolean), false)::boolean AS activated
+       coalesce((SELECT sespan.customer_activate(a.customer_id) FROM activation AS a WHERE @needs_right::boolean), false)::boolean AS activated
 FROM verdict AS v;
 
 -- name: OTPRevoke :one

@@ -73,6 +73,7 @@ BEGIN
         SELECT pg_catalog.format('ALTER %s %s OWNER TO sespan_owner', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::regprocedure)
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'sespan'::regnamespace AND p.proowner <> 'sespan_owner'::regrole
+            AND NOT (p.proname = 'customer_update' AND p.prosecdef) -- handed over to the owner of the site's table
         UNION ALL
         SELECT pg_catalog.format('ALTER TYPE sespan.%I OWNER TO sespan_owner', t.typname)
         FROM pg_catalog.pg_type t
@@ -105,7 +106,8 @@ GRANT SELECT ON sespan.schema_version, sespan.schema_migration TO sespan_service
 
 -- customer (on the site's own tables: see bind-customers)
 GRANT SELECT ON sespan.customer_binding TO sespan_service, sespan_producer, sespan_admin;
-GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb), sespan.customer_children() TO sespan_producer, sespan_admin;
+GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb), sespan.customer_children(), sespan.customer_relation(),
+    sespan.customer_table_check(text) TO sespan_producer, sespan_admin;
 GRANT SELECT ON sespan.customer TO sespan_service;
 
 -- api_key: nobody but the service sees the hashes

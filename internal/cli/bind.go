@@ -28,19 +28,24 @@ func (b *Bind) Run(ctx context.Context, e *Env) error {
 	if err := b.Resolve(); err != nil {
 		return err
 	}
-	return b.bind(ctx, e, b.URL, b.RolePrefix)
+	wrong, err := b.bind(ctx, e, b.URL, b.RolePrefix)
+	if err == nil && wrong != "" {
+		err = fmt.Errorf("bound, but customers cannot be served: %s", wrong)
+	}
+	return err
 }
 
 // bind binds and reports: what is bound to what, and what the owner of the
-// table still has to run (on standard output, so that it can be piped to psql).
-func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string) error {
+// table still has to run (on standard output, so that it can be piped to psql). wrong
+// is what of the site stands in the way of serving them.
+func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string) (wrong string, err error) {
 	columns, err := postgres.ParseColumns(t.Columns)
 	if err != nil {
-		return err
+		return "", err
 	}
 	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Progress: e.progress})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if r.Unchanged {
 		e.progress("customers: " + r.Table + " was bound already; nothing changed")
@@ -63,5 +68,11 @@ func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string) er
 	for _, statement := range r.Pending {
 		fmt.Fprintln(e.Out, statement+";")
 	}
-	return nil
+	switch {
+	case r.Wrong != "":
+		e.progress("WRONG: " + r.Wrong)
+	case r.Tried != "" && r.Tried != "none":
+		e.progress(r.Tried + " was read and activated, and that was undone: the site's triggers, rules and policies let it pass")
+	}
+	return r.Wrong, nil
 }

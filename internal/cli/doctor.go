@@ -104,10 +104,21 @@ func checkBinding(ctx context.Context, pool *postgres.Pool) (string, error) {
 		return "", err
 	case !b.OK():
 		return "", fmt.Errorf("%s: %s; run: sespan bind-customers --table …", b.State, b.Reason)
-	case b.Reason != "":
-		return "bound, but " + b.Reason, nil
 	}
-	return "bound", nil
+	text := "bound"
+	if b.Reason != "" {
+		text += ", but " + b.Reason
+	}
+	tried, err := pool.TryCustomers(ctx)
+	switch {
+	case postgres.NotTried(err):
+		return "", note(fmt.Sprintf("%s; %v", text, err))
+	case err != nil:
+		return "", err
+	case tried == "none":
+		return text + "; there is no customer yet to try the activation with", nil
+	}
+	return fmt.Sprintf("%s; %s was read and activated, which was undone", text, tried), nil
 }
 
 func checkDraws(ctx context.Context, pool *postgres.Pool, ring *secret.Ring) (string, error) {

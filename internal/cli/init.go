@@ -38,7 +38,7 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 		e.progress("no roles were made: a DBA has to run what follows on standard output")
 		fmt.Fprintln(e.Out, m.RolesSQL)
 	}
-	if err := c.bind(ctx, e, c.DSN, c.RolePrefix); err != nil {
+	if _, err := c.bind(ctx, e, c.DSN, c.RolePrefix); err != nil { // what is WRONG has been printed, and doctor says it again
 		return err
 	}
 	if err := c.siteLogin(ctx, e); err != nil {

@@ -60,6 +60,9 @@ var statusOf = map[problem.Slug]struct {
 	problem.Conflict:           {http.StatusConflict, "The request conflicts with the present state"},
 	problem.TooManyBuckets:     {http.StatusUnprocessableEntity, "The range has too many steps"},
 	problem.UnknownLogRow:      {http.StatusNotFound, "No such row in the API log"},
+
+	problem.CustomerTableMismatch: {http.StatusConflict, "These are customers of another table"},
+	problem.CustomerUpdateRefused: {http.StatusServiceUnavailable, "The site's database refused the change of the customer"},
 }
 
 // document is the RFC 9457 body of every failure.

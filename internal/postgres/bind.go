@@ -22,6 +22,9 @@ type BindResult struct {
 	Pending   []string          // statements that the owner of the table has to run
 	Reference string            // foreign key of the codes: valid, added (not validated), pending or none
 	Advice    []string          // sentences for a person
+	Tried     string            // what the trial of reading and activating took: "customer 7", none, or "" where there was no trial
+	Wrong     string            // what of the site stands in the way of it, "" for nothing
+	roles     bool              // the database roles exist
 }
 
 // BindCustomers puts the site's table behind the customer functions. A second
@@ -74,8 +77,15 @@ func (s *schemaSession) bind(ctx context.Context, b Binding, t customerTable, r 
 	if err != nil {
 		return err
 	}
-	r.Unchanged = !changed && !added && len(r.Granted) == 0
-	return s.advise(ctx, t, r)
+	handed, err := s.handOver(ctx, t, r)
+	if err != nil {
+		return err
+	}
+	r.Unchanged = !changed && !added && !handed && len(r.Granted) == 0
+	if err := s.advise(ctx, t, r); err != nil {
+		return err
+	}
+	return s.tryBinding(ctx, cmp.Or(b.RolePrefix, DefaultRolePrefix)+"service", r)
 }
 
 // grantCustomers runs the GRANTs that are missing and keeps those that this
@@ -89,6 +99,7 @@ func (s *schemaSession) grantCustomers(ctx context.Context, b Binding, t custome
 		r.Advice = append(r.Advice, fmt.Sprintf("The roles %s… do not exist: run sespan migrate up, then bind-customers again for the grants.", prefix))
 		return nil
 	}
+	r.roles = true
 	missing, err := s.q.CustomerGrants(ctx, s.conn, p)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ const (
 	stateStaleEpoch = "SP002" // a draw came with an epoch that is not today's
 	stateBadMail    = "SP003" // mail_enqueue refused a parameter
 	stateBadTier    = "SP004" // tier_save refused a value
+	stateRefused    = "SP005" // triggers, rules or policies of the site let a customer be read or activated not
+	stateOtherTable = "SP006" // the caller means customers of another table
 )
 
 // PostgreSQL's SQLSTATEs, by its own names for them (its documentation, appendix A).
@@ -95,10 +98,15 @@ func mapState(pe *pgconn.PgError, err error) error {
 	switch pe.Code {
 	case stateUnbound:
 		return unavailable("The customer table is not bound; run sespan bind-customers.", err)
+	case stateRefused:
+		return problem.Newf(problem.CustomerUpdateRefused, "The site's database did not let the customer be activated: %s. Nothing is used up; sespan doctor tries the same.", pe.Message).
+			WithRetryAfter(time.Minute).WithCause(fmt.Errorf("%w: %s; %s", err, pe.Detail, pe.Hint))
+	case stateOtherTable:
+		return problem.New(problem.CustomerTableMismatch, "Sespan is bound to other customers: "+pe.Message+".").WithCause(err)
 	case stateCharacterNotInRepertoire, stateUntranslatableCharacter: // NUL or invalid UTF-8
 		return problem.New(problem.Invalid, "Text must be valid UTF-8 without NUL.").WithCause(err)
 	case stateInsufficientPrivilege, stateUndefinedTable, stateUndefinedFunction, stateUndefinedColumn, stateInvalidSchemaName:
-		return unavailable("The database is not set up for this version; run sespan migrate up and sespan doctor.", err)
+		return unavailable("The database is not as this program needs it; sespan doctor says what is missing.", err)
 	}
 	return err
 }

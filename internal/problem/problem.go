@@ -50,6 +50,9 @@ const (
 	TooManyBuckets     Slug = "too-many-buckets"
 	ReportTooLarge     Slug = "report-too-large"
 	UnknownLogRow      Slug = "unknown-log-row"
+
+	CustomerTableMismatch Slug = "customer-table-mismatch"
+	CustomerUpdateRefused Slug = "customer-update-refused"
 )
 
 // Problem is an error with a slug and a sentence for the caller. Detail and the

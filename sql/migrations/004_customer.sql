@@ -1,9 +1,10 @@
 -- The customer: the site's own user table, as Sespan reads it.
 --
 -- bind-customers replaces the bodies of customer_by_id, customer_by_email,
--- customer_all and customer_activate. They are strings that PostgreSQL reads when
--- they run, so nothing here depends on the site's table: the site may alter,
--- rename and drop its columns, and the binding is then stale until it is renewed.
+-- customer_all and customer_update (031_customer_update.sql). They are strings that
+-- PostgreSQL reads when they run, so nothing here depends on the site's table: the
+-- site may alter, rename and drop its columns, and the binding is then stale until
+-- it is renewed.
 
 CREATE TABLE sespan.customer_binding (
     binding_id   smallint    PRIMARY KEY DEFAULT 1 CONSTRAINT customer_binding_is_single CHECK (binding_id = 1),
@@ -47,11 +48,6 @@ COMMENT ON FUNCTION sespan.customer_by_email(text) IS
 CREATE FUNCTION sespan.customer_all() RETURNS SETOF sespan.customer_row
 LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
 COMMENT ON FUNCTION sespan.customer_all() IS 'All customers, for the view; a filter does not use the table''s indexes';
-
-CREATE FUNCTION sespan.customer_activate(customer_id bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE AS 'BEGIN PERFORM sespan.customer_unbound(); RETURN false; END';
-COMMENT ON FUNCTION sespan.customer_activate(bigint) IS
-    'Sets is_active, and updated_at to now where it is bound; true if the customer was inactive before. SP001 when no table is bound';
 
 CREATE VIEW sespan.customer AS SELECT * FROM sespan.customer_all();
 COMMENT ON VIEW sespan.customer IS 'The customers for a person to look at; programs use customer_by_id and customer_by_email';
@@ -106,7 +102,7 @@ END
 $$;
 COMMENT ON FUNCTION sespan.customer_function(text, text, text) IS 'Replaces the body of a customer function, if it differs; true if it did';
 
-CREATE FUNCTION sespan.customer_bodies(by_id text, by_email text, every text, activate text) RETURNS boolean
+CREATE FUNCTION sespan.customer_bodies(by_id text, by_email text, every text) RETURNS boolean
 LANGUAGE sql VOLATILE AS $$
     SELECT pg_catalog.bool_or(changed) FROM (VALUES
         (sespan.customer_function('customer_by_id(bigint)',
@@ -114,12 +110,10 @@ LANGUAGE sql VOLATILE AS $$
         (sespan.customer_function('customer_by_email(text)',
             'customer_by_email(email text) RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', by_email)),
         (sespan.customer_function('customer_all()',
-            'customer_all() RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', every)),
-        (sespan.customer_function('customer_activate(bigint)',
-            'customer_activate(customer_id bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE', activate))
+            'customer_all() RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', every))
     ) AS f (changed)
 $$;
-COMMENT ON FUNCTION sespan.customer_bodies(text, text, text, text) IS 'Replaces the bodies of the four customer functions; true if any differed';
+COMMENT ON FUNCTION sespan.customer_bodies(text, text, text) IS 'Replaces the bodies of the three functions that read customers; true if any differed';
 
 -- The key is compared in its own type (integer with bigint is one operator
 -- family), so its index serves; a cast on the column would hide it.
@@ -130,9 +124,8 @@ DECLARE
     relation_name text;
     key_name text := columns #>> '{customer_id,column}';
     select_all text;
-    stamp text := '';
-    activate text := 'BEGIN RETURN false; END';
     remembered boolean;
+    remade boolean;
 BEGIN
     SELECT n.nspname, c.relname INTO STRICT schema_name, relation_name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
@@ -141,23 +134,17 @@ BEGIN
         sespan.customer_source(columns, 'phone_number', 'pg_catalog.text'), sespan.customer_source(columns, 'username', 'pg_catalog.text'),
         sespan.customer_source(columns, 'is_active', 'pg_catalog.bool'), sespan.customer_source(columns, 'date_joined', 'pg_catalog.timestamptz'),
         sespan.customer_source(columns, 'updated_at', 'pg_catalog.timestamptz'), schema_name, relation_name);
-    IF columns ? 'is_active' AND NOT columns -> 'is_active' ? 'table' THEN
-        IF columns ? 'updated_at' AND NOT columns -> 'updated_at' ? 'table' THEN
-            stamp := format(', %I = pg_catalog.now()', columns #>> '{updated_at,column}');
-        END IF;
-        activate := format('BEGIN UPDATE %I.%I AS u SET %I = true%s WHERE u.%I OPERATOR(pg_catalog.=) $1 AND NOT u.%I; RETURN FOUND; END',
-            schema_name, relation_name, columns #>> '{is_active,column}', stamp, key_name, columns #>> '{is_active,column}');
-    END IF;
     INSERT INTO sespan.customer_binding AS b (table_schema, table_name, columns)
     VALUES (schema_name, relation_name, customer_bind.columns)
     ON CONFLICT (binding_id) DO UPDATE
     SET table_schema = EXCLUDED.table_schema, table_name = EXCLUDED.table_name, columns = EXCLUDED.columns, bound_at = now()
     WHERE (b.table_schema, b.table_name, b.columns) IS DISTINCT FROM (EXCLUDED.table_schema, EXCLUDED.table_name, EXCLUDED.columns);
     remembered := FOUND;
+    remade := sespan.customer_update_make(sespan.customer_update_body(relation, columns), sespan.customer_path(relation));
     RETURN sespan.customer_bodies(
         format('%s WHERE u.%I OPERATOR(pg_catalog.=) $1', select_all, key_name),
         format('%s WHERE %s LIMIT 2', select_all, sespan.customer_match(relation, columns #>> '{email,column}')),
-        select_all, activate) OR remembered;
+        select_all) OR remembered OR remade;
 END
 $$;
 COMMENT ON FUNCTION sespan.customer_bind(oid, jsonb) IS
@@ -185,8 +172,9 @@ BEGIN
         END IF;
     END LOOP;
     DELETE FROM sespan.customer_binding;
+    PERFORM sespan.customer_update_make('BEGIN PERFORM sespan.customer_unbound(); RETURN NULL; END', 'pg_catalog, pg_temp');
     RETURN sespan.customer_bodies('SELECT * FROM sespan.customer_unbound()', 'SELECT * FROM sespan.customer_unbound()',
-        'SELECT * FROM sespan.customer_unbound()', 'BEGIN PERFORM sespan.customer_unbound(); RETURN false; END');
+        'SELECT * FROM sespan.customer_unbound()');
 END
 $$;
 COMMENT ON FUNCTION sespan.customer_unbind() IS
@@ -223,9 +211,10 @@ COMMENT ON FUNCTION sespan.customer_reference(oid, text) IS
     'Adds the foreign keys to the customers, not yet validated: none (no table needs one), added, or valid (they were there, nothing was locked)';
 
 -- Rows of customers who are gone would have gone with them: they are deleted
--- where they stand in the way. Returns how many.
+-- where they stand in the way. Returns how many. A customer whom row-level security
+-- hides is not gone: row_security = off makes an error of what it would hide.
 CREATE FUNCTION sespan.customer_reference_validate() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     c record;
     n bigint;
@@ -296,6 +285,29 @@ $$;
 COMMENT ON FUNCTION sespan.customer_grants(oid, jsonb, name, name) IS
     'What the owner of the bound tables has to run: the GRANTs that are missing for a binding, and REVOKEs of column rights that it does not need';
 
+CREATE FUNCTION sespan.customer_relation() RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid FROM sespan.customer_binding AS b
+    JOIN pg_namespace AS n ON n.nspname = b.table_schema JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = b.table_name
+$$;
+COMMENT ON FUNCTION sespan.customer_relation() IS 'The bound table; NULL where none is bound, or it does not exist';
+
+-- A caller that serves another table, as one tenant's site beside another's, means
+-- other people by the same keys.
+CREATE FUNCTION sespan.customer_table_check(customer_table text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bound CONSTANT text := (SELECT format('%I.%I', b.table_schema, b.table_name) FROM sespan.customer_binding AS b
+                            WHERE customer_table NOT IN (format('%I.%I', b.table_schema, b.table_name), b.table_schema || '.' || b.table_name));
+BEGIN
+    IF bound IS NOT NULL THEN
+        RAISE EXCEPTION 'the customers are those of %, not of %', bound, left(customer_table, 200)
+            USING ERRCODE = 'SP006', HINT = 'Sespan serves one table of customers: bind the other one in its place, or leave Sespan out where that one is used';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_table_check(text) IS 'Raises SP006 when another table than this one (schema.table, quoted as in SQL or not at all) is bound; NULL is any';
+
 CREATE FUNCTION sespan.customer_binding_state() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -307,10 +319,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'unbound: no customer table is bound';
     END IF;
-    SELECT c.oid INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = bound.table_schema AND c.relname = bound.table_name;
+    relation := sespan.customer_relation();
     IF relation IS NULL THEN
         RETURN format('stale: table %I.%I does not exist', bound.table_schema, bound.table_name);
+    ELSIF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relkind IN ('r', 'p')) THEN
+        RETURN format('stale: %I.%I is no table any more', bound.table_schema, bound.table_name);
     END IF;
     SELECT string_agg(DISTINCT format('%I.%I.%I', c.site_schema, c.site_table, c.site_column), ', ') INTO missing
     FROM sespan.customer_columns(bound.table_schema, bound.table_name, bound.columns) AS c
@@ -334,6 +347,16 @@ BEGIN
     IF missing IS NOT NULL THEN
         RETURN format('refused: %s may not use %s', current_user, missing);
     END IF;
+    IF row_security_active(relation) AND NOT EXISTS (
+        SELECT FROM pg_policy AS p CROSS JOIN LATERAL unnest(p.polroles) AS r (member)
+        WHERE p.polrelid = relation AND p.polpermissive AND p.polcmd IN ('*', 'r') AND (r.member = 0 OR pg_has_role(r.member, 'USAGE'))) THEN
+        RETURN format('refused: row-level security hides %I.%I from %s, for whom there is no policy', bound.table_schema, bound.table_name, current_user);
+    END IF;
+    SELECT string_agg(DISTINCT format('%s refers to %s', k.conname, k.confrelid::regclass), ', ') INTO missing
+    FROM sespan.customer_children() AS c JOIN pg_constraint AS k ON k.conrelid = c.child AND k.conname = c.fkey AND k.confrelid <> relation;
+    IF missing IS NOT NULL THEN
+        RETURN format('stale: another table stands in the place of the bound one: %s', missing);
+    END IF;
     SELECT string_agg(c.fkey, ', ') INTO missing FROM sespan.customer_children() AS c
     WHERE NOT EXISTS (SELECT FROM pg_constraint k
                       WHERE k.conrelid = c.child AND k.conname = c.fkey AND k.confrelid = relation AND k.convalidated);
@@ -349,6 +372,8 @@ COMMENT ON FUNCTION sespan.customer_binding_state() IS
 ---- create above / drop below ----
 
 DROP FUNCTION sespan.customer_binding_state();
+DROP FUNCTION sespan.customer_table_check(text);
+DROP FUNCTION sespan.customer_relation();
 DROP FUNCTION sespan.customer_grants(oid, jsonb, name, name);
 DROP FUNCTION sespan.customer_columns(text, text, jsonb);
 DROP FUNCTION sespan.customer_reference_validate();
@@ -356,12 +381,11 @@ DROP FUNCTION sespan.customer_reference(oid, text);
 DROP FUNCTION sespan.customer_unbind();
 DROP FUNCTION sespan.customer_children();
 DROP FUNCTION sespan.customer_bind(oid, jsonb);
-DROP FUNCTION sespan.customer_bodies(text, text, text, text);
+DROP FUNCTION sespan.customer_bodies(text, text, text);
 DROP FUNCTION sespan.customer_function(text, text, text);
 DROP FUNCTION sespan.customer_match(oid, text);
 DROP FUNCTION sespan.customer_source(jsonb, text, text);
 DROP VIEW sespan.customer;
-DROP FUNCTION sespan.customer_activate(bigint);
 DROP FUNCTION sespan.customer_all();
 DROP FUNCTION sespan.customer_by_email(text);
 DROP FUNCTION sespan.customer_by_id(bigint);

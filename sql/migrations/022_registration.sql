@@ -133,25 +133,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION sespan.otp_right(bigint) IS 'A customer''s right to be activated by a code: live, ended (used up or revoked) or none (never granted). Locks nothing';
 
--- Whoever verifies holds the budget, for which a site that has the customer may be
--- waiting: NOWAIT, so that neither waits for the other, nor a third for both.
-CREATE FUNCTION sespan.otp_activate(customer_id bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    bound sespan.customer_binding;
-BEGIN
-    SELECT * INTO bound FROM sespan.customer_binding;
-    IF bound.columns ? 'is_active' AND NOT bound.columns -> 'is_active' ? 'table' THEN
-        EXECUTE format('SELECT FROM %I.%I AS u WHERE u.%I OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE NOWAIT',
-                       bound.table_schema, bound.table_name, bound.columns #>> '{customer_id,column}')
-        USING otp_activate.customer_id;
-    END IF;
-    RETURN sespan.customer_activate(otp_activate.customer_id);
-END
-$$;
-COMMENT ON FUNCTION sespan.otp_activate(bigint) IS
-    'Does what customer_activate does, but fails at once (55P03) where somebody has locked the customer: the caller rolls back and comes again';
-
 -- By the primary key: a round through all portions reads the table once, a few
 -- hundred milliseconds for a million customers, and nobody's registration pays for
 -- an index of the unused ones.
@@ -167,7 +148,6 @@ COMMENT ON FUNCTION sespan.otp_unused(timestamptz, bigint, int) IS
 ---- create above / drop below ----
 
 DROP FUNCTION sespan.otp_unused(timestamptz, bigint, int);
-DROP FUNCTION sespan.otp_activate(bigint);
 DROP FUNCTION sespan.otp_right(bigint);
 DROP FUNCTION sespan.otp_register(bigint);
 DROP FUNCTION sespan.otp_register_right(bigint, boolean, timestamptz);

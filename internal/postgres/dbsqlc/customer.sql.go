@@ -32,6 +32,23 @@ func (q *Queries) CustomerBindingState(ctx context.Context, db DBTX) (string, er
 	return state, err
 }
 
+const customerBound = `-- name: CustomerBound :one
+SELECT b.table_schema, b.table_name FROM sespan.customer_binding AS b
+`
+
+type CustomerBoundRow struct {
+	TableSchema string
+	TableName   string
+}
+
+// The bound table, as other callers are to name it. No row: none is bound.
+func (q *Queries) CustomerBound(ctx context.Context, db DBTX) (CustomerBoundRow, error) {
+	row := db.QueryRow(ctx, customerBound)
+	var i CustomerBoundRow
+	err := row.Scan(&i.TableSchema, &i.TableName)
+	return i, err
+}
+
 const customerEmailIndexed = `-- name: CustomerEmailIndexed :one
 SELECT EXISTS (
     SELECT FROM pg_catalog.pg_index i
@@ -90,6 +107,18 @@ func (q *Queries) CustomerGrants(ctx context.Context, db DBTX, arg *CustomerGran
 		return nil, err
 	}
 	return items, nil
+}
+
+const customerHandOver = `-- name: CustomerHandOver :one
+SELECT sespan.customer_hand_over(($1::bigint)::oid)::boolean AS changed
+`
+
+// Locks nothing of the site's; makes the update of customers run with the rights of the table's owner.
+func (q *Queries) CustomerHandOver(ctx context.Context, db DBTX, relation int64) (bool, error) {
+	row := db.QueryRow(ctx, customerHandOver, relation)
+	var changed bool
+	err := row.Scan(&changed)
+	return changed, err
 }
 
 const customerQuote = `-- name: CustomerQuote :one
@@ -247,6 +276,18 @@ func (q *Queries) CustomerTableList(ctx context.Context, db DBTX) ([]CustomerTab
 		return nil, err
 	}
 	return items, nil
+}
+
+const customerTry = `-- name: CustomerTry :one
+SELECT sespan.customer_try()::text AS tried
+`
+
+// Locks one customer, NOWAIT, changes it and undoes that: the caller rolls back at once, too.
+func (q *Queries) CustomerTry(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, customerTry)
+	var tried string
+	err := row.Scan(&tried)
+	return tried, err
 }
 
 const customerUnbind = `-- name: CustomerUnbind :one
