@@ -1,20 +1,33 @@
--- Lock order: budget, challenge, codes by id, right to activate, customer. What
--- reads a state follows, in the same transaction, the statement that locks the
--- budget: only a later snapshot sees what was committed while it waited.
+-- Lock order: budget of guesses, budgets of mails, challenge, codes by id, right to
+-- activate, customer. What reads a state follows, in the same transaction, the
+-- statements that lock the budgets: only a later snapshot sees what was committed
+-- while they waited.
 
 -- name: OTPBudgetOpen :exec
--- Locks the budget of the customer, or of the address where there is none, and
+-- Locks the budget of the address, or of the customer's where no key is given, and
 -- makes it if it is new: one caller at a time for an address and purpose. An
 -- update that is never done locks the row as well and writes nothing.
 INSERT INTO sespan.otp_budget (budget_key)
-SELECT sespan.otp_budget_key(s.email, @purpose)
+SELECT sespan.otp_budget_key(s.address_key, @purpose, @known_browser)
 FROM (
-    SELECT c.email FROM sespan.customer_by_id(sqlc.narg(customer_id)::bigint) AS c WHERE sqlc.narg(customer_id)::bigint IS NOT NULL
+    SELECT sespan.address_key(c.email) AS address_key FROM sespan.customer_by_id(sqlc.narg(customer_id)::bigint) AS c
+    WHERE sqlc.narg(address_key)::text IS NULL
     UNION ALL
-    SELECT @email::text WHERE sqlc.narg(customer_id)::bigint IS NULL
+    SELECT sqlc.narg(address_key)::text
 ) AS s
-WHERE s.email <> ''
+WHERE s.address_key <> ''
 ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
+
+-- name: OTPMailsLock :exec
+-- Follows OTPBudgetOpen. Locks the budgets of mails of the same address and of the visitor.
+SELECT sespan.budget_lock('mails', s.address_key, @known_browser, sqlc.narg(visitor)::inet)
+FROM (
+    SELECT sespan.address_key(c.email) AS address_key FROM sespan.customer_by_id(sqlc.narg(customer_id)::bigint) AS c
+    WHERE sqlc.narg(address_key)::text IS NULL
+    UNION ALL
+    SELECT sqlc.narg(address_key)::text
+) AS s
+WHERE s.address_key <> '';
 
 -- name: OTPState :one
 -- The customer by id, or by address; their budget and newest challenge, which for
@@ -28,16 +41,19 @@ WITH found AS MATERIALIZED (
 )
 SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active, f.date_joined AS customer_joined,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
-       b.budget_key, b.mailed_at, b.wrong_at,
+       k.address_key::text AS address_key, b.budget_key, b.wrong_at,
+       coalesce(m.free_at, now())::timestamptz AS free_at, coalesce(m.next_at, now())::timestamptz AS next_at,
        c.challenge_id, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.status, c.locale, c.email, c.sealed_data
 FROM tally AS t
 LEFT JOIN found AS f ON t.matches = 1
 LEFT JOIN sespan.otp_activation AS a ON a.customer_id = f.customer_id
+CROSS JOIN LATERAL (SELECT coalesce(sqlc.narg(address_key)::text, sespan.address_key(f.email), '') AS address_key) AS k
 LEFT JOIN LATERAL (
     SELECT * FROM sespan.otp_budget AS x
-    WHERE x.budget_key = sespan.otp_budget_key(CASE WHEN sqlc.narg(customer_id)::bigint IS NULL THEN @email::text ELSE f.email END, @purpose)
+    WHERE x.budget_key = sespan.otp_budget_key(k.address_key, @purpose, @known_browser)
     LIMIT 1
 ) AS b ON true
+CROSS JOIN LATERAL sespan.budget_free('mails', k.address_key, @known_browser, sqlc.narg(visitor)::inet) AS m
 LEFT JOIN LATERAL (
     SELECT x.challenge_id FROM sespan.otp_challenge AS x
     WHERE x.budget_key = b.budget_key
@@ -53,15 +69,21 @@ INSERT INTO sespan.otp_budget (budget_key)
 SELECT c.budget_key FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id
 ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false;
 
+-- name: OTPMailsLockOf :exec
+-- Follows OTPBudgetOpenOf. Locks as OTPMailsLock does.
+SELECT sespan.budget_lock('mails', c.address_key, c.known_browser, sqlc.narg(visitor)::inet)
+FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id;
+
 -- name: OTPStateOf :one
 -- One challenge with its customer, budget and the delivery of its newest mail; for
 -- a code that was mailed to nobody, that of the mail before it. Locks nothing.
 SELECT now()::timestamptz AS at, sqlc.embed(c),
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
-       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
+       b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, sqlc.narg(visitor)::inet) AS l
 LEFT JOIN LATERAL (
     SELECT * FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id ORDER BY x.otp_id DESC LIMIT 1
 ) AS o ON true
@@ -101,12 +123,13 @@ WITH target AS (
 )
 SELECT now()::timestamptz AS at, sqlc.embed(c), EXISTS (SELECT FROM counted) AS counted,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
-       b.mailed_at, b.wrong_at,
+       b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at,
        coalesce(o.otp_ids, '{}')::bigint[] AS otp_ids, coalesce(o.key_ids, '{}')::text[] AS key_ids,
        coalesce(o.otp_numbers, '{}')::bytea[] AS otp_numbers, coalesce(o.valid_untils, '{}')::timestamptz[] AS valid_untils
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, NULL) AS l
 LEFT JOIN LATERAL (
     SELECT array_agg(x.otp_id) AS otp_ids, array_agg(x.key_id) AS key_ids, array_agg(x.otp_number) AS otp_numbers,
            array_agg(x.valid_until) AS valid_untils
@@ -127,9 +150,7 @@ WHERE a.customer_id = @customer_id::bigint AND a.used_at IS NULL AND a.revoked_a
 -- name: OTPChallengeInsert :exec
 -- Follows OTPBudgetOpen. Locks the challenge that the new one replaces, and its codes.
 WITH budget AS (
-    UPDATE sespan.otp_budget AS b
-    SET mailed_at = ARRAY(SELECT t.at FROM unnest(b.mailed_at) AS t(at) WHERE t.at > now() - interval '1 hour') || now(), touched_at = now()
-    WHERE b.budget_key = @budget_key
+    UPDATE sespan.otp_budget AS b SET touched_at = now() WHERE b.budget_key = @budget_key
 ), replaced AS (
     UPDATE sespan.otp_challenge AS c SET status = 'superseded', sealed_data = NULL
     WHERE c.challenge_id = sqlc.narg(replaces)::uuid AND c.status = 'pending'
@@ -138,16 +159,16 @@ WITH budget AS (
     UPDATE sespan.otp AS o SET status = 'superseded'
     FROM replaced AS r WHERE o.challenge_id = r.challenge_id AND o.status = 'pending'
 )
-INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, created_at, sent_at, valid_until, decoy, purpose, locale, email, sealed_data)
-VALUES (@challenge_id, sqlc.narg(customer_id), @budget_key, now(), now(), @valid_until, @decoy, @purpose, @locale, @email, sqlc.narg(sealed_data));
+INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, address_key, known_browser, created_at, sent_at, valid_until,
+    decoy, purpose, locale, email, sealed_data)
+VALUES (@challenge_id, sqlc.narg(customer_id), @budget_key, @address_key, @known_browser, now(), now(), @valid_until, @decoy, @purpose, @locale, @email, sqlc.narg(sealed_data));
 
 -- name: OTPChallengeExtend :exec
 -- Follows OTPBudgetOpenOf or OTPBudgetOpen. Locks the challenge and, by id, those
 -- of its codes that give way to a further one: the oldest beyond live_codes, and
 -- what has expired.
 WITH budget AS (
-    UPDATE sespan.otp_budget AS b
-    SET mailed_at = ARRAY(SELECT t.at FROM unnest(b.mailed_at) AS t(at) WHERE t.at > now() - interval '1 hour') || now(), touched_at = now()
+    UPDATE sespan.otp_budget AS b SET touched_at = now()
     FROM sespan.otp_challenge AS x WHERE x.challenge_id = @challenge_id AND b.budget_key = x.budget_key
 ), challenge AS (
     UPDATE sespan.otp_challenge AS c SET sent_at = now(), valid_until = @valid_until
@@ -167,6 +188,10 @@ WHERE o.otp_id = p.otp_id AND (p.age >= @live_codes::bigint OR o.valid_until <= 
 INSERT INTO sespan.otp (customer_id, challenge_id, valid_until, purpose, email, key_id, otp_number, message_id)
 VALUES (sqlc.narg(customer_id), @challenge_id, @valid_until, @purpose, @email, @key_id, @otp_number,
         CASE WHEN @deliver::boolean THEN sespan.mail_enqueue_sealed(@email, @subject::text, @sealed::bytea, 'otp', 1, @valid_until) END);
+
+-- name: OTPMailsSpend :exec
+-- The last statement of a transaction. Counts one mail; locks a row of the site's day.
+SELECT sespan.budget_spend('mails', @address_key, @known_browser, sqlc.narg(visitor)::inet);
 
 -- name: OTPLock :exec
 -- Follows OTPGuess. Locks the challenge, then its codes.

@@ -146,6 +146,10 @@ GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON sespan.mail_suppression TO 
 GRANT SELECT, INSERT, DELETE, UPDATE (detail) ON sespan.mail_event TO sespan_service; -- UPDATE of a column: for row locks
 GRANT SELECT ON sespan.mail_suppression, sespan.mail_event TO sespan_reader_detail, sespan_admin;
 
+-- budget: counted through functions; a person changes the limits
+GRANT SELECT ON sespan.budget_limit, sespan.budget_site TO sespan_service, sespan_reader, sespan_reader_detail, sespan_admin;
+GRANT UPDATE (most) ON sespan.budget_limit TO sespan_admin;
+
 -- otp: nobody but the service sees the hashes and the sealed data
 GRANT SELECT, INSERT, UPDATE, DELETE ON sespan.otp, sespan.otp_budget TO sespan_service;
 GRANT SELECT, INSERT, UPDATE ON sespan.otp_challenge, sespan.otp_activation TO sespan_service; -- they go with a code or a customer
@@ -183,6 +187,7 @@ DO $$
 DECLARE
     grants CONSTANT jsonb := '{
         "sespan_producer": ["otp_register", "otp_register_replace", "otp_register_right", "otp_right", "otp_unused", "customer_by_id", "customer_unbound",
+            "budget_take", "budget_wait", "budget_give_back",
             "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known",
             "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
         "sespan_reader": ["tier_name"],

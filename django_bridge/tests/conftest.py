@@ -125,7 +125,8 @@ def bound(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT sespan.customer_unbind()")
         cursor.execute(
-            "TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp, sespan.otp_budget"
+            "TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp,"
+            " sespan.otp_budget, sespan.budget, sespan.budget_site"
         )
 
 

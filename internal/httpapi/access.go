@@ -110,6 +110,7 @@ func recordPrincipal(c *requestContext, p access.Principal, h http.Header) {
 		if sent := h.Values("Sespan-Client-Ip"); p.Has(access.RoleService) && len(sent) == 1 {
 			if ip, err := netip.ParseAddr(strings.TrimSpace(sent[0])); err == nil {
 				c.clientIP = ip.Unmap().WithZone("")
+				c.visitor = c.clientIP
 			}
 		}
 	case access.KindCustomer:

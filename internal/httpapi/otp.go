@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,7 +20,7 @@ import (
 // otpService issues and verifies codes: otp.Service.
 type otpService interface {
 	Issue(ctx context.Context, r otp.Request) (otp.Issued, error)
-	Resend(ctx context.Context, challenge uuid.UUID) (otp.Issued, error)
+	Resend(ctx context.Context, challenge uuid.UUID, visitor netip.Addr) (otp.Issued, error)
 	Verify(ctx context.Context, challenge uuid.UUID, input, email string) (otp.Verification, error)
 	Status(ctx context.Context, challenge uuid.UUID) (otp.ChallengeStatus, error)
 }
@@ -62,6 +63,7 @@ type otpRequest struct {
 		Purpose     otp.Purpose `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
 		NewCustomer bool        `json:"new_customer,omitempty" doc:"The site has just created this customer: a correct code may activate it. Believed once, within 24 hours of date_joined. A site that calls sespan.otp_register need not say it."`
 		Resume      bool        `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
+		Known       bool        `json:"known_browser,omitempty" doc:"The visitor's browser has verified this address before: it has a budget of mails and of guesses of its own, which nobody else can use up."`
 		Locale      string      `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
 		Data        siteData    `json:"data,omitempty"`
 	}
@@ -135,7 +137,7 @@ func registerOTP(api huma.API, s otpService) {
 			"Where that right was revoked after the mail: 403 activation-refused, and the code is used up."),
 		h.verify, http.StatusNotFound, http.StatusConflict, http.StatusGone)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/resend", "resend-otp", "Mail a further code", http.StatusAccepted, access.RoleService),
-		"60 seconds after the last mail, five times an hour. Earlier codes of the challenge stay valid, three at once at most."),
+		"60 seconds after the last mail, as far as the address's budget of mails allows. Earlier codes of the challenge stay valid, three at once at most."),
 		h.resend, http.StatusNotFound, http.StatusConflict, http.StatusGone)
 	register(api, operation(apilog.OTP, http.MethodGet, "/v1/otp/{challenge_id}", "get-otp", "State of a challenge", http.StatusOK, access.RoleService),
 		h.status, http.StatusNotFound)
@@ -150,13 +152,13 @@ func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeRespo
 	}
 	issued, err := h.service.Issue(ctx, otp.Request{
 		CustomerID: (*int64)(b.CustomerID), Email: b.Email, Purpose: b.Purpose, NewCustomer: b.NewCustomer, Resume: b.Resume,
-		Locale: b.Locale, Data: b.Data,
+		Locale: b.Locale, Data: b.Data, KnownBrowser: b.Known, Visitor: requestContextOf(ctx).visitor,
 	})
 	return issuedResponse(ctx, issued, err)
 }
 
 func (h otpHandlers) resend(ctx context.Context, in *ChallengePath) (*challengeResponse, error) {
-	issued, err := h.service.Resend(ctx, in.id())
+	issued, err := h.service.Resend(ctx, in.id(), requestContextOf(ctx).visitor)
 	return issuedResponse(ctx, issued, err)
 }
 

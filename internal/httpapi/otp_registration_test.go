@@ -80,7 +80,7 @@ func (s *otpSite) advance(seconds int) {
 		`UPDATE sespan.otp SET valid_until = valid_until - make_interval(secs => $1), created_at = created_at - make_interval(secs => $1)`,
 		`UPDATE sespan.otp_challenge SET created_at = created_at - make_interval(secs => $1), sent_at = sent_at - make_interval(secs => $1),
 			valid_until = valid_until - make_interval(secs => $1)`,
-		`UPDATE sespan.otp_budget SET mailed_at = ARRAY(SELECT m - make_interval(secs => $1) FROM unnest(mailed_at) AS m)`,
+		`UPDATE sespan.budget SET used_at = ARRAY(SELECT u - make_interval(secs => $1) FROM unnest(used_at) AS u)`,
 	} {
 		s.db.Exec(s.t, statement, seconds)
 	}

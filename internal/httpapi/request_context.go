@@ -20,6 +20,7 @@ type requestContext struct {
 	requested   time.Time
 	logger      *slog.Logger
 	clientIP    netip.Addr         // of the socket; corrected by a trusted proxy or a service key
+	visitor     netip.Addr         // whom a service key names as the visitor; the zero value for nobody
 	route       string             // path template of the matched operation, "" for none
 	requestType apilog.RequestType // "" for what is not logged
 	keyed       bool               // a valid service key came with the request

@@ -3,6 +3,7 @@ package otp
 import (
 	"bytes"
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -21,6 +22,10 @@ type Request struct {
 	Resume      bool   // a challenge with a live code will do: nothing is mailed then
 	Locale      string // BCP 47 tag or Django language code
 	Data        []byte // JSON of the site, sealed until the code is verified
+	// KnownBrowser says that the visitor's browser has verified the address before: it
+	// has budgets and challenges of its own, which nobody else can use up.
+	KnownBrowser bool
+	Visitor      netip.Addr // network address of the visitor; the zero value for an unknown one
 }
 
 // Issued describes a challenge to the site.
@@ -75,13 +80,16 @@ func (s *Service) Issue(ctx context.Context, r Request) (Issued, error) {
 }
 
 func (r Request) subject() (Subject, error) {
-	sub := Subject{CustomerID: r.CustomerID, Purpose: r.Purpose}
+	sub := Subject{CustomerID: r.CustomerID, Purpose: r.Purpose, KnownBrowser: r.KnownBrowser, Visitor: r.Visitor}
 	if r.Email != "" {
 		address, ok := parseAddress(r.Email)
 		if !ok {
 			return sub, problem.New(problem.Invalid, "This is not an e-mail address.").AtField("body.email")
 		}
 		sub.Email = address
+		if r.CustomerID == nil {
+			sub.AddressKey = AddressKey(address)
+		}
 	}
 	switch {
 	case r.CustomerID == nil && sub.Email == "":
@@ -189,7 +197,7 @@ func (i *issue) challenge(old *Challenge, same, decoy bool, st State) (Challenge
 
 // report fills in the answer and the events of a new code.
 func (i *issue) report(code *NewCode, st State) {
-	b := Budget{Mailed: append(recent(st.Budget.Mailed, st.At), st.At)}
+	b := Budget{MailAt: st.Budget.NextMailAt}
 	i.out.ChallengeID, i.out.ValidUntil = code.Challenge.ID, code.ValidUntil
 	i.out.ResendAfter = i.service.limits.resendAt(&code.Challenge, b, st.At)
 	i.events = append(i.events, eventIssued)

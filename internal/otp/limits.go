@@ -2,12 +2,11 @@ package otp
 
 import "time"
 
-// Limits of codes and guesses.
+// Limits of codes and guesses; those of mails stand in the database (sespan.budget_limit).
 type Limits struct {
 	Life            time.Duration // of a code
 	ChallengeLife   time.Duration // in which a challenge takes further codes
 	ResendAfter     time.Duration // between two mails of a challenge
-	MailsPerHour    int           // for an address and purpose: the first and its resends
 	GuessesPerHour  int           // wrong ones, for an address and purpose
 	Guesses         int           // wrong ones, for a challenge
 	LiveCodes       int           // of a challenge
@@ -17,7 +16,7 @@ type Limits struct {
 // DefaultLimits gives the limits for codes of the given life.
 func DefaultLimits(life time.Duration) Limits {
 	return Limits{
-		Life: life, ChallengeLife: 24 * time.Hour, ResendAfter: time.Minute, MailsPerHour: 6,
+		Life: life, ChallengeLife: 24 * time.Hour, ResendAfter: time.Minute,
 		GuessesPerHour: 10, Guesses: 5, LiveCodes: 3, ActivationDelay: 24 * time.Hour,
 	}
 }
@@ -48,7 +47,10 @@ func free(times []time.Time, most int, at time.Time) time.Time {
 
 // resendAt is when the challenge may have its next mail.
 func (l Limits) resendAt(c *Challenge, b Budget, at time.Time) time.Time {
-	t := free(b.Mailed, l.MailsPerHour, at)
+	t := at
+	if b.MailAt.After(t) {
+		t = b.MailAt
+	}
 	if c != nil && c.SentAt.Add(l.ResendAfter).After(t) {
 		t = c.SentAt.Add(l.ResendAfter)
 	}

@@ -38,24 +38,21 @@ func TestResendAt(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	l := DefaultLimits(10 * time.Minute)
-	six := make([]time.Time, 6)
-	for i := range six {
-		six[i] = at.Add(-59*time.Minute + time.Duration(i)*time.Minute)
-	}
 	sent := func(ago time.Duration) *Challenge { return &Challenge{SentAt: at.Add(-ago)} }
 	for name, c := range map[string]struct {
 		challenge *Challenge
-		mailed    []time.Time
+		mailIn    time.Duration // from when the budget allows a mail
 		wait      time.Duration
 	}{
-		"no challenge":            {nil, nil, 0},
-		"just sent":               {sent(0), six[:1], time.Minute},
-		"a minute ago":            {sent(time.Minute), six[:1], 0},
-		"six mails":               {sent(30 * time.Minute), six, time.Minute},
-		"six mails, just sent":    {sent(0), six, time.Minute},
-		"six mails, no challenge": {nil, six, time.Minute},
+		"no challenge":          {nil, 0, 0},
+		"just sent":             {sent(0), 0, time.Minute},
+		"a minute ago":          {sent(time.Minute), 0, 0},
+		"budget used up":        {sent(30 * time.Minute), 20 * time.Minute, 20 * time.Minute},
+		"used up and just sent": {sent(0), 30 * time.Second, time.Minute},
+		"used up, no challenge": {nil, time.Minute, time.Minute},
+		"free for some time":    {nil, -time.Minute, 0},
 	} {
-		if got := l.resendAt(c.challenge, Budget{Mailed: c.mailed}, at).Sub(at); got != c.wait {
+		if got := l.resendAt(c.challenge, Budget{MailAt: at.Add(c.mailIn)}, at).Sub(at); got != c.wait {
 			t.Errorf("%s: wait %v, want %v", name, got, c.wait)
 		}
 	}

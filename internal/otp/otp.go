@@ -78,11 +78,12 @@ type Code struct {
 	ValidUntil time.Time
 }
 
-// Budget holds what an address and purpose has used up, oldest first. Times of
-// more than an hour ago may be among them and do not count.
+// Budget is what an address may still cost: mails, over all forms and purposes, and
+// guesses of a purpose.
 type Budget struct {
-	Mailed []time.Time
-	Wrong  []time.Time
+	MailAt     time.Time   // from when a mail may go: not after State.At where one may now
+	NextMailAt time.Time   // the same, after one more mail at State.At
+	Wrong      []time.Time // wrong guesses, oldest first. Some may be more than an hour ago and do not count
 }
 
 // State is what a decision stands on, read under the budget's lock. At is the

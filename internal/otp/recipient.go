@@ -95,6 +95,9 @@ func parseAddress(s string) (string, bool) {
 	return s, true
 }
 
+// AddressKey is the key by which budgets know an address.
+func AddressKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
 // sameAddress compares addresses as customers are found: without regard to case.
 func sameAddress(a, b string) bool {
 	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))

@@ -2,6 +2,7 @@ package otp
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/google/uuid"
 
@@ -9,11 +10,12 @@ import (
 )
 
 // Resend mails a further code of a challenge; the earlier ones stay valid as
-// long as there are no more than three. Problems: unknown-challenge,
+// long as there are no more than three. visitor is who asks, the zero value where that is
+// not known. Problems: unknown-challenge,
 // unknown-customer, otp-too-soon, otp-used, otp-locked, otp-expired, unavailable.
-func (s *Service) Resend(ctx context.Context, challenge uuid.UUID) (Issued, error) {
+func (s *Service) Resend(ctx context.Context, challenge uuid.UUID, visitor netip.Addr) (Issued, error) {
 	r := &resend{issue: issue{service: s}}
-	err := s.store.Resend(ctx, challenge, r.decide)
+	err := s.store.Resend(ctx, challenge, visitor, r.decide)
 	if r.request.Purpose != "" {
 		s.metrics.count(r.request.Purpose, r.events...)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,7 +25,7 @@ type Store interface {
 	// Issue reads the customer and the newest challenge of the subject.
 	Issue(ctx context.Context, s Subject, decide func(State) (IssueDecision, error)) error
 	// Resend reads one challenge; a state without one when there is none.
-	Resend(ctx context.Context, challenge uuid.UUID, decide func(State) (IssueDecision, error)) error
+	Resend(ctx context.Context, challenge uuid.UUID, visitor netip.Addr, decide func(State) (IssueDecision, error)) error
 	// Verify counts a guess on the challenge and its budget where both have one
 	// left and a live code, and reads the codes.
 	Verify(ctx context.Context, challenge uuid.UUID, l Limits, decide func(State) (VerifyDecision, error)) (Consumed, error)
@@ -35,9 +36,12 @@ type Store interface {
 // Subject is whom a code is asked for: a customer, or the customer with an
 // address. The challenge of a registration by address has no customer.
 type Subject struct {
-	CustomerID *int64
-	Email      string
-	Purpose    Purpose
+	CustomerID   *int64
+	Email        string
+	AddressKey   string // of Email; "" for a customer, whose address the store reads
+	Purpose      Purpose
+	KnownBrowser bool
+	Visitor      netip.Addr
 }
 
 // Options of a Service; all are needed but Random and Digits.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func (s *table) Issue(_ context.Context, _ Subject, decide func(State) (IssueDec
 	return s.err
 }
 
-func (s *table) Resend(ctx context.Context, _ uuid.UUID, decide func(State) (IssueDecision, error)) error {
+func (s *table) Resend(ctx context.Context, _ uuid.UUID, _ netip.Addr, decide func(State) (IssueDecision, error)) error {
 	return s.Issue(ctx, Subject{}, decide)
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,31 +25,90 @@ type OTPStore struct {
 // NewOTPStore gives the store on a pool.
 func NewOTPStore(p *Pool) *OTPStore { return &OTPStore{pool: p, q: p.queries} }
 
-// Issue implements otp.Store.
+// errKeyMissing asks for the transaction again, with a key that SQL cannot make.
+var errKeyMissing = errors.New("postgres: the customer's address has no key in SQL")
+
+// Issue implements otp.Store. The key of a customer's address is made in SQL, in the
+// statement that reads the customer; one beyond ASCII by the caller, which costs
+// another transaction.
 func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.IssueDecision, error)) error {
-	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
-		if err := s.q.OTPBudgetOpen(ctx, tx, string(sub.Purpose), sub.CustomerID, sub.Email); err != nil {
-			return err
-		}
-		row, err := s.q.OTPState(ctx, tx, sub.CustomerID, sub.Email, string(sub.Purpose))
+	var missing string
+	err := s.issue(ctx, sub, decide, &missing)
+	for tries := 0; errors.Is(err, errKeyMissing) && tries < lockAttempts; tries++ {
+		sub.AddressKey = otp.AddressKey(missing)
+		err = s.issue(ctx, sub, decide, &missing)
+	}
+	return otpError(err)
+}
+
+func (s *OTPStore) issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.IssueDecision, error), missing *string) error {
+	return s.pool.inBatchTx(ctx, func(tx *batchTx) error {
+		key := optional(sub.AddressKey)
+		err := s.q.OTPBudgetOpen(ctx, tx, &dbsqlc.OTPBudgetOpenParams{
+			Purpose: string(sub.Purpose), KnownBrowser: sub.KnownBrowser, CustomerID: sub.CustomerID, AddressKey: key,
+		})
 		if err != nil {
 			return err
+		}
+		err = s.q.OTPMailsLock(ctx, tx, &dbsqlc.OTPMailsLockParams{
+			KnownBrowser: sub.KnownBrowser, Visitor: visitor(sub.Visitor), CustomerID: sub.CustomerID, AddressKey: key,
+		})
+		if err != nil {
+			return err
+		}
+		row, err := s.q.OTPState(ctx, tx, &dbsqlc.OTPStateParams{
+			CustomerID: sub.CustomerID, Email: sub.Email, AddressKey: key, Purpose: string(sub.Purpose),
+			KnownBrowser: sub.KnownBrowser, Visitor: visitor(sub.Visitor),
+		})
+		if err != nil {
+			return err
+		}
+		if sub.CustomerID != nil && row.CustomerEmail != nil {
+			if key := otp.AddressKey(*row.CustomerEmail); key != "" && key != row.AddressKey {
+				*missing = *row.CustomerEmail
+				return errKeyMissing
+			}
 		}
 		decision, err := decide(stateOfSubject(sub, row))
 		if err != nil {
 			return err
 		}
-		return s.applyIssue(ctx, tx, decision, row.BudgetKey)
-	}))
+		return s.applyIssue(ctx, tx, decision, mailBudget{row.AddressKey, sub.KnownBrowser, sub.Visitor, row.BudgetKey})
+	})
+}
+
+// mailBudget is what a mail is counted on.
+type mailBudget struct {
+	addressKey   string
+	knownBrowser bool
+	visitor      netip.Addr
+	guesses      []byte // key of the budget of guesses
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func visitor(a netip.Addr) *netip.Addr {
+	if !a.IsValid() {
+		return nil
+	}
+	return &a
 }
 
 // Resend implements otp.Store.
-func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(otp.State) (otp.IssueDecision, error)) error {
+func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, from netip.Addr, decide func(otp.State) (otp.IssueDecision, error)) error {
 	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetOpenOf(ctx, tx, challenge); err != nil {
 			return err
 		}
-		row, err := s.q.OTPStateOf(ctx, tx, challenge)
+		if err := s.q.OTPMailsLockOf(ctx, tx, visitor(from), challenge); err != nil {
+			return err
+		}
+		row, err := s.q.OTPStateOf(ctx, tx, visitor(from), challenge)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
@@ -60,13 +120,14 @@ func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, decide func(
 		if err != nil {
 			return err
 		}
-		return s.applyIssue(ctx, tx, decision, row.SespanOtpChallenge.BudgetKey)
+		c := row.SespanOtpChallenge
+		return s.applyIssue(ctx, tx, decision, mailBudget{c.AddressKey, c.KnownBrowser, from, c.BudgetKey})
 	}))
 }
 
 // Status implements otp.Store.
 func (s *OTPStore) Status(ctx context.Context, challenge uuid.UUID) (otp.State, error) {
-	row, err := s.q.OTPStateOf(ctx, s.pool, challenge)
+	row, err := s.q.OTPStateOf(ctx, s.pool, nil, challenge)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return otp.State{}, nil
@@ -143,7 +204,7 @@ func (s *OTPStore) applyVerify(ctx context.Context, tx *batchTx, c *otp.Challeng
 }
 
 // applyIssue queues what the decision writes; it is sent with the commit.
-func (s *OTPStore) applyIssue(ctx context.Context, tx *batchTx, d otp.IssueDecision, budget []byte) error {
+func (s *OTPStore) applyIssue(ctx context.Context, tx *batchTx, d otp.IssueDecision, budget mailBudget) error {
 	if d.GrantRight != nil {
 		if err := s.q.OTPGrant(ctx, tx, *d.GrantRight); err != nil {
 			return err
@@ -166,26 +227,34 @@ func (s *OTPStore) applyIssue(ctx context.Context, tx *batchTx, d otp.IssueDecis
 		CustomerID: c.CustomerID, ChallengeID: c.ID, ValidUntil: c.ValidUntil, Purpose: string(c.Purpose), Email: c.Email,
 		KeyID: code.KeyID, OtpNumber: code.Hash, Deliver: true, Subject: code.Subject, Sealed: code.Sealed,
 	}
-	if code.Deliver {
-		return s.q.OTPInsert(ctx, tx, &row)
+	if err := s.insertCode(ctx, tx, row, code.Deliver); err != nil {
+		return err
 	}
-	// A decoy takes as long as a mail: it is inserted, rolled back, and inserted without one.
+	return s.q.OTPMailsSpend(ctx, tx, budget.addressKey, budget.knownBrowser, visitor(budget.visitor))
+}
+
+// insertCode runs the same statements with and without a mail: a code with its mail
+// and one without, and undoes the one that is not wanted. So a decoy takes as long.
+func (s *OTPStore) insertCode(ctx context.Context, tx *batchTx, row dbsqlc.OTPInsertParams, deliver bool) error {
+	row.Deliver = !deliver
 	tx.savepoint()
 	if err := s.q.OTPInsert(ctx, tx, &row); err != nil {
 		return err
 	}
 	tx.rollbackTo()
-	row.Deliver = false
-	return s.q.OTPInsert(ctx, tx, &row)
+	wanted := row
+	wanted.Deliver = deliver
+	return s.q.OTPInsert(ctx, tx, &wanted)
 }
 
-func (s *OTPStore) saveChallenge(ctx context.Context, tx *batchTx, code *otp.NewCode, budget []byte) error {
+func (s *OTPStore) saveChallenge(ctx context.Context, tx *batchTx, code *otp.NewCode, budget mailBudget) error {
 	c := code.Challenge
 	if !code.NewChallenge {
 		return s.q.OTPChallengeExtend(ctx, tx, int64(code.LiveCodes), c.ID, c.ValidUntil)
 	}
 	return s.q.OTPChallengeInsert(ctx, tx, &dbsqlc.OTPChallengeInsertParams{
-		ChallengeID: c.ID, CustomerID: c.CustomerID, BudgetKey: budget, ValidUntil: c.ValidUntil, Decoy: c.Decoy,
+		ChallengeID: c.ID, CustomerID: c.CustomerID, BudgetKey: budget.guesses, ValidUntil: c.ValidUntil, Decoy: c.Decoy,
+		AddressKey: budget.addressKey, KnownBrowser: budget.knownBrowser,
 		Purpose: string(c.Purpose), Locale: c.Locale, Email: c.Email, SealedData: c.Data, Replaces: code.Supersedes,
 	})
 }
@@ -220,7 +289,7 @@ func otpError(err error) error {
 
 func stateOfSubject(sub otp.Subject, r dbsqlc.OTPStateRow) otp.State {
 	st := otp.State{
-		At: r.At, Matches: int(r.Matches), Right: right(r.RightKnown, r.RightEnded), Budget: otp.Budget{Mailed: r.MailedAt, Wrong: r.WrongAt},
+		At: r.At, Matches: int(r.Matches), Right: right(r.RightKnown, r.RightEnded), Budget: otp.Budget{MailAt: r.FreeAt, NextMailAt: r.NextAt, Wrong: r.WrongAt},
 		Customer: customer(r.CustomerID, r.CustomerEmail, r.CustomerActive, r.CustomerJoined),
 	}
 	if r.ChallengeID != nil {
@@ -240,7 +309,7 @@ func stateOfSubject(sub otp.Subject, r dbsqlc.OTPStateRow) otp.State {
 func stateOfChallenge(r dbsqlc.OTPStateOfRow) otp.State {
 	return otp.State{
 		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive, nil),
-		Budget: otp.Budget{Mailed: r.MailedAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Delivery: r.Delivery, Mailed: r.Mailed,
+		Budget: otp.Budget{MailAt: r.FreeAt, NextMailAt: r.NextAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Delivery: r.Delivery, Mailed: r.Mailed,
 	}
 }
 
@@ -248,7 +317,7 @@ func stateOfChallenge(r dbsqlc.OTPStateOfRow) otp.State {
 func stateOfGuess(r dbsqlc.OTPGuessRow) otp.State {
 	st := otp.State{
 		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive, nil),
-		Budget: otp.Budget{Mailed: r.MailedAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Counted: r.Counted,
+		Budget: otp.Budget{MailAt: r.FreeAt, NextMailAt: r.NextAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Counted: r.Counted,
 	}
 	if r.Counted {
 		st.Challenge.Wrong++

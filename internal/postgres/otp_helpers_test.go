@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -85,6 +86,11 @@ func (d *otpFixture) issue(t testing.TB, r otp.Request) otp.Issued {
 	return issued
 }
 
+// Resend is asked for by nobody in particular.
+func (d *otpFixture) Resend(ctx context.Context, challenge uuid.UUID) (otp.Issued, error) {
+	return d.Service.Resend(ctx, challenge, netip.Addr{})
+}
+
 func (d *otpFixture) register(t testing.TB, customer int64) otp.Issued {
 	t.Helper()
 	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration, NewCustomer: true})
@@ -97,8 +103,9 @@ func (d *otpFixture) later(t testing.TB, by time.Duration) {
 	d.db.Exec(t, `UPDATE sespan.otp SET created_at = created_at - make_interval(secs => $1), valid_until = valid_until - make_interval(secs => $1)`, seconds)
 	d.db.Exec(t, `UPDATE sespan.otp_challenge SET created_at = created_at - make_interval(secs => $1), sent_at = sent_at - make_interval(secs => $1),
 		valid_until = valid_until - make_interval(secs => $1)`, seconds)
+	d.db.Exec(t, `UPDATE sespan.budget SET touched_at = touched_at - make_interval(secs => $1),
+		used_at = ARRAY(SELECT u - make_interval(secs => $1) FROM unnest(used_at) AS u)`, seconds)
 	d.db.Exec(t, `UPDATE sespan.otp_budget SET touched_at = touched_at - make_interval(secs => $1),
-		mailed_at = ARRAY(SELECT m - make_interval(secs => $1) FROM unnest(mailed_at) AS m),
 		wrong_at = ARRAY(SELECT w - make_interval(secs => $1) FROM unnest(wrong_at) AS w)`, seconds)
 }
 

@@ -30,14 +30,16 @@ func (d *otpFixture) checkPlans(t *testing.T) {
 	const uuid = "'01997d4e-6f2a-7cc3-98c4-dc0c0c07398f'"
 	texts := statements(t)
 	for name, args := range map[string]string{
-		"OTPBudgetOpen":      `'login', 77, ''`,
-		"OTPState":           `77, '', 'login'`,
+		"OTPBudgetOpen":      `'login', false, 77, NULL`,
+		"OTPState":           `NULL, 'login', false, '192.0.2.1', 77, ''`,
 		"OTPBudgetOpenOf":    uuid,
-		"OTPStateOf":         uuid,
+		"OTPStateOf":         `NULL, ` + uuid,
+		"OTPMailsLock":       `false, '192.0.2.1', 77, NULL`,
+		"OTPMailsLockOf":     `NULL, ` + uuid,
 		"OTPBudgetLockOf":    uuid,
 		"OTPGuess":           uuid + `, 5, 10`,
 		"OTPGrant":           `77`,
-		"OTPChallengeInsert": uuid + `, 77, '\x00', now(), false, 'login', 'en', 'a@example.com', NULL, ` + uuid,
+		"OTPChallengeInsert": uuid + `, 77, '\x00', 'a@example.com', false, now(), false, 'login', 'en', 'a@example.com', NULL, ` + uuid,
 		"OTPChallengeExtend": `3, ` + uuid + `, now()`,
 		"OTPLock":            uuid,
 		"OTPExpire":          uuid,
@@ -72,7 +74,7 @@ func TestOTPStateKeepsItsPlan(t *testing.T) {
 	_, text, _ := strings.Cut(statements(t)["OTPState"], "\n")
 	run := []string{"PREPARE state AS " + text}
 	for range 4 {
-		run = append(run, `EXECUTE state(77, '', 'login')`, `EXECUTE state(NULL, 'u78@example.com', 'registration')`)
+		run = append(run, `EXECUTE state(NULL, 'login', false, NULL, 77, '')`, `EXECUTE state('u78@example.com', 'registration', true, NULL, NULL, 'u78@example.com')`)
 	}
 	for _, statement := range run {
 		if _, err := conn.Exec(t.Context(), statement); err != nil {
@@ -90,9 +92,9 @@ func (d *otpFixture) fill(t *testing.T, n int) {
 	t.Helper()
 	for _, statement := range []string{
 		`INSERT INTO public.auth_user (username, email) SELECT 'u' || i, 'u' || i || '@example.com' FROM generate_series(1, $1::int) AS i`,
-		`INSERT INTO sespan.otp_budget (budget_key) SELECT sespan.otp_budget_key('u' || i || '@example.com', 'login') FROM generate_series(1, $1::int) AS i`,
-		`INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, sent_at, valid_until, decoy, purpose, locale, email)
-			SELECT gen_random_uuid(), i, sespan.otp_budget_key('u' || i || '@example.com', 'login'), now(), now() + interval '10 minutes', false,
+		`INSERT INTO sespan.otp_budget (budget_key) SELECT sespan.otp_budget_key('u' || i || '@example.com', 'login', false) FROM generate_series(1, $1::int) AS i`,
+		`INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, address_key, known_browser, sent_at, valid_until, decoy, purpose, locale, email)
+			SELECT gen_random_uuid(), i, sespan.otp_budget_key('u' || i || '@example.com', 'login', false), 'u' || i || '@example.com', false, now(), now() + interval '10 minutes', false,
 			'login', 'en', 'u' || i || '@example.com' FROM generate_series(1, $1::int) AS i, generate_series(1, 4)`,
 		`INSERT INTO sespan.otp (customer_id, challenge_id, valid_until, purpose, email, key_id, otp_number)
 			SELECT customer_id, challenge_id, valid_until, purpose, email, 'k1', sha256('x') FROM sespan.otp_challenge WHERE customer_id <= $1::int`,

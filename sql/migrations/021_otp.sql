@@ -3,22 +3,20 @@
 
 CREATE TABLE sespan.otp_budget (
     budget_key bytea         PRIMARY KEY,
-    mailed_at  timestamptz[] NOT NULL DEFAULT '{}',
     wrong_at   timestamptz[] NOT NULL DEFAULT '{}',
     touched_at timestamptz   NOT NULL DEFAULT now()
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE sespan.otp_budget IS
-    'What an address has used up for a purpose in the last hour, whatever the challenge; its row is also the lock under which everything about the two happens';
-COMMENT ON COLUMN sespan.otp_budget.budget_key IS 'otp_budget_key(email, purpose): no address stands here, so the limits outlive the deletion of a customer';
-COMMENT ON COLUMN sespan.otp_budget.mailed_at IS 'When codes were mailed, oldest first; older than an hour does not count';
+    'Wrong codes of an address and purpose in the last hour, whatever the challenge; its row is also the lock under which everything about the two happens. What mails cost stands in sespan.budget';
+COMMENT ON COLUMN sespan.otp_budget.budget_key IS 'otp_budget_key(address key, purpose, known browser): no address stands here, so the limits outlive the deletion of a customer';
 COMMENT ON COLUMN sespan.otp_budget.wrong_at IS 'When wrong codes were tried, oldest first; older than an hour does not count';
 COMMENT ON COLUMN sespan.otp_budget.touched_at IS 'Last use; a row that was idle for a day is deleted';
 
-CREATE FUNCTION sespan.otp_budget_key(email text, purpose text) RETURNS bytea
+CREATE FUNCTION sespan.otp_budget_key(address_key text, purpose text, known_browser boolean) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(purpose || ':' || pg_catalog.lower(email), 'UTF8')), 1, 16);
-COMMENT ON FUNCTION sespan.otp_budget_key(text, text) IS
-    'First 16 bytes of SHA-256 of purpose:address. Computed here and nowhere else, so that two spellings that find the same customer share a budget';
+RETURN sespan.budget_key(CASE WHEN known_browser THEN purpose || '_browser' ELSE purpose END, address_key);
+COMMENT ON FUNCTION sespan.otp_budget_key(text, text, boolean) IS
+    'Key of the budget of an address key and purpose. Browsers that have verified the address have one of their own, with challenges and guesses of their own, so that nobody else can use theirs up';
 
 -- A function, whose plans PostgreSQL keeps: in one statement with both ways to find
 -- a customer it would plan anew for each call, which took longer than to run it.
@@ -39,6 +37,8 @@ CREATE TABLE sespan.otp_challenge (
     challenge_id  uuid        PRIMARY KEY,
     customer_id   bigint,
     budget_key    bytea       NOT NULL,
+    address_key   text        NOT NULL,
+    known_browser boolean     NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     sent_at       timestamptz NOT NULL,
     valid_until   timestamptz NOT NULL,
@@ -58,6 +58,8 @@ COMMENT ON TABLE sespan.otp_challenge IS 'One wish to prove an address: what its
 COMMENT ON COLUMN sespan.otp_challenge.challenge_id IS 'Public handle, a UUID of version 7';
 COMMENT ON COLUMN sespan.otp_challenge.customer_id IS 'The customer; NULL for a decoy of an unknown address and for a registration before its customer. The foreign key is that of its codes in sespan.otp';
 COMMENT ON COLUMN sespan.otp_challenge.budget_key IS 'The budget that it draws on, and whose lock comes first';
+COMMENT ON COLUMN sespan.otp_challenge.address_key IS 'Key of the address, by which its mails are counted';
+COMMENT ON COLUMN sespan.otp_challenge.known_browser IS 'Asked for by a browser that has verified the address before';
 COMMENT ON COLUMN sespan.otp_challenge.created_at IS 'Start; a challenge takes further codes for 24 hours';
 COMMENT ON COLUMN sespan.otp_challenge.sent_at IS 'When its newest code was mailed';
 COMMENT ON COLUMN sespan.otp_challenge.valid_until IS 'Until when its newest code is valid';
@@ -186,7 +188,7 @@ BEGIN
         LIMIT portion FOR UPDATE SKIP LOCKED)
     DELETE FROM sespan.otp_budget AS b USING old WHERE b.budget_key = old.budget_key;
     GET DIAGNOSTICS n = ROW_COUNT;
-    RETURN changed + n;
+    RETURN changed + n + sespan.budget_sweep(portion);
 END
 $$;
 COMMENT ON FUNCTION sespan.otp_sweep(interval, int) IS
@@ -200,4 +202,4 @@ DROP TABLE sespan.otp;
 DROP FUNCTION sespan.otp_challenge_follow();
 DROP TABLE sespan.otp_activation, sespan.otp_challenge, sespan.otp_budget;
 DROP FUNCTION sespan.otp_customer(bigint, text, boolean);
-DROP FUNCTION sespan.otp_budget_key(text, text);
+DROP FUNCTION sespan.otp_budget_key(text, text, boolean);

@@ -39,7 +39,9 @@ BEGIN
     PERFORM sespan.otp_register_authorize();
     INSERT INTO sespan.otp_budget (budget_key)
     SELECT k.budget_key FROM (
-        SELECT sespan.otp_budget_key(otp_register_replace.email, 'registration') AS budget_key WHERE otp_register_replace.email <> ''
+        SELECT sespan.otp_budget_key(sespan.address_key(otp_register_replace.email), 'registration', b.known) AS budget_key
+        FROM (VALUES (false), (true)) AS b (known)
+        WHERE sespan.address_key(otp_register_replace.email) <> ''
         UNION
         SELECT c.budget_key FROM sespan.otp AS o JOIN sespan.otp_challenge AS c ON c.challenge_id = o.challenge_id
         WHERE o.customer_id = otp_register_replace.customer_id AND o.purpose = 'registration' AND c.status = 'pending'

@@ -56,8 +56,8 @@ def later(stack):
             f" created_at = created_at - {by}, valid_until = valid_until - {by}"
         )
         stack.rows(
-            "UPDATE sespan.otp_budget SET mailed_at ="
-            f" ARRAY(SELECT m - {by} FROM unnest(mailed_at) AS m)"
+            "UPDATE sespan.budget SET used_at ="
+            f" ARRAY(SELECT u - {by} FROM unnest(used_at) AS u)"
         )
 
     return pass_by

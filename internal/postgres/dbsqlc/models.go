@@ -162,6 +162,38 @@ type SespanAudit struct {
 	Detail *string
 }
 
+// What an address, a browser or a visitor has caused of late: one row for a key, which is also the lock under which it is counted
+type SespanBudget struct {
+	// budget_key(scope, address key or network): no address stands here
+	BudgetKey []byte
+	// When, oldest first; what no limit reaches any more is dropped with the next use
+	UsedAt []time.Time
+	// Last use; a row that was idle for a day is deleted
+	TouchedAt time.Time
+}
+
+// What a budget may pay for in a while; a person changes most with UPDATE, and it counts at once
+type SespanBudgetLimit struct {
+	// Scope and period as one word
+	Name string
+	// Of what (mails; guesses of the password of a registration) and whose: an address, a browser that has verified the address, a visitor (IPv4 address, IPv6 /64), the site
+	Scope string
+	// The sliding while in which it counts; that of the site is a day of UTC
+	Period pgtype.Interval
+	// How many in the period; 0 for none, NULL for no limit
+	Most *int32
+}
+
+// Mails that strangers have caused in a day, as the sum of a few rows
+type SespanBudgetSite struct {
+	// Day of UTC
+	Day pgtype.Date
+	// Number of the row within the day
+	Shard int16
+	// Mails counted on this row, those of known browsers and those that nobody was sent included
+	Used int32
+}
+
 // The customers for a person to look at; programs use customer_by_id and customer_by_email
 type SespanCustomer struct {
 	CustomerID  *int64
@@ -729,12 +761,10 @@ type SespanOtpActivation struct {
 	RevokedAt *time.Time
 }
 
-// What an address has used up for a purpose in the last hour, whatever the challenge; its row is also the lock under which everything about the two happens
+// Wrong codes of an address and purpose in the last hour, whatever the challenge; its row is also the lock under which everything about the two happens. What mails cost stands in sespan.budget
 type SespanOtpBudget struct {
-	// otp_budget_key(email, purpose): no address stands here, so the limits outlive the deletion of a customer
+	// otp_budget_key(address key, purpose, known browser): no address stands here, so the limits outlive the deletion of a customer
 	BudgetKey []byte
-	// When codes were mailed, oldest first; older than an hour does not count
-	MailedAt []time.Time
 	// When wrong codes were tried, oldest first; older than an hour does not count
 	WrongAt []time.Time
 	// Last use; a row that was idle for a day is deleted
@@ -749,6 +779,10 @@ type SespanOtpChallenge struct {
 	CustomerID *int64
 	// The budget that it draws on, and whose lock comes first
 	BudgetKey []byte
+	// Key of the address, by which its mails are counted
+	AddressKey string
+	// Asked for by a browser that has verified the address before
+	KnownBrowser bool
 	// Start; a challenge takes further codes for 24 hours
 	CreatedAt time.Time
 	// When its newest code was mailed

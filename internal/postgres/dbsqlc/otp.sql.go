@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,24 +28,38 @@ func (q *Queries) OTPBudgetLockOf(ctx context.Context, db DBTX, challengeID uuid
 const oTPBudgetOpen = `-- name: OTPBudgetOpen :exec
 
 INSERT INTO sespan.otp_budget (budget_key)
-SELECT sespan.otp_budget_key(s.email, $1)
+SELECT sespan.otp_budget_key(s.address_key, $1, $2)
 FROM (
-    SELECT c.email FROM sespan.customer_by_id($2::bigint) AS c WHERE $2::bigint IS NOT NULL
+    SELECT sespan.address_key(c.email) AS address_key FROM sespan.customer_by_id($3::bigint) AS c
+    WHERE $4::text IS NULL
     UNION ALL
-    SELECT $3::text WHERE $2::bigint IS NULL
+    SELECT $4::text
 ) AS s
-WHERE s.email <> ''
+WHERE s.address_key <> ''
 ON CONFLICT (budget_key) DO UPDATE SET touched_at = now() WHERE false
 `
 
-// Lock order: budget, challenge, codes by id, right to activate, customer. What
-// reads a state follows, in the same transaction, the statement that locks the
-// budget: only a later snapshot sees what was committed while it waited.
-// Locks the budget of the customer, or of the address where there is none, and
+type OTPBudgetOpenParams struct {
+	Purpose      string
+	KnownBrowser bool
+	CustomerID   *int64
+	AddressKey   *string
+}
+
+// Lock order: budget of guesses, budgets of mails, challenge, codes by id, right to
+// activate, customer. What reads a state follows, in the same transaction, the
+// statements that lock the budgets: only a later snapshot sees what was committed
+// while they waited.
+// Locks the budget of the address, or of the customer's where no key is given, and
 // makes it if it is new: one caller at a time for an address and purpose. An
 // update that is never done locks the row as well and writes nothing.
-func (q *Queries) OTPBudgetOpen(ctx context.Context, db DBTX, purpose string, customerID *int64, email string) error {
-	_, err := db.Exec(ctx, oTPBudgetOpen, purpose, customerID, email)
+func (q *Queries) OTPBudgetOpen(ctx context.Context, db DBTX, arg *OTPBudgetOpenParams) error {
+	_, err := db.Exec(ctx, oTPBudgetOpen,
+		arg.Purpose,
+		arg.KnownBrowser,
+		arg.CustomerID,
+		arg.AddressKey,
+	)
 	return err
 }
 
@@ -63,8 +78,7 @@ func (q *Queries) OTPBudgetOpenOf(ctx context.Context, db DBTX, challengeID uuid
 
 const oTPChallengeExtend = `-- name: OTPChallengeExtend :exec
 WITH budget AS (
-    UPDATE sespan.otp_budget AS b
-    SET mailed_at = ARRAY(SELECT t.at FROM unnest(b.mailed_at) AS t(at) WHERE t.at > now() - interval '1 hour') || now(), touched_at = now()
+    UPDATE sespan.otp_budget AS b SET touched_at = now()
     FROM sespan.otp_challenge AS x WHERE x.challenge_id = $2 AND b.budget_key = x.budget_key
 ), challenge AS (
     UPDATE sespan.otp_challenge AS c SET sent_at = now(), valid_until = $3
@@ -90,32 +104,33 @@ func (q *Queries) OTPChallengeExtend(ctx context.Context, db DBTX, liveCodes int
 
 const oTPChallengeInsert = `-- name: OTPChallengeInsert :exec
 WITH budget AS (
-    UPDATE sespan.otp_budget AS b
-    SET mailed_at = ARRAY(SELECT t.at FROM unnest(b.mailed_at) AS t(at) WHERE t.at > now() - interval '1 hour') || now(), touched_at = now()
-    WHERE b.budget_key = $3
+    UPDATE sespan.otp_budget AS b SET touched_at = now() WHERE b.budget_key = $3
 ), replaced AS (
     UPDATE sespan.otp_challenge AS c SET status = 'superseded', sealed_data = NULL
-    WHERE c.challenge_id = $10::uuid AND c.status = 'pending'
+    WHERE c.challenge_id = $12::uuid AND c.status = 'pending'
     RETURNING c.challenge_id
 ), codes AS (
     UPDATE sespan.otp AS o SET status = 'superseded'
     FROM replaced AS r WHERE o.challenge_id = r.challenge_id AND o.status = 'pending'
 )
-INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, created_at, sent_at, valid_until, decoy, purpose, locale, email, sealed_data)
-VALUES ($1, $2, $3, now(), now(), $4, $5, $6, $7, $8, $9)
+INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, address_key, known_browser, created_at, sent_at, valid_until,
+    decoy, purpose, locale, email, sealed_data)
+VALUES ($1, $2, $3, $4, $5, now(), now(), $6, $7, $8, $9, $10, $11)
 `
 
 type OTPChallengeInsertParams struct {
-	ChallengeID uuid.UUID
-	CustomerID  *int64
-	BudgetKey   []byte
-	ValidUntil  time.Time
-	Decoy       bool
-	Purpose     string
-	Locale      string
-	Email       string
-	SealedData  []byte
-	Replaces    *uuid.UUID
+	ChallengeID  uuid.UUID
+	CustomerID   *int64
+	BudgetKey    []byte
+	AddressKey   string
+	KnownBrowser bool
+	ValidUntil   time.Time
+	Decoy        bool
+	Purpose      string
+	Locale       string
+	Email        string
+	SealedData   []byte
+	Replaces     *uuid.UUID
 }
 
 // Follows OTPBudgetOpen. Locks the challenge that the new one replaces, and its codes.
@@ -124,6 +139,8 @@ func (q *Queries) OTPChallengeInsert(ctx context.Context, db DBTX, arg *OTPChall
 		arg.ChallengeID,
 		arg.CustomerID,
 		arg.BudgetKey,
+		arg.AddressKey,
+		arg.KnownBrowser,
 		arg.ValidUntil,
 		arg.Decoy,
 		arg.Purpose,
@@ -251,14 +268,15 @@ WITH target AS (
     FROM target AS t JOIN counted AS k ON k.challenge_id = t.challenge_id
     WHERE b.budget_key = t.budget_key
 )
-SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data, EXISTS (SELECT FROM counted) AS counted,
+SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data, EXISTS (SELECT FROM counted) AS counted,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
-       b.mailed_at, b.wrong_at,
+       b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at,
        coalesce(o.otp_ids, '{}')::bigint[] AS otp_ids, coalesce(o.key_ids, '{}')::text[] AS key_ids,
        coalesce(o.otp_numbers, '{}')::bytea[] AS otp_numbers, coalesce(o.valid_untils, '{}')::timestamptz[] AS valid_untils
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, NULL) AS l
 LEFT JOIN LATERAL (
     SELECT array_agg(x.otp_id) AS otp_ids, array_agg(x.key_id) AS key_ids, array_agg(x.otp_number) AS otp_numbers,
            array_agg(x.valid_until) AS valid_untils
@@ -274,8 +292,9 @@ type OTPGuessRow struct {
 	FoundID            *int64
 	CustomerEmail      *string
 	CustomerActive     *bool
-	MailedAt           []time.Time
 	WrongAt            []time.Time
+	FreeAt             time.Time
+	NextAt             time.Time
 	OtpIds             []int64
 	KeyIds             []string
 	OtpNumbers         [][]byte
@@ -293,6 +312,8 @@ func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, 
 		&i.SespanOtpChallenge.ChallengeID,
 		&i.SespanOtpChallenge.CustomerID,
 		&i.SespanOtpChallenge.BudgetKey,
+		&i.SespanOtpChallenge.AddressKey,
+		&i.SespanOtpChallenge.KnownBrowser,
 		&i.SespanOtpChallenge.CreatedAt,
 		&i.SespanOtpChallenge.SentAt,
 		&i.SespanOtpChallenge.ValidUntil,
@@ -308,8 +329,9 @@ func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, 
 		&i.FoundID,
 		&i.CustomerEmail,
 		&i.CustomerActive,
-		&i.MailedAt,
 		&i.WrongAt,
+		&i.FreeAt,
+		&i.NextAt,
 		&i.OtpIds,
 		&i.KeyIds,
 		&i.OtpNumbers,
@@ -370,6 +392,56 @@ func (q *Queries) OTPLock(ctx context.Context, db DBTX, challengeID uuid.UUID) e
 	return err
 }
 
+const oTPMailsLock = `-- name: OTPMailsLock :exec
+SELECT sespan.budget_lock('mails', s.address_key, $1, $2::inet)
+FROM (
+    SELECT sespan.address_key(c.email) AS address_key FROM sespan.customer_by_id($3::bigint) AS c
+    WHERE $4::text IS NULL
+    UNION ALL
+    SELECT $4::text
+) AS s
+WHERE s.address_key <> ''
+`
+
+type OTPMailsLockParams struct {
+	KnownBrowser bool
+	Visitor      *netip.Addr
+	CustomerID   *int64
+	AddressKey   *string
+}
+
+// Follows OTPBudgetOpen. Locks the budgets of mails of the same address and of the visitor.
+func (q *Queries) OTPMailsLock(ctx context.Context, db DBTX, arg *OTPMailsLockParams) error {
+	_, err := db.Exec(ctx, oTPMailsLock,
+		arg.KnownBrowser,
+		arg.Visitor,
+		arg.CustomerID,
+		arg.AddressKey,
+	)
+	return err
+}
+
+const oTPMailsLockOf = `-- name: OTPMailsLockOf :exec
+SELECT sespan.budget_lock('mails', c.address_key, c.known_browser, $1::inet)
+FROM sespan.otp_challenge AS c WHERE c.challenge_id = $2
+`
+
+// Follows OTPBudgetOpenOf. Locks as OTPMailsLock does.
+func (q *Queries) OTPMailsLockOf(ctx context.Context, db DBTX, visitor *netip.Addr, challengeID uuid.UUID) error {
+	_, err := db.Exec(ctx, oTPMailsLockOf, visitor, challengeID)
+	return err
+}
+
+const oTPMailsSpend = `-- name: OTPMailsSpend :exec
+SELECT sespan.budget_spend('mails', $1, $2, $3::inet)
+`
+
+// The last statement of a transaction. Counts one mail; locks a row of the site's day.
+func (q *Queries) OTPMailsSpend(ctx context.Context, db DBTX, addressKey string, knownBrowser bool, visitor *netip.Addr) error {
+	_, err := db.Exec(ctx, oTPMailsSpend, addressKey, knownBrowser, visitor)
+	return err
+}
+
 const oTPRevoke = `-- name: OTPRevoke :one
 SELECT sespan.otp_revoke($1::bigint)::bigint AS changed
 `
@@ -396,30 +468,42 @@ func (q *Queries) OTPRightEnd(ctx context.Context, db DBTX, customerID int64) er
 const oTPState = `-- name: OTPState :one
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active, c.date_joined
-    FROM sespan.otp_customer($1::bigint, $2::text, true) AS c
+    FROM sespan.otp_customer($5::bigint, $6::text, true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
 SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active, f.date_joined AS customer_joined,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
-       b.budget_key, b.mailed_at, b.wrong_at,
+       k.address_key::text AS address_key, b.budget_key, b.wrong_at,
+       coalesce(m.free_at, now())::timestamptz AS free_at, coalesce(m.next_at, now())::timestamptz AS next_at,
        c.challenge_id, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.status, c.locale, c.email, c.sealed_data
 FROM tally AS t
 LEFT JOIN found AS f ON t.matches = 1
 LEFT JOIN sespan.otp_activation AS a ON a.customer_id = f.customer_id
+CROSS JOIN LATERAL (SELECT coalesce($1::text, sespan.address_key(f.email), '') AS address_key) AS k
 LEFT JOIN LATERAL (
-    SELECT budget_key, mailed_at, wrong_at, touched_at FROM sespan.otp_budget AS x
-    WHERE x.budget_key = sespan.otp_budget_key(CASE WHEN $1::bigint IS NULL THEN $2::text ELSE f.email END, $3)
+    SELECT budget_key, wrong_at, touched_at FROM sespan.otp_budget AS x
+    WHERE x.budget_key = sespan.otp_budget_key(k.address_key, $2, $3)
     LIMIT 1
 ) AS b ON true
+CROSS JOIN LATERAL sespan.budget_free('mails', k.address_key, $3, $4::inet) AS m
 LEFT JOIN LATERAL (
     SELECT x.challenge_id FROM sespan.otp_challenge AS x
     WHERE x.budget_key = b.budget_key
-        AND x.customer_id IS NOT DISTINCT FROM CASE WHEN $3 = 'registration' THEN $1::bigint ELSE f.customer_id END
+        AND x.customer_id IS NOT DISTINCT FROM CASE WHEN $2 = 'registration' THEN $5::bigint ELSE f.customer_id END
     ORDER BY x.created_at DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN sespan.otp_challenge AS c ON c.challenge_id = newest.challenge_id
 `
+
+type OTPStateParams struct {
+	AddressKey   *string
+	Purpose      string
+	KnownBrowser bool
+	Visitor      *netip.Addr
+	CustomerID   *int64
+	Email        string
+}
 
 type OTPStateRow struct {
 	At             time.Time
@@ -430,9 +514,11 @@ type OTPStateRow struct {
 	CustomerJoined *time.Time
 	RightKnown     bool
 	RightEnded     bool
+	AddressKey     string
 	BudgetKey      []byte
-	MailedAt       []time.Time
 	WrongAt        []time.Time
+	FreeAt         time.Time
+	NextAt         time.Time
 	ChallengeID    *uuid.UUID
 	CreatedAt      *time.Time
 	SentAt         *time.Time
@@ -449,8 +535,15 @@ type OTPStateRow struct {
 // The customer by id, or by address; their budget and newest challenge, which for
 // a registration by address is one without a customer. Locks nothing. Without a
 // customer the columns of one are NULL, and likewise of the challenge.
-func (q *Queries) OTPState(ctx context.Context, db DBTX, customerID *int64, email string, purpose string) (OTPStateRow, error) {
-	row := db.QueryRow(ctx, oTPState, customerID, email, purpose)
+func (q *Queries) OTPState(ctx context.Context, db DBTX, arg *OTPStateParams) (OTPStateRow, error) {
+	row := db.QueryRow(ctx, oTPState,
+		arg.AddressKey,
+		arg.Purpose,
+		arg.KnownBrowser,
+		arg.Visitor,
+		arg.CustomerID,
+		arg.Email,
+	)
 	var i OTPStateRow
 	err := row.Scan(
 		&i.At,
@@ -461,9 +554,11 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, customerID *int64, emai
 		&i.CustomerJoined,
 		&i.RightKnown,
 		&i.RightEnded,
+		&i.AddressKey,
 		&i.BudgetKey,
-		&i.MailedAt,
 		&i.WrongAt,
+		&i.FreeAt,
+		&i.NextAt,
 		&i.ChallengeID,
 		&i.CreatedAt,
 		&i.SentAt,
@@ -480,12 +575,13 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, customerID *int64, emai
 }
 
 const oTPStateOf = `-- name: OTPStateOf :one
-SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data,
+SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
-       b.mailed_at, b.wrong_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
+       b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
+CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, $1::inet) AS l
 LEFT JOIN LATERAL (
     SELECT otp_id, customer_id, challenge_id, created_at, valid_until, message_id, purpose, status, email, key_id, otp_number FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id ORDER BY x.otp_id DESC LIMIT 1
 ) AS o ON true
@@ -494,7 +590,7 @@ LEFT JOIN LATERAL (
     FROM (SELECT otp_id, customer_id, challenge_id, created_at, valid_until, message_id, purpose, status, email, key_id, otp_number FROM sespan.otp AS x WHERE x.otp_id <= o.otp_id ORDER BY x.otp_id DESC LIMIT 20) AS y
     WHERE y.message_id IS NOT NULL ORDER BY y.otp_id DESC LIMIT 1
 ) AS m ON true
-WHERE c.challenge_id = $1
+WHERE c.challenge_id = $2
 `
 
 type OTPStateOfRow struct {
@@ -503,22 +599,25 @@ type OTPStateOfRow struct {
 	FoundID            *int64
 	CustomerEmail      *string
 	CustomerActive     *bool
-	MailedAt           []time.Time
 	WrongAt            []time.Time
+	FreeAt             time.Time
+	NextAt             time.Time
 	Delivery           string
 	Mailed             bool
 }
 
 // One challenge with its customer, budget and the delivery of its newest mail; for
 // a code that was mailed to nobody, that of the mail before it. Locks nothing.
-func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, challengeID uuid.UUID) (OTPStateOfRow, error) {
-	row := db.QueryRow(ctx, oTPStateOf, challengeID)
+func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, visitor *netip.Addr, challengeID uuid.UUID) (OTPStateOfRow, error) {
+	row := db.QueryRow(ctx, oTPStateOf, visitor, challengeID)
 	var i OTPStateOfRow
 	err := row.Scan(
 		&i.At,
 		&i.SespanOtpChallenge.ChallengeID,
 		&i.SespanOtpChallenge.CustomerID,
 		&i.SespanOtpChallenge.BudgetKey,
+		&i.SespanOtpChallenge.AddressKey,
+		&i.SespanOtpChallenge.KnownBrowser,
 		&i.SespanOtpChallenge.CreatedAt,
 		&i.SespanOtpChallenge.SentAt,
 		&i.SespanOtpChallenge.ValidUntil,
@@ -533,8 +632,9 @@ func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, challengeID uuid.UUID
 		&i.FoundID,
 		&i.CustomerEmail,
 		&i.CustomerActive,
-		&i.MailedAt,
 		&i.WrongAt,
+		&i.FreeAt,
+		&i.NextAt,
 		&i.Delivery,
 		&i.Mailed,
 	)

@@ -63,8 +63,8 @@ WHERE v.luck > 0.52 AND v.luck < 0.78;
 INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, size_bytes, priority, recipients, pending, sent, finished_at, wiped_at)
 SELECT c.message_id, c.at, 'demo', ARRAY[c.email], 'Your code', 900, 1, 1, 0, 1, c.at + interval '1 second', c.at + interval '1 second' FROM code c;
 
-INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, created_at, sent_at, valid_until, wrong_guesses, decoy, purpose, status, locale, email)
-SELECT c.challenge_id, c.customer_id, substr(c.digest, 1, 16), c.at, c.at, c.at + interval '10 minutes',
+INSERT INTO sespan.otp_challenge (challenge_id, customer_id, budget_key, address_key, known_browser, created_at, sent_at, valid_until, wrong_guesses, decoy, purpose, status, locale, email)
+SELECT c.challenge_id, c.customer_id, substr(c.digest, 1, 16), c.email, false, c.at, c.at, c.at + interval '10 minutes',
        c.wrong, false, c.purpose, CASE WHEN c.wrong = 5 THEN 'locked' ELSE 'pending' END, 'en', c.email
 FROM code c;
 
