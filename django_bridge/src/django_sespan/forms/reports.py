@@ -7,7 +7,7 @@ day begins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -69,7 +69,7 @@ FIELD_OF = {
 
 def today() -> date:
     """Return the day in the site's time zone, whatever zone this request is in."""
-    return timezone.localdate(timezone=timezone.get_default_timezone())
+    return datetime.now(timezone.get_default_timezone()).date()
 
 
 def day_field(label: Any) -> forms.DateField:

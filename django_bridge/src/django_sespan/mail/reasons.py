@@ -127,4 +127,5 @@ def _failure(facts: Mapping[str, Any]) -> str:
 
 
 def _local(moment: str) -> str:
-    return f"{timezone.localtime(datetime.fromisoformat(moment)):%Y-%m-%d %H:%M:%S}"
+    local = datetime.fromisoformat(moment).astimezone(timezone.get_current_timezone())
+    return f"{local:%Y-%m-%d %H:%M:%S}"

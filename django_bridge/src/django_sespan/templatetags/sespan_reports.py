@@ -38,7 +38,7 @@ def share_of(part: int | Decimal, of: int | Decimal) -> str:
 @register.filter
 def site_time(moment: datetime) -> str:
     """Write a time in the site's time zone, whatever zone this request is in."""
-    local = timezone.localtime(moment, timezone.get_default_timezone())
+    local = moment.astimezone(timezone.get_default_timezone())
     day = formats.date_format(local, "SHORT_DATE_FORMAT")
     return f"{day} {formats.date_format(local, 'H:i:s')}"
 

@@ -163,7 +163,7 @@ class DownloadView(ReportView):
         last = form.cleaned_data.get("last")
         until = export.until
         if until is not None:
-            local = timezone.localtime(until, timezone.get_default_timezone())
+            local = until.astimezone(timezone.get_default_timezone())
             if last is None or local.date() <= last:
                 parts.append(f"until-{local:%Y-%m-%dT%H%M%S}")
         return "_".join(part for part in parts if part) + ".csv"

@@ -6,10 +6,8 @@ code page; every code is "incorrect" with the same counts and waits as a real ch
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
-
-from django.utils import timezone
 
 from django_sespan import errors
 from django_sespan._internal.flows.pending_code import PendingCode
@@ -21,7 +19,7 @@ LIFE = timedelta(minutes=10)
 
 def send(pending: PendingCode) -> None:
     """Behave as after a sent code."""
-    now = timezone.now()
+    now = datetime.now(UTC)
     if (wait := pending.resend_in()) > 0:
         raise errors.OTPTooSoon("too soon", retry_after=wait)
     if pending.attempts_left == 0:

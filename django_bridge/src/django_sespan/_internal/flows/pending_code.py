@@ -9,16 +9,16 @@ logged in by it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from django_sespan import errors
+from django_sespan._internal import messages
 from django_sespan._internal.responses import Challenge
 from django_sespan._internal.runtime import runtime
 
@@ -125,7 +125,7 @@ class PendingCode:
     def delay_resend(self, seconds: int | None) -> None:
         """Remember how long Sespan asks to wait, by this server's own clock."""
         if seconds:
-            self.resend_after = (timezone.now() + timedelta(seconds=seconds)).isoformat()
+            self.resend_after = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
     @property
     def is_decoy(self) -> bool:
@@ -139,16 +139,21 @@ class PendingCode:
 
     def resend_in(self) -> int:
         """Seconds until a new code may be asked for."""
-        when = _time(self.resend_after)
-        return max(0, round((when - timezone.now()).total_seconds())) if when else 0
+        return _seconds_until(self.resend_after)
+
+    def valid_for(self) -> int:
+        """Seconds until the newest code ends."""
+        return _seconds_until(self.valid_until)
 
     def context(self) -> dict[str, Any]:
-        """Return what the code page shows."""
+        """Return what the code page shows: no clock times, whose zone would have to be told."""
+        valid_for = self.valid_for()
         return {
             "email": self.email,
             "attempts_left": self.attempts_left,
             "resend_in": self.resend_in(),
-            "valid_until": _time(self.valid_until),
+            "sent": self.valid_until is not None,
+            "valid_for": messages.wait(valid_for) if valid_for else "",
             "purpose": self.purpose,
             "register_url": self.register_url,
         }
@@ -187,5 +192,8 @@ def subject(email: str) -> str:
     return salted_hmac("django_sespan.subject", email.lower(), algorithm="sha256").hexdigest()[:16]
 
 
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
+def _seconds_until(moment: str | None) -> int:
+    """Count with aware times: Django's own now() has no zone where USE_TZ is off."""
+    if moment is None:
+        return 0
+    return max(0, round((datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -37,13 +37,19 @@ class Event:
     @property
     def is_ahead(self) -> bool:
         """Whether it is still to come."""
-        return self.at > timezone.now()
+        return _is_ahead(self.at)
 
 
 def timeline(mail: MailMessage, recipients: Sequence[Row], audits: Sequence[Row]) -> list[Event]:
     """Return the events, earliest first."""
     events = [*_created(mail), *_last_tries(mail), *_recipients(recipients), *_audits(audits)]
     return sorted(events, key=lambda event: event.at)[:MAX_EVENTS]
+
+
+def _is_ahead(at: datetime) -> bool:
+    """Compare with now; without USE_TZ the database's times come without a zone, the site's."""
+    aware = timezone.make_aware(at, timezone.get_default_timezone()) if at.tzinfo is None else at
+    return aware > datetime.now(UTC)
 
 
 def _created(mail: MailMessage) -> Iterator[Event]:
@@ -77,7 +83,7 @@ def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
         if row["finished_at"] is not None:
             text = f"{row['recipient']}: {row['state']}"
             yield Event(row["finished_at"], text, row["sentence"], tone)
-        elif row["next_try"] is not None and row["next_try"] > timezone.now():
+        elif row["next_try"] is not None and _is_ahead(row["next_try"]):
             text = _("Next try to %(recipient)s") % {"recipient": row["recipient"]}
             yield Event(row["next_try"], text, "", tone)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from django.utils import timezone
 
 from django_sespan._internal.pruning import CHANGED, DELETED, PROTECTED, Pruning, RightUnknown
 from django_sespan._internal.runtime import runtime
@@ -40,7 +39,7 @@ class Command(BaseCommand):
         pruning = Pruning(runtime.registrations, self.stderr.write)
         dry_run = options["dry_run"]
         try:
-            counts = pruning.run(timezone.now() - options["older_than"], dry_run=dry_run)
+            counts = pruning.run(datetime.now(UTC) - options["older_than"], dry_run=dry_run)
         except RightUnknown as exc:
             raise CommandError(
                 f"The database does not say who may be activated.\n{REMEDY}"
