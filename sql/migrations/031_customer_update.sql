@@ -125,6 +125,8 @@ COMMENT ON FUNCTION sespan.customer_update_body(oid, jsonb) IS 'The body of cust
 
 -- A function that belongs to the site is not replaced by the owner of this schema,
 -- but dropped. Whoever could call it may call the new one.
+-- to_regprocedure, not a constant: a session that binds twice would keep the number of
+-- the function that the first time has dropped.
 CREATE FUNCTION sespan.customer_update_make(body text, path text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -132,14 +134,14 @@ DECLARE
     caller name;
     described text;
 BEGIN
-    IF EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = 'sespan.customer_update(bigint, boolean)'::regprocedure AND p.prosrc = body
+    IF EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = to_regprocedure('sespan.customer_update(bigint, boolean)') AND p.prosrc = body
                  AND p.proconfig = ARRAY['search_path=' || path]) THEN
         RETURN false;
     END IF;
     SELECT array_agg(DISTINCT r.rolname), obj_description(p.oid, 'pg_proc') INTO callers, described
     FROM pg_proc AS p LEFT JOIN LATERAL aclexplode(p.proacl) AS x ON x.grantee NOT IN (0, p.proowner)
     LEFT JOIN pg_roles AS r ON r.oid = x.grantee AND r.rolname <> current_user
-    WHERE p.oid = 'sespan.customer_update(bigint, boolean)'::regprocedure GROUP BY p.oid;
+    WHERE p.oid = to_regprocedure('sespan.customer_update(bigint, boolean)') GROUP BY p.oid;
     DROP FUNCTION sespan.customer_update(bigint, boolean);
     EXECUTE format('CREATE FUNCTION sespan.customer_update(customer_id bigint, keep boolean) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = %s AS %L', path, body);
     EXECUTE format('COMMENT ON FUNCTION sespan.customer_update(bigint, boolean) IS %L', described);
@@ -160,7 +162,7 @@ DECLARE
     ours CONSTANT name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'sespan');
     lent CONSTANT boolean := NOT has_schema_privilege(site, 'sespan', 'CREATE');
 BEGIN
-    IF EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = 'sespan.customer_update(bigint, boolean)'::regprocedure AND p.prosecdef AND p.proowner = site::regrole) THEN
+    IF EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = to_regprocedure('sespan.customer_update(bigint, boolean)') AND p.prosecdef AND p.proowner = site::regrole) THEN
         RETURN false;
     END IF;
     IF lent THEN
@@ -213,7 +215,7 @@ EXCEPTION WHEN OTHERS OR assert_failure THEN
         RAISE; -- passes, or is told by its own name
     END IF;
     wanted := CASE
-        WHEN SQLSTATE = '42501' AND NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = 'sespan.customer_update(bigint, boolean)'::regprocedure AND p.prosecdef) THEN
+        WHEN SQLSTATE = '42501' AND NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = to_regprocedure('sespan.customer_update(bigint, boolean)') AND p.prosecdef) THEN
             'bind-customers has left the update with the rights of the service: run it as the owner of the table or as a superuser'
         WHEN SQLSTATE = '42704' THEN format('where it is a setting that the site makes for its sessions: ALTER ROLE %I SET … = …', session_user)
         ELSE 'let it pass an update of is_active alone that the site did not make, or bind no is_active' END;
