@@ -28,3 +28,9 @@ SET CONSTRAINTS ALL DEFERRED;
 
 -- name: TierOverlapImmediate :exec
 SET CONSTRAINTS ALL IMMEDIATE;
+
+-- Active tiers in which a customer may draw more often a day than @usual; NULL is no limit.
+-- name: TierManyDraws :many
+SELECT t.name, t.per_customer_draws, t.probability FROM sespan.transaction_tier t
+WHERE t.is_active AND (t.ends_at IS NULL OR t.ends_at > now()) AND COALESCE(t.per_customer_draws > @usual::int, true)
+ORDER BY t.probability DESC, t.tier_id LIMIT 20;

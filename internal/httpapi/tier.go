@@ -67,7 +67,7 @@ func registerTier(api huma.API, tiers tierService, minor transaction.Minor) {
 		h.replace, http.StatusConflict, http.StatusNotFound)
 	register(api, op(http.MethodGet, single, "get-tier", "Show a tier", 200, access.RoleAdmin, access.RoleReport), h.get, http.StatusNotFound)
 	register(api, describe(op(http.MethodPut, single, "update-tier", "Replace a tier", 200, access.RoleAdmin),
-		"Replaces every property: one that is left out becomes open."), h.update, http.StatusConflict, http.StatusNotFound)
+		"Replaces every property: one that is left out becomes open, per_customer_draws 3."), h.update, http.StatusConflict, http.StatusNotFound)
 	register(api, describe(op(http.MethodDelete, single, "delete-tier", "Delete a tier", 204, access.RoleAdmin),
 		"Its transactions keep the tier_id, and its history stays in the database."), h.delete, http.StatusNotFound)
 }

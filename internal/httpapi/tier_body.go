@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/shopspring/decimal"
 
 	"sespan/internal/problem"
@@ -11,7 +13,7 @@ import (
 )
 
 // TierBody is what a caller says of a tier; a limit that is left out or null is
-// open. Exported because huma overlooks embedded types that are not.
+// open, but for the draws of a customer. Exported because huma overlooks embedded types that are not.
 type TierBody struct {
 	Name               string     `json:"name" minLength:"1" maxLength:"100" example:"Gold"`
 	MinimumTransaction *string    `json:"minimum_transaction,omitempty" nullable:"true" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"100000.00" doc:"Smallest amount of the tier."`
@@ -25,7 +27,34 @@ type TierBody struct {
 	BudgetAmount       *string    `json:"budget_amount,omitempty" nullable:"true" pattern:"^[0-9]{1,18}(\\.[0-9]{1,18})?$" example:"10000000.00" doc:"Most money that all winners together save, counted from when the budget was set."`
 	BudgetUses         *int64     `json:"budget_uses,omitempty" nullable:"true" minimum:"0" doc:"Most winners, counted from when the budget was set."`
 	PerCustomerUses    *int32     `json:"per_customer_uses,omitempty" nullable:"true" minimum:"0" doc:"Most wins of one customer."`
-	PerCustomerDraws   *int32     `json:"per_customer_draws,omitempty" nullable:"true" minimum:"0" doc:"Most draws of one customer on one UTC day; later ones cannot win."`
+	PerCustomerDraws   DrawLimit  `json:"per_customer_draws,omitempty" doc:"Most draws of one customer on one UTC day; later ones cannot win. 3 when left out; null is no limit: then a customer who goes on changing the cart wins at last."`
+}
+
+// DrawLimit tells a limit that is left out, which is the usual one, from null, which is
+// none. Exported because huma names its schema.
+type DrawLimit struct {
+	given bool
+	limit *int32
+}
+
+// UnmarshalJSON is called for whatever was given, null too.
+func (l *DrawLimit) UnmarshalJSON(raw []byte) error {
+	l.given = true
+	return json.Unmarshal(raw, &l.limit)
+}
+
+// Schema describes it to callers.
+func (DrawLimit) Schema(huma.Registry) *huma.Schema {
+	least := 0.0
+	return &huma.Schema{Type: huma.TypeInteger, Format: "int32", Nullable: true, Minimum: &least, Default: transaction.DefaultPerCustomerDraws}
+}
+
+func (l DrawLimit) value() *int32 {
+	if l.given {
+		return l.limit
+	}
+	usual := int32(transaction.DefaultPerCustomerDraws)
+	return &usual
 }
 
 // tierInSet is a tier of PUT /v1/tiers.
@@ -66,7 +95,7 @@ func prefixField(err error, prefix string) error {
 func (b TierBody) tier(id int64) (transaction.Tier, error) {
 	t := transaction.Tier{
 		ID: id, Name: b.Name, IsActive: b.IsActive == nil || *b.IsActive, StartsAt: b.StartsAt, EndsAt: b.EndsAt,
-		BudgetUses: b.BudgetUses, PerCustomerUses: b.PerCustomerUses, PerCustomerDraws: b.PerCustomerDraws,
+		BudgetUses: b.BudgetUses, PerCustomerUses: b.PerCustomerUses, PerCustomerDraws: b.PerCustomerDraws.value(),
 	}
 	for _, f := range []struct {
 		name string

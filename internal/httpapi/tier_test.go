@@ -52,6 +52,35 @@ func TestTierLife(t *testing.T) {
 	assert.JSONEq(t, `{"tiers":[]}`, d.asAdmin("GET", "/v1/tiers", "").body)
 }
 
+// A changed cart is a new draw: a tier is bounded unless somebody says otherwise.
+func TestDrawsOfADayAreThreeUnlessNamed(t *testing.T) {
+	t.Parallel()
+	d := newDrawSite(t)
+	made := decode[tierAnswer](t, d.tier(`{"name":"A","probability":"0","discount":"0"}`))
+	path := "/v1/tiers/" + strconv.FormatInt(made.TierID, 10)
+	for property, want := range map[string]string{
+		``:                           `"per_customer_draws":3,`,
+		`,"per_customer_draws":null`: `"per_customer_draws":null,`,
+		`,"per_customer_draws":7`:    `"per_customer_draws":7,`,
+		`,"per_customer_draws":0`:    `"per_customer_draws":0,`,
+	} {
+		body := `{"name":"A","probability":"0","discount":"0"` + property + `}`
+		for way, a := range map[string]answer{
+			"put": d.asAdmin("PUT", path, body),
+			"set": d.asAdmin("PUT", "/v1/tiers", `{"tiers":[{"tier_id":`+strconv.FormatInt(made.TierID, 10)+`,`+body[1:]+`]}`),
+		} {
+			require.Equal(t, http.StatusOK, a.status, a.body)
+			assert.Contains(t, a.body, want, "%s with %q", way, property)
+		}
+	}
+	assert.Equal(t, int32(3), *made.PerCustomerDraws)
+	for _, wrong := range []string{`-1`, `"3"`, `1.5`, `99999999999`, `[]`} {
+		a := d.tier(`{"name":"B","maximum_transaction":"1","probability":"0","discount":"0","per_customer_draws":` + wrong + `}`)
+		assert.Equal(t, http.StatusUnprocessableEntity, a.status, "%s: %s", wrong, a.body)
+		assert.Contains(t, a.body, "body", wrong)
+	}
+}
+
 func TestTierOverlapIsAConflict(t *testing.T) {
 	t.Parallel()
 	d := newDrawSite(t)

@@ -44,6 +44,20 @@ func (s *Tiers) TierByID(ctx context.Context, id int64) (transaction.Tier, error
 	return tierOf(row), nil
 }
 
+// TierManyDraws gives active tiers, the likeliest first, in which a customer may draw
+// more often a day than usual; it fills in name, probability and that limit.
+func (s *Tiers) TierManyDraws(ctx context.Context, usual int32) ([]transaction.Tier, error) {
+	rows, err := s.pool.queries.TierManyDraws(ctx, s.pool, usual)
+	if err != nil {
+		return nil, mapError(err)
+	}
+	tiers := make([]transaction.Tier, len(rows))
+	for i, row := range rows {
+		tiers[i] = transaction.Tier{Name: row.Name, PerCustomerDraws: row.PerCustomerDraws, Probability: decimalOf(row.Probability)}
+	}
+	return tiers, nil
+}
+
 // TierSave makes a tier or replaces one, through sespan.tier_save.
 func (s *Tiers) TierSave(ctx context.Context, t transaction.Tier) (transaction.Tier, error) {
 	var saved transaction.Tier

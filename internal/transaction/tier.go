@@ -33,6 +33,10 @@ type Tier struct {
 	UpdatedAt          time.Time
 }
 
+// DefaultPerCustomerDraws a day: a cart that is changed is a new order and a new draw,
+// so that without a limit whoever goes on changing it wins.
+const DefaultPerCustomerDraws = 3
+
 const (
 	maxName                = 100
 	maxProbabilityDecimals = 18

@@ -28,7 +28,7 @@ CREATE TABLE sespan.transaction_tier (
         CONSTRAINT tier_budget_uses CHECK (budget_uses >= 0),
     per_customer_uses   integer
         CONSTRAINT tier_per_customer_uses CHECK (per_customer_uses >= 0),
-    per_customer_draws  integer
+    per_customer_draws  integer              DEFAULT 3
         CONSTRAINT tier_per_customer_draws CHECK (per_customer_draws >= 0),
     created_at          timestamptz NOT NULL DEFAULT now(),
     updated_at          timestamptz NOT NULL DEFAULT now(),
@@ -54,7 +54,7 @@ COMMENT ON COLUMN sespan.transaction_tier.maximum_discount IS 'Most money that o
 COMMENT ON COLUMN sespan.transaction_tier.budget_amount IS 'Most money that all winners together save; NULL: no limit';
 COMMENT ON COLUMN sespan.transaction_tier.budget_uses IS 'Most winners; NULL: no limit';
 COMMENT ON COLUMN sespan.transaction_tier.per_customer_uses IS 'Most wins of one customer; NULL: no limit';
-COMMENT ON COLUMN sespan.transaction_tier.per_customer_draws IS 'Most draws of one customer on one UTC day, losses counted; later ones cannot win; NULL: no limit';
+COMMENT ON COLUMN sespan.transaction_tier.per_customer_draws IS 'Most draws of one customer on one UTC day, losses counted; later ones cannot win; 3 where a tier does not name it. NULL: no limit, so that whoever changes the cart often enough wins';
 COMMENT ON COLUMN sespan.transaction_tier.created_at IS 'When the tier was made';
 COMMENT ON COLUMN sespan.transaction_tier.updated_at IS 'When the tier was last saved';
 COMMENT ON COLUMN sespan.transaction_tier.is_capped IS 'Has a limit that draws must agree on, so that they lock this row';
@@ -149,7 +149,7 @@ CREATE FUNCTION sespan.tier_save(
     probability numeric DEFAULT NULL, discount numeric DEFAULT NULL, is_active boolean DEFAULT true,
     starts_at timestamptz DEFAULT NULL, ends_at timestamptz DEFAULT NULL,
     maximum_discount numeric DEFAULT NULL, budget_amount numeric DEFAULT NULL, budget_uses bigint DEFAULT NULL,
-    per_customer_uses integer DEFAULT NULL, per_customer_draws integer DEFAULT NULL
+    per_customer_uses integer DEFAULT NULL, per_customer_draws integer DEFAULT 3
 ) RETURNS sespan.transaction_tier
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -205,7 +205,7 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION sespan.tier_save(bigint, text, numeric, numeric, numeric, numeric, boolean, timestamptz, timestamptz, numeric, numeric, bigint, integer, integer) IS
-    'Makes a tier, or with a tier_id replaces all its columns. SP004 with the column and a sentence for a bad value or an unknown tier_id, 23P01 for an overlap with the other tier in the detail';
+    'Makes a tier, or with a tier_id replaces all its columns; what is left out is open, but for per_customer_draws, which is 3. SP004 with the column and a sentence for a bad value or an unknown tier_id, 23P01 for an overlap with the other tier in the detail';
 
 CREATE FUNCTION sespan.tier_delete(tier_id bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

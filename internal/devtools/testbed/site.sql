@@ -4,4 +4,4 @@ CREATE TABLE public.auth_user (
     is_active boolean NOT NULL DEFAULT true, date_joined timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO public.auth_user (username, email) SELECT 'user' || i, 'user' || i || '@example.com' FROM generate_series(1, 1000) i;
-SELECT sespan.tier_save(name => 'All', probability => 0.25, discount => 0.1);
+SELECT sespan.tier_save(name => 'All', probability => 0.25, discount => 0.1, per_customer_draws => NULL);

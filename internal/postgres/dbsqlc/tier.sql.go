@@ -120,6 +120,39 @@ func (q *Queries) TierLockAll(ctx context.Context, db DBTX) ([]int64, error) {
 	return items, nil
 }
 
+const tierManyDraws = `-- name: TierManyDraws :many
+SELECT t.name, t.per_customer_draws, t.probability FROM sespan.transaction_tier t
+WHERE t.is_active AND (t.ends_at IS NULL OR t.ends_at > now()) AND COALESCE(t.per_customer_draws > $1::int, true)
+ORDER BY t.probability DESC, t.tier_id LIMIT 20
+`
+
+type TierManyDrawsRow struct {
+	Name             string
+	PerCustomerDraws *int32
+	Probability      pgtype.Numeric
+}
+
+// Active tiers in which a customer may draw more often a day than @usual; NULL is no limit.
+func (q *Queries) TierManyDraws(ctx context.Context, db DBTX, usual int32) ([]TierManyDrawsRow, error) {
+	rows, err := db.Query(ctx, tierManyDraws, usual)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TierManyDrawsRow
+	for rows.Next() {
+		var i TierManyDrawsRow
+		if err := rows.Scan(&i.Name, &i.PerCustomerDraws, &i.Probability); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const tierOverlapDeferred = `-- name: TierOverlapDeferred :exec
 SET CONSTRAINTS ALL DEFERRED
 `

@@ -313,7 +313,13 @@ class Migration(migrations.Migration):
                 (
                     "per_customer_draws",
                     models.IntegerField(
-                        blank=True, null=True, verbose_name="draws per customer and day"
+                        blank=True,
+                        default=3,
+                        help_text="Further draws of that day cannot win. A changed cart is a new "
+                        "draw: empty, for no limit, lets whoever goes on changing the cart win at "
+                        "last.",
+                        null=True,
+                        verbose_name="draws per customer and day",
                     ),
                 ),
                 ("updated_at", models.DateTimeField(editable=False, verbose_name="saved")),

@@ -51,7 +51,16 @@ class TransactionTier(models.Model):
     )
     budget_uses = models.BigIntegerField(_("winners at most"), null=True, blank=True)
     per_customer_uses = models.IntegerField(_("wins per customer"), null=True, blank=True)
-    per_customer_draws = models.IntegerField(_("draws per customer and day"), null=True, blank=True)
+    per_customer_draws = models.IntegerField(
+        _("draws per customer and day"),
+        null=True,
+        blank=True,
+        default=3,
+        help_text=_(
+            "Further draws of that day cannot win. A changed cart is a new draw: empty, for no "
+            "limit, lets whoever goes on changing the cart win at last."
+        ),
+    )
     updated_at = models.DateTimeField(_("saved"), editable=False)
 
     class Meta:
