@@ -90,3 +90,24 @@ SELECT sespan.customer_try()::text AS tried;
 -- The bound table, as other callers are to name it. No row: none is bound.
 -- name: CustomerBound :one
 SELECT b.table_schema, b.table_name FROM sespan.customer_binding AS b;
+
+-- What hangs on the customers: codes and rights to activate.
+-- name: CustomerLeft :one
+SELECT (SELECT count(*) FROM sespan.otp)::bigint AS codes, (SELECT count(*) FROM sespan.otp_activation)::bigint AS rights;
+
+-- Challenges go with their last code. ROW EXCLUSIVE on sespan.otp; whoever verifies a
+-- code at this moment is waited for.
+-- name: CustomerForgetCodes :exec
+DELETE FROM sespan.otp;
+
+-- name: CustomerForgetRights :exec
+DELETE FROM sespan.otp_activation;
+
+-- Whether codes refer to this very table and key ('' for any) already, whatever they
+-- were called when they were bound.
+-- name: CustomerReferred :one
+SELECT EXISTS (
+    SELECT FROM sespan.customer_children() AS c
+    JOIN pg_catalog.pg_constraint k ON k.conrelid = c.child AND k.conname = c.fkey
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
+    WHERE k.confrelid = (@relation::bigint)::oid AND (@key_column::text = '' OR a.attname = @key_column))::boolean AS referred;

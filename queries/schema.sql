@@ -56,5 +56,31 @@ SELECT (pg_catalog.to_regprocedure(@signature::text) IS NOT NULL)::boolean AS fo
 -- name: SchemaDropInvalidIndexes :one
 SELECT sespan.schema_drop_invalid_indexes()::int AS dropped;
 
+-- For schema_revoke_given: what is there before a migration, in a setting of this
+-- session. Nothing is when none of ours has run; a schema that we made is new, too.
+-- name: SchemaRemember :exec
+SELECT pg_catalog.set_config('sespan.known_objects', concat_ws(' ',
+    CASE WHEN NOT @made_schema::boolean THEN (SELECT 'pg_namespace'::regclass::oid || '.' || n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') END,
+    CASE WHEN pg_catalog.to_regclass('sespan.schema_migration') IS NOT NULL THEN (
+        SELECT string_agg(d.classid || '.' || d.objid, ' ') FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.deptype = 'n'
+          AND d.refobjid = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')) END), false);
+
+-- What stands in a schema sespan that is not ours; nothing where it is ours or empty.
+-- name: SchemaOthers :many
+SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0)::text AS object
+FROM pg_catalog.pg_namespace n
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.deptype = 'n'
+WHERE n.nspname = 'sespan' AND NOT EXISTS (SELECT FROM pg_catalog.pg_class m WHERE m.relnamespace = n.oid AND m.relname = 'schema_migration')
+  AND COALESCE(pg_catalog.obj_description(n.oid, 'pg_namespace'), '') NOT LIKE 'Sespan: %'
+  AND NOT (d.classid = 'pg_class'::regclass
+           AND (SELECT v.relname FROM pg_catalog.pg_class v WHERE v.oid = d.objid) = 'schema_version' AND (SELECT string_agg(a.attname || ' ' || a.atttypid::regtype, ', ') FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = d.objid AND a.attnum > 0 AND NOT a.attisdropped) = 'version integer') -- the migrator's
+ORDER BY 1;
+
+-- How a schema of somebody else is renamed; the statement is to be run.
+-- name: SchemaAside :one
+SELECT pg_catalog.format('ALTER SCHEMA sespan RENAME TO %I', 'sespan_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS'))::text AS statement;
+
 -- name: SchemaHasRoles :one
 SELECT (count(*) = 2)::boolean AS found FROM pg_catalog.pg_roles WHERE rolname IN (@service::text, @owner::text);

@@ -22,6 +22,12 @@ var Roles string
 //go:embed migrated.sql
 var Migrated string
 
+// Installed runs at the end of the migration of the installation and remembers the
+// :role_prefix, which is put in by the migrator.
+//
+//go:embed installed.sql
+var Installed string
+
 // Migrations gives the tern migrations at the root of a file system.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")

@@ -18,9 +18,12 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['sespan_owner', 'sespan_service', 'sespan_producer', 'sespan_reader', 'sespan_reader_detail', 'sespan_admin'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
+        IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name AND (rolcanlogin OR rolsuper)) THEN
+            RAISE EXCEPTION 'the role % is a login, which would get the rights of a group: take another role prefix', role_name;
+        ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
             BEGIN
                 EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
+                EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', role_name, 'Sespan: a group of the installations with these roles');
             EXCEPTION WHEN duplicate_object OR unique_violation THEN
                 NULL;
             END;
@@ -52,10 +55,12 @@ BEGIN
 END
 $$;
 
--- Ownership of what the last migrations made; the schema comes last, because until
--- then it is the login's right to it that counts. Identity sequences follow their table.
+-- Ownership of what the last migrations made, as the schema's owner: what somebody else
+-- made in this schema stays theirs. The schema comes last, because until then it is the
+-- login's right to it that counts. Identity sequences follow their table.
 DO $$
 DECLARE
+    maker CONSTANT oid := (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan');
     statement text;
 BEGIN
     IF (SELECT n.nspowner <> 'sespan_owner'::regrole FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') THEN
@@ -66,18 +71,20 @@ BEGIN
                    CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.relname)
         FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'sespan'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
-            AND c.relowner <> 'sespan_owner'::regrole
+            AND c.relowner = maker AND c.relowner <> 'sespan_owner'::regrole
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                             WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND c.relkind = 'S' AND d.deptype IN ('a', 'i'))
         UNION ALL
         SELECT pg_catalog.format('ALTER %s %s OWNER TO sespan_owner', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::regprocedure)
         FROM pg_catalog.pg_proc p
-        WHERE p.pronamespace = 'sespan'::regnamespace AND p.proowner <> 'sespan_owner'::regrole
+        WHERE p.pronamespace = 'sespan'::regnamespace AND p.proowner = maker AND p.proowner <> 'sespan_owner'::regrole
             AND NOT (p.proname = 'customer_update' AND p.prosecdef) -- handed over to the owner of the site's table
         UNION ALL
         SELECT pg_catalog.format('ALTER TYPE sespan.%I OWNER TO sespan_owner', t.typname)
         FROM pg_catalog.pg_type t
-        WHERE t.typnamespace = 'sespan'::regnamespace AND t.typtype IN ('d', 'e') AND t.typowner <> 'sespan_owner'::regrole
+        WHERE t.typnamespace = 'sespan'::regnamespace AND t.typowner = maker
+            AND (t.typtype IN ('d', 'e', 'r') OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+            AND t.typowner <> 'sespan_owner'::regrole
     LOOP
         EXECUTE statement;
     END LOOP;
@@ -89,20 +96,38 @@ $$;
 
 SET LOCAL ROLE sespan_owner;
 
--- From a clean slate: what is not granted below is not granted.
+-- From a clean slate: what is not granted below is not granted, to PUBLIC and to our
+-- groups. What a DBA granted to others by name stays, as do objects of others in here.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
-REVOKE ALL ON SCHEMA sespan FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA sespan FROM PUBLIC, sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA sespan FROM PUBLIC, sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA sespan FROM PUBLIC, sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
+DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        SELECT DISTINCT pg_catalog.format('REVOKE ALL ON %s FROM %s', r.object, CASE r.grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.grantee) END)
+        FROM sespan.schema_right r
+        WHERE r.owner = 'sespan_owner' AND r.grantee IN ('PUBLIC', 'sespan_service', 'sespan_producer', 'sespan_reader', 'sespan_reader_detail', 'sespan_admin')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    -- Whatever the service calls; those that change definitions have the rights of
+    -- their caller, so that they fail without the owner's.
+    FOR statement IN
+        SELECT pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO sespan_service', p.oid::regprocedure)
+        FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'sespan'::regnamespace AND p.proowner = 'sespan_owner'::regrole
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA sespan TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
 
--- Whatever the service calls; those that change definitions have the rights of
--- their caller, so that they fail without the owner's.
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sespan TO sespan_service;
-
 -- schema
+GRANT SELECT ON sespan.schema_right TO sespan_service;
 GRANT SELECT ON sespan.schema_version, sespan.schema_migration TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
+
+-- installation
+GRANT SELECT ON sespan.installation TO sespan_service, sespan_producer, sespan_reader, sespan_reader_detail, sespan_admin;
 
 -- customer (on the site's own tables: see bind-customers)
 GRANT SELECT ON sespan.customer_binding TO sespan_service, sespan_producer, sespan_admin;

@@ -12,7 +12,7 @@ import (
 
 // CustomerTable is the site's user table to bind.
 type CustomerTable struct {
-	Table   string   `default:"public.auth_user" placeholder:"TABLE" help:"The site's user table, with its schema."`
+	Table   string   `placeholder:"TABLE" help:"The site's user table, with its schema; without it the one that is bound or was before, else public.auth_user."`
 	Columns []string `name:"column" sep:"none" placeholder:"NAME=COLUMN" help:"Bind a column by another name, such as phone_number=phone, or one of a related table: phone_number=public.profile.phone@user_id."`
 }
 
@@ -21,6 +21,7 @@ type Bind struct {
 	CustomerTable
 	config.Database
 	Roles
+	Replace bool `help:"Let another table than the bound one become the customers. Says what goes: the codes of the former."`
 }
 
 // Run binds the table.
@@ -28,7 +29,7 @@ func (b *Bind) Run(ctx context.Context, e *Env) error {
 	if err := b.Resolve(); err != nil {
 		return err
 	}
-	wrong, err := b.bind(ctx, e, b.URL, b.RolePrefix)
+	wrong, err := b.bind(ctx, e, b.URL, b.RolePrefix, b.Replace)
 	if err == nil && wrong != "" {
 		err = fmt.Errorf("bound, but customers cannot be served: %s", wrong)
 	}
@@ -38,12 +39,12 @@ func (b *Bind) Run(ctx context.Context, e *Env) error {
 // bind binds and reports: what is bound to what, and what the owner of the
 // table still has to run (on standard output, so that it can be piped to psql). wrong
 // is what of the site stands in the way of serving them.
-func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string) (wrong string, err error) {
+func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string, replace bool) (wrong string, err error) {
 	columns, err := postgres.ParseColumns(t.Columns)
 	if err != nil {
 		return "", err
 	}
-	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Progress: e.progress})
+	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Replace: replace, Progress: e.progress})
 	if err != nil {
 		return "", err
 	}

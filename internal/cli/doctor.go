@@ -42,10 +42,12 @@ func (d *Doctor) Run(ctx context.Context, e *Env) error {
 		{"settings", func(context.Context) (string, error) { return "every value is usable", nil }},
 		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, pool) }},
 		{"schema", func(ctx context.Context) (string, error) { return checkSchema(ctx, c.URL) }},
+		{"rights", func(ctx context.Context) (string, error) { return checkRights(ctx, pool) }},
 		{"customers", func(ctx context.Context) (string, error) { return checkBinding(ctx, pool) }},
 		{"addresses", func(ctx context.Context) (string, error) { return checkAddresses(ctx, pool) }},
 		{"people", func(ctx context.Context) (string, error) { return checkPeople(ctx, pool) }},
 		{"draws", func(ctx context.Context) (string, error) { return checkDraws(ctx, pool, c.Ring) }},
+		{"tiers", func(ctx context.Context) (string, error) { return checkTiers(ctx, pool) }},
 		{"tokens", func(ctx context.Context) (string, error) { return checkTokens(ctx, c, e.logger) }},
 		{"mail", func(ctx context.Context) (string, error) { return checkRelays(ctx, c) }},
 		{"dkim", func(ctx context.Context) (string, error) { return checkDKIM(ctx, c, net.DefaultResolver.LookupTXT) }},
@@ -103,7 +105,7 @@ func checkBinding(ctx context.Context, pool *postgres.Pool) (string, error) {
 	case err != nil:
 		return "", err
 	case !b.OK():
-		return "", fmt.Errorf("%s: %s; run: sespan bind-customers --table …", b.State, b.Reason)
+		return "", fmt.Errorf("%s: %s; run: sespan bind-customers", b.State, b.Reason)
 	}
 	text := "bound"
 	if b.Reason != "" {

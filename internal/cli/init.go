@@ -23,6 +23,7 @@ type Init struct {
 	MailFrom  string `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>; printed with the other settings."`
 	CustomerTable
 	Roles
+	Takeover
 }
 
 // Run sets a database up. It may run again: what is there stays as it is.
@@ -30,15 +31,18 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 	if err := c.preflight(); err != nil {
 		return err
 	}
-	m, err := postgres.Migrate(ctx, c.DSN, postgres.MigrateOptions{RolePrefix: c.RolePrefix, NoRoles: c.NoRoles, Progress: e.progress})
+	m, err := postgres.Migrate(ctx, c.DSN, postgres.MigrateOptions{
+		RolePrefix: c.RolePrefix, NoRoles: c.NoRoles, ShareRoles: c.ShareRoles, Replace: c.Replace, Progress: e.progress,
+	})
 	if err != nil {
 		return err
 	}
+	c.RolePrefix, c.NoRoles = m.Installation.RolePrefix, m.Installation.NoRoles // as the schema remembers them
 	if m.RolesSQL != "" {
 		e.progress("no roles were made: a DBA has to run what follows on standard output")
 		fmt.Fprintln(e.Out, m.RolesSQL)
 	}
-	if _, err := c.bind(ctx, e, c.DSN, c.RolePrefix); err != nil { // what is WRONG has been printed, and doctor says it again
+	if _, err := c.bind(ctx, e, c.DSN, c.RolePrefix, c.Replace); err != nil { // what is WRONG has been printed, and doctor says it again
 		return err
 	}
 	if err := c.siteLogin(ctx, e); err != nil {

@@ -18,7 +18,7 @@ type Migrate struct {
 }
 
 // MigrateUp is the command migrate up.
-type MigrateUp struct{}
+type MigrateUp struct{ Takeover }
 
 // MigrateDown is the command migrate down.
 type MigrateDown struct {
@@ -29,19 +29,25 @@ type MigrateDown struct {
 // MigrateStatus is the command migrate status.
 type MigrateStatus struct{}
 
-// Roles is how the database roles are named.
+// Roles is how the database roles are named and made; given once, when the schema is made.
 type Roles struct {
-	RolePrefix string `default:"sespan_" env:"SESPAN_ROLE_PREFIX" help:"Prefix of the database roles; roles are shared by all databases of a cluster."`
-	NoRoles    bool   `env:"SESPAN_NO_ROLES" help:"Create no roles; print the SQL that a DBA runs instead."`
+	RolePrefix string `env:"SESPAN_ROLE_PREFIX" placeholder:"PREFIX" help:"Prefix of the database roles, which all databases of a server share (sespan_). For a new installation; its schema remembers it, and another one is refused."`
+	NoRoles    bool   `env:"SESPAN_NO_ROLES" help:"Create no roles; print the SQL that a DBA runs instead. The schema remembers it."`
+}
+
+// Takeover is what is done only when it is asked for: it changes what others have made.
+type Takeover struct {
+	ShareRoles bool `help:"Let a new installation take roles that another database or other people use already: their members get the same rights here."`
+	Replace    bool `help:"Put a schema sespan of somebody else aside under another name, and let another table than the bound one become the customers. Says what goes."`
 }
 
 // Run applies what is missing.
-func (*MigrateUp) Run(ctx context.Context, m *Migrate, e *Env) error {
+func (u *MigrateUp) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if err := m.Resolve(); err != nil {
 		return err
 	}
 	r, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{
-		RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress,
+		RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, ShareRoles: u.ShareRoles, Replace: u.Replace, Progress: e.progress,
 	})
 	if err != nil {
 		return err
@@ -67,7 +73,7 @@ func (d *MigrateDown) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if !d.Force {
 		return &config.Error{Variable: "--force", Problem: "is missing", Hint: "taking migrations back drops tables with what they hold; add --force when that is meant"}
 	}
-	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, RolePrefix: m.RolePrefix, Progress: e.progress})
+	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress})
 	return err
 }
 
@@ -79,6 +85,11 @@ func (*MigrateStatus) Run(ctx context.Context, m *Migrate, e *Env) error {
 	s, err := postgres.Status(ctx, m.URL)
 	if err != nil {
 		return err
+	}
+	if s.Installation.RolePrefix != "" {
+		if err := s.Installation.Refuse(m.RolePrefix, m.NoRoles); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(e.Out, "database at version %d, this program at version %d\n", s.Current, s.Latest)
 	for _, name := range s.Pending {

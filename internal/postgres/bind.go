@@ -42,12 +42,16 @@ func BindCustomers(ctx context.Context, url string, b Binding) (BindResult, erro
 		if err := refuseUnreleased(ctx, s.q, s.conn, sespansql.Migrations()); err != nil {
 			return err
 		}
-		t, err := s.resolve(ctx, b)
+		before, err := s.bound(ctx, &b)
+		if err != nil {
+			return err
+		}
+		t, err := s.resolve(ctx, b, before)
 		if err != nil {
 			return err
 		}
 		r.Table, r.Columns = t.qualified, t.describe()
-		return s.bind(ctx, b, t, &r)
+		return s.bind(ctx, b, before, t, &r)
 	})
 	if err != nil {
 		return r, fmt.Errorf("bind-customers: %w", err)
@@ -55,7 +59,7 @@ func BindCustomers(ctx context.Context, url string, b Binding) (BindResult, erro
 	return r, nil
 }
 
-func (s *schemaSession) bind(ctx context.Context, b Binding, t customerTable, r *BindResult) error {
+func (s *schemaSession) bind(ctx context.Context, b Binding, before boundTable, t customerTable, r *BindResult) error {
 	columns, err := json.Marshal(t.sources)
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (s *schemaSession) bind(ctx context.Context, b Binding, t customerTable, r 
 	if err := s.actAsOwner(ctx); err != nil {
 		return err
 	}
-	changed, err := s.q.CustomerBind(ctx, s.conn, t.relation, columns)
+	changed, err := s.rebind(ctx, b, before, t, columns)
 	if err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (s *schemaSession) bind(ctx context.Context, b Binding, t customerTable, r 
 // grantCustomers runs the GRANTs that are missing and keeps those that this
 // login may not run for the table's owner.
 func (s *schemaSession) grantCustomers(ctx context.Context, b Binding, t customerTable, columns []byte, r *BindResult) error {
-	prefix := cmp.Or(b.RolePrefix, DefaultRolePrefix)
+	prefix := cmp.Or(b.RolePrefix, DefaultRolePrefix) // by now as the schema remembers it
 	p := &dbsqlc.CustomerGrantsParams{Relation: t.relation, Columns: columns, Service: prefix + "service", Owner: prefix + "owner"}
 	if found, err := s.q.SchemaHasRoles(ctx, s.conn, p.Service, p.Owner); err != nil {
 		return err

@@ -36,31 +36,52 @@ func (c siteColumns) find(name string) (dbsqlc.CustomerTableColumnsRow, error) {
 
 // resolve finds the table and a source for each of our columns, or says in one
 // line why it cannot serve.
-func (s *schemaSession) resolve(ctx context.Context, b Binding) (customerTable, error) {
+func (s *schemaSession) resolve(ctx context.Context, b Binding, before boundTable) (customerTable, error) {
 	var t customerTable
 	found, qualified, err := s.findTable(ctx, b.Table)
 	if err != nil {
 		return t, err
 	}
-	t = customerTable{relation: found.Relation, qualified: qualified, sources: map[string]source{}}
+	t = customerTable{relation: found.Relation, schema: found.TableSchema, table: found.TableName, qualified: qualified, sources: map[string]source{}}
 	site, err := s.columnsOf(ctx, found, qualified)
 	if err != nil {
 		return t, err
 	}
+	isBound := before.schema == t.schema && before.table == t.table
+	if !isBound { // it may have been renamed
+		if isBound, err = s.q.CustomerReferred(ctx, s.conn, t.relation, ""); err != nil {
+			return t, err
+		}
+	}
 	for _, c := range customerColumns() {
 		given, isGiven := b.Columns[c.name]
 		switch {
-		case !isGiven:
-			if column, ok := site.usual(c); ok {
-				t.sources[c.name] = source{Column: column}
-			}
-		case given != "":
+		case isGiven && given != "":
 			if t.sources[c.name], err = s.given(ctx, site, c, given); err != nil {
 				return t, err
+			}
+		case !isGiven:
+			if src, ok := s.source(ctx, before, isBound, site, c); ok {
+				t.sources[c.name] = src
 			}
 		}
 	}
 	return t, t.check(site)
+}
+
+// source is where a column comes from that nobody named: from where it came, else from
+// a column with a usual name. What a binding leaves out, it goes on leaving out.
+func (s *schemaSession) source(ctx context.Context, before boundTable, isBound bool, site siteColumns, c customerColumn) (source, bool) {
+	if isBound {
+		if src, ok := s.kept(ctx, before, site, c.name); ok {
+			return src, true
+		}
+		if _, had := before.sources[c.name]; !had {
+			return source{}, false
+		}
+	}
+	column, ok := site.usual(c)
+	return source{Column: column}, ok
 }
 
 // usual looks for a column under the names that Django projects use.

@@ -41,7 +41,8 @@ func bind(t *testing.T, db *pgtest.DB, table string, columns ...string) postgres
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := postgres.BindCustomers(t.Context(), db.URL, postgres.Binding{Table: table, Columns: given})
+	// Another table than the template's, too.
+	r, err := postgres.BindCustomers(t.Context(), db.URL, postgres.Binding{Table: table, Columns: given, Replace: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,10 @@ import (
 
 // customerTable is a table of the site that can serve as the customers.
 type customerTable struct {
-	relation  int64
-	qualified string
-	sources   map[string]source
+	relation      int64
+	schema, table string
+	qualified     string
+	sources       map[string]source
 }
 
 func (t customerTable) key() string { return t.sources["customer_id"].Column }

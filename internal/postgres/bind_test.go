@@ -212,7 +212,7 @@ func TestBindRefusals(t *testing.T) {
 		"folded case":        {"shop.Member", nil, `did you mean shop."Member"`},
 		"no such schema":     {"nowhere.auth_user", nil, "did you mean public.auth_user"},
 		"not a name":         {"a.b.c", nil, `--table "a.b.c" is not the name of a table`},
-		"empty":              {"", nil, `--table "" is not the name of a table`},
+		"blank":              {" ", nil, `--table " " is not the name of a table`},
 		"open quote":         {`"auth_user`, nil, "is not the name of a table"},
 		"injection":          {`auth_user; DROP TABLE auth_user`, nil, "does not exist"},
 		"a view":             {"public.people", nil, "public.people is a view; name the table itself"},

@@ -9,13 +9,18 @@ import (
 
 // Binding says which table of the site holds its customers.
 type Binding struct {
-	// Table as in SQL: public.auth_user, "Weird Name", or unqualified.
+	// Table as in SQL: public.auth_user, "Weird Name", or unqualified. Empty means the
+	// one that is bound or was before unbind, and public.auth_user for a new binding.
 	Table string
 	// Columns maps our names to the site's: "phone" of the table itself,
 	// "public.profile.phone@user_id" of a table whose user_id is the customer,
-	// or "" for none. What is missing is looked for under Django's usual names.
+	// or "" for none. What is missing stays as it is bound; in a new binding it is
+	// looked for under Django's usual names.
 	Columns map[string]string
-	// RolePrefix of the database roles; empty means DefaultRolePrefix.
+	// Replace lets another table than the bound one become the customers.
+	Replace bool
+	// RolePrefix of the database roles; empty means as the schema remembers it. Another
+	// one is refused.
 	RolePrefix string
 	// Progress is told what happens, a line at a time; may be nil.
 	Progress func(line string)

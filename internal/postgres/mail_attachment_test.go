@@ -176,7 +176,7 @@ func TestMailFilesSurviveAStepBack(t *testing.T) {
 	if file, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(got, "\n", "")); err != nil || !bytes.Equal(file, content) {
 		t.Errorf("%d bytes came back, %v", len(file), err)
 	}
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err != nil {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true}); err != nil {
 		t.Fatal(err)
 	}
 	if files := filesOf(t, db, 1); !bytes.Equal(files["a@b.co"], content) {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -21,10 +20,16 @@ const versionTable = "sespan.schema_version"
 type MigrateOptions struct {
 	// Down undoes this many migrations instead of going up.
 	Down int
-	// RolePrefix of the database roles; empty means DefaultRolePrefix.
+	// RolePrefix of the database roles; empty means as the schema remembers, and
+	// DefaultRolePrefix for a new one. Another one than it remembers is refused.
 	RolePrefix string
-	// NoRoles leaves roles and grants to a DBA: see MigrateResult.RolesSQL.
+	// NoRoles leaves roles and grants to a DBA: see MigrateResult.RolesSQL. A schema
+	// whose roles a DBA makes remembers that.
 	NoRoles bool
+	// ShareRoles lets a new installation take roles that others use already.
+	ShareRoles bool
+	// Replace puts a schema sespan of somebody else aside, under another name.
+	Replace bool
 	// Progress is told what happens, a line at a time; may be nil.
 	Progress func(line string)
 	// Files are the migrations; nil means those of this program.
@@ -36,6 +41,8 @@ type MigrateResult struct {
 	From, To int      // versions before and after
 	Applied  []string // file names in the order they ran
 	RolesSQL string   // with NoRoles: what a DBA has to run
+
+	Installation Installation // as the schema remembers it
 }
 
 // MigrationStatus compares a database with this program.
@@ -43,6 +50,8 @@ type MigrationStatus struct {
 	Current int      // version of the database; 0: nothing of ours
 	Latest  int      // version of this program
 	Pending []string // files that migrate up would run
+
+	Installation Installation // as the schema remembers it; zero without a schema
 }
 
 // Migrate brings the schema of the database at url up or down. Two processes at
@@ -50,22 +59,26 @@ type MigrationStatus struct {
 // the server itself, not to a transaction pooler.
 func Migrate(ctx context.Context, url string, o MigrateOptions) (MigrateResult, error) {
 	var r MigrateResult
-	roles, err := RolesSQL(o.RolePrefix)
-	if err != nil {
+	if _, err := RolesSQL(o.RolePrefix); err != nil {
 		return r, err
 	}
-	err = withSchemaLock(ctx, url, o.Progress, func(s *schemaSession) error {
-		if err := s.ensureSchema(ctx); err != nil {
+	err := withSchemaLock(ctx, url, o.Progress, func(s *schemaSession) error {
+		if err := s.ensureSchema(ctx, o.Replace); err != nil {
 			return err
 		}
 		if err := s.migrate(ctx, o, &r); err != nil || o.Down > 0 {
 			return err
 		}
-		if o.NoRoles {
-			r.RolesSQL = roles
-			return nil
+		roles, err := RolesSQL(r.Installation.RolePrefix)
+		if err != nil {
+			return err
 		}
-		return s.applyRoles(ctx, roles, cmp.Or(o.RolePrefix, DefaultRolePrefix))
+		if r.Installation.NoRoles {
+			r.RolesSQL = roles
+		} else if err := s.applyRoles(ctx, roles, r.Installation.RolePrefix); err != nil {
+			return err
+		}
+		return s.remember(ctx, r.Installation)
 	})
 	if err != nil {
 		return r, fmt.Errorf("migrate: %w", err)
@@ -89,6 +102,9 @@ func Status(ctx context.Context, url string) (MigrationStatus, error) {
 	if err == nil {
 		err = refuseUnreleased(ctx, s.q, s.conn, sespansql.Migrations())
 	}
+	if err == nil && version > 0 {
+		st.Installation, err = readInstallation(ctx, s.q, s.conn)
+	}
 	if err != nil {
 		return st, fmt.Errorf("migrate: %w", err)
 	}
@@ -97,14 +113,47 @@ func Status(ctx context.Context, url string) (MigrationStatus, error) {
 	return st, nil
 }
 
-func (s *schemaSession) ensureSchema(ctx context.Context) error {
+// ensureSchema makes the schema, or finds ours. One of somebody else stays as it is,
+// unless it is to be put aside.
+func (s *schemaSession) ensureSchema(ctx context.Context, replace bool) error {
 	owner, err := s.q.SchemaOwner(ctx, s.conn)
-	if err != nil || owner != "" {
+	if err != nil {
 		return err
+	}
+	if owner != "" {
+		others, err := s.q.SchemaOthers(ctx, s.conn)
+		if err != nil || len(others) == 0 {
+			return err
+		}
+		if err := s.putAside(ctx, owner, others, replace); err != nil {
+			return err
+		}
 	}
 	if err := s.q.SchemaCreate(ctx, s.conn); err != nil {
 		return fmt.Errorf("login %s may not create a schema; the owner of the database can run: GRANT CREATE ON DATABASE %q TO %q (%w)",
 			s.login, s.database, s.login, err)
+	}
+	s.madeSchema = true
+	return nil
+}
+
+// putAside gives a schema that is not ours another name: nothing of it is lost.
+func (s *schemaSession) putAside(ctx context.Context, owner string, others []string, replace bool) error {
+	what := strings.Join(others[:min(3, len(others))], ", ")
+	if more := len(others) - 3; more > 0 {
+		what += fmt.Sprintf(" and %d more", more)
+	}
+	if !replace {
+		return fmt.Errorf("database %s has a schema sespan that is not of Sespan: %s owns it, and it holds %s; rename it, take another database, "+
+			"or give --replace, which renames it, so that whoever uses it under this name finds it no more", s.database, owner, what)
+	}
+	rename, err := s.q.SchemaAside(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	s.say("the schema sespan of %s, with %s, is put aside: %s", owner, what, rename)
+	if _, err := s.conn.Exec(ctx, rename); err != nil {
+		return fmt.Errorf("%s: %w", rename, err)
 	}
 	return nil
 }
@@ -117,15 +166,20 @@ func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *Migrat
 	if files == nil {
 		files = sespansql.Migrations()
 	}
-	if err := refuseUnreleased(ctx, s.q, s.conn, files); err != nil {
+	err := refuseUnreleased(ctx, s.q, s.conn, files)
+	if err == nil {
+		r.Installation, err = s.decide(ctx, o)
+	}
+	if err != nil {
 		return err
 	}
-	m, err := s.migrator(ctx, files)
+	m, err := s.migrator(ctx, files, r.Installation.RolePrefix)
 	if err != nil {
 		return err
 	}
 	m.OnStart = func(_ int32, name, direction, text string) {
 		s.say("%s %s", direction, name)
+		_ = s.q.SchemaRemember(ctx, s.conn, s.madeSchema) // without it the migration's end fails
 		// CREATE INDEX CONCURRENTLY waits for every older transaction, and nobody
 		// queues behind it meanwhile; tern's RESET ALL brings the timeout back.
 		if strings.Contains(text, "---- tern: disable-tx ----") {
@@ -168,7 +222,7 @@ func between(all []*migrate.Migration, from, to int) []string {
 	return names
 }
 
-func (s *schemaSession) migrator(ctx context.Context, files fs.FS) (*migrate.Migrator, error) {
+func (s *schemaSession) migrator(ctx context.Context, files fs.FS, rolePrefix string) (*migrate.Migrator, error) {
 	m, err := migrate.NewMigrator(ctx, s.conn, versionTable)
 	if err != nil {
 		return nil, err
@@ -180,6 +234,9 @@ func (s *schemaSession) migrator(ctx context.Context, files fs.FS) (*migrate.Mig
 		sum, err := fileSum(files, migration.Name)
 		if err != nil {
 			return nil, err
+		}
+		if strings.HasSuffix(migration.Name, "_installation.sql") {
+			migration.UpSQL += "\n" + strings.ReplaceAll(sespansql.Installed, ":role_prefix", rolePrefix)
 		}
 		migration.UpSQL += "\n" + strings.NewReplacer(":version", strconv.Itoa(int(migration.Sequence)), ":file", migration.Name, ":sha256", sum).Replace(sespansql.Migrated)
 	}

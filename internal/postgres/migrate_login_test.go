@@ -59,7 +59,7 @@ func TestAnotherLoginMayNotMigrate(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	login := db.Login(t, "CREATEROLE")
-	_, err := postgres.Migrate(t.Context(), login.URL, postgres.MigrateOptions{})
+	_, err := postgres.Migrate(t.Context(), login.URL, postgres.MigrateOptions{ShareRoles: true})
 	if err == nil || !strings.Contains(err.Error(), `GRANT "sespan_owner" TO "`+login.Name+`"`) {
 		t.Errorf("error %v, want the GRANT that is missing", err)
 	}

@@ -57,14 +57,14 @@ func count(t *testing.T, db *pgtest.DB, query string, args ...any) int {
 func TestMigrateUpDownUp(t *testing.T) {
 	t.Parallel()
 	db := pgtest.EmptyDB(t)
-	first, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{})
+	first, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first.From != 0 || len(first.Applied) != first.To || first.Applied[0] != "001_schema.sql" {
 		t.Errorf("first up: %+v, want all files from version 0", first)
 	}
-	again, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{})
+	again, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true})
 	if err != nil || len(again.Applied) != 0 {
 		t.Errorf("second up: %+v, %v, want nothing applied", again, err)
 	}
@@ -77,7 +77,7 @@ func TestMigrateUpDownUp(t *testing.T) {
 	if left != 0 {
 		t.Errorf("%d relations and functions are left after down, want none but schema_version", left)
 	}
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err != nil {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true}); err != nil {
 		t.Errorf("up again: %v", err)
 	}
 }
@@ -110,7 +110,7 @@ CREATE INDEX CONCURRENTLY api_key_name_idx ON sespan.api_key (name);
 	errs := make([]error, processes)
 	for i := range processes {
 		wg.Go(func() {
-			results[i], errs[i] = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Files: files})
+			results[i], errs[i] = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true, Files: files})
 		})
 	}
 	wg.Wait()
@@ -135,7 +135,7 @@ func TestMigrateRebuildsAnInvalidIndex(t *testing.T) {
 	files := withMigration(t, "index", `---- tern: disable-tx ----
 CREATE UNIQUE INDEX CONCURRENTLY thing_a_key ON sespan.thing (a);
 `)
-	_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Files: files})
+	_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true, Files: files})
 	if err == nil || !strings.Contains(err.Error(), "thing_a_key") {
 		t.Fatalf("migrate with duplicate rows: %v, want an error that names the index", err)
 	}
@@ -143,7 +143,7 @@ CREATE UNIQUE INDEX CONCURRENTLY thing_a_key ON sespan.thing (a);
 		t.Fatal("no invalid index was left behind, so this test shows nothing")
 	}
 	db.Exec(t, `TRUNCATE sespan.thing`)
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Files: files}); err != nil {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true, Files: files}); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(t, db, "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = 'sespan.thing_a_key'::regclass"); n != 1 {
@@ -231,7 +231,7 @@ func TestTwoDatabasesMigrateAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, db := range dbs {
 		wg.Go(func() {
-			_, errs[i] = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{RolePrefix: prefix})
+			_, errs[i] = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{RolePrefix: prefix, ShareRoles: true})
 		})
 	}
 	wg.Wait()
@@ -263,7 +263,7 @@ func TestMigrateRefusals(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			_, err := postgres.Migrate(ctx, c.url, postgres.MigrateOptions{RolePrefix: c.prefix})
+			_, err := postgres.Migrate(ctx, c.url, postgres.MigrateOptions{RolePrefix: c.prefix, ShareRoles: true})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q in it", err, c.want)
 			}
@@ -281,10 +281,10 @@ func TestMigrateWaitsForTheOther(t *testing.T) {
 	var inner sync.WaitGroup
 	var innerErr error
 	var started, told sync.Once
-	_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Progress: func(string) {
+	_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true, Progress: func(string) {
 		started.Do(func() { // the first holds the lock now, and goes on when the second waits for it
 			inner.Go(func() {
-				_, innerErr = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Progress: func(line string) {
+				_, innerErr = postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true, Progress: func(line string) {
 					if strings.HasPrefix(line, "waiting for another sespan") {
 						told.Do(func() { close(waiting) })
 					}

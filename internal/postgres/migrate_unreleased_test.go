@@ -23,7 +23,10 @@ func TestMigrateUnreleased(t *testing.T) {
 			db.Exec(t, c.made)
 			pool := openMailPool(t, db.URL)
 			for what, run := range map[string]func() error{
-				"up": func() error { _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); return err },
+				"up": func() error {
+					_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true})
+					return err
+				},
 				"down": func() error {
 					_, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Down: 1})
 					return err
@@ -38,7 +41,7 @@ func TestMigrateUnreleased(t *testing.T) {
 				}
 			}
 			db.Exec(t, "DROP SCHEMA sespan CASCADE")
-			if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err != nil {
+			if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true}); err != nil {
 				t.Errorf("up after the schema was dropped: %v", err)
 			}
 			if err := pool.RefuseUnreleased(t.Context()); err != nil {
@@ -57,19 +60,19 @@ func TestMigrateRecognisesItsOwn(t *testing.T) {
 	if err := pool.RefuseUnreleased(t.Context()); err != nil {
 		t.Errorf("an empty database: %v", err)
 	}
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Files: withMigration(t, "later", laterMigration)}); err != nil {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true, Files: withMigration(t, "later", laterMigration)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := pool.RefuseUnreleased(t.Context()); err != nil {
 		t.Errorf("a newer database: %v", err)
 	}
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err == nil || !strings.Contains(err.Error(), "use a newer sespan") {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true}); err == nil || !strings.Contains(err.Error(), "use a newer sespan") {
 		t.Errorf("a newer database: %v, want the advice to use a newer sespan", err)
 	}
 	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{Down: 4, Files: withMigration(t, "later", laterMigration)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{}); err != nil {
+	if _, err := postgres.Migrate(t.Context(), db.URL, postgres.MigrateOptions{ShareRoles: true}); err != nil {
 		t.Errorf("up again from an older version: %v", err)
 	}
 }

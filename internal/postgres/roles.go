@@ -39,8 +39,12 @@ func (s *schemaSession) applyRoles(ctx context.Context, script, prefix string) e
 		return err
 	})
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Code == stateInsufficientPrivilege {
-		return fmt.Errorf("login %s may not manage the roles %s… (%s): give it CREATEROLE, choose another role prefix, "+
-			"or use --no-roles and have a DBA run the printed SQL", s.login, prefix, pe.Message)
+		return s.mayNotMakeRoles(prefix, pe.Message)
 	}
 	return err
+}
+
+func (s *schemaSession) mayNotMakeRoles(prefix, reason string) error {
+	return fmt.Errorf("login %s may not manage the roles %s… (%s): give it CREATEROLE, or, for a new installation, choose another --role-prefix "+
+		"or use --no-roles and have a DBA run the printed SQL", s.login, prefix, reason)
 }

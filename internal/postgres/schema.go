@@ -32,6 +32,8 @@ type schemaSession struct {
 	login    string
 	database string
 	progress func(string)
+
+	madeSchema bool // in this session, and nothing in it yet
 }
 
 // withSchemaLock connects, waits for the lock as long as the context allows,

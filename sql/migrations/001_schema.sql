@@ -1,4 +1,4 @@
--- The schema and what every noun shares: the day partitions.
+-- The schema and what every noun shares: the rights on it, the day partitions.
 
 COMMENT ON SCHEMA sespan IS 'Sespan: one-time codes, discount draws, API log and mail queue beside a Django site';
 
@@ -43,6 +43,68 @@ END
 $$;
 COMMENT ON FUNCTION sespan.schema_drop_invalid_indexes() IS
     'Drops what interrupted CREATE INDEX CONCURRENTLY left behind; returns how many. Only for a migrator that holds the schema lock';
+
+-- Who has which right, with the names as GRANT wants them. A right of columns counts as
+-- one of their table: REVOKE of a table takes it, too.
+CREATE VIEW sespan.schema_right AS
+WITH here AS (
+    SELECT n.oid, n.nspowner, n.nspacl FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'
+), objects (class, id, object, owner, acl) AS (
+    SELECT 'pg_catalog.pg_namespace'::regclass::oid, h.oid, 'SCHEMA sespan', h.nspowner, coalesce(h.nspacl, acldefault('n', h.nspowner)) FROM here h
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::regclass::oid, c.oid, format('%s sespan.%I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.relname), c.relowner,
+        coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))
+    FROM pg_catalog.pg_class c JOIN here h ON h.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::regclass::oid, c.oid, format('TABLE sespan.%I', c.relname), c.relowner, a.attacl
+    FROM pg_catalog.pg_class c JOIN here h ON h.oid = c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::regclass::oid, p.oid, format('ROUTINE %s', p.oid::regprocedure), p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+    FROM pg_catalog.pg_proc p JOIN here h ON h.oid = p.pronamespace
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::regclass::oid, t.oid, format('TYPE sespan.%I', t.typname), t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+    FROM pg_catalog.pg_type t JOIN here h ON h.oid = t.typnamespace LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+    WHERE t.typtype IN ('d', 'e', 'r') OR c.relkind = 'c'
+)
+SELECT (o.class || '.' || o.id)::text AS object_key, o.object::text AS object, w.rolname::text AS owner,
+    (CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE g.rolname END)::text AS grantee, x.privilege_type::text AS privilege
+FROM objects o JOIN pg_catalog.pg_roles w ON w.oid = o.owner
+LEFT JOIN LATERAL aclexplode(o.acl) AS x ON true
+LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee;
+COMMENT ON VIEW sespan.schema_right IS
+    'Each right on the schema and on what stands in it: object as GRANT names it, owner, grantee (PUBLIC for all, NULL for an object without any right) and privilege';
+
+-- Default privileges (ALTER DEFAULT PRIVILEGES, of one schema or of all) give others
+-- rights on what we make. What they gave is all that a new object has beside its
+-- owner's own, and only then can it be told from what a DBA grants by name.
+CREATE FUNCTION sespan.schema_private(class regclass, object oid) RETURNS int
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given record;
+    revoked int := 0;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT r.object, r.grantee FROM sespan.schema_right r
+        WHERE r.grantee <> r.owner AND r.object_key = class::oid || '.' || schema_private.object
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', given.object, CASE given.grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(given.grantee) END);
+        revoked := revoked + 1;
+    END LOOP;
+    RETURN revoked;
+END
+$$;
+COMMENT ON FUNCTION sespan.schema_private(regclass, oid) IS
+    'Revokes all rights of others on an object that was just made, given by its catalog and oid; returns how many lost some. For whatever makes objects after the migrations';
+
+CREATE FUNCTION sespan.schema_revoke_given(known text[]) RETURNS int
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT sum(sespan.schema_private(split_part(k.object_key, '.', 1)::oid::regclass, split_part(k.object_key, '.', 2)::oid))::int
+    FROM (SELECT DISTINCT r.object_key FROM sespan.schema_right r WHERE r.grantee <> r.owner AND r.object_key <> ALL (known)) AS k
+$$;
+COMMENT ON FUNCTION sespan.schema_revoke_given(text[]) IS
+    'schema_private for all objects that are not among the known ones (object_key of schema_right). The end of each migration';
 
 -- One partition per UTC day. A day that has no partition yet goes to the default
 -- partition, so that inserts never fail; its rows move when their day is made.
@@ -95,6 +157,7 @@ BEGIN
     IF child IS NULL THEN
         EXECUTE format('CREATE TABLE sespan.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)',
                                   child_name, parent);
+        PERFORM sespan.schema_private('pg_class', to_regclass(format('sespan.%I', child_name))); -- it is read through its parent
     END IF;
     IF fallback IS NOT NULL THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', fallback);
@@ -124,8 +187,14 @@ CREATE FUNCTION sespan.login_ensure(login text, verifier text, service_group tex
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Somebody else's role of this name is not given rights, nor is its password assumed.
     IF EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = login) THEN
-        RETURN false;
+        IF EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = login AND r.rolcanlogin AND NOT r.rolsuper
+                   AND pg_catalog.pg_has_role(r.oid, service_group::name, 'MEMBER')) THEN
+            RETURN false;
+        END IF;
+        RAISE EXCEPTION 'the role % is there already, and is no login of this installation (a login, no superuser, a member of %)', login, service_group
+            USING ERRCODE = 'duplicate_object';
     END IF;
     IF verifier !~ '^SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$' THEN
         RAISE EXCEPTION 'the verifier is not of the form SCRAM-SHA-256$…' USING ERRCODE = 'invalid_parameter_value';
@@ -139,7 +208,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.login_ensure(text, text, text) IS
-    'Makes the login role of the service if it is missing; false when it exists, whose password is then left as it is';
+    'Makes the login role of the service if it is missing; false when it exists, whose password is then left as it is; 42710 when a role of this name is somebody else''s';
 
 ---- create above / drop below ----
 
@@ -148,5 +217,8 @@ DROP FUNCTION sespan.login_ensure(text, text, text);
 DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
 DROP FUNCTION sespan.partition_attach(regclass, text, timestamptz, timestamptz);
+DROP FUNCTION sespan.schema_private(regclass, oid);
+DROP FUNCTION sespan.schema_revoke_given(text[]);
+DROP VIEW sespan.schema_right;
 DROP FUNCTION sespan.schema_drop_invalid_indexes();
 DROP TABLE sespan.schema_migration;

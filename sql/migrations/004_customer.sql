@@ -171,6 +171,8 @@ BEGIN
             EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.child, c.fkey);
         END IF;
     END LOOP;
+    UPDATE sespan.installation SET (customer_schema, customer_table, customer_columns) =
+        (b.table_schema, b.table_name, b.columns) FROM sespan.customer_binding AS b; -- for bind-customers to come
     DELETE FROM sespan.customer_binding;
     PERFORM sespan.customer_update_make('BEGIN PERFORM sespan.customer_unbound(); RETURN NULL; END', 'pg_catalog, pg_temp');
     RETURN sespan.customer_bodies('SELECT * FROM sespan.customer_unbound()', 'SELECT * FROM sespan.customer_unbound()',
@@ -178,7 +180,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.customer_unbind() IS
-    'Ends the binding and drops the foreign keys to the customers; true if a table was bound. Takes ACCESS EXCLUSIVE on the tables of customer_children and the bound table for a moment';
+    'Ends the binding, which sespan.installation remembers, and drops the foreign keys to the customers; true if a table was bound. Takes ACCESS EXCLUSIVE on the tables of customer_children and the bound table for a moment';
 
 -- A foreign key comes in two steps, so that the site's table is locked against
 -- writers only for a moment and never while rows are compared.

@@ -49,7 +49,7 @@ func template(tb testing.TB) string {
 
 func migrate(tb testing.TB, address string) {
 	tb.Helper()
-	if _, err := postgres.Migrate(context.Background(), address, postgres.MigrateOptions{}); err != nil {
+	if _, err := postgres.Migrate(context.Background(), address, postgres.MigrateOptions{ShareRoles: true}); err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
 	conn := connect(tb, address)

@@ -72,6 +72,26 @@ func (q *Queries) CustomerEmailIndexed(ctx context.Context, db DBTX, emailColumn
 	return indexed, err
 }
 
+const customerForgetCodes = `-- name: CustomerForgetCodes :exec
+DELETE FROM sespan.otp
+`
+
+// Challenges go with their last code. ROW EXCLUSIVE on sespan.otp; whoever verifies a
+// code at this moment is waited for.
+func (q *Queries) CustomerForgetCodes(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, customerForgetCodes)
+	return err
+}
+
+const customerForgetRights = `-- name: CustomerForgetRights :exec
+DELETE FROM sespan.otp_activation
+`
+
+func (q *Queries) CustomerForgetRights(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, customerForgetRights)
+	return err
+}
+
 const customerGrants = `-- name: CustomerGrants :many
 SELECT g::text AS statement
 FROM sespan.customer_grants(($1::bigint)::oid, $2::jsonb, ($3::text)::name, ($4::text)::name) AS g
@@ -121,6 +141,23 @@ func (q *Queries) CustomerHandOver(ctx context.Context, db DBTX, relation int64)
 	return changed, err
 }
 
+const customerLeft = `-- name: CustomerLeft :one
+SELECT (SELECT count(*) FROM sespan.otp)::bigint AS codes, (SELECT count(*) FROM sespan.otp_activation)::bigint AS rights
+`
+
+type CustomerLeftRow struct {
+	Codes  int64
+	Rights int64
+}
+
+// What hangs on the customers: codes and rights to activate.
+func (q *Queries) CustomerLeft(ctx context.Context, db DBTX) (CustomerLeftRow, error) {
+	row := db.QueryRow(ctx, customerLeft)
+	var i CustomerLeftRow
+	err := row.Scan(&i.Codes, &i.Rights)
+	return i, err
+}
+
 const customerQuote = `-- name: CustomerQuote :one
 SELECT pg_catalog.format('%I.%I', $1::text, $2::text)::text AS qualified
 `
@@ -154,6 +191,23 @@ func (q *Queries) CustomerReferenceValidate(ctx context.Context, db DBTX) (int64
 	var orphans int64
 	err := row.Scan(&orphans)
 	return orphans, err
+}
+
+const customerReferred = `-- name: CustomerReferred :one
+SELECT EXISTS (
+    SELECT FROM sespan.customer_children() AS c
+    JOIN pg_catalog.pg_constraint k ON k.conrelid = c.child AND k.conname = c.fkey
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
+    WHERE k.confrelid = ($1::bigint)::oid AND ($2::text = '' OR a.attname = $2))::boolean AS referred
+`
+
+// Whether codes refer to this very table and key (” for any) already, whatever they
+// were called when they were bound.
+func (q *Queries) CustomerReferred(ctx context.Context, db DBTX, relation int64, keyColumn string) (bool, error) {
+	row := db.QueryRow(ctx, customerReferred, relation, keyColumn)
+	var referred bool
+	err := row.Scan(&referred)
+	return referred, err
 }
 
 const customerTableColumns = `-- name: CustomerTableColumns :many

@@ -248,6 +248,24 @@ type SespanDrawEpoch struct {
 	RevealedAt *time.Time
 }
 
+// One row: what the commands of sespan take from the schema, so that nobody has to give it twice
+type SespanInstallation struct {
+	// Always 1
+	InstallationID int16
+	// What the names of its database roles begin with
+	RolePrefix string
+	// Whether sespan makes the roles itself (true) or a DBA runs the SQL that it prints (false); NULL until one of the two has happened
+	Roles *bool
+	// Schema of the table that was bound before unbind; NULL while none was unbound
+	CustomerSchema *string
+	// Its name
+	CustomerTable *string
+	// Its columns, as in customer_binding
+	CustomerColumns []byte
+	// When the schema was made
+	CreatedAt time.Time
+}
+
 // A file that mails carry. Not unique by digest: two transactions that bring the same file at once need not wait for each other, and maintenance removes the second
 type SespanMailAttachment struct {
 	// Identity
@@ -837,6 +855,15 @@ type SespanSchemaMigration struct {
 	Sha256 string
 	// When it was applied
 	AppliedAt time.Time
+}
+
+// Each right on the schema and on what stands in it: object as GRANT names it, owner, grantee (PUBLIC for all, NULL for an object without any right) and privilege
+type SespanSchemaRight struct {
+	ObjectKey string
+	Object    string
+	Owner     string
+	Grantee   string
+	Privilege string
 }
 
 // One row: the number of the last migration that was applied
@@ -1451,7 +1478,7 @@ type SespanTransactionTier struct {
 	BudgetUses *int64
 	// Most wins of one customer; NULL: no limit
 	PerCustomerUses *int32
-	// Most draws of one customer on one UTC day, losses counted; later ones cannot win; NULL: no limit
+	// Most draws of one customer on one UTC day, losses counted; later ones cannot win; 3 where a tier does not name it. NULL: no limit, so that whoever changes the cart often enough wins
 	PerCustomerDraws *int32
 	// When the tier was made
 	CreatedAt time.Time

@@ -60,6 +60,18 @@ func (q *Queries) SchemaActAs(ctx context.Context, db DBTX, role string) error {
 	return err
 }
 
+const schemaAside = `-- name: SchemaAside :one
+SELECT pg_catalog.format('ALTER SCHEMA sespan RENAME TO %I', 'sespan_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS'))::text AS statement
+`
+
+// How a schema of somebody else is renamed; the statement is to be run.
+func (q *Queries) SchemaAside(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, schemaAside)
+	var statement string
+	err := row.Scan(&statement)
+	return statement, err
+}
+
 const schemaClock = `-- name: SchemaClock :one
 SELECT pg_catalog.clock_timestamp()::timestamptz AS now
 `
@@ -157,6 +169,39 @@ func (q *Queries) SchemaMigrationList(ctx context.Context, db DBTX) ([]SchemaMig
 	return items, nil
 }
 
+const schemaOthers = `-- name: SchemaOthers :many
+SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0)::text AS object
+FROM pg_catalog.pg_namespace n
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.deptype = 'n'
+WHERE n.nspname = 'sespan' AND NOT EXISTS (SELECT FROM pg_catalog.pg_class m WHERE m.relnamespace = n.oid AND m.relname = 'schema_migration')
+  AND COALESCE(pg_catalog.obj_description(n.oid, 'pg_namespace'), '') NOT LIKE 'Sespan: %'
+  AND NOT (d.classid = 'pg_class'::regclass
+           AND (SELECT v.relname FROM pg_catalog.pg_class v WHERE v.oid = d.objid) = 'schema_version' AND (SELECT string_agg(a.attname || ' ' || a.atttypid::regtype, ', ') FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = d.objid AND a.attnum > 0 AND NOT a.attisdropped) = 'version integer') -- the migrator's
+ORDER BY 1
+`
+
+// What stands in a schema sespan that is not ours; nothing where it is ours or empty.
+func (q *Queries) SchemaOthers(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, schemaOthers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var object string
+		if err := rows.Scan(&object); err != nil {
+			return nil, err
+		}
+		items = append(items, object)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const schemaOwner = `-- name: SchemaOwner :one
 SELECT COALESCE((SELECT r.rolname FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
                  WHERE n.nspname = 'sespan'), '')::text AS owner
@@ -168,6 +213,22 @@ func (q *Queries) SchemaOwner(ctx context.Context, db DBTX) (string, error) {
 	var owner string
 	err := row.Scan(&owner)
 	return owner, err
+}
+
+const schemaRemember = `-- name: SchemaRemember :exec
+SELECT pg_catalog.set_config('sespan.known_objects', concat_ws(' ',
+    CASE WHEN NOT $1::boolean THEN (SELECT 'pg_namespace'::regclass::oid || '.' || n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') END,
+    CASE WHEN pg_catalog.to_regclass('sespan.schema_migration') IS NOT NULL THEN (
+        SELECT string_agg(d.classid || '.' || d.objid, ' ') FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.deptype = 'n'
+          AND d.refobjid = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')) END), false)
+`
+
+// For schema_revoke_given: what is there before a migration, in a setting of this
+// session. Nothing is when none of ours has run; a schema that we made is new, too.
+func (q *Queries) SchemaRemember(ctx context.Context, db DBTX, madeSchema bool) error {
+	_, err := db.Exec(ctx, schemaRemember, madeSchema)
+	return err
 }
 
 const schemaSession = `-- name: SchemaSession :one
