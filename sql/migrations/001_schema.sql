@@ -77,7 +77,7 @@ COMMENT ON VIEW sespan.schema_right IS
 -- Default privileges (ALTER DEFAULT PRIVILEGES, of one schema or of all) give others
 -- rights on what we make. What they gave is all that a new object has beside its
 -- owner's own, and only then can it be told from what a DBA grants by name.
-CREATE FUNCTION sespan.schema_private(class regclass, object oid) RETURNS int
+CREATE FUNCTION sespan.schema_revoke_given(keys text[], but boolean) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -86,7 +86,7 @@ DECLARE
 BEGIN
     FOR given IN
         SELECT DISTINCT r.object, r.grantee FROM sespan.schema_right r
-        WHERE r.grantee <> r.owner AND r.object_key = class::oid || '.' || schema_private.object
+        WHERE r.grantee <> r.owner AND (r.object_key = ANY (keys)) <> but
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', given.object, CASE given.grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(given.grantee) END);
         revoked := revoked + 1;
@@ -94,17 +94,16 @@ BEGIN
     RETURN revoked;
 END
 $$;
-COMMENT ON FUNCTION sespan.schema_private(regclass, oid) IS
-    'Revokes all rights of others on an object that was just made, given by its catalog and oid; returns how many lost some. For whatever makes objects after the migrations';
+COMMENT ON FUNCTION sespan.schema_revoke_given(text[], boolean) IS
+    'Revokes all rights of others on these objects (object_key of schema_right), or, with but, on all others; returns how many rights went. The end of each migration';
 
-CREATE FUNCTION sespan.schema_revoke_given(known text[]) RETURNS int
+CREATE FUNCTION sespan.schema_private(class regclass, object oid) RETURNS int
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT sum(sespan.schema_private(split_part(k.object_key, '.', 1)::oid::regclass, split_part(k.object_key, '.', 2)::oid))::int
-    FROM (SELECT DISTINCT r.object_key FROM sespan.schema_right r WHERE r.grantee <> r.owner AND r.object_key <> ALL (known)) AS k
+    SELECT sespan.schema_revoke_given(ARRAY[class::oid || '.' || object], false)
 $$;
-COMMENT ON FUNCTION sespan.schema_revoke_given(text[]) IS
-    'schema_private for all objects that are not among the known ones (object_key of schema_right). The end of each migration';
+COMMENT ON FUNCTION sespan.schema_private(regclass, oid) IS
+    'The same for one object that was just made, given by its catalog and oid: for whatever makes objects after the migrations';
 
 -- One partition per UTC day. A day that has no partition yet goes to the default
 -- partition, so that inserts never fail; its rows move when their day is made.
@@ -218,7 +217,7 @@ DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
 DROP FUNCTION sespan.partition_attach(regclass, text, timestamptz, timestamptz);
 DROP FUNCTION sespan.schema_private(regclass, oid);
-DROP FUNCTION sespan.schema_revoke_given(text[]);
+DROP FUNCTION sespan.schema_revoke_given(text[], boolean);
 DROP VIEW sespan.schema_right;
 DROP FUNCTION sespan.schema_drop_invalid_indexes();
 DROP TABLE sespan.schema_migration;
