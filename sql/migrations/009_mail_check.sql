@@ -79,8 +79,8 @@ COMMENT ON FUNCTION sespan.mail_mailboxes(text[], text) IS 'mail_mailbox for a l
 CREATE FUNCTION sespan.mail_check_subject(subject text) RETURNS text LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
-    IF subject IS NULL OR subject ~ '[[:cntrl:]]' OR pg_catalog.length(subject) > 998 THEN
-        PERFORM sespan.mail_refuse('subject', 'must be one line of at most 998 characters without control characters');
+    IF subject IS NULL OR subject ~ '[[:cntrl:]]' OR pg_catalog.length(subject) > 10000 THEN
+        PERFORM sespan.mail_refuse('subject', 'must be one line of at most 10000 characters without control characters');
     END IF;
     RETURN subject;
 END

@@ -95,8 +95,8 @@ BEGIN
     ELSIF position('\x00'::bytea IN raw) > 0 OR encode(substr(raw, 1, 78), 'escape') !~ '^[!-9;-~]{1,76}:' THEN
         PERFORM sespan.mail_refuse('raw', 'does not begin with a header or holds a NUL byte');
     END IF;
-    IF subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 998 THEN
-        PERFORM sespan.mail_refuse('subject', 'must be one line of at most 998 characters without control characters');
+    IF subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 10000 THEN
+        PERFORM sespan.mail_refuse('subject', 'must be one line of at most 10000 characters without control characters');
     END IF;
     IF sender IS NOT NULL THEN
         sender := (sespan.mail_mailbox(sender, 'sender')).mailbox;
@@ -158,8 +158,8 @@ DECLARE
     address text := sespan.mail_address(recipient, 'recipient');
     size int := sespan.mail_check_rest(priority, NULL, expires_at, category, 'retry', false, octet_length(sealed) + octet_length(subject));
 BEGIN
-    IF sealed IS NULL OR subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 998 THEN
-        PERFORM sespan.mail_refuse('subject', 'and sealed must be given; a subject is one line of at most 998 characters');
+    IF sealed IS NULL OR subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 10000 THEN
+        PERFORM sespan.mail_refuse('subject', 'and sealed must be given; a subject is one line of at most 10000 characters');
     END IF;
     INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, sealed, expires_at, size_bytes, priority, recipients, pending)
     VALUES (id, now(), category, ARRAY[address], subject, sealed, expires_at, size, priority, 1, 1);

@@ -14,11 +14,9 @@ func (a Attachment) part(n int, seed string, html bool) (part, error) {
 		return part{}, err
 	}
 	p := part{body: a.Data, encoding: "base64"}
-	if strings.HasPrefix(mediaType, "message/") { // must not be base64 (RFC 2046 section 5.2.1)
-		if b := CRLF(a.Data); textEncoding(b) == "7bit" && !bytes.Contains(b, []byte(boundary("", seed)[2:])) {
-			p.body, p.encoding = b, "7bit"
-		} else {
-			mediaType = "application/octet-stream"
+	if composite(mediaType) { // must not be base64 (RFC 2045 section 6.4, RFC 2046 section 5.2.1)
+		if p.body, p.encoding = verbatim(a.Data, boundary("", seed)[2:]); p.encoding == "base64" || !delimited(mediaType, a.Data) {
+			mediaType, p.body, p.encoding = "application/octet-stream", a.Data, "base64"
 		}
 	}
 	disposition, err := a.disposition(n, html)
@@ -39,7 +37,39 @@ func (a Attachment) part(n int, seed string, html bool) (part, error) {
 	return p, nil
 }
 
-// mediaType is the given one put into shape; a multipart one would need its own boundary.
+// composite reports whether such a part is made of others, which may be signed.
+func composite(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "message/") || strings.HasPrefix(mediaType, "multipart/")
+}
+
+// verbatim gives what is sent as it is, but for the line ends of a file that has LF alone, or
+// base64 where SMTP cannot carry it so: a lone CR, a NUL, a line too long, a line of ours.
+func verbatim(data []byte, ours string) (body []byte, encoding string) {
+	if bytes.Contains(data, []byte(ours)) || bytes.IndexByte(data, 0) >= 0 || bytes.Count(data, []byte{'\r'}) != bytes.Count(data, []byte("\r\n")) {
+		return data, "base64"
+	}
+	body, encoding = CRLF(data), "7bit"
+	for line := range bytes.Lines(body) {
+		if len(bytes.TrimSuffix(line, []byte("\r\n"))) > maxLine {
+			return data, "base64"
+		}
+	}
+	if bytes.ContainsFunc(body, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		encoding = "8bit"
+	}
+	return body, encoding
+}
+
+// delimited reports whether the boundary that a multipart type names stands in it.
+func delimited(mediaType string, data []byte) bool {
+	if !strings.HasPrefix(mediaType, "multipart/") {
+		return true
+	}
+	_, parameters, err := mime.ParseMediaType(mediaType)
+	return err == nil && parameters["boundary"] != "" && bytes.Contains(data, []byte("--"+parameters["boundary"]))
+}
+
+// mediaType is the given one put into shape.
 func (a Attachment) mediaType(n int) (string, error) {
 	if a.ContentType == "" {
 		return "application/octet-stream", nil
@@ -47,9 +77,6 @@ func (a Attachment) mediaType(n int) (string, error) {
 	kind, parameters, err := mime.ParseMediaType(a.ContentType)
 	if err != nil || !strings.Contains(kind, "/") {
 		return "", invalid(attachmentLabel(n), "the content_type must be of the form type/subtype")
-	}
-	if strings.HasPrefix(kind, "multipart/") {
-		return "application/octet-stream", nil
 	}
 	formatted := mime.FormatMediaType(kind, parameters)
 	if formatted == "" {

@@ -2,11 +2,13 @@
 
 An item is {"content_type", "filename"?, "content_id"?} with "content" (base64) or, where
 the content is not small, with "blob": read in pieces, named by its SHA-256 when it is sent.
+A mail or a multipart arrives byte for byte, since it may be signed: the composer encodes neither.
 """
 
 from __future__ import annotations
 
 import mimetypes
+import re
 from binascii import Error as NotBase64
 from email.message import Message
 from typing import Any
@@ -14,11 +16,16 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.utils.encoding import force_str
 
+from django_sespan.mail import harmless, verbatim
 from django_sespan.mail.blobs import Blob, from_base64, from_bytes, from_text
 
 OCTET_STREAM = "application/octet-stream"
+COMPOSITE = ("message/", "multipart/")
+"""Types of parts that are made of others."""
 INLINE_LIMIT = 64 << 10
 """Up to so many bytes travel inside the mail."""
+ITEMS_LIMIT = 100
+"""Attachments that `mail_enqueue` takes."""
 
 ITEM_HEADERS = frozenset(
     {
@@ -45,6 +52,8 @@ class Attachments:
 
     def items(self, message: EmailMessage, *, has_html: bool) -> list[dict[str, Any]]:
         """Return one item for each attachment, or raise NeedsRawMessage."""
+        if len(message.attachments) > ITEMS_LIMIT:
+            raise NeedsRawMessage
         return [
             self._from_mime_part(item, has_html=has_html)
             if isinstance(item, Message)
@@ -53,17 +62,17 @@ class Attachments:
         ]
 
     def _from_tuple(self, filename: Any, content: Any, mimetype: Any = None) -> dict[str, Any]:
-        kind = str(mimetype or mimetypes.guess_type(filename or "")[0] or OCTET_STREAM)
-        if isinstance(content, Message | EmailMessage) or kind.startswith(
-            ("message/", "multipart/")
-        ):
-            raise NeedsRawMessage
-        if not isinstance(content, bytes | bytearray | memoryview):
+        kind = kind_of(filename, mimetype)
+        if isinstance(content, EmailMessage):
+            raise NeedsRawMessage  # it has to be built, which takes more than this module
+        if isinstance(content, Message):
+            content = verbatim.part_bytes(content)
+        elif not isinstance(content, bytes | bytearray | memoryview):
             content = force_str(content)
             if kind.startswith("text/") and ";" not in kind:
                 kind += "; charset=utf-8"
         item = self._content(content) | {"content_type": kind}
-        return item | {"filename": force_str(filename)} if filename else item
+        return item | {"filename": harmless.filename(filename)} if filename else item
 
     def _from_mime_part(self, part: Message[Any, Any], *, has_html: bool) -> dict[str, Any]:
         if part.is_multipart() or part.get_content_maintype() == "message":
@@ -77,7 +86,8 @@ class Attachments:
         elif content_id or disposition != "attachment":
             raise NeedsRawMessage  # shown in its place between the other parts
         filename = part.get_filename()
-        return item | self._mime_part_content(part) | ({"filename": filename} if filename else {})
+        named = {"filename": harmless.filename(filename)} if filename else {}
+        return item | self._mime_part_content(part) | named
 
     def _mime_part_content(self, part: Message[Any, Any]) -> dict[str, Any]:
         payload = part.get_payload()
@@ -100,6 +110,12 @@ class Attachments:
         if len(content) <= INLINE_LIMIT and blob.size <= INLINE_LIMIT:
             return {"content": blob.base64()}
         return {"blob": blob}
+
+
+def kind_of(filename: Any, mimetype: Any) -> str:
+    """Return the media type of a tuple, guessed where there is none."""
+    guessed = mimetype or mimetypes.guess_type(str(filename or ""))[0] or OCTET_STREAM
+    return re.sub(r"\s*;\s*", "; ", str(guessed))
 
 
 def _content_type(part: Message[Any, Any]) -> str:

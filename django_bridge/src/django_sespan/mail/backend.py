@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.db import Error as AnyDatabaseError
 
 from django_sespan import errors, signals
 from django_sespan.conf import get_settings
+from django_sespan.mail import last_resort
 from django_sespan.mail.attachments import Attachments
 from django_sespan.mail.batches import Mail, in_batches
 from django_sespan.mail.enqueue import enqueue, refused_position
@@ -76,11 +78,25 @@ class EmailBackend(BaseEmailBackend):
         A message without recipients is left out and not counted. One whose idempotency key
         is known counts: its mail is in the queue or was. The first that is refused stops
         the call with an error, those before it are queued; with `fail_silently` it is
-        logged and the others go on. `mail_failed` is sent either way.
+        logged and the others go on. `mail_failed` is sent either way. Mails of the last
+        resort (see `last_resort`) never raise.
         """
-        return sum(self._queue(batch) for batch in in_batches(self._prepared(email_messages or ())))
+        if not last_resort.under_way():
+            return sum(
+                self._queue(batch) for batch in in_batches(self._prepared(email_messages or ()))
+            )
+        return sum(self._queue_last_resort(message) for message in email_messages or ())
 
-    def _prepared(self, messages: Iterable[EmailMessage]) -> Iterator[Mail]:
+    def _queue_last_resort(self, message: EmailMessage) -> int:
+        """Queue a mail that tells of a failure; in vain it is said on stderr."""
+        try:
+            return self._queue([*self._prepared([message], lenient=True)])
+        except Exception as exc:  # noqa: BLE001  # logger.error() must not raise
+            return self._give_up([message], exc)
+
+    def _prepared(
+        self, messages: Iterable[EmailMessage], *, lenient: bool = False
+    ) -> Iterator[Mail]:
         attachments = Attachments()
         for message in messages:
             if not message.recipients():
@@ -89,9 +105,10 @@ class EmailBackend(BaseEmailBackend):
             _warn_outside(using)
             try:
                 chosen = self._defaults | options(message)
-                yield Mail(message, using, parameters(message, attachments) | chosen)
+                values = parameters(message, attachments, lenient=lenient)
+                yield Mail(message, using, values | chosen, last_resort=lenient)
             except ValueError as exc:
-                yield Mail(message, using, {}, refused=exc)
+                yield Mail(message, using, {}, refused=exc, last_resort=lenient)
 
     def _alias(self, message: EmailMessage) -> str:
         if self.database:
@@ -124,15 +141,27 @@ class EmailBackend(BaseEmailBackend):
         return len(mails)
 
     def _refuse(self, mails: Sequence[Mail], error: Exception) -> int:
-        refused = errors.MailNotQueued(_first_line(error))
-        for mail in mails:
-            signals.mail_failed.send_robust(sender=type(self), message=mail.message, error=refused)
+        if mails[0].last_resort:
+            return self._give_up([mail.message for mail in mails], error)
+        refused = self._tell([mail.message for mail in mails], error)
         if not self.fail_silently and not _logging_refusal.get():
             if isinstance(error, AnyDatabaseError):
                 raise refused from error
             raise error
         _log_refusal(len(mails), refused)
         return 0
+
+    def _give_up(self, messages: Sequence[EmailMessage], error: Exception) -> int:
+        last_resort.say(_first_line(error))
+        with suppress(Exception):
+            self._tell(messages, error)
+        return 0
+
+    def _tell(self, messages: Sequence[EmailMessage], error: Exception) -> errors.MailNotQueued:
+        refused = errors.MailNotQueued(_first_line(error))
+        for message in messages:
+            signals.mail_failed.send_robust(sender=type(self), message=message, error=refused)
+        return refused
 
 
 def _log_refusal(count: int, refused: Exception) -> None:

@@ -24,6 +24,7 @@ class Mail:
     using: str
     parameters: Parameters
     refused: ValueError | None = None
+    last_resort: bool = False
 
     @property
     def size(self) -> int:

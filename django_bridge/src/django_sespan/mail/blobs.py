@@ -68,10 +68,12 @@ def from_bytes(content: bytes | bytearray | memoryview) -> Blob:
 
 
 def from_text(content: str) -> Blob:
-    """Read text as UTF-8."""
+    """Read text as UTF-8; "?" stands for half a surrogate pair."""
     step = PIECE_SIZE // 4  # a character has up to four bytes
     return Blob(
-        lambda: (content[n : n + step].encode() for n in range(0, len(content), step)),
+        lambda: (
+            content[n : n + step].encode(errors="replace") for n in range(0, len(content), step)
+        ),
     )
 
 

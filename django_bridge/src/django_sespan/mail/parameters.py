@@ -1,8 +1,8 @@
 """A Django message as the named parameters of `sespan.mail_enqueue`.
 
-What the parameters cannot express (a message that makes its own MIME, a nested message, a
-calendar alternative, a header that Sespan writes itself) goes as one raw MIME message,
-built by Django, with the envelope beside it.
+What the parameters cannot express (a message that makes its own MIME, a calendar
+alternative, a header that Sespan writes itself) goes as one raw MIME message, built by
+Django, with the envelope beside it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import EmailMessage
+from django.core.mail import message as django_message
 from django.utils.encoding import force_str
 
 from django_sespan.mail import raw
 from django_sespan.mail.attachments import Attachments, NeedsRawMessage
+from django_sespan.mail.message import built_by_django, built_by_site, copy_of, makes_its_own_mime
 
 OWN_HEADERS = frozenset(
     {
@@ -32,33 +34,29 @@ OWN_HEADERS = frozenset(
 )
 """Headers that the service makes from other parameters; a site's own need a raw message."""
 
-OVERRIDES = (
-    "message",
-    "recipients",
-    "_create_message",
-    "_create_attachments",
-    "_create_alternatives",
-    "_add_bodies",
-    "_add_attachments",
-    "mixed_subtype",
-    "alternative_subtype",
-)
-"""Whoever replaces one of these builds another message than the parameters would give."""
+BadHeaderError: type[ValueError] = getattr(django_message, "BadHeaderError", ValueError)
+"""What Django raises for a line end: its own class up to 5.2."""
 
 Parameters = dict[str, Any]
 
 
-def parameters(message: EmailMessage, attachments: Attachments | None = None) -> Parameters:
+def parameters(
+    message: EmailMessage, attachments: Attachments | None = None, *, lenient: bool = False
+) -> Parameters:
     """Return the parameters; an attachment that is not small has "blob" for "content".
 
-    Raises ValueError for a header with a line end, as Django's SMTP backend does, and for
-    text that PostgreSQL cannot hold.
+    The message stays as it is. Raises ValueError for a header with a line end, as Django's
+    SMTP backend does, unless it is `lenient`.
     """
-    check_lines(message)
+    if not lenient:
+        check_lines(message)
+    if makes_its_own_mime(message):
+        return raw.parameters(message, built_by_site(message))
+    copy = copy_of(message, lenient=lenient)
     try:
-        values = _parts(message, attachments or Attachments())
+        values = _parts(copy, attachments or Attachments())
     except NeedsRawMessage:
-        values = raw.parameters(message, built_by_django=not _overridden(message))
+        return raw.parameters(copy, built_by_django(copy))
     check_text(values)
     return values
 
@@ -72,7 +70,7 @@ def check_lines(message: EmailMessage) -> None:
             raise ValueError("Bcc is no header: use the message's bcc argument")
     for value in single:
         if any(c in force_str(value) for c in "\r\n"):
-            raise ValueError("Header values can't contain newlines")
+            raise BadHeaderError("Header values can't contain newlines")
 
 
 def check_text(values: Parameters) -> None:
@@ -102,17 +100,7 @@ def _named(item: dict[str, Any]) -> list[str]:
     return [v for name, v in item.items() if name not in {"content", "blob"}]
 
 
-def _overridden(message: EmailMessage) -> bool:
-    base = EmailMultiAlternatives if isinstance(message, EmailMultiAlternatives) else EmailMessage
-    return any(
-        getattr(type(message), name, None) is not getattr(base, name, None) or name in vars(message)
-        for name in OVERRIDES
-    )
-
-
 def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
-    if _overridden(message):
-        raise NeedsRawMessage
     values: Parameters = {"sender": _mailbox(message.from_email)}
     for field, addresses in (("recipients", message.to), ("cc", message.cc), ("bcc", message.bcc)):
         values[field] = [_mailbox(a) for a in addresses if a]

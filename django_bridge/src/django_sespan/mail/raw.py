@@ -1,53 +1,25 @@
-"""A message as one MIME text, built by Django, with the envelope beside it."""
+"""A message as one MIME text with the envelope beside it."""
 
 from __future__ import annotations
 
-import hashlib
 from email import policy
-from email.generator import BytesGenerator
-from email.message import Message
-from io import BytesIO
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.utils.encoding import force_str
 
+from django_sespan.mail import verbatim
 
-def parameters(message: EmailMessage, *, built_by_django: bool) -> dict[str, Any]:
-    """Return sender, recipients and raw.
 
-    Date and Message-ID that Django invents are left to the service, and boundaries follow
-    from the content: the same mail built again is the same bytes, as an idempotency key
-    asks for. A message that builds its own MIME (it may be signed) stays as it is.
-    """
-    built: Any = message.message()
-    if built_by_django:
-        given = {str(name).lower() for name in message.extra_headers}
-        for name in ("Date", "Message-ID"):
-            if name.lower() not in given:
-                del built[name]
-        _fix_boundaries(built)
+def parameters(message: EmailMessage, data: bytes) -> dict[str, Any]:
+    """Return sender, recipients and raw; ValueError for what no mail server would take."""
+    if verbatim.too_long(data):
+        raise ValueError(f"raw: a line is longer than {verbatim.LINE_LIMIT} bytes: encode the part")
     return {
         "sender": _bare(message.from_email),
         "recipients": [_bare(a) for a in message.recipients()],
-        "raw": _bytes(built),
+        "raw": data,
     }
-
-
-def _bytes(built: Message) -> bytes:
-    out = BytesIO()
-    BytesGenerator(out, mangle_from_=False).flatten(built, linesep="\r\n")
-    return out.getvalue()
-
-
-def _fix_boundaries(built: Message) -> None:
-    for n, part in enumerate(built.walk()):
-        if part.is_multipart() and part.get_content_maintype() == "multipart":
-            digest = hashlib.sha256(f"{n} {built['Subject']}".encode())
-            for child in part.walk():
-                if not child.is_multipart():
-                    digest.update(force_str(child.get_payload()).encode(errors="replace"))
-            part.set_boundary(f"=_{digest.hexdigest()[:40]}")
 
 
 def _bare(address: Any) -> str:

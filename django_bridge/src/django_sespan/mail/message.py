@@ -1,0 +1,199 @@
+"""A Django message of which everything may be read, changed and built: a copy.
+
+What the site handed over stays as it is, its parts too. Texts become harmless here; what is
+not ours (a MIME part, a mail, a multipart) is carried: Django builds the message around a
+placeholder, in whose place its bytes are put at the end.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from email import policy
+from email.errors import HeaderParseError
+from email.generator import BytesGenerator
+from email.header import decode_header, make_header
+from email.message import Message, MIMEPart
+from email.mime.base import MIMEBase
+from email.utils import unquote
+from io import BytesIO
+from typing import Any
+
+import django
+from django.core.mail import EmailAlternative, EmailAttachment, EmailMessage, EmailMultiAlternatives
+from django.utils.encoding import force_bytes
+from django.utils.functional import Promise
+
+from django_sespan.mail import harmless, verbatim
+from django_sespan.mail.attachments import COMPOSITE, kind_of
+
+OVERRIDES = (
+    "message",
+    "recipients",
+    "_create_message",
+    "_create_attachments",
+    "_create_attachment",
+    "_create_mime_attachment",
+    "_create_alternatives",
+    "_add_bodies",
+    "_add_attachments",
+    "_add_attachment",
+    "_set_list_header_if_not_empty",
+    "mixed_subtype",
+    "alternative_subtype",
+)
+"""Whoever replaces one of these builds another message than the parameters would give."""
+
+BODY_LIMIT = 2 << 20
+"""Characters of each body of an error mail: what is longer is cut, not refused."""
+
+_PLACEHOLDER = re.compile(rb"X-Sespan-Part: ([0-9a-f]{32})\r\n\r\n")
+
+
+def makes_its_own_mime(message: EmailMessage) -> bool:
+    """Whether the site's class, or this object, builds the MIME message itself."""
+    base = EmailMultiAlternatives if isinstance(message, EmailMultiAlternatives) else EmailMessage
+    return any(
+        getattr(type(message), name, None) is not getattr(base, name, None) or name in vars(message)
+        for name in OVERRIDES
+    )
+
+
+def copy_of(message: EmailMessage, *, lenient: bool = False) -> EmailMultiAlternatives:
+    """Return a copy with harmless texts; `lenient` also takes what Django refuses to mail."""
+    made = EmailMultiAlternatives(
+        subject=harmless.subject(message.subject),
+        body=_body(message.body or "", lenient),
+        from_email=mailbox(message.from_email, lenient=lenient),
+        headers={str(n): _header(v) for n, v in message.extra_headers.items()},
+    )
+    for field in ("to", "cc", "bcc", "reply_to"):
+        given = getattr(message, field)
+        setattr(made, field, [mailbox(a, lenient=lenient) for a in given if a])
+    made.content_subtype, made.encoding = message.content_subtype, message.encoding
+    made.alternatives = [
+        EmailAlternative(_body(content, lenient), mimetype)
+        for content, mimetype in getattr(message, "alternatives", None) or ()
+    ]
+    made.attachments = [_attachment(a) for a in message.attachments]
+    return made
+
+
+def built_by_django(message: EmailMultiAlternatives, *, whole: bool = False) -> bytes:
+    """Return the MIME message of a copy, which is used up.
+
+    Unless it is to be `whole`, Date and Message-ID that Django invents are left to the
+    service, and boundaries follow from the content: the same mail built again is the same
+    bytes, as an idempotency key asks for.
+    """
+    carried: dict[bytes, bytes] = {}
+    message.attachments = [_placeholder(a, carried) for a in message.attachments]
+    made: Any = message.message()
+    given = {name.lower() for name in message.extra_headers}
+    for name in () if whole else ("Date", "Message-ID"):
+        if name.lower() not in given:
+            del made[name]
+    leaves = [str(p.get_payload()) for p in made.walk() if not p.is_multipart()]
+    for n, part in enumerate(_containers(made)):
+        seed = "".join((f"{n} {made['Subject']}", *leaves)).encode(errors="replace")
+        verbatim.set_boundary(part, b"".join((seed, *carried.values())))
+    return _PLACEHOLDER.sub(lambda found: carried.get(found[1], found[0]), _flattened(made))
+
+
+def built_by_site(message: EmailMessage) -> bytes:
+    """Return the MIME message that the site's own class builds, as it is: it may be signed."""
+    arguments = {"policy": policy.SMTP} if django.VERSION >= (6,) else {}
+    made: Any = message.message(**arguments)
+    if not isinstance(made, Message) or not _known(type(made).as_bytes):
+        return bytes(made.as_bytes())
+    return _flattened(verbatim.twin(made, signed="DKIM-Signature" in made))
+
+
+def mailbox(address: Any, *, lenient: bool = False) -> str:
+    """Return an address whose name can be sent."""
+    text = harmless.line(address)
+    name, angle, rest = text.rpartition("<")
+    if angle and ("=?" in name or len(name) > harmless.NAME_LIMIT):
+        return f"{_name(name)} <{rest}"
+    if lenient and "@" not in text:  # of this machine, as mail servers take it
+        return re.sub(r"([\w.+-]+)(\s*>?\s*)$", r"\1@localhost\2", text)
+    return text
+
+
+def _name(name: str) -> str:
+    """Decode and shorten a display name and quote it."""
+    name = unquote(name.strip())
+    with suppress(LookupError, ValueError, HeaderParseError):
+        name = harmless.line(make_header(decode_header(name)))
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    if len(quoted) > harmless.NAME_LIMIT - 2:
+        quoted = harmless.cut(re.sub(r'[\\"]', "'", name), harmless.NAME_LIMIT - 2)
+    return f'"{quoted}"'
+
+
+def _header(value: Any) -> Any:
+    return harmless.header(value) if isinstance(value, str | bytes | Promise) else value
+
+
+def _body(content: Any, lenient: bool) -> Any:
+    if isinstance(content, Message):
+        return verbatim.twin(content)
+    if not isinstance(content, str | Promise):
+        return content
+    return harmless.cut(harmless.text(content), BODY_LIMIT if lenient else sys.maxsize)
+
+
+def _attachment(item: Any) -> Any:
+    """Return a MIME part as it is, anything else with its type and its content built."""
+    if isinstance(item, Message):
+        return item
+    filename, content, mimetype = (*item, None)[:3]
+    if isinstance(content, EmailMessage):
+        own = makes_its_own_mime(content)
+        content = built_by_site(content) if own else built_by_django(copy_of(content), whole=True)
+    elif isinstance(content, Message):
+        content = verbatim.part_bytes(content)
+    return EmailAttachment(
+        harmless.filename(filename) if filename else None, content, kind_of(filename, mimetype)
+    )
+
+
+def _placeholder(item: Any, carried: dict[bytes, bytes]) -> Any:
+    """Return what Django puts into the message for an attachment."""
+    if isinstance(item, Message):
+        content = verbatim.part_bytes(item)
+    elif item.mimetype.startswith(COMPOSITE):
+        content = verbatim.composite(item.filename, force_bytes(item.content), item.mimetype)
+    elif isinstance(item.content, str):
+        return item._replace(content=harmless.text(item.content))
+    else:
+        return item._replace(content=force_bytes(item.content))
+    token = secrets.token_hex(16)
+    carried[token.encode()] = content
+    made = MIMEPart() if django.VERSION >= (6,) else MIMEBase("text", "plain")
+    for name in list(made):
+        del made[name]
+    made["X-Sespan-Part"] = token
+    return made
+
+
+def _flattened(made: Message[Any, Any]) -> bytes:
+    out = BytesIO()
+    BytesGenerator(out, mangle_from_=False).flatten(made, linesep="\r\n")
+    return out.getvalue()
+
+
+def _known(as_bytes: Any) -> bool:
+    """Whether it is Python's or Django's: anybody else's gives bytes that are not ours to make."""
+    return str(as_bytes.__module__).startswith(("email.", "django.core.mail"))
+
+
+def _containers(part: Any) -> Iterator[Any]:
+    """Yield the multiparts that Django made, but not those of a mail in them."""
+    if part.get_content_maintype() == "multipart":
+        yield part
+        for child in part.get_payload():
+            yield from _containers(child)
