@@ -108,7 +108,7 @@ def test_the_wheel_holds_the_whole_app_and_nothing_else(built):
     needed = re.findall(
         r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", archive.read(metadata).decode(), re.MULTILINE
     )
-    assert {name.lower() for name in needed} == {"django", "httpx", "pyjwt"}
+    assert {name.lower() for name in needed} == {"django", "httpx", "idna", "pyjwt"}
 
 
 def test_the_source_archive_builds_the_same(built):

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sespan/internal/address"
 	"sespan/internal/problem"
 )
 
@@ -26,23 +27,23 @@ func (i *issue) recipient(st State) (recipient, error) {
 	case c == nil:
 		return recipient{}, unknownCustomer()
 	}
-	address, ok := parseAddress(c.Email)
+	mailbox, ok := parseAddress(c.Email)
 	switch {
 	case !ok:
 		return recipient{}, problem.New(problem.Invalid, "The customer has no usable e-mail address.").AtField("body.customer_id")
-	case r.Email != "" && !sameAddress(r.Email, address):
+	case r.Email != "" && !address.Same(r.Email, mailbox):
 		return recipient{}, problem.New(problem.Invalid, "This is not the customer's e-mail address.").AtField("body.email")
 	case r.Purpose == Registration:
-		return i.registering(st, address), nil
+		return i.registering(st, mailbox), nil
 	}
-	return recipient{address: address, decoy: !c.Active}, nil
+	return recipient{address: mailbox, decoy: !c.Active}, nil
 }
 
 // registering is for a customer who is to be verified: an inactive one with the
 // activation right. Whoever is active has been verified already, unless the
 // site has just made them so, or has no such state.
-func (i *issue) registering(st State, address string) recipient {
-	to := recipient{address: address}
+func (i *issue) registering(st State, mailbox string) recipient {
+	to := recipient{address: mailbox}
 	switch c := st.Customer; {
 	case !c.Active:
 		to.decoy = st.Right != RightLive && i.grantRight(st) == nil
@@ -59,17 +60,17 @@ func (i *issue) byAddress(st State) recipient {
 	if c == nil {
 		return recipient{address: r.Email, decoy: !i.beforeCustomer() || st.Matches > 1}
 	}
-	address, ok := parseAddress(c.Email)
+	mailbox, ok := parseAddress(c.Email)
 	switch {
 	case !ok:
 		return recipient{address: r.Email, decoy: true}
 	case !i.beforeCustomer():
-		return recipient{address: address, decoy: !c.Active}
+		return recipient{address: mailbox, decoy: !c.Active}
 	case c.Active:
-		return recipient{address: address, decoy: true, notice: true}
+		return recipient{address: mailbox, decoy: true, notice: true}
 	}
 	// Nobody has proved the address of a customer who may still be activated.
-	return recipient{address: address, decoy: st.Right != RightLive}
+	return recipient{address: mailbox, decoy: st.Right != RightLive}
 }
 
 // beforeCustomer tells of a registration whose customer is made after the
@@ -80,12 +81,11 @@ func (i *issue) beforeCustomer() bool {
 
 const maxAddress = 254 // bytes, RFC 5321 4.5.3.1.3
 
-// parseAddress takes a bare address and gives it without surrounding spaces;
-// false for one with a display name, comments or control characters.
+// parseAddress takes a bare address and gives the one to write to; false for one
+// with a display name, comments or control characters.
 func parseAddress(s string) (string, bool) {
-	s = strings.TrimSpace(s)
-	// JSON turns bytes that are no UTF-8 into U+FFFD: nobody has such an address.
-	if len(s) > maxAddress || !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError) || strings.ContainsAny(s, "<>(),;\" ") {
+	s, err := address.Mailbox(s)
+	if err != nil || len(s) > maxAddress || strings.ContainsAny(s, "<>(),;\" ") {
 		return "", false
 	}
 	a, err := mail.ParseAddress(s)
@@ -95,21 +95,23 @@ func parseAddress(s string) (string, bool) {
 	return s, true
 }
 
-// AddressKey is the key by which budgets know an address.
-func AddressKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
-
-// sameAddress compares addresses as customers are found: without regard to case.
-func sameAddress(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
+// AddressKey is the address key, by which budgets know an address; empty for what is none.
+func AddressKey(email string) string {
+	key, err := address.Key(email)
+	if err != nil {
+		return ""
+	}
+	return key
 }
 
-// mask hides an address but for its first character and its domain. It is lower
-// case, so that it does not tell how the site wrote the address it knows.
-func mask(address string) string {
-	local, domain, ok := strings.Cut(strings.ToLower(address), "@")
-	if !ok || local == "" {
+// mask hides an address but for its first character and its domain. It is of the
+// address key, so that it does not tell how the site wrote the address it knows.
+func mask(email string) string {
+	key, err := address.Key(email)
+	if err != nil {
 		return "***"
 	}
-	first, _ := utf8.DecodeRuneInString(local)
-	return string(first) + "***@" + domain
+	at := strings.LastIndexByte(key, '@')
+	first, _ := utf8.DecodeRuneInString(key)
+	return string(first) + "***" + key[at:]
 }

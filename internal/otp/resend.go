@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sespan/internal/address"
 	"sespan/internal/problem"
 )
 
@@ -68,7 +69,7 @@ func (r *resend) recipient(st State) (recipient, error) {
 	case c.CustomerID == nil:
 	case st.Customer == nil:
 		return to, unknownCustomer()
-	case !sameAddress(st.Customer.Email, c.Email):
+	case !address.Same(st.Customer.Email, c.Email):
 		return to, addressChanged()
 	case !st.Customer.Active && c.Purpose != Registration:
 		to.decoy = true

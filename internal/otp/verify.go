@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sespan/internal/address"
 	"sespan/internal/problem"
 	"sespan/internal/secret"
 )
@@ -98,7 +99,7 @@ func (v *verification) decide(st State) (VerifyDecision, error) {
 		return v.uncounted(st), nil
 	}
 	id, ok := matchCode(v.service.ring, c, v.live(st), v.guess)
-	if !ok || c.Decoy || (v.email != "" && !sameAddress(v.email, c.Email)) {
+	if !ok || c.Decoy || (v.email != "" && !address.Same(v.email, c.Email)) {
 		return v.wrong(st), nil
 	}
 	return v.correct(st, id)
@@ -149,7 +150,7 @@ func (v *verification) correct(st State, code int64) (VerifyDecision, error) {
 	case c.CustomerID == nil:
 	case st.Customer == nil:
 		return VerifyDecision{}, unknownCustomer()
-	case !sameAddress(st.Customer.Email, c.Email):
+	case !address.Same(st.Customer.Email, c.Email):
 		decision.Status = Superseded
 	default:
 		decision.NeedsRight, decision.MayUse = !st.Customer.Active, c.Purpose == Registration
