@@ -34,12 +34,12 @@ WHERE s.address_key <> '';
 -- a registration by address is one without a customer. Locks nothing. Without a
 -- customer the columns of one are NULL, and likewise of the challenge.
 WITH found AS MATERIALIZED (
-    SELECT c.customer_id, c.email, c.is_active, c.date_joined
+    SELECT c.customer_id, c.email, c.is_active
     FROM sespan.otp_customer(sqlc.narg(customer_id)::bigint, @email::text, true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
-SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active, f.date_joined AS customer_joined,
+SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        k.address_key::text AS address_key, b.budget_key, b.wrong_at,
        coalesce(m.free_at, now())::timestamptz AS free_at, coalesce(m.next_at, now())::timestamptz AS next_at,
@@ -79,9 +79,11 @@ FROM sespan.otp_challenge AS c WHERE c.challenge_id = @challenge_id;
 -- a code that was mailed to nobody, that of the mail before it. Locks nothing.
 SELECT now()::timestamptz AS at, sqlc.embed(c),
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
+       (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
+LEFT JOIN sespan.otp_activation AS a ON a.customer_id = c.customer_id
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
 CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, sqlc.narg(visitor)::inet) AS l
 LEFT JOIN LATERAL (
@@ -123,11 +125,13 @@ WITH target AS (
 )
 SELECT now()::timestamptz AS at, sqlc.embed(c), EXISTS (SELECT FROM counted) AS counted,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
+       (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at,
        coalesce(o.otp_ids, '{}')::bigint[] AS otp_ids, coalesce(o.key_ids, '{}')::text[] AS key_ids,
        coalesce(o.otp_numbers, '{}')::bytea[] AS otp_numbers, coalesce(o.valid_untils, '{}')::timestamptz[] AS valid_untils
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
+LEFT JOIN sespan.otp_activation AS a ON a.customer_id = c.customer_id
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
 CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, NULL) AS l
 LEFT JOIN LATERAL (
@@ -136,11 +140,6 @@ LEFT JOIN LATERAL (
     FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id AND x.status = 'pending'
 ) AS o ON true
 WHERE c.challenge_id = @challenge_id;
-
--- name: OTPGrant :exec
--- Locks the right to activate; one that exists, in whatever state, stays as it is.
-INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES (@customer_id, now())
-ON CONFLICT (customer_id) DO NOTHING;
 
 -- name: OTPRightEnd :exec
 -- Locks the right to activate. Ends one that is unused.
@@ -255,3 +254,18 @@ SELECT sespan.otp_revoke(@customer_id::bigint)::bigint AS changed;
 -- name: OTPSweep :one
 -- Locks what it changes, skipping what others hold.
 SELECT sespan.otp_sweep(make_interval(secs => @keep_seconds::float8), @portion::int)::bigint AS changed;
+
+-- name: OTPWatchKnown :one
+SELECT (pg_catalog.to_regprocedure('sespan.otp_watch()') IS NOT NULL)::boolean AS known;
+
+-- name: OTPWatched :one
+-- Reads the catalogs.
+SELECT sespan.otp_watched()::boolean AS watched;
+
+-- name: OTPWatchBind :one
+-- Locks the bound table (ACCESS EXCLUSIVE) for a moment where an older trigger goes.
+SELECT coalesce(sespan.otp_watch_bind(), '')::text AS statement;
+
+-- name: OTPWatchDrop :one
+-- Locks the bound table (ACCESS EXCLUSIVE) for a moment where there is a trigger.
+SELECT sespan.otp_watch_drop()::boolean AS changed;

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from django_sespan._internal.runtime import runtime
@@ -41,17 +42,17 @@ def prepare(state, email=EMAIL, password="old password 7"):
     if state == "unknown":
         return None
     joined = timezone.now() - timedelta(days=3)
-    user = User.objects.create_user("old", email, password, is_active=False)
+    with transaction.atomic():
+        user = User.objects.create_user("old", email, password, is_active=False)
+        if state in {"unverified", "banned"}:
+            assert registrations().register(user) == "granted"
     match state:
-        case "unverified":
-            assert registrations().register(user) in {"granted", "live"}
         case "verified":
             User.objects.filter(pk=user.pk).update(is_active=True, last_login=joined)
         case "banned":
-            registrations().register(user)
             User.objects.filter(pk=user.pk).update(is_active=True, last_login=joined)
             user.refresh_from_db()
-            registrations().register(user)  # active: its right has ended
+            registrations().supersede(user)  # active: its right has ended
             User.objects.filter(pk=user.pk).update(is_active=False, last_login=None)
         case "twice":
             User.objects.update(is_active=True)

@@ -32,7 +32,7 @@ def test_headers(client, sespan, settings):
 
 
 def test_a_challenge_is_typed(client):
-    challenge = client.otp_create(purpose="registration", customer_id=42, new_customer=True)
+    challenge = client.otp_create(purpose="registration", customer_id=42)
     assert challenge.resend_after < challenge.valid_until
     assert challenge.email == "b***@example.com"
     answer = client.otp_verify(challenge.challenge_id, CODE)

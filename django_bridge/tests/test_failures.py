@@ -12,7 +12,7 @@ import httpx
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import AsyncClient, Client
 
 from django_sespan._internal.flows import resume_registration, send_code, verify_code
@@ -31,7 +31,7 @@ from registrants import (
     form,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bound")]
 
 
 @pytest.fixture(autouse=True)
@@ -113,18 +113,52 @@ def test_every_page_while_the_service_is_of_no_use(bound, client, sespan, failur
     assert client.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
 
 
-def test_the_database_is_bound_only_later(client, sespan, request):
-    """Registered while nothing was bound: the service is told then, and believes it for a day."""
-    sespan.fail = [problem(503, "unavailable")]
-    client.post(REGISTER_URL, form())
-    assert Registrations().right(User.objects.get()) == "none"
-    request.getfixturevalue("bound")
-    client.post(RESEND_URL)
-    assert sespan.calls[-1][2]["new_customer"] is True
-    client.post(REGISTER_URL, form())
-    assert Registrations().right(User.objects.get()) == "live", "marked as soon as it can be"
-    assert "new_customer" not in sespan.calls[-1][2]
-    assert client.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+UNBIND = "SELECT sespan.customer_unbind()"
+
+
+def run(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_who_cannot_be_activated_later_is_not_made(client, sespan, caplog):
+    """Nothing is bound: the visitor has a page, the log a line, and no customer was made."""
+    owner = User.objects.create_user("owner", "owner@example.com", PASSWORD)
+    run(UNBIND)
+    seen = []
+    for email in (EMAIL, owner.email):
+        page = Client().post(REGISTER_URL, form(email=email))
+        assert page.status_code == 503
+        assert "nothing was kept" in page.text
+        seen.append((page.status_code, re.sub(r'value="[^"]*"', "", page.text)))
+    assert seen[0] == seen[1], "whoever has the address"
+    assert list(User.objects.all()) == [owner]
+    assert sespan.calls == []
+    assert "Sespan cannot be told of new customers: no customer table is bound" in caplog.text
+
+
+def test_a_binding_that_does_not_fit_any_more(client, sespan, caplog):
+    columns = '{"customer_id": {"column": "id"}, "email": {"column": "gone"}}'
+    run(f"SELECT sespan.customer_bind('public.auth_user'::regclass, '{columns}'::jsonb)")
+    page = client.post(REGISTER_URL, form())
+    assert (page.status_code, User.objects.count()) == (503, 0)
+    assert "the binding is stale" in caplog.text
+
+
+def test_a_binding_without_is_active(client, sespan, caplog):
+    """The row is rolled back: no code could ever activate it."""
+    columns = '{"customer_id": {"column": "id"}, "email": {"column": "email"}}'
+    run(f"SELECT sespan.customer_bind('public.auth_user'::regclass, '{columns}'::jsonb)")
+    page = client.post(REGISTER_URL, form())
+    assert (page.status_code, User.objects.count()) == (503, 0)
+    assert "is is_active bound" in caplog.text
+
+
+def test_users_in_another_database_than_sespan(client, sespan, settings, caplog):
+    settings.SESPAN = {**settings.SESPAN, "DATABASE": "elsewhere"}
+    page = client.post(REGISTER_URL, form())
+    assert (page.status_code, User.objects.count()) == (503, 0)
+    assert 'SESPAN["DATABASE"]' in caplog.text
 
 
 def test_a_rule_of_the_database_that_no_form_knows(client):
@@ -173,8 +207,9 @@ def test_pages_need_no_script(client, url):
 
 def test_flows_without_a_request(bound, client, sespan, rf):
     """A command or a cron job may send and check codes."""
-    user = User.objects.create_user("budi", EMAIL, PASSWORD, is_active=False)
-    Registrations().register(user)
+    with transaction.atomic():
+        user = User.objects.create_user("budi", EMAIL, PASSWORD, is_active=False)
+        Registrations().register(user)
     request = rf.get("/")
     request.session = client.session
     pending = resume_registration.resume(request, resume_registration.Claim(user))

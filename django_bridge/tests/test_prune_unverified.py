@@ -174,9 +174,14 @@ def other():
 
 @pytest.mark.usefixtures("bound_for_all")
 def test_a_customer_who_verifies_meanwhile_stays():
-    """A verification holds the right and then the customer, as the service does."""
-    user = customer("just-typing")
+    """A verification holds budget, right and then the customer, as the service does."""
+    user = customer("just-typing", email="just@example.com")
     with other() as service, other() as watcher:
+        service.execute(
+            "INSERT INTO sespan.otp_budget (budget_key)"
+            " VALUES (sespan.otp_budget_key(%s, 'registration'))",
+            [user.email],
+        )
         service.execute(
             "UPDATE sespan.otp_activation SET used_at = now() WHERE customer_id = %s", [user.pk]
         )

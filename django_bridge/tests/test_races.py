@@ -78,7 +78,7 @@ def test_verified_just_before_it_is_replaced(client, sespan, monkeypatch, passwo
     """An account that has become active keeps its password, its data and its activity."""
     client.post(REGISTER_URL, form())
     registrations = type(sespan.registrations)
-    step = "right" if password == PASSWORD else "register"
+    step = "right" if password == PASSWORD else "supersede"
     original = getattr(registrations, step)
 
     def verified_meanwhile(self, user):
@@ -141,7 +141,7 @@ def test_replaced_while_a_code_is_asked_for(client, sespan, monkeypatch):
 def test_changed_by_somebody_else_while_it_was_replaced(client, sespan, monkeypatch):
     client.post(REGISTER_URL, form())
     registrations = type(sespan.registrations)
-    original = registrations.register
+    original = registrations.supersede
 
     def reset_meanwhile(self, user):
         answer = original(self, user)
@@ -150,7 +150,7 @@ def test_changed_by_somebody_else_while_it_was_replaced(client, sespan, monkeypa
         changed.save()
         return answer
 
-    monkeypatch.setattr(registrations, "register", reset_meanwhile)
+    monkeypatch.setattr(registrations, "supersede", reset_meanwhile)
     page = Client().post(REGISTER_URL, form("evil", password=OTHER))
     assert page.status_code == 503
     assert "nothing was kept" in page.text

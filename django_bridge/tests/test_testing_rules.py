@@ -36,14 +36,20 @@ def calls(memory):
 
 
 @pytest.fixture
-def user():
+def waiting():
+    """Inactive, and nobody's registration."""
     return User.objects.create_user("budi", EMAIL, "x", is_active=False)
 
 
+@pytest.fixture
+def user(memory, waiting):
+    """A new customer with the right to be activated."""
+    assert memory.registrations.register(waiting) == "granted"
+    return waiting
+
+
 def registered(calls, user, **options):
-    return calls.otp_create(
-        purpose="registration", customer_id=user.pk, **{"new_customer": True, **options}
-    )
+    return calls.otp_create(purpose="registration", customer_id=user.pk, **options)
 
 
 def active_now(user):
@@ -155,36 +161,47 @@ def test_a_login_by_address(memory, calls):
 
 
 class TestTheRightToBeActivated:
-    def test_only_with_it(self, memory, calls, user):
+    def test_only_with_it(self, memory, calls, waiting):
         """Somebody who was inactive before is sent nothing and stays so."""
-        registered(calls, user, new_customer=False)
+        assert memory.registrations.supersede(waiting) == "ended"
+        registered(calls, waiting)
         assert memory.outbox == []
-        assert memory.registrations.right(user) == "none"
-
-    def test_not_for_an_old_account(self, memory, calls, user):
-        User.objects.filter(pk=user.pk).update(date_joined=timezone.now() - timedelta(days=2))
-        registered(calls, user)
-        assert memory.outbox == []
+        assert memory.registrations.right(waiting) == "none"
 
     def test_not_for_another_purpose(self, memory, calls, user):
         calls.otp_create(purpose="login", customer_id=user.pk)
         assert memory.outbox == []
 
     def test_by_the_right_that_the_site_granted(self, memory, calls, user):
-        assert memory.registrations.register(user) == "granted"
         assert memory.registrations.right(user) == "live"
         assert list(memory.registrations.unused(timezone.now())) == [user.pk]
-        calls.otp_verify(registered(calls, user, new_customer=False).challenge_id, memory.code())
+        calls.otp_verify(registered(calls, user).challenge_id, memory.code())
         assert memory.registrations.right(user) == "ended"
         assert list(memory.registrations.unused(timezone.now())) == []
 
     def test_it_is_used_up(self, memory, calls, user):
         calls.otp_verify(registered(calls, user).challenge_id, memory.code())
         User.objects.filter(pk=user.pk).update(is_active=False)  # banned
-        assert memory.registrations.register(user) == "ended"
+        assert memory.registrations.supersede(user) == "ended"
         memory.advance(60)
         registered(calls, user)
         assert len(memory.outbox) == 1
+
+    @pytest.mark.parametrize("seen", ["save", "login code"])
+    def test_a_ban_after_an_activation_by_hand_holds(self, memory, calls, user, seen):
+        challenge = registered(calls, user).challenge_id
+        code = memory.code()
+        if seen == "save":
+            user.is_active = True
+            user.save()
+        else:
+            User.objects.update(is_active=True)
+            calls.otp_create(purpose="login", customer_id=user.pk)
+        assert memory.registrations.right(user) == "ended"
+        User.objects.update(is_active=False)
+        with pytest.raises(errors.ActivationRefused):
+            calls.otp_verify(challenge, code)
+        assert not active_now(user)
 
     def test_revoked_while_the_code_was_under_way(self, memory, calls, user):
         challenge = registered(calls, user).challenge_id
@@ -196,9 +213,8 @@ class TestTheRightToBeActivated:
             calls.otp_verify(challenge, memory.code())
 
     def test_a_new_registration_supersedes_the_old_code(self, memory, calls, user):
-        memory.registrations.register(user)
         first = registered(calls, user).challenge_id
-        assert memory.registrations.register(user) == "live"
+        assert memory.registrations.supersede(user) == "live"
         with pytest.raises(errors.OTPExpired):
             calls.otp_verify(first, memory.code())
         with pytest.raises(errors.OTPTooSoon):
@@ -207,7 +223,6 @@ class TestTheRightToBeActivated:
         assert registered(calls, user).challenge_id != first
 
     def test_it_goes_with_its_customer(self, memory, calls, user):
-        memory.registrations.register(user)
         challenge = registered(calls, user).challenge_id
         key = user.pk
         user.delete()
@@ -224,7 +239,7 @@ class TestTheRightToBeActivated:
 
 def test_registering_a_known_address_notifies_only_its_owner(memory, calls):
     user = User.objects.create_user("budi", EMAIL, "x")
-    challenge = registered(calls, user, new_customer=False)
+    challenge = registered(calls, user)
     assert memory.outbox == []
     (notice,) = memory.notices
     assert (notice.customer_id, notice.email) == (str(user.pk), EMAIL)
@@ -253,7 +268,7 @@ class TestByTheContract:
         assert (len(memory.outbox), len(memory.notices)) == (0, 1)
 
     def test_resume(self, memory, user):
-        body = {"purpose": "registration", "customer_id": str(user.pk), "new_customer": True}
+        body = {"purpose": "registration", "customer_id": str(user.pk)}
         first = self.post(memory, "otp", **body)
         memory.advance(61)
         again = self.post(memory, "otp", **body, resume=True)

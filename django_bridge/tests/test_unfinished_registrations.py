@@ -342,7 +342,7 @@ def test_a_right_code_without_an_activation_right(client, sespan):
 def test_a_replacement_that_is_not_possible_now(client, sespan, monkeypatch):
     """Neither the older code nor a pretended one may follow."""
     client.post(REGISTER_URL, form())
-    monkeypatch.setattr(type(sespan.registrations), "register", lambda self, user: "unknown")
+    monkeypatch.setattr(type(sespan.registrations), "supersede", lambda self, user: "unknown")
     other = Client()
     page = other.post(REGISTER_URL, form(password=OTHER))
     assert page.status_code == 503

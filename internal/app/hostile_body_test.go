@@ -37,7 +37,7 @@ func (v *victim) bodies() []attack {
 			"true":                `{"customer_id":true,"purpose":"login"}`,
 			"object":              `{"customer_id":{"$gt":0},"purpose":"login"}`,
 			"unknown purpose":     `{"customer_id":` + id + `,"purpose":"constructor"}`,
-			"not new":             `{"email":"sari@example.com","purpose":"login","new_customer":true}`,
+			"a claim":             `{"customer_id":` + id + `,"purpose":"registration","new_customer":true}`,
 			"data for a login":    `{"email":"sari@example.com","purpose":"login","data":{"password":"hunter2-canary"}}`,
 			"too much data":       `{"email":"a@example.com","purpose":"registration","data":{"password":"hunter2-canary","a":"` + strings.Repeat("a", 20000) + `"}}`,
 			"data repeats a name": `{"email":"a@example.com","purpose":"registration","data":{"role":"user","role":"admin"}}`,

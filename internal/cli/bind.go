@@ -14,6 +14,7 @@ import (
 type CustomerTable struct {
 	Table   string   `placeholder:"TABLE" help:"The site's user table, with its schema; without it the one that is bound or was before, else public.auth_user."`
 	Columns []string `name:"column" sep:"none" placeholder:"NAME=COLUMN" help:"Bind a column by another name, such as phone_number=phone, or one of a related table: phone_number=public.profile.phone@user_id."`
+	Watch   bool     `help:"Make a trigger on the table that sees whom plain SQL activates, so that a later ban holds. It stays until unbind."`
 }
 
 // Bind is the command bind-customers.
@@ -44,7 +45,7 @@ func (t *CustomerTable) bind(ctx context.Context, e *Env, url, prefix string, re
 	if err != nil {
 		return "", err
 	}
-	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Replace: replace, Progress: e.progress})
+	r, err := postgres.BindCustomers(ctx, url, postgres.Binding{Table: t.Table, Columns: columns, RolePrefix: prefix, Replace: replace, Watch: t.Watch, Progress: e.progress})
 	if err != nil {
 		return "", err
 	}

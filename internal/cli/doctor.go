@@ -107,7 +107,14 @@ func checkBinding(ctx context.Context, pool *postgres.Pool) (string, error) {
 	case !b.OK():
 		return "", fmt.Errorf("%s: %s; run: sespan bind-customers", b.State, b.Reason)
 	}
-	text := "bound"
+	watched, err := pool.Watched(ctx)
+	if err != nil {
+		return "", err
+	}
+	text := "bound; whom plain SQL activates is not seen (bind-customers --watch)"
+	if watched {
+		text = "bound and watched"
+	}
 	if b.Reason != "" {
 		text += ", but " + b.Reason
 	}

@@ -58,14 +58,13 @@ func (siteData) Schema(huma.Registry) *huma.Schema {
 
 type otpRequest struct {
 	Body struct {
-		CustomerID  *customerID `json:"customer_id,omitempty"`
-		Email       string      `json:"email,omitempty" format:"email" maxLength:"254" example:"sari@example.co" doc:"Without a customer_id: of a customer who logs in, or of a registration whose customer is made after the verification."`
-		Purpose     otp.Purpose `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
-		NewCustomer bool        `json:"new_customer,omitempty" doc:"The site has just created this customer: a correct code may activate it. Believed once, within 24 hours of date_joined. A site that calls sespan.otp_register need not say it."`
-		Resume      bool        `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
-		Known       bool        `json:"known_browser,omitempty" doc:"The visitor's browser has verified this address before: it has a budget of mails and of guesses of its own, which nobody else can use up."`
-		Locale      string      `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
-		Data        siteData    `json:"data,omitempty"`
+		CustomerID *customerID `json:"customer_id,omitempty"`
+		Email      string      `json:"email,omitempty" format:"email" maxLength:"254" example:"sari@example.co" doc:"Without a customer_id: of a customer who logs in, or of a registration whose customer is made after the verification."`
+		Purpose    otp.Purpose `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
+		Resume     bool        `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
+		Known      bool        `json:"known_browser,omitempty" doc:"The visitor's browser has verified this address before: it has a budget of mails and of guesses of its own, which nobody else can use up."`
+		Locale     string      `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
+		Data       siteData    `json:"data,omitempty"`
 	}
 }
 
@@ -129,11 +128,12 @@ func registerOTP(api huma.API, s otpService) {
 			"later, a challenge that is still open gets a further code. An address that nobody has gets the same answer and no mail. "+
 			"A registration answers alike whoever has the address: an active customer is mailed \"you already have an account\" in place of a code, "+
 			"an inactive one who may not be activated and an address of several customers get no mail, and no code verifies the challenge. "+
-			"A site whose customers are active from the start says new_customer, or asks for a code of purpose login."),
+			"A customer may be activated whom the site registered with sespan.otp_register in the transaction of its INSERT, and nobody else. "+
+			"A site whose customers are active from the start asks for a code of purpose login."),
 		h.issue, http.StatusNotFound)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/verify", "verify-otp", "Verify a code", http.StatusOK, access.RoleService),
 		"A challenge allows five wrong codes, an address ten an hour for a purpose. otp-incorrect carries attempts_left. "+
-			"A correct code works once; for a registration it activates the customer, where the site said that the customer is new. "+
+			"A correct code works once; for a registration it activates the customer, where sespan.otp_register granted the right to. "+
 			"Where that right was revoked after the mail: 403 activation-refused, and the code is used up."),
 		h.verify, http.StatusNotFound, http.StatusConflict, http.StatusGone)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/resend", "resend-otp", "Mail a further code", http.StatusAccepted, access.RoleService),
@@ -151,7 +151,7 @@ func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeRespo
 		return nil, problem.Newf(problem.Invalid, "The data may have %d bytes.", maxSealedData).AtField("body.data")
 	}
 	issued, err := h.service.Issue(ctx, otp.Request{
-		CustomerID: (*int64)(b.CustomerID), Email: b.Email, Purpose: b.Purpose, NewCustomer: b.NewCustomer, Resume: b.Resume,
+		CustomerID: (*int64)(b.CustomerID), Email: b.Email, Purpose: b.Purpose, Resume: b.Resume,
 		Locale: b.Locale, Data: b.Data, KnownBrowser: b.Known, Visitor: requestContextOf(ctx).visitor,
 	})
 	return issuedResponse(ctx, issued, err)

@@ -175,17 +175,16 @@ func TestOTPRegistrationByCustomerTellsNothing(t *testing.T) {
 	t.Parallel()
 	s := newOTPSite(t)
 	ids := map[string]int64{
-		"unknown":    s.customer("aunknown@example.com", false, ""), // made a moment ago
+		"unknown":    pgtest.AddRegistering(t, s.db, "aunknown@example.com"),
 		"unverified": s.customer("aunverified@example.com", false, "NULL"),
 		"verified":   s.customer("averified@example.com", true, "now()"),
 		"banned":     s.customer("abanned@example.com", false, "now()"),
 		"before":     s.customer("abefore@example.com", false, ""),
 	}
-	s.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '1 year' WHERE id = $1`, ids["before"])
 	observers, mails := map[string]*observer{}, map[string]int{}
 	for name, id := range ids {
 		v := s.observer()
-		register := func() { s.db.Exec(t, `SELECT sespan.otp_register($1)`, id) }
+		register := func() { s.db.Exec(t, `SELECT sespan.otp_supersede($1)`, id) }
 		register()
 		v.walkThrough(fmt.Sprintf(`{"customer_id":%d,"purpose":"registration"}`, id), register)
 		observers[name], mails[name] = v, s.mailsTo("a"+name+"@example.com")

@@ -76,8 +76,8 @@ func bodyOf(t *testing.T, a answer, status int) map[string]any {
 func TestOTPFromIssueToVerified(t *testing.T) {
 	t.Parallel()
 	s := newOTPSite(t)
-	id := pgtest.AddCustomer(t, s.db, "sari@example.com", false)
-	a := s.post("/v1/otp", fmt.Sprintf(`{"customer_id":%d,"purpose":"registration","new_customer":true,"locale":"id"}`, id))
+	id := pgtest.AddRegistering(t, s.db, "sari@example.com")
+	a := s.post("/v1/otp", fmt.Sprintf(`{"customer_id":%d,"purpose":"registration","locale":"id"}`, id))
 	issued := bodyOf(t, a, http.StatusAccepted)
 	assert.Equal(t, "s***@example.com", issued["email"])
 	assert.Len(t, issued, 4)
@@ -112,14 +112,14 @@ func TestOTPFromIssueToVerified(t *testing.T) {
 func TestOTPProblems(t *testing.T) {
 	t.Parallel()
 	s := newOTPSite(t)
-	id := pgtest.AddCustomer(t, s.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, s.db, "a@example.com")
 	expect := func(a answer, status int, slug string) answer {
 		t.Helper()
 		assert.Equal(t, status, a.status, a.body)
 		assert.Equal(t, slug, a.problem(t))
 		return a
 	}
-	issued := bodyOf(t, s.post("/v1/otp", fmt.Sprintf(`{"customer_id":"%d","purpose":"registration","new_customer":true}`, id)), http.StatusAccepted)
+	issued := bodyOf(t, s.post("/v1/otp", fmt.Sprintf(`{"customer_id":"%d","purpose":"registration"}`, id)), http.StatusAccepted)
 	s.db.Exec(t, `SELECT sespan.otp_revoke($1)`, id)
 	path := "/v1/otp/" + issued["challenge_id"].(string)
 	wrong := "000000"
@@ -212,7 +212,8 @@ func TestOTPBadInput(t *testing.T) {
 		"huge id":         {"/v1/otp", `{"purpose":"login","customer_id":"99999999999999999999"}`, "body.customer_id", 422},
 		"fraction id":     {"/v1/otp", `{"purpose":"login","customer_id":1.5}`, "body.customer_id", 422},
 		"unknown field":   {"/v1/otp", `{"purpose":"login","email":"a@example.com","Secret-9":1}`, "body", 422},
-		"text flag":       {"/v1/otp", `{"purpose":"registration","customer_id":1,"new_customer":"yes"}`, "body.new_customer", 422},
+		"text flag":       {"/v1/otp", `{"purpose":"registration","customer_id":1,"resume":"yes"}`, "body.resume", 422},
+		"a claim":         {"/v1/otp", `{"purpose":"registration","customer_id":1,"new_customer":true}`, "body", 422},
 		"long locale":     {"/v1/otp", `{"purpose":"login","email":"a@example.com","locale":"` + strings.Repeat("x", 65) + `"}`, "body.locale", 422},
 		"array data":      {"/v1/otp", `{"purpose":"registration","email":"a@example.com","data":["Secret-9"]}`, "body.data", 422},
 		"large data":      {"/v1/otp", `{"purpose":"registration","email":"a@example.com","data":{"x":"` + strings.Repeat("x", 17000) + `"}}`, "body.data", 422},

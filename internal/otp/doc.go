@@ -31,12 +31,19 @@
 //	one who is inactive for good, several   decoy      decoy
 //
 // Activation. A correct code of purpose registration makes an inactive customer
-// active only with the activation right, which exists once in a customer's life:
-// granted when the site says that it has just created the customer, used up by the
-// first verification, ended for good by a revocation or by any other activation that
-// Sespan notices. Whoever was inactive before, or is banned later, stays inactive.
+// active only with the activation right, which is born with its customer and dies
+// with a ban:
 //
-// The site takes part in its own transaction: sespan.otp_register supersedes what a
+//	the site's transaction                          no call of HTTP grants or lengthens it
+//	INSERT customer ─▶ otp_register ─▶ live ──┬──▶ used up   the first verification
+//	                                          ├──▶ revoked   otp_revoke: a ban before the first code
+//	                                          └──▶ revoked   active without a code, as soon as it is seen
+//
+// It is seen by otp_activated, which the bridge calls at each save, by issuing,
+// resending and verifying codes, and by the trigger of bind-customers --watch.
+// Whoever was inactive before, or is banned later, stays inactive.
+//
+// The site takes part in its own transaction: sespan.otp_supersede ends what a
 // further registration of the customer replaces, under the same locks.
 //
 // The rules are tested on a real database: internal/postgres/otp_*_test.go.

@@ -15,13 +15,12 @@ import (
 
 // Request asks for a code.
 type Request struct {
-	CustomerID  *int64
-	Email       string
-	Purpose     Purpose
-	NewCustomer bool   // the site has just created this customer
-	Resume      bool   // a challenge with a live code will do: nothing is mailed then
-	Locale      string // BCP 47 tag or Django language code
-	Data        []byte // JSON of the site, sealed until the code is verified
+	CustomerID *int64
+	Email      string
+	Purpose    Purpose
+	Resume     bool   // a challenge with a live code will do: nothing is mailed then
+	Locale     string // BCP 47 tag or Django language code
+	Data       []byte // JSON of the site, sealed until the code is verified
 	// KnownBrowser says that the visitor's browser has verified the address before: it
 	// has budgets and challenges of its own, which nobody else can use up.
 	KnownBrowser bool
@@ -39,9 +38,9 @@ type Issued struct {
 
 // IssueDecision is what issuing or resending writes; the zero value writes nothing.
 type IssueDecision struct {
-	GrantRight *int64 // customer who gets the activation right
-	EndRight   *int64 // customer who loses it
-	NewCode    *NewCode
+	EndRight *int64 // customer who loses the activation right
+	NewCode  *NewCode
+	Refusal  error // the answer although EndRight is written
 }
 
 // NewCode is a code and its mail.
@@ -94,8 +93,6 @@ func (r Request) subject() (Subject, error) {
 	switch {
 	case r.CustomerID == nil && sub.Email == "":
 		return sub, problem.New(problem.Invalid, "Either customer_id or email is needed.").AtField("body")
-	case r.NewCustomer && (r.Purpose != Registration || r.CustomerID == nil):
-		return sub, problem.New(problem.Invalid, "Only a registration with a customer_id can be of a new customer.").AtField("body.new_customer")
 	case len(r.Data) > 0 && (r.Purpose != Registration || r.CustomerID != nil):
 		return sub, problem.New(problem.Invalid, "Only a registration without a customer_id can carry data.").AtField("body.data")
 	}
@@ -113,6 +110,11 @@ type issue struct {
 
 // decide is called once, under the budget's lock.
 func (i *issue) decide(st State) (IssueDecision, error) {
+	decision, err := i.decideCode(st)
+	return afterEnd(decision, st, err)
+}
+
+func (i *issue) decideCode(st State) (IssueDecision, error) {
 	to, err := i.recipient(st)
 	if err != nil {
 		return IssueDecision{}, err
@@ -121,7 +123,6 @@ func (i *issue) decide(st State) (IssueDecision, error) {
 		i.out.CustomerID = &st.Customer.ID
 	}
 	i.out.Email = mask(to.address)
-	decision := IssueDecision{GrantRight: i.grantRight(st), EndRight: i.endRight(st)}
 	l, old := i.service.limits, st.Challenge
 	if old != nil && old.Decoy != to.decoy {
 		old = nil // the customer was activated or banned in between
@@ -135,7 +136,7 @@ func (i *issue) decide(st State) (IssueDecision, error) {
 		i.out.ChallengeID, i.out.ValidUntil = old.ID, old.ValidUntil
 		i.out.ResendAfter = l.resendAt(old, st.Budget, st.At)
 		i.events = []event{eventRepeated}
-		return decision, nil
+		return IssueDecision{}, nil
 	case wait > 0:
 		i.events = []event{eventTooSoon}
 		return IssueDecision{}, tooSoon(wait)
@@ -144,15 +145,16 @@ func (i *issue) decide(st State) (IssueDecision, error) {
 	if err != nil {
 		return IssueDecision{}, err
 	}
-	if decision.NewCode, err = i.service.newCode(challenge, st.At, to); err != nil {
+	code, err := i.service.newCode(challenge, st.At, to)
+	if err != nil {
 		return IssueDecision{}, err
 	}
-	decision.NewCode.NewChallenge = !same
+	code.NewChallenge = !same
 	if open && !same {
-		decision.NewCode.Supersedes = &old.ID
+		code.Supersedes = &old.ID
 	}
-	i.report(decision.NewCode, st)
-	return decision, nil
+	i.report(code, st)
+	return IssueDecision{NewCode: code}, nil
 }
 
 // wait is how long until the next mail. A verified challenge is done with: the
@@ -218,24 +220,18 @@ func (i *issue) report(code *NewCode, st State) {
 	}
 }
 
-// grantRight gives the customer who gets the activation right with this request.
-func (i *issue) grantRight(st State) *int64 {
-	c := st.Customer
-	if c == nil || c.Active || st.Right != RightNone || !i.justCreated(st) {
-		return nil
+// afterEnd adds to a decision, or to a refusal, that the activation right has ended.
+func afterEnd(d IssueDecision, st State, err error) (IssueDecision, error) {
+	d.EndRight = endRight(st)
+	if err != nil && d.EndRight != nil {
+		d.Refusal, err = err, nil
 	}
-	return &c.ID
-}
-
-// justCreated tells whether the site says so and may be right.
-func (i *issue) justCreated(st State) bool {
-	joined := st.Customer.Joined
-	return i.request.NewCustomer && (joined == nil || joined.After(st.At.Add(-i.service.limits.ActivationDelay)))
+	return d, err
 }
 
 // endRight gives the customer whose activation right is over: something else than a
 // code made them active. A ban that comes later is for good.
-func (i *issue) endRight(st State) *int64 {
+func endRight(st State) *int64 {
 	if c := st.Customer; c != nil && c.Active && st.Right == RightLive {
 		return &c.ID
 	}

@@ -4,20 +4,19 @@ import "time"
 
 // Limits of codes and guesses; those of mails stand in the database (sespan.budget_limit).
 type Limits struct {
-	Life            time.Duration // of a code
-	ChallengeLife   time.Duration // in which a challenge takes further codes
-	ResendAfter     time.Duration // between two mails of a challenge
-	GuessesPerHour  int           // wrong ones, for an address and purpose
-	Guesses         int           // wrong ones, for a challenge
-	LiveCodes       int           // of a challenge
-	ActivationDelay time.Duration // how old a customer may be when the right is granted
+	Life           time.Duration // of a code
+	ChallengeLife  time.Duration // in which a challenge takes further codes
+	ResendAfter    time.Duration // between two mails of a challenge
+	GuessesPerHour int           // wrong ones, for an address and purpose
+	Guesses        int           // wrong ones, for a challenge
+	LiveCodes      int           // of a challenge
 }
 
 // DefaultLimits gives the limits for codes of the given life.
 func DefaultLimits(life time.Duration) Limits {
 	return Limits{
 		Life: life, ChallengeLife: 24 * time.Hour, ResendAfter: time.Minute,
-		GuessesPerHour: 10, Guesses: 5, LiveCodes: 3, ActivationDelay: 24 * time.Hour,
+		GuessesPerHour: 10, Guesses: 5, LiveCodes: 3,
 	}
 }
 

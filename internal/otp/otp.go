@@ -50,7 +50,6 @@ type Customer struct {
 	Active bool
 	// ActiveKnown is false where the site's table has no such column; Active is true there.
 	ActiveKnown bool
-	Joined      *time.Time // nil where the site's table has no such column
 }
 
 // Challenge as it is stored.
@@ -90,9 +89,9 @@ type Budget struct {
 // database's time: the only clock of the rules.
 type State struct {
 	At        time.Time
-	Customer  *Customer       // nil: none, or more than one with that address
-	Matches   int             // issue: customers with the address or id, counted up to 2
-	Right     ActivationRight // issue
+	Customer  *Customer // nil: none, or more than one with that address
+	Matches   int       // issue: customers with the address or id, counted up to 2
+	Right     ActivationRight
 	Budget    Budget
 	Challenge *Challenge // nil: none
 	Counted   bool       // verify: this guess was counted, and stands in challenge and budget

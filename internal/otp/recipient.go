@@ -34,22 +34,21 @@ func (i *issue) recipient(st State) (recipient, error) {
 	case r.Email != "" && !address.Same(r.Email, mailbox):
 		return recipient{}, problem.New(problem.Invalid, "This is not the customer's e-mail address.").AtField("body.email")
 	case r.Purpose == Registration:
-		return i.registering(st, mailbox), nil
+		return registering(st, mailbox), nil
 	}
 	return recipient{address: mailbox, decoy: !c.Active}, nil
 }
 
 // registering is for a customer who is to be verified: an inactive one with the
-// activation right. Whoever is active has been verified already, unless the
-// site has just made them so, or has no such state.
-func (i *issue) registering(st State, mailbox string) recipient {
+// activation right. Whoever is active has an account already, unless the site has no
+// such state.
+func registering(st State, mailbox string) recipient {
 	to := recipient{address: mailbox}
 	switch c := st.Customer; {
 	case !c.Active:
-		to.decoy = st.Right != RightLive && i.grantRight(st) == nil
+		to.decoy = st.Right != RightLive
 	case c.ActiveKnown:
-		to.decoy = st.Right != RightNone || !i.justCreated(st)
-		to.notice = to.decoy
+		to.decoy, to.notice = true, true
 	}
 	return to
 }

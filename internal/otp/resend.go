@@ -29,6 +29,11 @@ type resend struct {
 }
 
 func (r *resend) decide(st State) (IssueDecision, error) {
+	decision, err := r.decideCode(st)
+	return afterEnd(decision, st, err)
+}
+
+func (r *resend) decideCode(st State) (IssueDecision, error) {
 	c, l := st.Challenge, r.service.limits
 	if c == nil {
 		return IssueDecision{}, unknownChallenge()

@@ -2,6 +2,7 @@ package otp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -31,7 +32,7 @@ func (s *table) Issue(_ context.Context, _ Subject, decide func(State) (IssueDec
 	if s.issued, err = decide(s.state); err != nil {
 		return err
 	}
-	return s.err
+	return cmp.Or(s.err, s.issued.Refusal)
 }
 
 func (s *table) Resend(ctx context.Context, _ uuid.UUID, _ netip.Addr, decide func(State) (IssueDecision, error)) error {
@@ -65,29 +66,33 @@ func (s *Service) counted(p Purpose, e event) float64 {
 	return testutil.ToFloat64(s.metrics.events.WithLabelValues(string(p), string(e)))
 }
 
-func TestGrantIsForNewInactiveCustomers(t *testing.T) {
+// What a call sees of an active customer is written even where the answer is a refusal.
+func TestARightEndsWithAnyCall(t *testing.T) {
 	t.Parallel()
-	joined := func(ago time.Duration) *time.Time { t := noon.Add(-ago); return &t }
 	for name, c := range map[string]struct {
-		customer Customer
-		right    ActivationRight
-		claim    bool
-		want     bool
+		active bool
+		right  ActivationRight
+		want   bool
 	}{
-		"new":             {Customer{Joined: joined(time.Minute)}, RightNone, true, true},
-		"no date known":   {Customer{}, RightNone, true, true},
-		"site's clock":    {Customer{Joined: joined(-time.Minute)}, RightNone, true, true},
-		"not claimed":     {Customer{Joined: joined(time.Minute)}, RightNone, false, false},
-		"a day old":       {Customer{Joined: joined(24 * time.Hour)}, RightNone, true, false},
-		"active":          {Customer{Joined: joined(time.Minute), Active: true}, RightNone, true, false},
-		"has it":          {Customer{Joined: joined(time.Minute)}, RightLive, true, false},
-		"used or revoked": {Customer{Joined: joined(time.Minute)}, RightEnded, true, false},
+		"made active": {true, RightLive, true},
+		"waits":       {false, RightLive, false},
+		"used":        {true, RightEnded, false},
+		"never":       {true, RightNone, false},
 	} {
-		c.customer.ID, c.customer.Email = 42, "a@example.com"
-		store := &table{state: State{At: noon, Customer: &c.customer, Matches: 1, Right: c.right}}
-		_, err := newTestService(t, store).Issue(t.Context(), Request{CustomerID: &c.customer.ID, Purpose: Registration, NewCustomer: c.claim})
-		if err != nil || (store.issued.GrantRight != nil) != c.want {
-			t.Errorf("%s: grant %v, %v", name, store.issued.GrantRight, err)
+		customer := &Customer{ID: 42, Email: "a@example.com", Active: c.active, ActiveKnown: true}
+		challenge := &Challenge{CustomerID: &customer.ID, Purpose: Registration, Email: "a@example.com", Status: Pending, CreatedAt: noon, SentAt: noon, ValidUntil: noon.Add(time.Minute)}
+		busy := Budget{MailAt: noon.Add(time.Hour), NextMailAt: noon.Add(time.Hour)}
+		store := &table{state: State{At: noon, Customer: customer, Matches: 1, Right: c.right, Challenge: challenge, Budget: busy, Counted: true}}
+		s := newTestService(t, store)
+		if _, err := s.Resend(t.Context(), uuid.New(), netip.Addr{}); problem.SlugOf(err) != problem.OTPTooSoon || (store.issued.EndRight != nil) != c.want {
+			t.Errorf("%s, resend: %v, %v", name, store.issued.EndRight, err)
+		}
+		if _, err := s.Verify(t.Context(), uuid.New(), "123456", ""); problem.SlugOf(err) != problem.OTPIncorrect || (store.verified.EndRight != nil) != c.want {
+			t.Errorf("%s, verify: %v, %v", name, store.verified.EndRight, err)
+		}
+		store.state.Challenge = nil
+		if _, err := s.Issue(t.Context(), Request{CustomerID: &customer.ID, Purpose: Login}); problem.SlugOf(err) != problem.OTPTooSoon || (store.issued.EndRight != nil) != c.want {
+			t.Errorf("%s, issue: %v, %v", name, store.issued.EndRight, err)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type VerifyDecision struct {
 	// purpose may not use it, Consume gives the status Refused instead.
 	NeedsRight bool
 	MayUse     bool
+	EndRight   *int64 // customer who loses the activation right, whatever became of the guess
 }
 
 // Consumed is what became of a correct code.
@@ -95,14 +96,16 @@ func (v *verification) decide(st State) (VerifyDecision, error) {
 		return VerifyDecision{}, unknownChallenge()
 	}
 	v.purpose, v.out.CustomerID = c.Purpose, c.CustomerID
+	var decision VerifyDecision
 	if !st.Counted {
-		return v.uncounted(st), nil
+		decision = v.uncounted(st)
+	} else if id, ok := matchCode(v.service.ring, c, v.live(st), v.guess); ok && !c.Decoy && (v.email == "" || address.Same(v.email, c.Email)) {
+		return v.correct(st, id)
+	} else {
+		decision = v.wrong(st)
 	}
-	id, ok := matchCode(v.service.ring, c, v.live(st), v.guess)
-	if !ok || c.Decoy || (v.email != "" && !address.Same(v.email, c.Email)) {
-		return v.wrong(st), nil
-	}
-	return v.correct(st, id)
+	decision.EndRight = endRight(st)
+	return decision, nil
 }
 
 func (v *verification) live(st State) []Code {

@@ -85,6 +85,9 @@ func (s *schemaSession) bind(ctx context.Context, b Binding, before boundTable, 
 	if err != nil {
 		return err
 	}
+	if err := s.watch(ctx, b.Watch, r); err != nil {
+		return err
+	}
 	r.Unchanged = !changed && !added && !handed && len(r.Granted) == 0
 	if err := s.advise(ctx, t, r); err != nil {
 		return err
@@ -184,8 +187,8 @@ func (s *schemaSession) advise(ctx context.Context, t customerTable, r *BindResu
 	return nil
 }
 
-// UnbindCustomers drops the foreign key of the codes and puts the placeholders
-// back; true if a table was bound. The site may then flush, replace or drop its
+// UnbindCustomers drops the watch and the foreign key of the codes, and puts the
+// placeholders back; true if a table was bound. The site may then flush, replace or drop its
 // table; until the next BindCustomers no customer is served.
 func UnbindCustomers(ctx context.Context, url string, progress func(line string)) (bool, error) {
 	var was bool
@@ -194,6 +197,9 @@ func UnbindCustomers(ctx context.Context, url string, progress func(line string)
 			return err
 		}
 		return s.retry(ctx, "unbind", func() (err error) {
+			if _, err := s.q.OTPWatchDrop(ctx, s.conn); err != nil {
+				return err
+			}
 			was, err = s.q.CustomerUnbind(ctx, s.conn)
 			return err
 		})

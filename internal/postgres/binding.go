@@ -22,6 +22,9 @@ type Binding struct {
 	// RolePrefix of the database roles; empty means as the schema remembers it. Another
 	// one is refused.
 	RolePrefix string
+	// Watch makes a trigger on the table that sees activations by plain SQL. One that
+	// is there stays without it.
+	Watch bool
 	// Progress is told what happens, a line at a time; may be nil.
 	Progress func(line string)
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -42,7 +43,8 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 }
 
 func (s *OTPStore) issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.IssueDecision, error), missing *string) error {
-	return s.pool.inBatchTx(ctx, func(tx *batchTx) error {
+	var refusal error
+	err := s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		key := optional(sub.AddressKey)
 		err := s.q.OTPBudgetOpen(ctx, tx, &dbsqlc.OTPBudgetOpenParams{
 			Purpose: string(sub.Purpose), KnownBrowser: sub.KnownBrowser, CustomerID: sub.CustomerID, AddressKey: key,
@@ -73,8 +75,10 @@ func (s *OTPStore) issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 		if err != nil {
 			return err
 		}
+		refusal = decision.Refusal
 		return s.applyIssue(ctx, tx, decision, mailBudget{row.AddressKey, sub.KnownBrowser, sub.Visitor, row.BudgetKey})
 	})
+	return cmp.Or(err, refusal)
 }
 
 // mailBudget is what a mail is counted on.
@@ -101,7 +105,8 @@ func visitor(a netip.Addr) *netip.Addr {
 
 // Resend implements otp.Store.
 func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, from netip.Addr, decide func(otp.State) (otp.IssueDecision, error)) error {
-	return otpError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
+	var refusal error
+	err := s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		if err := s.q.OTPBudgetOpenOf(ctx, tx, challenge); err != nil {
 			return err
 		}
@@ -121,8 +126,10 @@ func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, from netip.A
 			return err
 		}
 		c := row.SespanOtpChallenge
+		refusal = decision.Refusal
 		return s.applyIssue(ctx, tx, decision, mailBudget{c.AddressKey, c.KnownBrowser, from, c.BudgetKey})
-	}))
+	})
+	return otpError(cmp.Or(err, refusal))
 }
 
 // Status implements otp.Store.
@@ -187,6 +194,11 @@ func (s *OTPStore) verify(
 }
 
 func (s *OTPStore) applyVerify(ctx context.Context, tx *batchTx, c *otp.Challenge, d otp.VerifyDecision) (otp.Consumed, error) {
+	if d.EndRight != nil {
+		if err := s.q.OTPRightEnd(ctx, tx, *d.EndRight); err != nil {
+			return otp.Consumed{}, err
+		}
+	}
 	switch d.Action {
 	case otp.Lock:
 		return otp.Consumed{}, s.q.OTPLock(ctx, tx, c.ID)
@@ -205,11 +217,6 @@ func (s *OTPStore) applyVerify(ctx context.Context, tx *batchTx, c *otp.Challeng
 
 // applyIssue queues what the decision writes; it is sent with the commit.
 func (s *OTPStore) applyIssue(ctx context.Context, tx *batchTx, d otp.IssueDecision, budget mailBudget) error {
-	if d.GrantRight != nil {
-		if err := s.q.OTPGrant(ctx, tx, *d.GrantRight); err != nil {
-			return err
-		}
-	}
 	if d.EndRight != nil {
 		if err := s.q.OTPRightEnd(ctx, tx, *d.EndRight); err != nil {
 			return err
@@ -290,7 +297,7 @@ func otpError(err error) error {
 func stateOfSubject(sub otp.Subject, r dbsqlc.OTPStateRow) otp.State {
 	st := otp.State{
 		At: r.At, Matches: int(r.Matches), Right: right(r.RightKnown, r.RightEnded), Budget: otp.Budget{MailAt: r.FreeAt, NextMailAt: r.NextAt, Wrong: r.WrongAt},
-		Customer: customer(r.CustomerID, r.CustomerEmail, r.CustomerActive, r.CustomerJoined),
+		Customer: customer(r.CustomerID, r.CustomerEmail, r.CustomerActive),
 	}
 	if r.ChallengeID != nil {
 		of := r.CustomerID
@@ -308,7 +315,7 @@ func stateOfSubject(sub otp.Subject, r dbsqlc.OTPStateRow) otp.State {
 
 func stateOfChallenge(r dbsqlc.OTPStateOfRow) otp.State {
 	return otp.State{
-		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive, nil),
+		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive), Right: right(r.RightKnown, r.RightEnded),
 		Budget: otp.Budget{MailAt: r.FreeAt, NextMailAt: r.NextAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Delivery: r.Delivery, Mailed: r.Mailed,
 	}
 }
@@ -316,7 +323,7 @@ func stateOfChallenge(r dbsqlc.OTPStateOfRow) otp.State {
 // stateOfGuess adds the guess that OTPGuess counted after it had read the row.
 func stateOfGuess(r dbsqlc.OTPGuessRow) otp.State {
 	st := otp.State{
-		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive, nil),
+		At: r.At, Customer: customer(r.FoundID, r.CustomerEmail, r.CustomerActive), Right: right(r.RightKnown, r.RightEnded),
 		Budget: otp.Budget{MailAt: r.FreeAt, NextMailAt: r.NextAt, Wrong: r.WrongAt}, Challenge: challenge(r.SespanOtpChallenge), Counted: r.Counted,
 	}
 	if r.Counted {
@@ -338,11 +345,11 @@ func challenge(c dbsqlc.SespanOtpChallenge) *otp.Challenge {
 }
 
 // customer reads a site's row. A table without is_active has active customers only.
-func customer(id *int64, email *string, active *bool, joined *time.Time) *otp.Customer {
+func customer(id *int64, email *string, active *bool) *otp.Customer {
 	if id == nil {
 		return nil
 	}
-	c := &otp.Customer{ID: *id, Active: active == nil || *active, ActiveKnown: active != nil, Joined: joined}
+	c := &otp.Customer{ID: *id, Active: active == nil || *active, ActiveKnown: active != nil}
 	if email != nil {
 		c.Email = *email
 	}

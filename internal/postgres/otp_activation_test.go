@@ -10,7 +10,7 @@ import (
 	"sespan/internal/problem"
 )
 
-// again asks for a code without claiming that the customer is new, a minute later.
+// again asks for a code a minute later.
 func (d *otpFixture) again(t *testing.T, customer int64) otp.Issued {
 	t.Helper()
 	d.later(t, 61*time.Second)
@@ -43,25 +43,16 @@ func TestWhoWasInactiveBeforeStaysInactive(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-	d.decoy(t, d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration}), id, 0)
+	d.decoy(t, d.register(t, id), id, 0)
 	if d.events(otp.Registration, "decoy") != 1 || d.events(otp.Registration, "notified") != 0 {
 		t.Error("events do not tell it")
 	}
 }
 
-// A site that says "new" of an old customer is not believed.
-func TestOldCustomerIsNotNew(t *testing.T) {
-	t.Parallel()
-	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours 1 second'`)
-	d.decoy(t, d.register(t, id), id, 0)
-}
-
 func TestLaterChallengesInheritTheRight(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	first := d.register(t, id)
 	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '3 days'`)
 	d.later(t, 25*time.Hour)
@@ -77,20 +68,23 @@ func TestLaterChallengesInheritTheRight(t *testing.T) {
 func TestBannedStaysBanned(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	if err := d.verify(t, d.register(t, id).ChallengeID, d.code(t)); err != nil {
 		t.Fatal(err)
 	}
 	d.db.Exec(t, `UPDATE public.auth_user SET is_active = false`) // Django's ban
 	d.decoy(t, d.again(t, id), id, 1)
 	d.later(t, 61*time.Second)
-	d.decoy(t, d.register(t, id), id, 1) // the site claims again that it is new
+	if got := registered(t, d.newSite(t), id); got != "ended" { // the site claims that it is new
+		t.Errorf("otp_register: %s", got)
+	}
+	d.decoy(t, d.register(t, id), id, 1)
 }
 
 func TestRevokedRightIsGone(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	revoke := func(want int) {
 		t.Helper()
@@ -111,8 +105,8 @@ func TestRevokedRightIsGone(t *testing.T) {
 	d.decoy(t, d.register(t, id), id, 1)
 }
 
-// A ban that comes before the first code: there is no right yet, and never will be.
-func TestRevokeBeforeTheGrant(t *testing.T) {
+// A ban of somebody who never had a right, and of nobody.
+func TestRevokeWithoutARight(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
@@ -125,37 +119,20 @@ func TestRevokeBeforeTheGrant(t *testing.T) {
 	}
 }
 
-// The right comes also with a repeated call: the first one forgot to say it.
-func TestGrantWithTheSecondCall(t *testing.T) {
-	t.Parallel()
-	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-	d.decoy(t, d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration}), id, 0)
-	if err := d.verify(t, d.register(t, id).ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
-		t.Errorf("verify: %v", err)
-	}
-}
-
-// A site whose customers are active from the start says of them, too, that they
-// are new: their address is proved and nothing else happens. Later it asks for a
-// login: a registration tells the owner that there is an account.
-func TestActiveCustomerIsJustVerified(t *testing.T) {
+// A registration of an active customer tells the owner that there is an account. A
+// site whose customers are active from the start asks for a login instead.
+func TestActiveCustomerIsToldOfTheAccount(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
 	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
-	v, err := d.Verify(t.Context(), d.register(t, id).ChallengeID, d.code(t), "")
-	if err != nil || *v.CustomerID != id {
-		t.Fatalf("verify: %+v, %v", v, err)
+	d.register(t, id)
+	d.later(t, time.Minute)
+	login := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Login})
+	if got := d.mails(t); len(got) != 2 || got[0] != notice || d.verify(t, login.ChallengeID, got[1]) != nil {
+		t.Errorf("mails %v, want a notice and a code for the login", got)
 	}
 	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp_activation`); n != 0 {
 		t.Error("an active customer was given the right to be activated")
-	}
-	d.again(t, id)
-	d.db.Exec(t, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours 1 second'`)
-	d.later(t, time.Hour)
-	d.register(t, id)
-	if got := d.mails(t); len(got) != 3 || got[1] != notice || got[2] != notice {
-		t.Errorf("mails %v, want a code and two notices", got)
 	}
 }
 
@@ -166,56 +143,10 @@ func TestWithoutIsActiveACodeIsMailed(t *testing.T) {
 	if _, err := postgres.BindCustomers(t.Context(), d.db.URL, postgres.Binding{Table: "public.auth_user", Columns: map[string]string{"is_active": ""}}); err != nil {
 		t.Fatal(err)
 	}
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Registration})
 	if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil || d.active(t, id) {
 		t.Errorf("verify: %v", err)
-	}
-}
-
-// Somebody else made the customer active: the right has come to nothing, so that
-// a later ban stays one, whichever way Sespan hears of it first.
-func TestRightEndsWithAnyActivation(t *testing.T) {
-	t.Parallel()
-	for name, hear := range map[string]func(t *testing.T, d *otpFixture, id int64, issued otp.Issued){
-		"verification": func(t *testing.T, d *otpFixture, _ int64, issued otp.Issued) {
-			t.Helper()
-			if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil {
-				t.Errorf("verify: %v", err)
-			}
-		},
-		"registration": func(t *testing.T, d *otpFixture, id int64, _ otp.Issued) {
-			t.Helper()
-			d.again(t, id)
-		},
-		"form": func(t *testing.T, d *otpFixture, _ int64, _ otp.Issued) {
-			t.Helper()
-			d.issue(t, otp.Request{Email: "A@example.com", Purpose: otp.Registration, Data: []byte(`{}`)})
-		},
-		"login": func(t *testing.T, d *otpFixture, _ int64, _ otp.Issued) {
-			t.Helper()
-			d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
-		},
-		"otp_register": func(t *testing.T, d *otpFixture, id int64, _ otp.Issued) {
-			t.Helper()
-			if got := registered(t, d.newSite(t), id); got != "ended" {
-				t.Errorf("otp_register: %s", got)
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := newOTPFixture(t, otpOptions{})
-			id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-			issued := d.register(t, id)
-			d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
-			d.later(t, time.Minute)
-			hear(t, d, id, issued)
-			d.db.Exec(t, `UPDATE public.auth_user SET is_active = false`)
-			before := len(d.mails(t))
-			d.later(t, time.Hour)
-			d.decoy(t, d.register(t, id), id, before)
-		})
 	}
 }
 
@@ -224,7 +155,7 @@ func TestRightEndsWithAnyActivation(t *testing.T) {
 func TestLoginNeverActivates(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	d.register(t, id)
 	d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
 	d.later(t, time.Minute)
@@ -239,8 +170,9 @@ func TestLoginNeverActivates(t *testing.T) {
 func TestPurposesDoNotServeEachOther(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", true)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	registration := d.register(t, id)
+	d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
 	login := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Login})
 	if registration.ChallengeID == login.ChallengeID {
 		t.Fatal("one challenge for two purposes")
@@ -254,7 +186,7 @@ func TestPurposesDoNotServeEachOther(t *testing.T) {
 func TestAddressChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	old := d.code(t)
 	d.db.Exec(t, `UPDATE public.auth_user SET email = 'b@example.com'`)

@@ -19,7 +19,7 @@ func TestUnusedRights(t *testing.T) {
 		want[name] = []int64{id}
 		switch name {
 		case "fresh":
-			registered(t, site, id)
+			d.db.Exec(t, `INSERT INTO sespan.otp_activation VALUES ($1, now())`, id)
 		case "used":
 			d.db.Exec(t, `INSERT INTO sespan.otp_activation VALUES ($1, now() - interval '9 days', now())`, id)
 		case "revoked":
@@ -78,7 +78,7 @@ func TestRegisterGoesByIndexes(t *testing.T) {
 	before := count(t, d.db, scans)
 	for id := range 20 {
 		var answer, right string
-		err := conn.QueryRow(t.Context(), `SELECT sespan.otp_register($1)`, id+100).Scan(&answer)
+		err := conn.QueryRow(t.Context(), `SELECT sespan.otp_supersede($1)`, id+100).Scan(&answer)
 		if err == nil {
 			err = conn.QueryRow(t.Context(), `SELECT sespan.otp_right($1)`, id+100).Scan(&right)
 		}

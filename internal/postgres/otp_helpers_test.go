@@ -93,7 +93,7 @@ func (d *otpFixture) Resend(ctx context.Context, challenge uuid.UUID) (otp.Issue
 
 func (d *otpFixture) register(t testing.TB, customer int64) otp.Issued {
 	t.Helper()
-	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration, NewCustomer: true})
+	return d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Registration})
 }
 
 // later lets the given time pass for all that is stored.

@@ -12,7 +12,7 @@ import (
 func TestAskedAgainWithinAMinute(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	first, again := d.register(t, id), d.register(t, id)
 	if first.ChallengeID != again.ChallengeID || len(d.mails(t)) != 1 {
 		t.Errorf("challenges %v and %v, %d mails; want one of each", first.ChallengeID, again.ChallengeID, len(d.mails(t)))
@@ -28,7 +28,7 @@ func TestLateMailStillWorks(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
 	for i, alive := range []bool{false, true, true, true} {
-		id := pgtest.AddCustomer(t, d.db, "a"+string(rune('0'+i))+"@example.com", false)
+		id := pgtest.AddRegistering(t, d.db, "a"+string(rune('0'+i))+"@example.com")
 		before := len(d.mails(t))
 		issued := d.register(t, id)
 		for n := range 3 {
@@ -91,7 +91,7 @@ func TestFiveMailsAnHour(t *testing.T) {
 func TestResendTooEarly(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	_, err := d.Resend(t.Context(), issued.ChallengeID)
 	if p := refused(t, err, problem.OTPTooSoon); p.RetryAfter < 50*time.Second || p.RetryAfter > time.Minute {
 		t.Errorf("retry after %v", p.RetryAfter)
@@ -204,8 +204,8 @@ func TestDecoys(t *testing.T) {
 func TestIssueRefusals(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
-	nameless := pgtest.AddCustomer(t, d.db, "", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
+	nameless := pgtest.AddRegistering(t, d.db, "")
 	odd := pgtest.AddCustomer(t, d.db, "not an address", true)
 	gone := int64(4711)
 	for name, c := range map[string]struct {
@@ -222,8 +222,6 @@ func TestIssueRefusals(t *testing.T) {
 		"display name":       {otp.Request{Email: "A <a@example.com>", Purpose: otp.Login}, problem.Invalid, "body.email"},
 		"unmailable address": {otp.Request{Email: "a@-example-.com", Purpose: otp.Login}, problem.Invalid, "body.email"},
 		"line break":         {otp.Request{Email: "a@example.com\r\nBcc: b@example.com", Purpose: otp.Login}, problem.Invalid, "body.email"},
-		"new login":          {otp.Request{CustomerID: &id, Purpose: otp.Login, NewCustomer: true}, problem.Invalid, "body.new_customer"},
-		"new nobody":         {otp.Request{Email: "c@example.com", Purpose: otp.Registration, NewCustomer: true}, problem.Invalid, "body.new_customer"},
 		"data of a customer": {otp.Request{CustomerID: &id, Purpose: otp.Registration, Data: []byte(`{}`)}, problem.Invalid, "body.data"},
 	} {
 		_, err := d.Issue(t.Context(), c.request)
@@ -277,7 +275,7 @@ func TestRegistrationBeforeItsCustomer(t *testing.T) {
 func TestStatusFollowsTheMail(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	early, err := d.Status(t.Context(), issued.ChallengeID)
 	if err != nil || early.Delivery != "queued" || !early.ValidUntil.Equal(issued.ValidUntil) || !early.ResendAfter.Equal(issued.ResendAfter) {
 		t.Errorf("status %+v, %v; want that of %+v", early, err, issued)
@@ -304,7 +302,7 @@ func TestStatusFollowsTheMail(t *testing.T) {
 func TestStatusOfADecoyFollowsTheMails(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	decoy := d.issue(t, otp.Request{Email: "nobody@example.com", Purpose: otp.Login})
 	for _, c := range []struct{ change, delivery string }{
 		// The first seconds, which shall not pass before the question.

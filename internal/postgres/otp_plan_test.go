@@ -38,7 +38,6 @@ func (d *otpFixture) checkPlans(t *testing.T) {
 		"OTPMailsLockOf":     `NULL, ` + uuid,
 		"OTPBudgetLockOf":    uuid,
 		"OTPGuess":           uuid + `, 5, 10`,
-		"OTPGrant":           `77`,
 		"OTPChallengeInsert": uuid + `, 77, '\x00', 'a@example.com', false, now(), false, 'login', 'en', 'a@example.com', NULL, ` + uuid,
 		"OTPChallengeExtend": `3, ` + uuid + `, now()`,
 		"OTPLock":            uuid,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/otp"
@@ -44,7 +45,7 @@ func TestParallelGuessesAreBounded(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 16})
 	pgtest.CheckCounts(t, d.db)
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	guess := wrong(d.code(t))
 	got := concurrently(50, func(int) error {
 		_, err := d.Verify(context.Background(), issued.ChallengeID, guess, "")
@@ -64,7 +65,7 @@ func TestParallelGuessesShareTheBudget(t *testing.T) {
 	d := newOTPFixture(t, otpOptions{conns: 16})
 	var challenges []uuid.UUID
 	for range 4 { // four customers with one address
-		id := pgtest.AddCustomer(t, d.db, "x"+uuid.NewString()+"@example.com", false)
+		id := pgtest.AddRegistering(t, d.db, "x"+uuid.NewString()+"@example.com")
 		d.db.Exec(t, `UPDATE public.auth_user SET email = 'a@example.com' WHERE id = $1`, id)
 		challenges = append(challenges, d.register(t, id).ChallengeID)
 		d.later(t, 61*time.Second) // the address has one mail a minute
@@ -83,7 +84,7 @@ func TestParallelRightCodesCountOnce(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 16})
 	pgtest.CheckCounts(t, d.db)
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	code := d.code(t)
 	got := concurrently(30, func(int) error {
@@ -101,10 +102,10 @@ func TestParallelRightCodesCountOnce(t *testing.T) {
 func TestParallelIssuesMailOnce(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 16})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	challenges := make([]uuid.UUID, 30)
 	got := concurrently(30, func(i int) error {
-		issued, err := d.Issue(context.Background(), otp.Request{CustomerID: &id, Purpose: otp.Registration, NewCustomer: true})
+		issued, err := d.Issue(context.Background(), otp.Request{CustomerID: &id, Purpose: otp.Registration})
 		challenges[i] = issued.ChallengeID
 		return err
 	})
@@ -122,7 +123,7 @@ func TestParallelIssuesMailOnce(t *testing.T) {
 func TestGuessCountsWhenTheClientHangsUp(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -141,7 +142,7 @@ func TestGuessCountsWhenTheClientHangsUp(t *testing.T) {
 func TestHeldLocksAreUnavailable(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{conns: 1})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	code := d.code(t)
 	tx, err := d.db.Pool.Begin(t.Context())
@@ -173,7 +174,7 @@ func TestMixedLoadHasNoDeadlock(t *testing.T) {
 	pgtest.CheckCounts(t, d.db)
 	var customers []int64
 	for range 6 {
-		customers = append(customers, pgtest.AddCustomer(t, d.db, uuid.NewString()+"@example.com", false))
+		customers = append(customers, pgtest.AddRegistering(t, d.db, uuid.NewString()+"@example.com"))
 	}
 	m := &mixer{d: d, customers: customers}
 	got := concurrently(12, func(worker int) error {
@@ -219,7 +220,7 @@ func (m *mixer) one(r *rand.Rand) error {
 	case 0, 1, 2:
 		purpose := []otp.Purpose{otp.Registration, otp.Login}[r.IntN(2)]
 		var issued otp.Issued
-		issued, err = m.d.Issue(ctx, otp.Request{CustomerID: &id, Purpose: purpose, NewCustomer: purpose == otp.Registration})
+		issued, err = m.d.Issue(ctx, otp.Request{CustomerID: &id, Purpose: purpose})
 		m.mu.Lock()
 		m.last = append(m.last, issued.ChallengeID)
 		m.mu.Unlock()
@@ -229,8 +230,16 @@ func (m *mixer) one(r *rand.Rand) error {
 		_, err = m.d.Resend(ctx, m.challenge(r))
 	case 7:
 		_, err = m.d.store.Revoke(ctx, id)
-	case 8, 9:
-		_, err = m.d.db.Pool.Exec(ctx, `SELECT sespan.otp_register($1)`, id)
+	case 8:
+		_, err = m.d.db.Pool.Exec(ctx, `SELECT sespan.otp_supersede($1)`, id)
+	case 9:
+		err = pgx.BeginFunc(ctx, m.d.db.Pool, func(tx pgx.Tx) error { // as a save by a person
+			if _, err := tx.Exec(ctx, `UPDATE public.auth_user SET is_active = NOT is_active WHERE id = $1`, id); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, `SELECT sespan.otp_activated($1)`, id)
+			return err
+		})
 	case 10:
 		if r.IntN(4) == 0 {
 			_, err = m.d.db.Pool.Exec(ctx, `DELETE FROM public.auth_user WHERE id = $1`, id)

@@ -44,39 +44,9 @@ func registered(t testing.TB, site *pgtest.Login, customer int64) string {
 	return text(t, site, `SELECT sespan.otp_register($1)`, customer)
 }
 
-// The rule is that of a call with new_customer.
-func TestRegisterGrantsAsNewCustomerDoes(t *testing.T) {
-	t.Parallel()
-	d := newOTPFixture(t, otpOptions{})
-	site := d.newSite(t)
-	for name, c := range map[string]struct {
-		active      bool
-		prepare     string
-		first, then string
-	}{
-		"new":          {false, `SELECT 1`, "granted", "live"},
-		"almost a day": {false, `UPDATE public.auth_user SET date_joined = now() - interval '23 hours 59 minutes' WHERE id = $1`, "granted", "live"},
-		"a day old":    {false, `UPDATE public.auth_user SET date_joined = now() - interval '24 hours' WHERE id = $1`, "ended", "none"},
-		"revoked":      {false, `SELECT sespan.otp_revoke($1)`, "ended", "ended"},
-		"used":         {false, `INSERT INTO sespan.otp_activation (customer_id, granted_at, used_at) VALUES ($1, now(), now())`, "ended", "ended"},
-		"has it":       {false, `INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES ($1, now() - interval '1 month')`, "live", "live"},
-		"active":       {true, `SELECT 1`, "ended", "none"},
-		"made active":  {true, `INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES ($1, now())`, "ended", "ended"},
-	} {
-		id := pgtest.AddCustomer(t, d.db, name+"@example.com", c.active)
-		if c.prepare != `SELECT 1` {
-			d.db.Exec(t, c.prepare, id)
-		}
-		if got := registered(t, site, id); got != c.first {
-			t.Errorf("%s: %s, want %s", name, got, c.first)
-		}
-		if got := text(t, site, `SELECT sespan.otp_right($1)`, id); got != c.then {
-			t.Errorf("%s: the right is %s, want %s", name, got, c.then)
-		}
-	}
-	if got := registered(t, site, 4711); got != "ended" {
-		t.Errorf("nobody: %s", got)
-	}
+func superseded(t testing.TB, site *pgtest.Login, customer int64) string {
+	t.Helper()
+	return text(t, site, `SELECT sespan.otp_supersede($1)`, customer)
 }
 
 // The site's way: the user, the right and what is replaced in one transaction.
@@ -115,7 +85,7 @@ func TestRegisterSupersedes(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
-	id, other := pgtest.AddCustomer(t, d.db, "a@example.com", false), pgtest.AddCustomer(t, d.db, "b@example.com", false)
+	id, other := pgtest.AddRegistering(t, d.db, "a@example.com"), pgtest.AddRegistering(t, d.db, "b@example.com")
 	old := d.register(t, id)
 	stolen := d.code(t)
 	d.db.Exec(t, `UPDATE public.auth_user SET email = 'c@example.com' WHERE id = $1`, id) // another budget
@@ -123,8 +93,8 @@ func TestRegisterSupersedes(t *testing.T) {
 	unrelated := d.register(t, other)
 	d.later(t, time.Minute)
 	login := d.issue(t, otp.Request{Email: "a@example.com", Purpose: otp.Login})
-	if got := registered(t, site, id); got != "live" {
-		t.Fatalf("otp_register: %s", got)
+	if got := superseded(t, site, id); got != "live" {
+		t.Fatalf("otp_supersede: %s", got)
 	}
 	for _, gone := range []otp.Issued{old, second} {
 		refused(t, d.verify(t, gone.ChallengeID, stolen), problem.OTPExpired)
@@ -149,9 +119,9 @@ func TestRegisterDoesNotRefillTheMails(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
 	site := d.newSite(t)
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	ask := func() (otp.Issued, error) {
-		registered(t, site, id)
+		superseded(t, site, id)
 		return d.Issue(t.Context(), otp.Request{CustomerID: &id, Purpose: otp.Registration})
 	}
 	last, err := ask()
@@ -192,7 +162,10 @@ func TestRegisterRefusals(t *testing.T) {
 	for query, who := range map[string]*pgtest.Login{
 		`SELECT sespan.otp_register($1)`:                          mailOnly,
 		`SELECT sespan.otp_register_replace($1, 'a@example.com')`: mailOnly,
-		`SELECT sespan.otp_register_right($1, false, NULL)`:       mailOnly,
+		`SELECT sespan.otp_supersede($1)`:                         mailOnly,
+		`SELECT sespan.otp_right_grant($1)`:                       mailOnly,
+		`SELECT sespan.otp_right_end($1)`:                         mailOnly,
+		`SELECT sespan.otp_activated($1)`:                         reader,
 		`SELECT sespan.otp_right($1)`:                             reader,
 		`SELECT sespan.otp_unused(now(), $1, 1)`:                  reader,
 		`SELECT sespan.otp_register($1) /* as a reader */`:        reader,

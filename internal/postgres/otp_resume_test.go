@@ -20,7 +20,7 @@ func TestResume(t *testing.T) {
 		mails    int // of the first and of a further code
 	}{
 		"registration": {true, false, func(id int64) otp.Request {
-			return otp.Request{CustomerID: &id, Purpose: otp.Registration, NewCustomer: true}
+			return otp.Request{CustomerID: &id, Purpose: otp.Registration}
 		}, 2},
 		"active": {true, true, func(id int64) otp.Request { return otp.Request{CustomerID: &id, Purpose: otp.Registration} }, 2},
 		"banned": {true, false, func(id int64) otp.Request { return otp.Request{CustomerID: &id, Purpose: otp.Registration} }, 0},
@@ -65,7 +65,7 @@ func TestResume(t *testing.T) {
 func TestResumeKeepsCodesAndForms(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	resume := otp.Request{CustomerID: &id, Purpose: otp.Registration, Resume: true}
 	first := d.register(t, id)
 	code := d.code(t)

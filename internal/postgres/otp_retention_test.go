@@ -19,7 +19,7 @@ import (
 func TestNoTableHoldsACode(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{digits: 8})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	d.later(t, time.Minute)
 	if _, err := d.Resend(t.Context(), issued.ChallengeID); err != nil {
@@ -72,7 +72,7 @@ func (d *otpFixture) dump(t *testing.T) string {
 func TestDeletedCustomerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	keep, gone := pgtest.AddCustomer(t, d.db, "keep@example.com", false), pgtest.AddCustomer(t, d.db, "gone@example.com", false)
+	keep, gone := pgtest.AddRegistering(t, d.db, "keep@example.com"), pgtest.AddRegistering(t, d.db, "gone@example.com")
 	kept, issued := d.register(t, keep), d.register(t, gone)
 	code := d.code(t)
 	d.db.Exec(t, `DELETE FROM public.auth_user WHERE id = $1`, gone)
@@ -96,7 +96,7 @@ func TestDeletedCustomerLeavesNothing(t *testing.T) {
 func TestDeletedBetweenGuessAndUse(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	var code int64
 	_, err := d.store.Verify(t.Context(), issued.ChallengeID, otp.DefaultLimits(10*time.Minute), func(st otp.State) (otp.VerifyDecision, error) {
@@ -123,7 +123,7 @@ func TestDeletedBetweenGuessAndUse(t *testing.T) {
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	sweep := func(want int64) {
 		t.Helper()
 		changed, err := d.store.Sweep(t.Context(), 0, 100)

@@ -16,7 +16,7 @@ import (
 func TestCodeActivatesANewCustomer(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	id := pgtest.AddCustomer(t, d.db, "Sari@Example.co", false)
+	id := pgtest.AddRegistering(t, d.db, "Sari@Example.co")
 	issued := d.register(t, id)
 	if issued.Email != "s***@example.co" || *issued.CustomerID != id {
 		t.Errorf("answer %+v", issued)
@@ -49,7 +49,7 @@ func TestCodeActivatesANewCustomer(t *testing.T) {
 func TestWrongCodesLockTheChallenge(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	code := d.code(t)
 	for left := 4; left >= 0; left-- {
 		p := refused(t, d.verify(t, issued.ChallengeID, wrong(code)), problem.OTPIncorrect)
@@ -128,7 +128,7 @@ func TestRightGuessGivesItsCountBack(t *testing.T) {
 func TestEmailMustMatchWhenGiven(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	_, err := d.Verify(t.Context(), issued.ChallengeID, d.code(t), "b@example.com")
 	if p := refused(t, err, problem.OTPIncorrect); p.Members["attempts_left"] != 4 {
 		t.Errorf("the guess was not counted: %v", p.Members)
@@ -138,7 +138,7 @@ func TestEmailMustMatchWhenGiven(t *testing.T) {
 func TestMalformedCodeCostsNothing(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	for _, input := range []string{"", "12345", "123456789", "12345a", strings.Repeat("1", 100)} {
 		refused(t, d.verify(t, issued.ChallengeID, input), problem.Invalid)
 	}
@@ -150,7 +150,7 @@ func TestMalformedCodeCostsNothing(t *testing.T) {
 func TestExpiredCode(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{})
-	issued := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
+	issued := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
 	code := d.code(t)
 	d.later(t, 10*time.Minute+time.Second)
 	refused(t, d.verify(t, issued.ChallengeID, code), problem.OTPExpired)
@@ -186,8 +186,8 @@ func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	old, fresh := secret.Generate("old"), secret.Generate("new")
 	d := newOTPFixture(t, otpOptions{keys: old})
-	first := d.register(t, pgtest.AddCustomer(t, d.db, "a@example.com", false))
-	second := d.register(t, pgtest.AddCustomer(t, d.db, "b@example.com", false))
+	first := d.register(t, pgtest.AddRegistering(t, d.db, "a@example.com"))
+	second := d.register(t, pgtest.AddRegistering(t, d.db, "b@example.com"))
 	codes := d.mails(t)
 	d.start(t, otpOptions{keys: fresh + "," + old})
 	if err := d.verify(t, first.ChallengeID, codes[0]); err != nil {
@@ -195,7 +195,7 @@ func TestKeyRotation(t *testing.T) {
 	}
 	d.start(t, otpOptions{keys: fresh})
 	refused(t, d.verify(t, second.ChallengeID, codes[1]), problem.OTPIncorrect)
-	d.register(t, pgtest.AddCustomer(t, d.db, "c@example.com", false))
+	d.register(t, pgtest.AddRegistering(t, d.db, "c@example.com"))
 	if n := count(t, d.db, `SELECT count(*) FROM sespan.otp WHERE key_id = 'new'`); n != 1 {
 		t.Error("the new key does not sign")
 	}
@@ -205,7 +205,7 @@ func TestKeyRotation(t *testing.T) {
 func TestCodesBehindAPooler(t *testing.T) {
 	t.Parallel()
 	d := newOTPFixture(t, otpOptions{pooled: true})
-	id := pgtest.AddCustomer(t, d.db, "a@example.com", false)
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	issued := d.register(t, id)
 	refused(t, d.verify(t, issued.ChallengeID, wrong(d.code(t))), problem.OTPIncorrect)
 	d.issue(t, otp.Request{Email: "nobody@example.com", Purpose: otp.Login})

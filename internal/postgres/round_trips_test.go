@@ -42,7 +42,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 	for i := range 4 {
-		id := pgtest.AddCustomer(t, d.db, ref(i)+"@example.com", false)
+		id := pgtest.AddRegistering(t, d.db, ref(i)+"@example.com")
 		var challenge uuid.UUID
 		count("issue", func() { challenge = d.register(t, id).ChallengeID })
 		code := d.code(t)

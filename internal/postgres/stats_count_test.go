@@ -120,7 +120,7 @@ func TestCodesAreCounted(t *testing.T) {
 	d := newOTPFixture(t, otpOptions{})
 	pgtest.CheckCounts(t, d.db)
 	read := `SELECT concat_ws(' ', sum(issued), sum(resent), sum(verified), sum(failed), sum(locked), sum(expired)) FROM sespan.stats_otp_total`
-	customer := pgtest.AddCustomer(t, d.db, "sari@example.com", false)
+	customer := pgtest.AddRegistering(t, d.db, "sari@example.com")
 	issued := d.register(t, customer)
 	assert.Equal(t, "1 0 0 0 0 0", figure(t, d.db, read))
 

@@ -114,11 +114,11 @@ CREATE TABLE sespan.otp_activation (
     CHECK (used_at IS NULL OR granted_at IS NOT NULL)
 );
 COMMENT ON TABLE sespan.otp_activation IS
-    'The right of a customer to be activated by a registration code: given once, when the site says that the customer is new; a used or revoked one never comes back';
+    'The right of a customer to be activated by a registration code: granted once, in the transaction that inserts the customer; a used or revoked one never comes back';
 COMMENT ON COLUMN sespan.otp_activation.customer_id IS 'The customer, with whom the row goes. bind-customers adds the foreign key';
-COMMENT ON COLUMN sespan.otp_activation.granted_at IS 'When the site said that it had just created the customer: by otp_register, or with new_customer';
+COMMENT ON COLUMN sespan.otp_activation.granted_at IS 'When otp_register granted it, with its customer';
 COMMENT ON COLUMN sespan.otp_activation.used_at IS 'When a correct code of a registration came, which activated the customer unless somebody else had';
-COMMENT ON COLUMN sespan.otp_activation.revoked_at IS 'When otp_revoke ended it, or the customer was found to be active without a code';
+COMMENT ON COLUMN sespan.otp_activation.revoked_at IS 'When otp_revoke ended it, or the customer was seen to be active without a code';
 
 -- Deleting a customer deletes the codes (foreign key), and a challenge goes with
 -- its last code: one foreign key to check for each code instead of two.

@@ -23,7 +23,12 @@ class SespanConfig(AppConfig):
         """Register everything; open nothing."""
         # Only now: these modules import models.
         from django_sespan import checks, conf  # noqa: PLC0415
-        from django_sespan._internal import binding, login_reports, people_signals  # noqa: PLC0415
+        from django_sespan._internal import (  # noqa: PLC0415
+            activation_signals,
+            binding,
+            login_reports,
+            people_signals,
+        )
         from django_sespan._internal.runtime import runtime  # noqa: PLC0415
 
         checks.register_all()
@@ -33,5 +38,6 @@ class SespanConfig(AppConfig):
         user_login_failed.connect(login_reports.on_login_failed, dispatch_uid="sespan.login_failed")
         post_migrate.connect(binding.after_migrate, sender=self, dispatch_uid="sespan.binding")
         people_signals.connect()
+        activation_signals.connect()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=runtime.after_fork)

@@ -117,7 +117,6 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
         purpose: str,
         customer_id: object = None,
         email: str | None = None,
-        new_customer: bool = False,
         resume: bool = False,
         data: Mapping[str, Any] | None = None,
         locale: str | None = None,
@@ -133,8 +132,6 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
             body["customer_id"] = str(customer_id)
         if email is not None:
             body["email"] = email
-        if new_customer:
-            body["new_customer"] = True
         if resume:
             body["resume"] = True
         if data is not None:

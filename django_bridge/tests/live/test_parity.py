@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from django_sespan import errors
+from django_sespan._internal.runtime import runtime
 from django_sespan.client import get_client
 from django_sespan.testing import current
 
@@ -28,6 +30,13 @@ class Side:
     def user(self, suffix="", **options):
         name = self.name + suffix
         return User.objects.create_user(name, f"{name}@example.com", "x", **options)
+
+    def newcomer(self, suffix=""):
+        """A customer who may be activated, as a registration makes one."""
+        with transaction.atomic():
+            user = self.user(suffix, is_active=False)
+            self.observed.append(runtime.registrations.register(user))
+        return user
 
     def code(self, user, count=1):
         if self.sink is None:
@@ -66,8 +75,8 @@ class Side:
 
 
 def right_code(side):
-    user = side.user(is_active=False)
-    challenge = side.register(user, new_customer=True).challenge_id
+    user = side.newcomer()
+    challenge = side.register(user).challenge_id
     side.observe(side.client.otp_status, challenge)
     side.observe(side.client.otp_verify, challenge, side.code(user))
     user.refresh_from_db()
@@ -78,8 +87,8 @@ def right_code(side):
 
 
 def five_wrong_codes(side):
-    user = side.user(is_active=False)
-    challenge = side.register(user, new_customer=True).challenge_id
+    user = side.newcomer()
+    challenge = side.register(user).challenge_id
     for _ in range(5):
         side.observe(side.client.otp_verify, challenge, side.wrong(user))
     side.observe(side.client.otp_verify, challenge, side.code(user))
@@ -89,8 +98,8 @@ def five_wrong_codes(side):
 
 
 def asking_twice(side):
-    user = side.user(is_active=False)
-    first = side.register(user, new_customer=True)
+    user = side.newcomer()
+    first = side.register(user)
     again = side.register(user, resume=True)
     side.observed.append(again.challenge_id == first.challenge_id)
     side.observed.append(again.email == f"p***@{user.email.partition('@')[2]}")
@@ -142,16 +151,32 @@ def code_first(side):
 
 
 def registered_anew(side):
-    from django_sespan._internal.runtime import runtime
-
-    user = side.user(is_active=False)
-    side.observed.append(runtime.registrations.register(user))
+    user = side.newcomer()
     challenge = side.register(user).challenge_id
-    side.observed.append(runtime.registrations.register(user))
+    side.observed.append(runtime.registrations.supersede(user))
     side.observed.append(runtime.registrations.right(user))
     side.observe(side.client.otp_verify, challenge, side.code(user))
     side.register(user)
     side.observed.append(runtime.registrations.register(side.user("active")))
+
+
+def made_active_by_hand(side):
+    """A save counts, and so does a call that finds the customer active."""
+    for by_save in (True, False):
+        user = side.newcomer(f"save-{by_save}")
+        challenge = side.register(user).challenge_id
+        code = side.code(user)
+        user.is_active = True
+        if by_save:
+            user.save()
+        else:
+            User.objects.filter(pk=user.pk).update(is_active=True)
+            side.observe(side.client.otp_create, purpose="login", email=user.email)
+        side.observed.append(runtime.registrations.right(user))
+        User.objects.filter(pk=user.pk).update(is_active=False)  # banned
+        side.observe(side.client.otp_verify, challenge, code)
+        user.refresh_from_db()
+        side.observed.append((user.is_active, runtime.registrations.supersede(user)))
 
 
 def draws(side):
@@ -169,6 +194,7 @@ STORIES = (
     a_known_address,
     code_first,
     registered_anew,
+    made_active_by_hand,
     draws,
 )
 

@@ -80,7 +80,6 @@ func (b *codesBench) prepare(ctx context.Context) error {
 // issue asks for a code for one customer after the other; those with odd keys are
 // active, the others new.
 func (b *codesBench) issue(purpose string, odd int64) func(context.Context) (sample, error) {
-	fresh := odd == 0
 	return func(ctx context.Context) (sample, error) {
 		list, closing, err := dialAll(ctx, b.service.Addr, codeClients)
 		if err != nil {
@@ -93,7 +92,7 @@ func (b *codesBench) issue(purpose string, odd int64) func(context.Context) (sam
 				if id > b.most {
 					return false, errors.New("the customers have run out")
 				}
-				body := fmt.Appendf(nil, `{"customer_id":%d,"purpose":"%s","new_customer":%t}`, id, purpose, fresh)
+				body := fmt.Appendf(nil, `{"customer_id":%d,"purpose":"%s"}`, id, purpose)
 				return true, list[worker].post("/v1/otp", b.bearer, body, http.StatusAccepted)
 			})
 		})

@@ -93,6 +93,24 @@ func AddCustomer(tb testing.TB, db *DB, email string, active bool) int64 {
 	return id
 }
 
+// AddRegistering puts a customer into public.auth_user as a registration does: with the
+// right to be activated.
+func AddRegistering(tb testing.TB, db *DB, email string) (id int64) {
+	tb.Helper()
+	err := pgx.BeginFunc(tb.Context(), db.Pool, func(tx pgx.Tx) error {
+		insert := `INSERT INTO public.auth_user (username, email, is_active) VALUES ($1, $1, false) RETURNING id`
+		if err := tx.QueryRow(tb.Context(), insert, email).Scan(&id); err != nil {
+			return err
+		}
+		_, err := tx.Exec(tb.Context(), `SELECT sespan.otp_register($1)`, id)
+		return err
+	})
+	if err != nil {
+		tb.Fatalf("pgtest: register a customer: %v", err)
+	}
+	return id
+}
+
 func adminURL(tb testing.TB) string {
 	tb.Helper()
 	u := os.Getenv(urlEnv)

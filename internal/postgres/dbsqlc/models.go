@@ -767,15 +767,15 @@ type SespanOtp struct {
 	OtpNumber []byte
 }
 
-// The right of a customer to be activated by a registration code: given once, when the site says that the customer is new; a used or revoked one never comes back
+// The right of a customer to be activated by a registration code: granted once, in the transaction that inserts the customer; a used or revoked one never comes back
 type SespanOtpActivation struct {
 	// The customer, with whom the row goes. bind-customers adds the foreign key
 	CustomerID int64
-	// When the site said that it had just created the customer: by otp_register, or with new_customer
+	// When otp_register granted it, with its customer
 	GrantedAt *time.Time
 	// When a correct code of a registration came, which activated the customer unless somebody else had
 	UsedAt *time.Time
-	// When otp_revoke ended it, or the customer was found to be active without a code
+	// When otp_revoke ended it, or the customer was seen to be active without a code
 	RevokedAt *time.Time
 }
 

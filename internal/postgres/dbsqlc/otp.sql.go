@@ -239,17 +239,6 @@ func (q *Queries) OTPExpire(ctx context.Context, db DBTX, challengeID uuid.UUID)
 	return err
 }
 
-const oTPGrant = `-- name: OTPGrant :exec
-INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES ($1, now())
-ON CONFLICT (customer_id) DO NOTHING
-`
-
-// Locks the right to activate; one that exists, in whatever state, stays as it is.
-func (q *Queries) OTPGrant(ctx context.Context, db DBTX, customerID int64) error {
-	_, err := db.Exec(ctx, oTPGrant, customerID)
-	return err
-}
-
 const oTPGuess = `-- name: OTPGuess :one
 WITH target AS (
     SELECT c.challenge_id, b.budget_key,
@@ -270,11 +259,13 @@ WITH target AS (
 )
 SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data, EXISTS (SELECT FROM counted) AS counted,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
+       (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at,
        coalesce(o.otp_ids, '{}')::bigint[] AS otp_ids, coalesce(o.key_ids, '{}')::text[] AS key_ids,
        coalesce(o.otp_numbers, '{}')::bytea[] AS otp_numbers, coalesce(o.valid_untils, '{}')::timestamptz[] AS valid_untils
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
+LEFT JOIN sespan.otp_activation AS a ON a.customer_id = c.customer_id
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
 CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, NULL) AS l
 LEFT JOIN LATERAL (
@@ -292,6 +283,8 @@ type OTPGuessRow struct {
 	FoundID            *int64
 	CustomerEmail      *string
 	CustomerActive     *bool
+	RightKnown         bool
+	RightEnded         bool
 	WrongAt            []time.Time
 	FreeAt             time.Time
 	NextAt             time.Time
@@ -329,6 +322,8 @@ func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, 
 		&i.FoundID,
 		&i.CustomerEmail,
 		&i.CustomerActive,
+		&i.RightKnown,
+		&i.RightEnded,
 		&i.WrongAt,
 		&i.FreeAt,
 		&i.NextAt,
@@ -467,12 +462,12 @@ func (q *Queries) OTPRightEnd(ctx context.Context, db DBTX, customerID int64) er
 
 const oTPState = `-- name: OTPState :one
 WITH found AS MATERIALIZED (
-    SELECT c.customer_id, c.email, c.is_active, c.date_joined
+    SELECT c.customer_id, c.email, c.is_active
     FROM sespan.otp_customer($5::bigint, $6::text, true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
-SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active, f.date_joined AS customer_joined,
+SELECT now()::timestamptz AS at, t.matches, f.customer_id, f.email AS customer_email, f.is_active AS customer_active,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        k.address_key::text AS address_key, b.budget_key, b.wrong_at,
        coalesce(m.free_at, now())::timestamptz AS free_at, coalesce(m.next_at, now())::timestamptz AS next_at,
@@ -511,7 +506,6 @@ type OTPStateRow struct {
 	CustomerID     *int64
 	CustomerEmail  *string
 	CustomerActive *bool
-	CustomerJoined *time.Time
 	RightKnown     bool
 	RightEnded     bool
 	AddressKey     string
@@ -551,7 +545,6 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, arg *OTPStateParams) (O
 		&i.CustomerID,
 		&i.CustomerEmail,
 		&i.CustomerActive,
-		&i.CustomerJoined,
 		&i.RightKnown,
 		&i.RightEnded,
 		&i.AddressKey,
@@ -577,9 +570,11 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, arg *OTPStateParams) (O
 const oTPStateOf = `-- name: OTPStateOf :one
 SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
+       (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
 FROM sespan.otp_challenge AS c
 LEFT JOIN LATERAL sespan.customer_by_id(c.customer_id) AS cu ON c.customer_id IS NOT NULL
+LEFT JOIN sespan.otp_activation AS a ON a.customer_id = c.customer_id
 LEFT JOIN sespan.otp_budget AS b ON b.budget_key = c.budget_key
 CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, $1::inet) AS l
 LEFT JOIN LATERAL (
@@ -599,6 +594,8 @@ type OTPStateOfRow struct {
 	FoundID            *int64
 	CustomerEmail      *string
 	CustomerActive     *bool
+	RightKnown         bool
+	RightEnded         bool
 	WrongAt            []time.Time
 	FreeAt             time.Time
 	NextAt             time.Time
@@ -632,6 +629,8 @@ func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, visitor *netip.Addr, 
 		&i.FoundID,
 		&i.CustomerEmail,
 		&i.CustomerActive,
+		&i.RightKnown,
+		&i.RightEnded,
 		&i.WrongAt,
 		&i.FreeAt,
 		&i.NextAt,
@@ -651,4 +650,51 @@ func (q *Queries) OTPSweep(ctx context.Context, db DBTX, keepSeconds float64, po
 	var changed int64
 	err := row.Scan(&changed)
 	return changed, err
+}
+
+const oTPWatchBind = `-- name: OTPWatchBind :one
+SELECT coalesce(sespan.otp_watch_bind(), '')::text AS statement
+`
+
+// Locks the bound table (ACCESS EXCLUSIVE) for a moment where an older trigger goes.
+func (q *Queries) OTPWatchBind(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, oTPWatchBind)
+	var statement string
+	err := row.Scan(&statement)
+	return statement, err
+}
+
+const oTPWatchDrop = `-- name: OTPWatchDrop :one
+SELECT sespan.otp_watch_drop()::boolean AS changed
+`
+
+// Locks the bound table (ACCESS EXCLUSIVE) for a moment where there is a trigger.
+func (q *Queries) OTPWatchDrop(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, oTPWatchDrop)
+	var changed bool
+	err := row.Scan(&changed)
+	return changed, err
+}
+
+const oTPWatchKnown = `-- name: OTPWatchKnown :one
+SELECT (pg_catalog.to_regprocedure('sespan.otp_watch()') IS NOT NULL)::boolean AS known
+`
+
+func (q *Queries) OTPWatchKnown(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, oTPWatchKnown)
+	var known bool
+	err := row.Scan(&known)
+	return known, err
+}
+
+const oTPWatched = `-- name: OTPWatched :one
+SELECT sespan.otp_watched()::boolean AS watched
+`
+
+// Reads the catalogs.
+func (q *Queries) OTPWatched(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, oTPWatched)
+	var watched bool
+	err := row.Scan(&watched)
+	return watched, err
 }

@@ -16,7 +16,6 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from django_sespan import errors
-from django_sespan._internal.registrations import RegisterResult
 from django_sespan._internal.runtime import runtime
 
 
@@ -26,14 +25,6 @@ class KnownAccount:
 
     user: AbstractBaseUser
     unverified: bool
-
-
-@dataclass(frozen=True)
-class LockedAccount:
-    """A locked unverified account, and whether the database knows of its right."""
-
-    user: AbstractBaseUser
-    has_right: bool
 
 
 def with_email(email: str) -> QuerySet[Any]:
@@ -49,10 +40,8 @@ def with_email(email: str) -> QuerySet[Any]:
     return users.order_by("-is_active", "pk")
 
 
-def find_account(
-    email: str, own_customer_id: str | None = None, *, before: KnownAccount | None = None
-) -> KnownAccount | None:
-    """Return the account of this address; `own_customer_id` is the one this session registered.
+def find_account(email: str, *, before: KnownAccount | None = None) -> KnownAccount | None:
+    """Return the account of this address.
 
     `before` is what an earlier look-up gave: of the same account the right is asked once.
     """
@@ -61,19 +50,17 @@ def find_account(
         return None
     if before is not None and before.user.pk == user.pk:
         return KnownAccount(user, before.unverified and not user.is_active)
-    return KnownAccount(user, is_unverified(user, own=own_customer_id == str(user.pk)))
+    return KnownAccount(user, is_unverified(user))
 
 
-def is_unverified(user: AbstractBaseUser | None, *, own: bool = False) -> bool:
+def is_unverified(user: AbstractBaseUser | None) -> bool:
     """Whether an account waits for its first code.
 
-    Somebody who was banned or was never given the right does not. `own` means that this
-    visitor's session made the account: enough where the database could not record it.
+    Somebody who was banned or was never given the right does not.
     """
     if user is None or user.is_active or user.last_login is not None:
         return False
-    right = runtime.registrations.right(user)
-    return right == "live" or (own and right != "ended")
+    return runtime.registrations.right(user) == "live"
 
 
 def lock_address(email: str, using: str) -> None:
@@ -89,7 +76,7 @@ def lock_address(email: str, using: str) -> None:
         cursor.execute(query, [f"sespan.registration:{email.lower()}"])
 
 
-def lock_unverified(user: AbstractBaseUser, *, own: bool, supersede: bool) -> LockedAccount | None:
+def lock_unverified(user: AbstractBaseUser, *, supersede: bool) -> AbstractBaseUser | None:
     """Lock it until the transaction ends; None when it is not unverified any more.
 
     The lock order is the service's: challenges first, the customer after them. A code that
@@ -98,15 +85,16 @@ def lock_unverified(user: AbstractBaseUser, *, own: bool, supersede: bool) -> Lo
 
     Raises SespanUnavailable when that cannot be had now.
     """
-    result: RegisterResult = runtime.registrations.register(user) if supersede else "live"
+    result = runtime.registrations.supersede(user) if supersede else "live"
     if result == "ended":
         return None
-    if result == "unknown" and not own:
+    if result == "unknown":
         raise errors.SespanUnavailable("the older registration could not be superseded")
     # Not the default manager: PostgreSQL locks no outer joins that one may bring.
-    locked = type(user)._base_manager.select_for_update().filter(pk=user.pk).first()
+    users: QuerySet[AbstractBaseUser] = type(user)._base_manager.select_for_update()
+    locked = users.filter(pk=user.pk).first()
     if locked is None or locked.password != user.password:
         raise errors.SespanUnavailable("the account was changed meanwhile")
     if locked.is_active or locked.last_login is not None:
         return None
-    return LockedAccount(locked, has_right=result != "unknown")
+    return locked

@@ -1,7 +1,7 @@
 """Delete unfinished registrations, so that their user names are free again.
 
     unused rights, oldest ids first ─▶ per customer, in a transaction of its own:
-        otp_register   waits for a verification under way, then supersedes the codes
+        otp_supersede  waits for a verification under way, then supersedes the codes
         lock the user  and look again: inactive, never logged in
         delete         as the admin does: cascades, PROTECT and signals are the site's
 
@@ -71,7 +71,7 @@ class Pruning:
 
     def _lock(self, key: int) -> AbstractBaseUser | None:
         user = self._unfinished().filter(pk=key).first()
-        if user is None or _known(self._registrations.register(user)) != "live":
+        if user is None or _known(self._registrations.supersede(user)) != "live":
             return None
         # Read again: the call above may have waited for a verification.
         locked = self._unfinished().select_for_update(of=("self",)).filter(pk=key)

@@ -1,9 +1,12 @@
 """The right to be activated by a code: the site's own part of a registration, over SQL.
 
-    register(user)  in the site's transaction, after the INSERT of a customer or before the
-                    UPDATE that replaces an unverified one's password and data
-    right(user)     a look, without locks
-    unused(before)  registrations that nobody finished, for `sespan_prune_unverified`
+    require()        before a customer is made: raises where no right could be granted
+    register(user)   in the site's transaction, after the INSERT of a customer: the only grant
+    supersede(user)  in the site's transaction, before the UPDATE that replaces an unverified
+                     one's password and data; grants nothing
+    activated(user)  after a save: who is active without a code needs no right any more
+    right(user)      a look, without locks
+    unused(before)   registrations that nobody finished, for `sespan_prune_unverified`
 
 The right is written with the customer, so it is there even when the service was away, and a
 rolled-back registration leaves none.
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -21,6 +24,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, connections, router, transaction
 
+from django_sespan import errors
 from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
@@ -28,21 +32,52 @@ logger = logging.getLogger(__name__)
 RegisterResult = Literal["granted", "live", "ended", "unknown"]
 """What `register` found: a right given now, one that is unused, none to be had, or no answer."""
 
+SupersedeResult = Literal["live", "ended", "unknown"]
+
 ActivationRight = Literal["live", "ended", "none", "unknown"]
 
 PORTION = 500
 
 
 class Registrations:
-    """`sespan.otp_register`, `otp_right` and `otp_unused` on the user model's database.
+    """`sespan.otp_register` and its siblings on the user model's database.
 
     Without the schema, without a binding, or where the users live elsewhere, the answer
     is `unknown`; the transaction around it goes on as if nothing had been asked.
     """
 
+    def require(self) -> None:
+        """Raise SespanMisconfigured where Sespan cannot be told of a new customer.
+
+        Nothing is bound, the binding is stale, or the login lacks a right: a customer made
+        now could never be activated.
+        """
+        using = _alias()
+        if not _is_here(using):
+            raise errors.SespanMisconfigured(
+                f"Sespan is not in the PostgreSQL database of the users ({using!r}), so it "
+                'cannot be told of new customers; see SESPAN["DATABASE"]'
+            )
+        try:
+            with _guard(using), connections[using].cursor() as cursor:
+                cursor.execute("SELECT sespan.otp_register(NULL)")
+        except DatabaseError as exc:
+            raise errors.SespanMisconfigured(
+                f"Sespan cannot be told of new customers: {_first_line(exc)}; "
+                "manage.py check --database and sespan doctor say what to do"
+            ) from exc
+
     def register(self, user: AbstractBaseUser) -> RegisterResult:
-        """Grant the right to a new customer of this transaction; supersede their pending codes."""
+        """Grant the right to a customer whom this transaction has inserted."""
         return cast("RegisterResult", self._ask("SELECT sespan.otp_register(%s)", user))
+
+    def supersede(self, user: AbstractBaseUser) -> SupersedeResult:
+        """Supersede the pending codes of a customer who was there before; grants nothing."""
+        return cast("SupersedeResult", self._ask("SELECT sespan.otp_supersede(%s)", user))
+
+    def activated(self, user: AbstractBaseUser) -> None:
+        """End the right of a customer who is active without a code: a later ban holds."""
+        self._ask("SELECT sespan.otp_activated(%s)", user)
 
     def right(self, user: AbstractBaseUser) -> ActivationRight:
         """Return whether a code may still activate this customer."""
@@ -67,20 +102,31 @@ class Registrations:
 
     def _ask(self, query: str, user: AbstractBaseUser) -> str:
         using = _alias()
-        connection = connections[using]
-        if using != get_settings().database or connection.vendor != "postgresql":
+        if not _is_here(using):
             return "unknown"
-        # A savepoint where the site is in a transaction: an error must not abort it.
-        alone = connection.get_autocommit() and not connection.in_atomic_block
-        guard = nullcontext() if alone else transaction.atomic(using=using)
         try:
-            with guard, connection.cursor() as cursor:
+            with _guard(using), connections[using].cursor() as cursor:
                 cursor.execute(query, [user.pk])
                 return str(cursor.fetchone()[0])
         except DatabaseError as exc:
             # Missing schema, SP001 (unbound or stale), no grant, a lock that was not to be had.
             logger.warning("Customer %s: %s is not answered: %s", user.pk, query, exc)
             return "unknown"
+
+
+def _is_here(using: str) -> bool:
+    return using == get_settings().database and connections[using].vendor == "postgresql"
+
+
+def _guard(using: str) -> AbstractContextManager[Any]:
+    """Set a savepoint where the site is in a transaction: an error must not abort it."""
+    connection = connections[using]
+    alone = connection.get_autocommit() and not connection.in_atomic_block
+    return nullcontext() if alone else transaction.atomic(using=using)
+
+
+def _first_line(error: DatabaseError) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _alias() -> str:

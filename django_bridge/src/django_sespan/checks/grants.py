@@ -17,6 +17,8 @@ PRODUCER = (
     "mail_attachment_put",
     "mail_attachment_known",
     "otp_register",
+    "otp_supersede",
+    "otp_activated",
     "otp_right",
     "otp_unused",
     "customer_binding_state",

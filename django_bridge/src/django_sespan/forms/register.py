@@ -30,9 +30,6 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
 
     email_field = EMAIL_FIELD
 
-    own_customer_id: str | None = None
-    """The account that this visitor's session has registered."""
-
     password_hash = ""
     """Hash that `save` takes over: it is made before the transaction, or sealed in a challenge."""
 
@@ -133,9 +130,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
 
     def _look_up_account(self) -> None:
         email = self.cleaned_data.get(self.email_field)
-        self.known_account = (
-            find_account(email, self.own_customer_id, before=self.known_account) if email else None
-        )
+        self.known_account = find_account(email, before=self.known_account) if email else None
 
     def _validate(self, check: Callable[..., None]) -> None:
         try:

@@ -172,10 +172,10 @@ class Challenges:
             customer = matches[0] if len(matches) == 1 else None
         else:
             raise errors.SespanRefused("Either customer_id or email is needed.", status=422)
-        if customer is not None and purpose == REGISTRATION and body.get("new_customer"):
-            self._registrations.grant(customer.customer_id)
         if customer is not None:
             email = customer.email
+            if customer.active:
+                self._registrations.end(customer.customer_id)
         challenge = _Challenge(
             challenge_id=str(uuid.uuid4()),
             purpose=purpose,
@@ -247,6 +247,7 @@ class Challenges:
         if customer is None:
             raise errors.UnknownCustomer("unknown", status=404)
         if customer.active:
+            self._registrations.end(customer_id)
             return
         may = challenge.purpose == REGISTRATION and self._registrations.state(customer_id) == "live"
         if not may:

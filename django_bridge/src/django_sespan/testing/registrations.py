@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from django_sespan._internal.registrations import ActivationRight, RegisterResult, Registrations
+from django_sespan._internal.registrations import (
+    ActivationRight,
+    RegisterResult,
+    Registrations,
+    SupersedeResult,
+)
 from django_sespan.testing import customers
-
-GRANT_WINDOW = timedelta(hours=24)
 
 
 @dataclass
@@ -31,14 +32,32 @@ class FakeRegistrations(Registrations):
     def __init__(self) -> None:
         self._rights: dict[str, _Right] = {}
 
+    def require(self) -> None:
+        """Sespan in memory is always there."""
+
     def register(self, user: Any) -> RegisterResult:
-        """Grant the right of a customer who was just created: `granted`, `live` or `ended`."""
-        customer_id = str(user.pk)
-        self.superseded(customer_id)
-        before = self.right(user)
-        if before == "none" and self.grant(customer_id):
-            return "granted"
-        return "live" if before == "live" else "ended"
+        """Grant the right to an inactive customer who never had one.
+
+        That the row is new is taken from the caller: in a test nearly all of them are.
+        """
+        customer_id, customer = str(user.pk), customers.by_id(user.pk)
+        answer = self.supersede(user)
+        if customer is None or customer.active or self.state(customer_id) != "none":
+            return answer
+        self._rights[customer_id] = _Right(customer.identity, datetime.now(UTC))
+        return "granted"
+
+    def supersede(self, user: Any) -> SupersedeResult:
+        """End the pending codes: `live` or `ended`. Grants nothing."""
+        self.superseded(str(user.pk))
+        self.activated(user)
+        return "live" if self.right(user) == "live" else "ended"
+
+    def activated(self, user: Any) -> None:
+        """End the right of a customer who is active."""
+        customer = customers.by_id(user.pk) if str(user.pk) in self._rights else None
+        if customer is not None and customer.active:
+            self.end(customer.customer_id)
 
     def right(self, user: Any) -> ActivationRight:
         """Return `live`, `ended` or `none`."""
@@ -48,17 +67,6 @@ class FakeRegistrations(Registrations):
         """Yield the keys of customers whose right is older than `before` and unused, ascending."""
         keys = [int(c) for c in self._rights if self._is_unused(c, before)]
         yield from sorted(keys)
-
-    def grant(self, customer_id: str) -> bool:
-        """Grant the right to an inactive customer who joined within a day and never had one."""
-        customer = customers.by_id(customer_id)
-        if customer is None or customer.active or self.state(customer_id) != "none":
-            return False
-        now = datetime.now(UTC)
-        if customer.joined is not None and _aware(customer.joined) <= now - GRANT_WINDOW:
-            return False
-        self._rights[customer_id] = _Right(customer.identity, now)
-        return True
 
     def state(self, customer_id: str) -> ActivationRight:
         """Return `live`, `ended` or `none` by key."""
@@ -79,7 +87,3 @@ class FakeRegistrations(Registrations):
 
     def _is_unused(self, customer_id: str, before: datetime) -> bool:
         return self.state(customer_id) == "live" and self._rights[customer_id].granted_at < before
-
-
-def _aware(value: datetime) -> datetime:
-    return timezone.make_aware(value) if timezone.is_naive(value) else value

@@ -13,7 +13,6 @@ from django.views.generic import FormView
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.flows import code_first
-from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.register import register
 from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
@@ -44,14 +43,6 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
         if not get_adapter().is_open_for_registration(request):
             return render(request, self.closed_template_name, status=403)
         return super().dispatch(request, *args, **kwargs)
-
-    def get_form(self, form_class: type[RegisterForm] | None = None) -> RegisterForm:
-        """Pass the account that this session has registered."""
-        form: RegisterForm = super().get_form(form_class)
-        pending = PendingCode.from_session(self.request)
-        if pending is not None and pending.registered:
-            form.own_customer_id = pending.customer_id
-        return form
 
     def form_valid(self, form: RegisterForm) -> HttpResponse:
         """Register; when no code can be sent now, the code page offers another try."""

@@ -133,11 +133,11 @@ def _create(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
 
 def _delete_unverified(form: RegisterForm, known: KnownAccount) -> None:
     """Delete an unverified account of this address; raises Conflict for any other."""
-    locked = lock_unverified(known.user, own=False, supersede=True) if known.unverified else None
+    locked = lock_unverified(known.user, supersede=True) if known.unverified else None
     if locked is None:
         raise Conflict(form, has_account=True)
     try:
-        locked.user.delete()
+        locked.delete()
     except (ProtectedError, RestrictedError) as exc:
         logger.warning("An unverified customer cannot be deleted: %s", exc)
         raise Conflict(form, has_account=True) from exc

@@ -44,7 +44,6 @@ class PendingCode:
     subject: str = ""  # distinguishes two registrations of one browser
     customer_id: str | None = None
     challenge_id: str | None = None
-    new_customer: bool = False  # not recorded in the database, so the service is told
     registered: bool = False
     password_fingerprint: str = ""  # of the password that this session gave
     resume: bool = False  # accept a code that was sent before

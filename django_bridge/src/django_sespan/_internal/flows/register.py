@@ -29,7 +29,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
 
-from django_sespan import signals
+from django_sespan import errors, signals
 from django_sespan._internal.accounts import find_account, lock_address, lock_unverified
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import pretended_registrations
@@ -50,7 +50,6 @@ class _Saved:
     waits: bool = True
     replaced: bool = False
     again: bool = False  # the same visitor's same registration
-    has_right: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,11 @@ def register(
 
     Returns None when a concurrent registration took a unique value; the form then has
     the error. Raises SespanUnavailable when an unverified registration cannot be replaced now,
-    and IntegrityError for a rule of the database that the form does not know.
+    SespanMisconfigured when no customer could be activated later, and IntegrityError for a
+    rule of the database that the form does not know.
     """
     refuse_transaction()
+    runtime.registrations.require()  # whoever has the address: the answer is the same
     typed = form.cleaned_data["password1"]
     form.password_hash = make_password(typed)
     email = form.cleaned_data[form.email_field]
@@ -103,7 +104,6 @@ def register(
         )
     make = PendingCode.for_account if saved.waits else PendingCode.for_known_address
     pending = make(email, saved.user)
-    pending.new_customer = saved.waits and not saved.has_right
     pending.next_url, pending.register_url = next_url, register_url
     pending.store(request)
     return pending
@@ -114,7 +114,7 @@ def _remember_pretended(
 ) -> None:
     """Let a pretended registration replace the one before, as a real one does."""
     if before is not None and not before.password_matches:
-        runtime.registrations.register(user)
+        runtime.registrations.supersede(user)
     name = str(form.cleaned_data.get(get_user_model().USERNAME_FIELD) or "")
     email = form.cleaned_data[form.email_field]
     pretended_registrations.remember(email, name, form.password_hash)
@@ -125,7 +125,7 @@ def _save(request: HttpRequest, form: RegisterForm, password: _Password) -> _Sav
     email = form.cleaned_data[form.email_field]
     with transaction.atomic(using=using):
         lock_address(email, using)
-        known = find_account(email, form.own_customer_id, before=form.known_account)
+        known = find_account(email, before=form.known_account)
         if known is None:
             return _create(request, form)
         if not known.unverified:
@@ -134,33 +134,40 @@ def _save(request: HttpRequest, form: RegisterForm, password: _Password) -> _Sav
 
 
 def _create(request: HttpRequest, form: RegisterForm) -> _Saved:
-    user = _save_user(request, form)
+    user = _save_user(request, form, new=True)
     result = runtime.registrations.register(user)
-    if result == "ended":
-        logger.error("Customer %s is new, but Sespan gives no right to be activated", user.pk)
-    return _Saved(user, has_right=result in {"granted", "live"})
+    if result not in {"granted", "live"}:  # rolled back: nothing could ever activate it
+        raise errors.SespanMisconfigured(
+            f"a new customer gets no right to be activated ({result}): is is_active bound, and "
+            "does save_user leave the customer inactive?"
+        )
+    return _Saved(user)
 
 
 def _replace(
     request: HttpRequest, form: RegisterForm, older: AbstractBaseUser, password: _Password
 ) -> _Saved:
-    # The same visitor's code goes on; where the right is missing, it is written first.
+    # The same visitor's code goes on, unless the right has ended since it was looked at.
     again = password.is_of(older) and runtime.registrations.right(older) == "live"
-    own = form.own_customer_id == str(older.pk)
-    locked = lock_unverified(older, own=own, supersede=not again)
+    locked = lock_unverified(older, supersede=not again)
     if locked is None:
         # Verified or banned meanwhile.
         return _Saved(type(older)._base_manager.get(pk=older.pk), waits=False)
-    form.use_instance(locked.user)
+    form.use_instance(locked)
     if again:
-        form.password_hash = locked.user.password
-    user = _save_user(request, form)
-    return _Saved(user, replaced=not again, again=again, has_right=locked.has_right)
+        form.password_hash = locked.password
+    user = _save_user(request, form, new=False)
+    return _Saved(user, replaced=not again, again=again)
 
 
-def _save_user(request: HttpRequest, form: RegisterForm) -> AbstractBaseUser:
+def _save_user(request: HttpRequest, form: RegisterForm, *, new: bool) -> AbstractBaseUser:
     adapter = get_adapter()
     user = adapter.new_user(request, form)
+    if new and not user._state.adding:
+        raise errors.SespanMisconfigured(
+            f"the adapter's new_user gave customer {user.pk}, who is there already: "
+            "a registration makes customers, and gives nobody else the right to be activated"
+        )
     user.is_active = False
     adapter.save_user(request, form, user)
     return user

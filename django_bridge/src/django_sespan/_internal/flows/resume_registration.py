@@ -40,7 +40,7 @@ def find_claim(
     Hashes once, whatever it finds: nothing, the wrong password or the correct one.
     """
     waiting = next((u for u in users if not u.is_active and u.last_login is None), None)
-    if waiting is not None and is_unverified(waiting, own=_is_own(request, waiting)):
+    if waiting is not None and is_unverified(waiting):
         claim = Claim(waiting) if waiting.check_password(password) else None
     else:
         claim = _find_pretended(login, password)
@@ -71,8 +71,3 @@ def _find_pretended(login: str, password: str) -> Claim | None:
         return None
     user = with_email(pretended.email).first()
     return None if user is None else Claim(user, pretended=True)
-
-
-def _is_own(request: HttpRequest | None, user: AbstractBaseUser) -> bool:
-    pending = None if request is None else PendingCode.from_session(request)
-    return pending is not None and pending.registered and pending.customer_id == str(user.pk)

@@ -41,7 +41,6 @@ def send_code(
             customer_id=pending.customer_id,
             email=email,
             data=data,
-            new_customer=pending.new_customer,
             resume=pending.resume,
             locale=get_language(),
             client_ip=client_ip(request),
