@@ -179,7 +179,7 @@ def test_a_customer_who_verifies_meanwhile_stays():
     with other() as service, other() as watcher:
         service.execute(
             "INSERT INTO sespan.otp_budget (budget_key)"
-            " VALUES (sespan.otp_budget_key(%s, 'registration'))",
+            " VALUES (sespan.otp_budget_key(sespan.address_key(%s), 'registration', false))",
             [user.email],
         )
         service.execute(

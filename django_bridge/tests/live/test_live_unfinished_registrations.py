@@ -56,8 +56,7 @@ def later(stack):
             f" created_at = created_at - {by}, valid_until = valid_until - {by}"
         )
         stack.rows(
-            "UPDATE sespan.budget SET used_at ="
-            f" ARRAY(SELECT u - {by} FROM unnest(used_at) AS u)"
+            f"UPDATE sespan.budget SET used_at = ARRAY(SELECT u - {by} FROM unnest(used_at) AS u)"
         )
 
     return pass_by

@@ -171,7 +171,7 @@ def made_active_by_hand(side):
             user.save()
         else:
             User.objects.filter(pk=user.pk).update(is_active=True)
-            side.observe(side.client.otp_create, purpose="login", email=user.email)
+            side.observe(side.client.otp_resend, challenge)
         side.observed.append(runtime.registrations.right(user))
         User.objects.filter(pk=user.pk).update(is_active=False)  # banned
         side.observe(side.client.otp_verify, challenge, code)

@@ -174,8 +174,7 @@ class Challenges:
             raise errors.SespanRefused("Either customer_id or email is needed.", status=422)
         if customer is not None:
             email = customer.email
-            if customer.active:
-                self._registrations.end(customer.customer_id)
+            self._registrations.see(customer.customer_id)
         challenge = _Challenge(
             challenge_id=str(uuid.uuid4()),
             purpose=purpose,
@@ -247,7 +246,6 @@ class Challenges:
         if customer is None:
             raise errors.UnknownCustomer("unknown", status=404)
         if customer.active:
-            self._registrations.end(customer_id)
             return
         may = challenge.purpose == REGISTRATION and self._registrations.state(customer_id) == "live"
         if not may:
@@ -258,6 +256,8 @@ class Challenges:
 
     def _open(self, challenge_id: str) -> _Challenge:
         challenge = self._find(challenge_id)
+        if challenge.customer is not None:
+            self._registrations.see(challenge.customer.customer_id)
         if challenge.status in DONE:
             raise errors.OTPUsed("used", status=409)
         if challenge.status == "locked":

@@ -55,9 +55,13 @@ class FakeRegistrations(Registrations):
 
     def activated(self, user: Any) -> None:
         """End the right of a customer who is active."""
-        customer = customers.by_id(user.pk) if str(user.pk) in self._rights else None
+        self.see(str(user.pk))
+
+    def see(self, customer_id: str) -> None:
+        """End the right of a customer who is active, by key: each call about a code looks."""
+        customer = customers.by_id(customer_id) if customer_id in self._rights else None
         if customer is not None and customer.active:
-            self.end(customer.customer_id)
+            self.end(customer_id)
 
     def right(self, user: Any) -> ActivationRight:
         """Return `live`, `ended` or `none`."""
