@@ -12,11 +12,12 @@ from email.message import EmailMessage
 
 @dataclass
 class Mail:
-    """What arrived: the envelope and the parsed message."""
+    """What arrived: the envelope, the parsed message and its bytes."""
 
     sender: str
     recipient: str
     message: EmailMessage
+    data: bytes
 
 
 class Sink(socketserver.ThreadingTCPServer):
@@ -38,7 +39,7 @@ class Sink(socketserver.ThreadingTCPServer):
     def keep(self, sender, recipients, data):
         parsed = email.message_from_bytes(data, policy=email.policy.default)
         with self.arrived:
-            self.mails += [Mail(sender, r, parsed) for r in recipients]
+            self.mails += [Mail(sender, r, parsed, data) for r in recipients]
             self.arrived.notify_all()
 
     def to(self, recipient):

@@ -153,8 +153,9 @@ class EmailBackend(BaseEmailBackend):
 
     def _give_up(self, messages: Sequence[EmailMessage], error: Exception) -> int:
         last_resort.say(_first_line(error))
-        with suppress(Exception):
-            self._tell(messages, error)
+        with suppress(Exception), last_resort.reporting() as first:
+            if first:
+                self._tell(messages, error)
         return 0
 
     def _tell(self, messages: Sequence[EmailMessage], error: Exception) -> errors.MailNotQueued:

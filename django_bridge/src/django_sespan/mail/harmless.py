@@ -67,9 +67,12 @@ def cut(value: str, limit: int) -> str:
 
 
 def _paired(value: str) -> str:
-    """Replace half surrogate pairs."""
+    """Join halves of surrogate pairs, read the bytes of `surrogateescape`, replace the others."""
     try:
         value.encode()
     except UnicodeEncodeError:
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        try:
+            return value.encode(errors="surrogateescape").decode(errors="replace")
+        except UnicodeEncodeError:
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value

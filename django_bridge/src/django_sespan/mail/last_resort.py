@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from django.core import mail
@@ -42,3 +43,14 @@ def say(reason: object) -> None:
     """Write a line on stderr, wherever that goes; not into the log, which may be mailed."""
     with suppress(Exception):
         print(f"sespan: a mail to the site's admins is lost: {reason}", file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def reporting() -> Iterator[bool]:
+    """Yield whether nothing is being reported yet: what listens may log, and mail, an error."""
+    first = not _reporting.get()
+    token = _reporting.set(True)
+    try:
+        yield first
+    finally:
+        _reporting.reset(token)

@@ -50,6 +50,8 @@ OVERRIDES = (
 BODY_LIMIT = 2 << 20
 """Characters of each body of an error mail: what is longer is cut, not refused."""
 
+_LOCAL = re.compile(r"(.*<)?\s*([\w.+-]+)\s*(>?)\s*")
+"""Somebody on this machine, as local mail servers take it: root, Root <root>."""
 _PLACEHOLDER = re.compile(rb"X-Sespan-Part: ([0-9a-f]{32})\r\n\r\n")
 
 
@@ -118,9 +120,8 @@ def mailbox(address: Any, *, lenient: bool = False) -> str:
     name, angle, rest = text.rpartition("<")
     if angle and ("=?" in name or len(name) > harmless.NAME_LIMIT):
         return f"{_name(name)} <{rest}"
-    if lenient and "@" not in text:  # of this machine, as mail servers take it
-        return re.sub(r"([\w.+-]+)(\s*>?\s*)$", r"\1@localhost\2", text)
-    return text
+    local = _LOCAL.fullmatch(text) if lenient else None
+    return f"{local[1] or ''}{local[2]}@localhost{local[3]}" if local else text
 
 
 def _name(name: str) -> str:

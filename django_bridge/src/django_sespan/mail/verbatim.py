@@ -93,12 +93,12 @@ def twin(part: AnyMessage, *, signed: bool = False) -> AnyMessage:
     return made
 
 
-def too_long(text: str | bytes) -> bool:
+def too_long(content: str | bytes) -> bool:
     """Whether a line is longer than SMTP allows."""
-    if len(text) <= LINE_LIMIT:
+    if len(content) <= LINE_LIMIT:
         return False
-    end = "\n" if isinstance(text, str) else b"\n"
-    return any(len(line) > LINE_LIMIT + 1 for line in text.split(end))  # type: ignore[arg-type]
+    data = content.encode(errors="replace") if isinstance(content, str) else content
+    return any(len(line.removesuffix(b"\r")) > LINE_LIMIT for line in data.split(b"\n"))
 
 
 def _sendable(content: bytes) -> bool:
