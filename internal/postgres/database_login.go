@@ -43,6 +43,9 @@ func EnsureLogin(ctx context.Context, dsn, rolePrefix string) (Login, error) {
 		return l, err
 	}
 	made, err := dbsqlc.New().DatabaseLoginEnsure(ctx, conn, l.Name, verifier, prefix+"service")
+	if isState(err, stateDuplicateObject) {
+		return l, fmt.Errorf("login %s: %w; rename that role, or take another --role-prefix for a new installation", l.Name, err)
+	}
 	if err != nil {
 		return l, fmt.Errorf("login %s: %w; make it by hand: CREATE ROLE %s LOGIN PASSWORD '…' IN ROLE %sservice", l.Name, err, l.Name, prefix)
 	}

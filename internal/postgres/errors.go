@@ -42,6 +42,7 @@ const (
 	stateInsufficientPrivilege    = "42501"
 	stateUndefinedColumn          = "42703"
 	stateUndefinedObject          = "42704"
+	stateDuplicateObject          = "42710"
 	stateUndefinedFunction        = "42883"
 	stateUndefinedTable           = "42P01"
 	stateInsufficientResources    = "53" // a class

@@ -65,10 +65,7 @@ func (s *schemaSession) decide(ctx context.Context, o MigrateOptions) (Installat
 	}
 	i.RolePrefix = cmp.Or(o.RolePrefix, i.RolePrefix, DefaultRolePrefix)
 	i.NoRoles = o.NoRoles
-	if i.NoRoles || o.Down > 0 {
-		return i, nil
-	}
-	return i, s.rolesAreFree(ctx, i.RolePrefix, o.ShareRoles)
+	return i, s.newRoles(ctx, i.RolePrefix, o)
 }
 
 // remember stores what the installation has become.
@@ -86,9 +83,13 @@ func (s *schemaSession) remember(ctx context.Context, i Installation) error {
 	return s.actAsLogin(ctx)
 }
 
-// rolesAreFree refuses roles that others have something to do with: roles belong to
-// the server, and whoever is a member of one gets its rights in this database, too.
-func (s *schemaSession) rolesAreFree(ctx context.Context, prefix string, share bool) error {
+// newRoles refuses roles that others have something to do with: roles belong to the
+// server, and whoever is a member of one gets its rights in this database, too.
+func (s *schemaSession) newRoles(ctx context.Context, prefix string, o MigrateOptions) error {
+	if o.NoRoles || o.Down > 0 || s.rolesLookedAt {
+		return nil
+	}
+	s.rolesLookedAt = true
 	present, err := s.q.InstallationRoles(ctx, s.conn, groups(prefix))
 	if err != nil {
 		return err
@@ -104,7 +105,7 @@ func (s *schemaSession) rolesAreFree(ctx context.Context, prefix string, share b
 		switch {
 		case r.IsLogin:
 			return fmt.Errorf("the role %s is a login, which would get the rights of a group: choose another --role-prefix", r.Name)
-		case share:
+		case o.ShareRoles:
 		case len(r.Databases) > 0:
 			return fmt.Errorf("the roles %s… are those of an installation in database %s, whose logins would get their rights here, too: "+
 				"choose another --role-prefix, or give --share-roles when that is meant", prefix, strings.Join(r.Databases, " and "))

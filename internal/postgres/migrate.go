@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -63,7 +64,7 @@ func Migrate(ctx context.Context, url string, o MigrateOptions) (MigrateResult, 
 		return r, err
 	}
 	err := withSchemaLock(ctx, url, o.Progress, func(s *schemaSession) error {
-		if err := s.ensureSchema(ctx, o.Replace); err != nil {
+		if err := s.ensureSchema(ctx, o); err != nil {
 			return err
 		}
 		if err := s.migrate(ctx, o, &r); err != nil || o.Down > 0 {
@@ -115,7 +116,7 @@ func Status(ctx context.Context, url string) (MigrationStatus, error) {
 
 // ensureSchema makes the schema, or finds ours. One of somebody else stays as it is,
 // unless it is to be put aside.
-func (s *schemaSession) ensureSchema(ctx context.Context, replace bool) error {
+func (s *schemaSession) ensureSchema(ctx context.Context, o MigrateOptions) error {
 	owner, err := s.q.SchemaOwner(ctx, s.conn)
 	if err != nil {
 		return err
@@ -125,9 +126,11 @@ func (s *schemaSession) ensureSchema(ctx context.Context, replace bool) error {
 		if err != nil || len(others) == 0 {
 			return err
 		}
-		if err := s.putAside(ctx, owner, others, replace); err != nil {
+		if err := s.putAside(ctx, owner, others, o); err != nil {
 			return err
 		}
+	} else if err := s.newRoles(ctx, cmp.Or(o.RolePrefix, DefaultRolePrefix), o); err != nil {
+		return err
 	}
 	if err := s.q.SchemaCreate(ctx, s.conn); err != nil {
 		return fmt.Errorf("login %s may not create a schema; the owner of the database can run: GRANT CREATE ON DATABASE %q TO %q (%w)",
@@ -138,14 +141,17 @@ func (s *schemaSession) ensureSchema(ctx context.Context, replace bool) error {
 }
 
 // putAside gives a schema that is not ours another name: nothing of it is lost.
-func (s *schemaSession) putAside(ctx context.Context, owner string, others []string, replace bool) error {
+func (s *schemaSession) putAside(ctx context.Context, owner string, others []string, o MigrateOptions) error {
 	what := strings.Join(others[:min(3, len(others))], ", ")
 	if more := len(others) - 3; more > 0 {
 		what += fmt.Sprintf(" and %d more", more)
 	}
-	if !replace {
+	if !o.Replace {
 		return fmt.Errorf("database %s has a schema sespan that is not of Sespan: %s owns it, and it holds %s; rename it, take another database, "+
 			"or give --replace, which renames it, so that whoever uses it under this name finds it no more", s.database, owner, what)
+	}
+	if err := s.newRoles(ctx, cmp.Or(o.RolePrefix, DefaultRolePrefix), o); err != nil {
+		return err // before anything is changed
 	}
 	rename, err := s.q.SchemaAside(ctx, s.conn)
 	if err != nil {

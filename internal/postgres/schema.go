@@ -33,7 +33,8 @@ type schemaSession struct {
 	database string
 	progress func(string)
 
-	madeSchema bool // in this session, and nothing in it yet
+	madeSchema    bool // in this session
+	rolesLookedAt bool // whether others use those of a new installation
 }
 
 // withSchemaLock connects, waits for the lock as long as the context allows,
