@@ -149,7 +149,12 @@ class TestWithoutARequest:
         user_login_failed.send(sender=__name__, credentials={})
         assert runtime.login_queue.drain(TIMEOUT)
         assert sespan.logins == [
-            {"customer_id": str(user.pk), "username": "budi", "outcome": "success"},
+            {
+                "customer_id": str(user.pk),
+                "customer_table": "public.auth_user",
+                "username": "budi",
+                "outcome": "success",
+            },
             {"username": "budi", "outcome": "failure"},
             {"username": "", "outcome": "failure"},
         ]

@@ -178,6 +178,7 @@ class TestPrice:
         _, _, body, headers = sespan.calls[0]
         assert body == {
             "customer_id": "42",
+            "customer_table": "public.auth_user",
             "order_ref": "A-17",
             "transaction_amount": "150000.00",
         }

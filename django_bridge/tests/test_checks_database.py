@@ -138,7 +138,7 @@ def test_a_lost_foreign_key(good):
 def test_bound_to_another_table(good):
     run("CREATE TABLE public.people (LIKE public.auth_user INCLUDING ALL)")
     bind("public.people")
-    message = only("W015")
+    message = only("E015")
     assert "public.people" in message.msg
     assert "--table public.auth_user" in message.hint
 

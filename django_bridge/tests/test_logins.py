@@ -38,6 +38,7 @@ def test_success_and_failure(user, sespan, runtime):
     success, failure = sespan.logins
     assert success == {
         "customer_id": str(user.pk),
+        "customer_table": "public.auth_user",
         "username": "budi",
         "outcome": "success",
         "ip": "127.0.0.1",

@@ -23,6 +23,7 @@ type claims struct {
 	from     *float64
 	orderRef *string
 	amount   *string
+	table    *string
 	roles    []string
 	scope    *string
 	name     string
@@ -34,6 +35,7 @@ type claims struct {
 const (
 	staffScope   = "staff"
 	maxStaffName = 150 // characters
+	maxTable     = 260 // bytes: two quoted names of PostgreSQL
 )
 
 var (
@@ -53,7 +55,7 @@ func parseClaims(payload []byte) (claims, error) {
 	}
 	for name, into := range map[string]any{
 		"sub": &c.subject, "iat": &c.issued, "exp": &c.expires, "nbf": &c.from,
-		"order_ref": &c.orderRef, "amount": &c.amount, "roles": &c.roles, "scope": &c.scope, "name": &c.name, "address": &c.address,
+		"order_ref": &c.orderRef, "amount": &c.amount, "customer_table": &c.table, "roles": &c.roles, "scope": &c.scope, "name": &c.name, "address": &c.address,
 	} {
 		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
 			return c, errors.New("token: " + name + " has a wrong type")
@@ -126,9 +128,21 @@ func (c *claims) customer() (Principal, error) {
 	if c.amount == nil || !amount.MatchString(*c.amount) {
 		return Principal{}, errors.New("token: amount is missing or malformed")
 	}
+	table, err := c.customerTable()
 	return Principal{
-		Kind: KindCustomer, Roles: []Role{RoleCustomer}, Subject: c.subject, OrderRef: *c.orderRef, Amount: *c.amount,
-	}, nil
+		Kind: KindCustomer, Roles: []Role{RoleCustomer}, Subject: c.subject, OrderRef: *c.orderRef, Amount: *c.amount, CustomerTable: table,
+	}, err
+}
+
+// customerTable is the claim customer_table, which tokens of older sites have not.
+func (c *claims) customerTable() (string, error) {
+	if c.table == nil {
+		return "", nil
+	}
+	if *c.table == "" || len(*c.table) > maxTable || !printable(*c.table) {
+		return "", errors.New("token: customer_table is malformed")
+	}
+	return *c.table, nil
 }
 
 func (c *claims) staff() (Principal, error) {

@@ -39,6 +39,8 @@ type Principal struct {
 	Address  netip.Addr // of a staff token: where the person is, as the site saw it; the zero Addr for unknown
 	OrderRef string     // claims of a customer token
 	Amount   string     // decimal string
+	// CustomerTable is the table of the site whose key the subject is, schema.table; "" where the token does not say it.
+	CustomerTable string
 }
 
 // Has tells whether the principal has one of the roles.

@@ -32,6 +32,9 @@ func TestVerifyGoodTokens(t *testing.T) {
 	got, err := v.Verify(t.Context(), i.token(claims(nil)))
 	require.NoError(t, err, errors.Unwrap(err))
 	assert.Equal(t, customer, got)
+	got, err = v.Verify(t.Context(), i.token(claims(map[string]any{"customer_table": "public.auth_user"})))
+	require.NoError(t, err, errors.Unwrap(err))
+	assert.Equal(t, "public.auth_user", got.CustomerTable)
 	got, err = v.Verify(t.Context(), i.ecToken(claims(map[string]any{"aud": []string{"other", "sespan"}})))
 	require.NoError(t, err, errors.Unwrap(err))
 	assert.Equal(t, customer, got)
@@ -138,6 +141,9 @@ func TestVerifyRefusesHostileTokens(t *testing.T) {
 		"sub with a zero in front":   i.token(claims(map[string]any{"sub": "042"})),
 		"sub beyond 64 bits":         i.token(claims(map[string]any{"sub": "9999999999999999999"})),
 		"sub with a line end":        i.token(claims(map[string]any{"sub": "42\n"})),
+		"customer_table empty":       i.token(claims(map[string]any{"customer_table": ""})),
+		"customer_table of 261":      i.token(claims(map[string]any{"customer_table": strings.Repeat("a", 261)})),
+		"customer_table as a list":   i.token(claims(map[string]any{"customer_table": []string{"public.auth_user"}})),
 		"order_ref missing":          i.token(claims(map[string]any{"order_ref": nil})),
 		"order_ref with a slash":     i.token(claims(map[string]any{"order_ref": "a/b"})),
 		"order_ref of 65":            i.token(claims(map[string]any{"order_ref": strings.Repeat("a", 65)})),

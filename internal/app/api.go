@@ -64,7 +64,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	handler := httpapi.New(httpapi.Deps{
 		Logger: a.logger, Registerer: a.registry, Clock: time.Now, Version: "1",
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
-		Keys: keys, Tokens: tokens, Log: log, OTP: codes, Draws: draws, Minor: minor, Ring: a.cfg.Ring,
+		Keys: keys, Tokens: tokens, Log: log, OTP: codes, CustomerTables: postgres.NewCustomerTables(a.pool, time.Now), Draws: draws, Minor: minor, Ring: a.cfg.Ring,
 		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Customers: postgres.NewCustomerSums(reports, customerSumsTimeout), Zone: a.cfg.Location,
 		Counts: postgres.NewStats(a.pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(a.pool), time.Now), Audit: postgres.NewAudit(a.pool),
 		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),

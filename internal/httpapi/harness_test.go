@@ -59,7 +59,8 @@ func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), op
 		StaffKeys: access.StaffKeys{Admin: s.keys}, Ring: newCursors(t, "1").ring,
 		Logger: logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
 		Keys: access.NewAuthenticator(store, s.now, logger), Tokens: noTokens{}, Log: s.log,
-		Counts: postgres.NewStats(pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(pool), time.Now), Audit: postgres.NewAudit(pool),
+		CustomerTables: postgres.NewCustomerTables(pool, time.Now),
+		Counts:         postgres.NewStats(pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(pool), time.Now), Audit: postgres.NewAudit(pool),
 	}
 	if change != nil {
 		change(&s.deps)

@@ -16,11 +16,12 @@ import (
 
 type loginRequest struct {
 	Body struct {
-		CustomerID *customerID    `json:"customer_id,omitempty" doc:"Who logged in; leave it out for a failure of nobody known."`
-		Username   string         `json:"username" maxLength:"254" example:"sari@example.com" doc:"The name that was typed; may be empty."`
-		Outcome    apilog.Outcome `json:"outcome" enum:"success,failure"`
-		IP         string         `json:"ip,omitempty" maxLength:"64" example:"192.0.2.7" doc:"The visitor's address, as the site knows it."`
-		UserAgent  string         `json:"user_agent,omitempty" maxLength:"512" doc:"The visitor's browser."`
+		CustomerID    *customerID    `json:"customer_id,omitempty" doc:"Who logged in; leave it out for a failure of nobody known."`
+		CustomerTable customerTable  `json:"customer_table,omitempty" maxLength:"260" example:"public.auth_user" doc:"The table whose key the customer_id is, schema.table as in SQL: another one than bind-customers has bound is refused with 409."`
+		Username      string         `json:"username" maxLength:"254" example:"sari@example.com" doc:"The name that was typed; may be empty."`
+		Outcome       apilog.Outcome `json:"outcome" enum:"success,failure"`
+		IP            string         `json:"ip,omitempty" maxLength:"64" example:"192.0.2.7" doc:"The visitor's address, as the site knows it."`
+		UserAgent     string         `json:"user_agent,omitempty" maxLength:"512" doc:"The visitor's browser."`
 	}
 }
 
@@ -41,12 +42,15 @@ func newLoginMetric(reg prometheus.Registerer) *prometheus.CounterVec {
 	return logins
 }
 
-func registerLogin(api huma.API, reg prometheus.Registerer) {
+func registerLogin(api huma.API, reg prometheus.Registerer, tables customerTables) {
 	logins := newLoginMetric(reg)
 	op := describe(operation(apilog.Login, http.MethodPost, "/v1/logins", "report-login", "Report a login of the site",
 		http.StatusCreated, access.RoleService),
 		"Writes a Login row of the API log, whose outcome is that of the login and whose address is the visitor's.")
 	register(api, op, func(ctx context.Context, in *loginRequest) (*loginResponse, error) {
+		if err := in.Body.CustomerTable.check(ctx, tables); err != nil {
+			return nil, prefixField(err, "body.")
+		}
 		if err := recordLogin(requestContextOf(ctx), in); err != nil {
 			return nil, err
 		}
@@ -54,7 +58,7 @@ func registerLogin(api huma.API, reg prometheus.Registerer) {
 		out := &loginResponse{}
 		out.Body.ResponseID = requestContextOf(ctx).responseID
 		return out, nil
-	})
+	}, http.StatusConflict)
 }
 
 // loginFailed stands in status_details of a login that the site refused.

@@ -58,13 +58,14 @@ func (siteData) Schema(huma.Registry) *huma.Schema {
 
 type otpRequest struct {
 	Body struct {
-		CustomerID *customerID `json:"customer_id,omitempty"`
-		Email      string      `json:"email,omitempty" format:"email" maxLength:"254" example:"sari@example.co" doc:"Without a customer_id: of a customer who logs in, or of a registration whose customer is made after the verification."`
-		Purpose    otp.Purpose `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
-		Resume     bool        `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
-		Known      bool        `json:"known_browser,omitempty" doc:"The visitor's browser has verified this address before: it has a budget of mails and of guesses of its own, which nobody else can use up."`
-		Locale     string      `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
-		Data       siteData    `json:"data,omitempty"`
+		CustomerID    *customerID   `json:"customer_id,omitempty"`
+		CustomerTable customerTable `json:"customer_table,omitempty" maxLength:"260" example:"public.auth_user" doc:"The table of the caller's customers, schema.table as in SQL: another one than bind-customers has bound is refused with 409."`
+		Email         string        `json:"email,omitempty" format:"email" maxLength:"254" example:"sari@example.co" doc:"Without a customer_id: of a customer who logs in, or of a registration whose customer is made after the verification."`
+		Purpose       otp.Purpose   `json:"purpose" enum:"registration,login" example:"registration" doc:"What the code is for; it serves nothing else."`
+		Resume        bool          `json:"resume,omitempty" doc:"A challenge that has a live code will do: its answer comes back and nothing is mailed. For a person who comes back to the code form."`
+		Known         bool          `json:"known_browser,omitempty" doc:"The visitor's browser has verified this address before: it has a budget of mails and of guesses of its own, which nobody else can use up."`
+		Locale        string        `json:"locale,omitempty" maxLength:"64" example:"id-ID" doc:"Language of the mail: en or id; English for what is unknown."`
+		Data          siteData      `json:"data,omitempty"`
 	}
 }
 
@@ -121,8 +122,8 @@ type challengeStatusResponse struct {
 	}
 }
 
-func registerOTP(api huma.API, s otpService) {
-	h := otpHandlers{s}
+func registerOTP(api huma.API, s otpService, tables customerTables) {
+	h := otpHandlers{s, tables}
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp", "issue-otp", "Mail a code", http.StatusAccepted, access.RoleService),
 		"Starts a challenge and mails its code. Asked again within 60 seconds, the answer is the same challenge and no second mail goes out; "+
 			"later, a challenge that is still open gets a further code. An address that nobody has gets the same answer and no mail. "+
@@ -130,7 +131,7 @@ func registerOTP(api huma.API, s otpService) {
 			"an inactive one who may not be activated and an address of several customers get no mail, and no code verifies the challenge. "+
 			"A customer may be activated whom the site registered with sespan.otp_register in the transaction of its INSERT, and nobody else. "+
 			"A site whose customers are active from the start asks for a code of purpose login."),
-		h.issue, http.StatusNotFound)
+		h.issue, http.StatusNotFound, http.StatusConflict)
 	register(api, describe(operation(apilog.OTP, http.MethodPost, "/v1/otp/{challenge_id}/verify", "verify-otp", "Verify a code", http.StatusOK, access.RoleService),
 		"A challenge allows five wrong codes, an address ten an hour for a purpose. otp-incorrect carries attempts_left. "+
 			"A correct code works once; for a registration it activates the customer, where sespan.otp_register granted the right to. "+
@@ -143,10 +144,16 @@ func registerOTP(api huma.API, s otpService) {
 		h.status, http.StatusNotFound)
 }
 
-type otpHandlers struct{ service otpService }
+type otpHandlers struct {
+	service otpService
+	tables  customerTables
+}
 
 func (h otpHandlers) issue(ctx context.Context, in *otpRequest) (*challengeResponse, error) {
 	b := in.Body
+	if err := b.CustomerTable.check(ctx, h.tables); err != nil {
+		return nil, prefixField(err, "body.")
+	}
 	if len(b.Data) > maxSealedData {
 		return nil, problem.Newf(problem.Invalid, "The data may have %d bytes.", maxSealedData).AtField("body.data")
 	}

@@ -53,6 +53,7 @@ type Deps struct {
 	Minor          transaction.Minor // decimals of the site's money
 	Ring           *secret.Ring      // seals the cursors of lists
 	OTP            otpService
+	CustomerTables customerTables // nil: whatever a caller says of its table is believed
 	MailEvents     mailEventService
 	StaffKeys      staffKeyService
 }
@@ -94,10 +95,10 @@ func build(d Deps) (huma.API, *mux.Router) {
 	})
 	api := huma.API(jsonAPI{humamux.New(router, apiConfig(d.Version))})
 	api.UseMiddleware(recordOperation, authenticate(d.Keys, d.Tokens), plainQuery)
-	registerOTP(api, d.OTP)
-	registerLogin(api, d.Registerer)
+	registerOTP(api, d.OTP, d.CustomerTables)
+	registerLogin(api, d.Registerer, d.CustomerTables)
 	registerTier(api, d.Tiers, d.Minor)
-	registerTransaction(api, d.Draws, d.Minor)
+	registerTransaction(api, d.Draws, d.Minor, d.CustomerTables)
 	registerSummary(api, d) // before the record: the router takes the first path that fits
 	registerRecord(api, d)
 	registerStats(api, d)
@@ -131,7 +132,7 @@ func apiConfig(version string) huma.Config {
 	c.Transformers = []huma.Transformer{rewriteErrors}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"serviceKey":    {Type: "http", Scheme: "bearer", BearerFormat: "sk_<id>_<secret>", Description: "A key of `sespan keys create`; its role decides what it may call."}, //nolint:gosec // describes keys, holds none
-		"customerToken": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, minutes of life; sub, order_ref and amount bind it to one order."},
+		"customerToken": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, minutes of life; sub, customer_table, order_ref and amount bind it to one order."},
 		"staffToken":    {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "EdDSA or ES256, aud sespan, scope staff, minutes of life; sub and name are the person, roles what they may: admin, dashboard, report."},
 	}
 	return c

@@ -21,10 +21,11 @@ type drawService interface {
 }
 
 type drawBody struct {
-	OrderRef          string      `json:"order_ref" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._:-]{1,64}$" example:"A-1001" doc:"The site's name of the order; each customer's order is drawn once, for ever."`
-	TransactionAmount string      `json:"transaction_amount" maxLength:"20" pattern:"^[0-9]{1,15}(\\.[0-9]{1,4})?$" example:"150000.00" doc:"What the order costs without a discount."`
-	ClientNonce       string      `json:"client_nonce,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9._~+/=:-]{0,64}$" example:"q83vASNFZ4k=" doc:"What the browser adds to the draw, so that the shop cannot know the result beforehand."`
-	CustomerID        *customerID `json:"customer_id,omitempty" doc:"With a service key only, and then it is needed; a customer token names the customer itself."`
+	OrderRef          string        `json:"order_ref" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._:-]{1,64}$" example:"A-1001" doc:"The site's name of the order; each customer's order is drawn once, for ever."`
+	TransactionAmount string        `json:"transaction_amount" maxLength:"20" pattern:"^[0-9]{1,15}(\\.[0-9]{1,4})?$" example:"150000.00" doc:"What the order costs without a discount."`
+	ClientNonce       string        `json:"client_nonce,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9._~+/=:-]{0,64}$" example:"q83vASNFZ4k=" doc:"What the browser adds to the draw, so that the shop cannot know the result beforehand."`
+	CustomerID        *customerID   `json:"customer_id,omitempty" doc:"With a service key only, and then it is needed; a customer token names the customer itself."`
+	CustomerTable     customerTable `json:"customer_table,omitempty" maxLength:"260" example:"public.auth_user" doc:"The table whose key the customer_id is, schema.table as in SQL: another one than bind-customers has bound is refused with 409. With a service key only; a customer token has it as a claim."`
 }
 
 type drawRequest struct{ Body drawBody }
@@ -45,12 +46,13 @@ type drawResponse struct {
 
 // drawCalls are the operations on transactions.
 type drawCalls struct {
-	draws drawService
-	minor transaction.Minor
+	draws  drawService
+	minor  transaction.Minor
+	tables customerTables
 }
 
-func registerTransaction(api huma.API, draws drawService, minor transaction.Minor) {
-	h := drawCalls{draws, minor}
+func registerTransaction(api huma.API, draws drawService, minor transaction.Minor, tables customerTables) {
+	h := drawCalls{draws, minor, tables}
 	op := describe(operation(apilog.Transaction, http.MethodPost, "/v1/transactions", "draw-transaction", "Draw the discount of an order",
 		http.StatusCreated, access.RoleCustomer, access.RoleService),
 		"Draws once for each order of a customer. The same order again gives the same result with 200; another amount for it is a conflict. "+
@@ -91,11 +93,14 @@ func (h drawCalls) order(ctx context.Context, b drawBody) (transaction.Order, er
 	case !ok:
 		return o, problem.New(problem.Unauthorized, "A service key or a customer token is needed.")
 	case p.Kind == access.KindCustomer:
-		o.CustomerID, err = h.fromToken(p, b, o)
+		if o.CustomerID, err = h.fromToken(p, b, o); err == nil {
+			err = customerTable(p.CustomerTable).check(ctx, h.tables)
+		}
 	case b.CustomerID == nil:
 		err = problem.New(problem.Invalid, "A call with a service key names the customer_id.").AtField("customer_id")
 	default:
 		o.CustomerID = int64(*b.CustomerID)
+		err = b.CustomerTable.check(ctx, h.tables)
 	}
 	return o, err
 }
@@ -107,6 +112,9 @@ func (h drawCalls) fromToken(p access.Principal, b drawBody, o transaction.Order
 	}
 	if b.CustomerID != nil {
 		return 0, problem.New(problem.TokenMismatch, "A customer token names the customer; leave customer_id out.").AtField("customer_id")
+	}
+	if b.CustomerTable != "" {
+		return 0, problem.New(problem.TokenMismatch, "A customer token names the customer's table; leave customer_table out.").AtField("customer_table")
 	}
 	if p.OrderRef != b.OrderRef {
 		return 0, mismatch("order_ref")

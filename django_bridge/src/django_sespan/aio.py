@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 from asgiref.sync import sync_to_async
 
 from django_sespan import checkout, signals
+from django_sespan._internal import customer_table
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan.client import Draw, Transaction, get_client
 from django_sespan.conf import get_settings
@@ -55,9 +56,12 @@ async def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transa
 async def call(function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
     """Await a call of the client in a thread of its own; raises SespanError, InsideTransaction.
 
-    The client's calls use no database connection, so none is opened in that thread. With
-    Sespan in memory they do, and then run where Django's own async code runs its queries.
+    The client's calls use no database connection there: whose customers are meant is asked
+    before, where Django's own async code runs its queries. With Sespan in memory they use one,
+    and then run there, too.
     """
     refuse_transaction()
     in_memory = get_settings().in_memory
-    return await sync_to_async(function, thread_sensitive=in_memory)(*args, **kwargs)
+    # As the site's own connection finds it, which is not that of the call's thread.
+    with customer_table.known(await sync_to_async(customer_table.read)()):
+        return await sync_to_async(function, thread_sensitive=in_memory)(*args, **kwargs)

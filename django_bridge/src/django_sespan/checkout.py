@@ -13,6 +13,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from django_sespan import signals
+from django_sespan._internal import customer_table
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.tokens import signing_key
 from django_sespan.client import Draw, Transaction, get_client
@@ -65,7 +66,8 @@ def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transaction:
 def token(customer_id: object, order_ref: str, amount: Decimal | int | str) -> str:
     """Mint the token with which a browser may draw for this order, for 5 minutes."""
     key = signing_key(get_settings().signing_key_file)
-    return key.sign(str(customer_id), check_ref(order_ref), format(money(amount), "f"))
+    exact = format(money(amount), "f")
+    return key.sign(str(customer_id), check_ref(order_ref), exact, customer_table.read())
 
 
 def connect_src() -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 
 from django_sespan import errors
-from django_sespan._internal import report_responses, responses
+from django_sespan._internal import customer_table, report_responses, responses
 from django_sespan._internal.exports import Export
 from django_sespan._internal.key_calls import Key, KeyCalls, NewKey
 from django_sespan._internal.report_calls import ReportCalls
@@ -127,7 +127,7 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
         With `resume` a code that is under way is enough, however old. `data` (JSON, 16 KiB)
         is sealed until the code of a registration by `email` is verified, and given back once.
         """
-        body: dict[str, Any] = {"purpose": purpose}
+        body: dict[str, Any] = {"purpose": purpose, **self._whose()}
         if customer_id is not None:
             body["customer_id"] = str(customer_id)
         if email is not None:
@@ -161,7 +161,7 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
         return responses.challenge_status(answer.data)
 
     def login(self, body: Mapping[str, Any]) -> None:
-        """Report a login: customer_id?, username, outcome, ip, user_agent."""
+        """Report a login: customer_id?, customer_table?, username, outcome, ip, user_agent."""
         self._call("POST", "/v1/logins", body, client_ip=body.get("ip"))
 
     def draw(
@@ -178,6 +178,7 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
             "customer_id": str(customer_id),
             "order_ref": order_ref,
             "transaction_amount": format(amount, "f"),
+            **self._whose(),
         }
         if client_nonce is not None:
             body["client_nonce"] = client_nonce
@@ -189,6 +190,11 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
         path = f"/v1/transactions/{int(transaction_id)}/cancel"
         answer = self._call("POST", path, idempotent=True, client_ip=client_ip)
         return report_responses.transaction(answer.data)
+
+    def _whose(self) -> dict[str, str]:
+        """Return which table's customers are meant."""
+        table = customer_table.read() if self._enabled else None
+        return {} if table is None else {"customer_table": table}
 
     def _call(
         self,

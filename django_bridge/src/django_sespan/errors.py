@@ -3,9 +3,11 @@
 SespanError
 ├── SespanUnavailable      down, slow, busy, or an answer that makes no sense
 │   ├── SespanDisabled     SESPAN["ENABLED"] is False
+│   ├── CustomerUpdateRefused      the site's own triggers or policies
 │   ├── TooManyExports, ReportTooLarge     downloads and summaries
 │   └── SespanInvalidResponse      an answer that is not Sespan's
 ├── SespanMisconfigured    wrong key or missing right (401, 403)
+│   └── CustomerTableMismatch      Sespan is bound to another table than this site's users
 ├── SespanRefused          a value was refused (400, 404, 409, 413, 422)
 │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
 │   ├── OrderConflict, TokenMismatch
@@ -64,6 +66,21 @@ class SespanMisconfigured(SespanError):
     """The service key is wrong, revoked or lacks the right."""
 
     slug = "unauthorized"
+
+
+class CustomerTableMismatch(SespanMisconfigured):
+    """Sespan is bound to another table than that of this site's users; nothing was done."""
+
+    slug = "customer-table-mismatch"
+
+
+class CustomerUpdateRefused(SespanUnavailable):
+    """A trigger, rule or policy of the site refused the activation; `detail` names it.
+
+    The code was right and is not used up.
+    """
+
+    slug = "customer-update-refused"
 
 
 class SespanRefused(SespanError):
@@ -210,6 +227,8 @@ BY_SLUG: dict[str, type[SespanError]] = {
         TooManyBuckets,
         TooManyExports,
         ReportTooLarge,
+        CustomerTableMismatch,
+        CustomerUpdateRefused,
     )
 }
 """Slug of a problem document → the error it is raised as."""

@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
+from django_sespan import errors
+from django_sespan._internal import customer_table
 from django_sespan._internal.runtime import runtime
 from django_sespan.client_ip import client_ip
 from django_sespan.conf import get_settings
@@ -48,6 +50,8 @@ def _report(
         body: dict[str, Any] = {"username": _clean(username, MAX_USERNAME), "outcome": outcome}
         if customer_id is not None:
             body["customer_id"] = customer_id
+            if table := _table():
+                body["customer_table"] = table
         if address := client_ip(request):
             body["ip"] = address
         if request is not None and (agent := request.headers.get("User-Agent")):
@@ -55,6 +59,13 @@ def _report(
         runtime.login_queue.put(body)
     except Exception:
         logger.exception("A login could not be reported")
+
+
+def _table() -> str | None:
+    try:
+        return customer_table.read()
+    except errors.SespanUnavailable:  # a login is reported all the same
+        return None
 
 
 def _clean(value: str, length: int) -> str:

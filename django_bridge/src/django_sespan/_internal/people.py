@@ -18,6 +18,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import DatabaseError, connections, router, transaction
 from django.db.models import QuerySet
 
+from django_sespan._internal import customer_table
 from django_sespan._internal.audit import Actor, acting, say_who
 from django_sespan._internal.groups import ROLE_OF
 from django_sespan._internal.staff import ROLES, roles_of
@@ -105,6 +106,7 @@ def tell(key: Any, reason: str) -> None:
     using = get_settings().database
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         say_who(using)
+        customer_table.check(cursor)
         cursor.execute("SELECT sespan.people_lock()")  # before the reading: the newest news wins
         cursor.execute(
             "SELECT sespan.key_owner_roles(%s::text, %s::text[], %s::text)",
@@ -117,6 +119,7 @@ def compare() -> int:
     using = get_settings().database
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         say_who(using)
+        customer_table.check(cursor)
         cursor.execute("SELECT sespan.people_lock()")
         cursor.execute("SELECT person_id FROM sespan.people_role WHERE roles <> '{}'")
         people = everybody([row[0] for row in cursor.fetchall()])

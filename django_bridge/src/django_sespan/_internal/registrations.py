@@ -25,6 +25,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, connections, router, transaction
 
 from django_sespan import errors
+from django_sespan._internal import customer_table
 from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
@@ -60,8 +61,11 @@ class Registrations:
             )
         try:
             with _guard(using), connections[using].cursor() as cursor:
+                customer_table.check(cursor)
                 cursor.execute("SELECT sespan.otp_register(NULL)")
         except DatabaseError as exc:
+            if (other := customer_table.mismatch(exc)) is not None:
+                raise other from exc
             raise errors.SespanMisconfigured(
                 f"Sespan cannot be told of new customers: {_first_line(exc)}; "
                 "manage.py check --database and sespan doctor say what to do"
@@ -93,6 +97,7 @@ class Registrations:
         query = "SELECT * FROM sespan.otp_unused(%s, %s, %s)"
         while True:
             with connections[using].cursor() as cursor:
+                customer_table.check(cursor)
                 cursor.execute(query, [before, after, portion])
                 keys = [row[0] for row in cursor.fetchall()]
             yield from keys
@@ -106,9 +111,12 @@ class Registrations:
             return "unknown"
         try:
             with _guard(using), connections[using].cursor() as cursor:
+                customer_table.check(cursor)
                 cursor.execute(query, [user.pk])
                 return str(cursor.fetchone()[0])
         except DatabaseError as exc:
+            if (other := customer_table.mismatch(exc)) is not None:
+                raise other from exc
             # Missing schema, SP001 (unbound or stale), no grant, a lock that was not to be had.
             logger.warning("Customer %s: %s is not answered: %s", user.pk, query, exc)
             return "unknown"

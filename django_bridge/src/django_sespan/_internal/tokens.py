@@ -2,7 +2,8 @@
 
     header    {"alg": "EdDSA", "kid": <RFC 7638 thumbprint of the public key>}
     claims    {"iss", "aud": "sespan", "iat" (a minute ago), "exp" (in 5 minutes), "jti"}, and
-    customer  {"sub": "<customer id>", "order_ref", "amount": "150000.00"}: for one draw
+    customer  {"sub": "<customer id>", "customer_table": "public.auth_user", "order_ref",
+               "amount": "150000.00"}: for one draw
     staff     {"scope": "staff", "sub": "<key of the user>", "name", "roles": ["report", …]}
 
 Sespan checks them against the public keys in `SESPAN_JWKS`.
@@ -61,9 +62,10 @@ class SigningKey:
             serialization.NoEncryption(),
         )
 
-    def sign(self, customer_id: str, order_ref: str, amount: str) -> str:
-        """Mint a customer's token."""
-        return self._mint({"sub": customer_id, "order_ref": order_ref, "amount": amount})
+    def sign(self, customer_id: str, order_ref: str, amount: str, table: str | None = None) -> str:
+        """Mint a customer's token; `table` is that of the customer, `schema.table`."""
+        whose = {} if table is None else {"customer_table": table}
+        return self._mint({"sub": customer_id, "order_ref": order_ref, "amount": amount, **whose})
 
     def sign_staff(
         self, user_id: str, name: str, roles: Sequence[str], address: str | None = None

@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 from django_sespan._internal.audit import audited
 from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.conf import get_settings
+from django_sespan.errors import CustomerTableMismatch
 from django_sespan.mail import queue_admin
 from django_sespan.models import Otp
 
@@ -40,7 +41,7 @@ def revoke_activation(
         with audited(request):
             for customer_id in sorted(customers):
                 queue_admin.revoke_activation(get_settings().database, customer_id)
-    except (queue_admin.SchemaMissing, queue_admin.RoleMissing) as exc:
+    except (queue_admin.SchemaMissing, queue_admin.RoleMissing, CustomerTableMismatch) as exc:
         messages.error(request, str(exc))
         return
     done = ngettext(

@@ -19,9 +19,9 @@ W011 the schema is older           W017 the site's login may not queue or regist
 W012 the schema is newer           W018 the site's login may not read for the admin
 W013 no customer table is bound    W019 prepared transactions and the doorbell
 W014 the binding is stale          W020 the database gave no answer
-W015 another table is bound
+E015 another table is bound
 
-These are warnings because an error would stop `migrate`, and on a site's first day its
+All but E015 are warnings because an error would stop `migrate`, and on a site's first day its
 tables come before Sespan's. `check --database default --fail-level WARNING` makes them
 stop a deployment. In a test run with Sespan in memory they are silent.
 

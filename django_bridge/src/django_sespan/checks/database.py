@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.core.checks import CheckMessage
 from django.db import Error, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
-from django_sespan.checks.findings import found_settings, warning
+from django_sespan._internal import customer_table
+from django_sespan.checks.findings import error, found_settings, warning
 from django_sespan.checks.grants import check_grants
 from django_sespan.conf import SCHEMA_VERSION
 
@@ -80,8 +82,8 @@ def _binding(cursor: CursorWrapper) -> Iterator[CheckMessage]:
         return  # W017
     cursor.execute("SELECT sespan.customer_binding_state()")
     state = str(cursor.fetchone()[0])
-    tables = _user_tables(cursor)
-    hint = f"Run: sespan bind-customers --table {tables[0] if tables else '…'}"
+    table = customer_table.find(cursor)
+    hint = f"Run: sespan bind-customers --table {shlex.quote(table) if table else '…'}"
     if state.startswith("unbound"):
         yield warning("W013", "Sespan is not bound to the site's customers.", hint)
         return
@@ -91,25 +93,14 @@ def _binding(cursor: CursorWrapper) -> Iterator[CheckMessage]:
         "SELECT pg_catalog.format('%I.%I', table_schema, table_name) FROM sespan.customer_binding"
     )
     (bound,) = cursor.fetchone()
-    if tables and bound not in tables:
+    if table is not None and bound != table:
         label = get_user_model()._meta.label
-        message = f"Sespan is bound to {bound}, but {label} lives in {tables[0]}."
-        yield warning("W015", message, hint)
-
-
-def _user_tables(cursor: CursorWrapper) -> list[str]:
-    """Return the tables of the user model, its own first; those that are not there are left out."""
-    model = get_user_model()
-    parents = [p for p in model._meta.get_parent_list() if not p._meta.proxy]
-    names = [cursor.db.ops.quote_name(m._meta.db_table) for m in (model, *parents)]
-    cursor.execute(
-        "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) "
-        "FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY AS t (name, position) "
-        "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name) "
-        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY t.position",
-        [names],
-    )
-    return [row[0] for row in cursor.fetchall()]
+        yield error(
+            "E015",
+            f"Sespan is bound to {bound}, but {label} lives in {table}: every call is refused.",
+            f"{hint}; or, where these users are to do without Sespan (another tenant's), silence "
+            "it: SILENCED_SYSTEM_CHECKS = ['sespan.E015']",
+        )
 
 
 def _trigger(cursor: CursorWrapper) -> Iterator[CheckMessage]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 
+from django_sespan._internal import customer_table
 from django_sespan.mail.reasons import sentence
 
 Row = dict[str, Any]
@@ -177,7 +178,10 @@ def preview(using: str, message_id: int, actor: str) -> Row | None:
 
 def revoke_activation(using: str, customer_id: int) -> None:
     """End a customer's right to become active by a code."""
-    _rows(using, "SELECT sespan.otp_revoke(%s::bigint) AS customer_id", [customer_id])
+    with translated_errors(), transaction.atomic(using=using):
+        with connections[using].cursor() as cursor:
+            customer_table.check(cursor)
+        _rows(using, "SELECT sespan.otp_revoke(%s::bigint) AS customer_id", [customer_id])
 
 
 @contextmanager
@@ -192,6 +196,8 @@ def translated_errors() -> Iterator[None]:
             raise SchemaMissing(str(exc).splitlines()[0]) from exc
         if code == DENIED:
             raise RoleMissing(str(exc).splitlines()[0]) from exc
+        if (other := customer_table.mismatch(exc)) is not None:
+            raise other from exc
         raise
 
 

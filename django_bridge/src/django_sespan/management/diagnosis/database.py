@@ -11,7 +11,7 @@ from django_sespan.checks import check_database
 from django_sespan.conf import get_settings
 from django_sespan.management.diagnosis import DiagnosisFailed
 
-FATAL = frozenset({f"sespan.W0{number}" for number in (10, 13, 14, 15, 17, 20)})
+FATAL = frozenset({"sespan.E015", *(f"sespan.W0{number}" for number in (10, 13, 14, 17, 20))})
 """Without these no mail and no code goes out; the others are mentioned."""
 
 TOLERANCE = 5.0
