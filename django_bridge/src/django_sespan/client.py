@@ -209,16 +209,20 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
     ) -> Answer:
         if not self._enabled:
             raise errors.SespanDisabled("SESPAN['ENABLED'] is False")
-        return self._transport.call(
-            method,
-            path,
-            body,
-            idempotent=idempotent,
-            client_ip=client_ip,
-            timeout=timeout,
-            params=params,
-            bearer=self._bearer,
-        )
+        try:
+            return self._transport.call(
+                method,
+                path,
+                body,
+                idempotent=idempotent,
+                client_ip=client_ip,
+                timeout=timeout,
+                params=params,
+                bearer=self._bearer,
+            )
+        except errors.CustomerTableMismatch as exc:
+            exc.explain(f"{(body or {}).get('customer_table')}: {customer_table.ADVICE}")
+            raise
 
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,11 @@ class CustomerTableMismatch(SespanMisconfigured):
 
     slug = "customer-table-mismatch"
 
+    def explain(self, detail: str) -> None:
+        """Say it in the site's own names."""
+        self.detail = detail
+        self.args = (detail,)
+
 
 class CustomerUpdateRefused(SespanUnavailable):
     """A trigger, rule or policy of the site refused the activation; `detail` names it.

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from django_sespan import errors
@@ -64,7 +65,7 @@ def _report(
 def _table() -> str | None:
     try:
         return customer_table.read()
-    except errors.SespanUnavailable:  # a login is reported all the same
+    except (errors.SespanUnavailable, ImproperlyConfigured):  # a login is reported all the same
         return None
 
 
