@@ -95,12 +95,15 @@ def test_each_question_about_a_right_is_refused(tenants):
     other = User(pk=user.pk, email="eve@example.com")
     registrations = Registrations()
     for ask in (
+        registrations.require,
         lambda: registrations.register(other),
-        lambda: registrations.right(other),
+        lambda: registrations.supersede(other),
         lambda: queue_admin.revoke_activation("default", other.pk),
     ):
         with pytest.raises(errors.CustomerTableMismatch, match="tenant_a"):
             ask()
+    assert registrations.right(other) == "unknown"
+    registrations.activated(other)
     assert run("SELECT count(*) FROM sespan.otp_activation") == [(0,)]
     with pytest.raises(DatabaseError, match="tenant_a"):
         list(registrations.unused(timezone.now() + timedelta(days=1)))

@@ -44,7 +44,9 @@ class Registrations:
     """`sespan.otp_register` and its siblings on the user model's database.
 
     Without the schema, without a binding, or where the users live elsewhere, the answer
-    is `unknown`; the transaction around it goes on as if nothing had been asked.
+    is `unknown`; the transaction around it goes on as if nothing had been asked. Where the
+    users are of another table than the bound one, `require`, `register` and `supersede` raise
+    CustomerTableMismatch; whoever is asked about is `unknown`.
     """
 
     def require(self) -> None:
@@ -73,11 +75,13 @@ class Registrations:
 
     def register(self, user: AbstractBaseUser) -> RegisterResult:
         """Grant the right to a customer whom this transaction has inserted."""
-        return cast("RegisterResult", self._ask("SELECT sespan.otp_register(%s)", user))
+        query = "SELECT sespan.otp_register(%s)"
+        return cast("RegisterResult", self._ask(query, user, must_be_served=True))
 
     def supersede(self, user: AbstractBaseUser) -> SupersedeResult:
         """Supersede the pending codes of a customer who was there before; grants nothing."""
-        return cast("SupersedeResult", self._ask("SELECT sespan.otp_supersede(%s)", user))
+        query = "SELECT sespan.otp_supersede(%s)"
+        return cast("SupersedeResult", self._ask(query, user, must_be_served=True))
 
     def activated(self, user: AbstractBaseUser) -> None:
         """End the right of a customer who is active without a code: a later ban holds."""
@@ -105,7 +109,7 @@ class Registrations:
                 return
             after = keys[-1]
 
-    def _ask(self, query: str, user: AbstractBaseUser) -> str:
+    def _ask(self, query: str, user: AbstractBaseUser, *, must_be_served: bool = False) -> str:
         using = _alias()
         if not _is_here(using):
             return "unknown"
@@ -115,9 +119,11 @@ class Registrations:
                 cursor.execute(query, [user.pk])
                 return str(cursor.fetchone()[0])
         except DatabaseError as exc:
-            if (other := customer_table.mismatch(exc)) is not None:
+            other = customer_table.mismatch(exc)
+            if other is not None and must_be_served:
                 raise other from exc
-            # Missing schema, SP001 (unbound or stale), no grant, a lock that was not to be had.
+            # Missing schema, customers of another table, SP001 (unbound or stale), no grant, a lock
+            # that was not to be had.
             logger.warning("Customer %s: %s is not answered: %s", user.pk, query, exc)
             return "unknown"
 
