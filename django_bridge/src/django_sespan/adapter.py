@@ -19,7 +19,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from django_sespan._internal.accounts import with_email
+from django_sespan._internal.accounts import users_alias, with_email
 from django_sespan.conf import get_settings
 
 
@@ -69,8 +69,9 @@ class Adapter:
         registration that waits for its code.
         """
         model: Any = get_user_model()
+        manager = model._default_manager.db_manager(users_alias())
         try:
-            return [model._default_manager.get_by_natural_key(login)]
+            return [manager.get_by_natural_key(login)]
         except (model.DoesNotExist, model.MultipleObjectsReturned):
             return list(with_email(login)[:2])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connections
+from django.db import connections, router
 from django.db.models import QuerySet
 
 from django_sespan import errors
@@ -27,6 +27,17 @@ class KnownAccount:
     unverified: bool
 
 
+def users_alias() -> str:
+    """Return the database that users are written to; a replica may be behind it."""
+    return router.db_for_write(get_user_model())
+
+
+def with_key(key: Any) -> AbstractBaseUser | None:
+    """Return the user of this key as it was written, whoever the site's managers hide."""
+    users: QuerySet[Any] = get_user_model()._base_manager.using(users_alias())
+    return users.filter(pk=key).first()
+
+
 def with_email(email: str) -> QuerySet[Any]:
     """Return the accounts of this address, in whatever case it is written.
 
@@ -34,7 +45,7 @@ def with_email(email: str) -> QuerySet[Any]:
     newer registration of the same address.
     """
     model: Any = get_user_model()
-    users: QuerySet[Any] = model._default_manager.filter(
+    users: QuerySet[Any] = model._default_manager.using(users_alias()).filter(
         **{f"{model.get_email_field_name()}__iexact": email}
     )
     return users.order_by("-is_active", "pk")
@@ -91,8 +102,8 @@ def lock_unverified(user: AbstractBaseUser, *, supersede: bool) -> AbstractBaseU
     if result == "unknown":
         raise errors.SespanUnavailable("the older registration could not be superseded")
     # Not the default manager: PostgreSQL locks no outer joins that one may bring.
-    users: QuerySet[AbstractBaseUser] = type(user)._base_manager.select_for_update()
-    locked = users.filter(pk=user.pk).first()
+    users: QuerySet[AbstractBaseUser] = type(user)._base_manager.using(users_alias())
+    locked = users.select_for_update().filter(pk=user.pk).first()
     if locked is None or locked.password != user.password:
         raise errors.SespanUnavailable("the account was changed meanwhile")
     if locked.is_active or locked.last_login is not None:

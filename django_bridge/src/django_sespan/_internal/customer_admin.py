@@ -8,6 +8,8 @@ from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import ValidationError
 from django.urls import NoReverseMatch, reverse
 
+from django_sespan._internal.accounts import with_key
+
 
 def customer_url(viewer: Any, customer_id: str) -> str:
     """Return its address; empty without the right, without such a page, or without the customer."""
@@ -20,7 +22,7 @@ def customer_url(viewer: Any, customer_id: str) -> str:
         return ""
     try:
         url = reverse(f"admin:{label}_{name}_change", args=[customer_id])
-        there = model._base_manager.filter(pk=customer_id).exists()
+        there = with_key(customer_id) is not None
     except (NoReverseMatch, ValueError, TypeError, ValidationError):
         return ""
     return url if there else ""

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_sespan.admin.columns import milliseconds_column
+from django_sespan.admin.columns import key_column, milliseconds_column
 from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.models import ApiLog
 
+KEY = key_column(ApiLog, "log_id")
 ELAPSED = milliseconds_column(ApiLog, "elapsed_time")
 
 
@@ -30,7 +31,7 @@ class ApiLogAdmin(PersonalAdmin):
     search_fields = ["response_id", "customer"]
     search_help_text = _("response id or customer number, whole")
     fields = [
-        "log_id",
+        KEY,
         "response_id",
         "request_type",
         "outcome",
@@ -47,7 +48,7 @@ class ApiLogAdmin(PersonalAdmin):
         "response_body",
         "stands_for",
     ]
-    readonly_fields = [ELAPSED]
+    readonly_fields = [KEY, ELAPSED]
 
     @admin.display(description=_("stands for"), empty_value="")
     def calls(self, row: ApiLog) -> int | None:

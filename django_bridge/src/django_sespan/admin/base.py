@@ -80,9 +80,9 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
         return super().get_queryset(request).using(get_settings().database)
 
     @admin.display(description=_("customer"), ordering="customer_id")
-    def customer_number(self, row: Any) -> int | None:
-        """Show the key only: the user may be gone."""
-        return row.customer_id  # type: ignore[no-any-return]
+    def customer_number(self, row: Any) -> str | None:
+        """Show the key only: the user may be gone. As text: thousands are not grouped in keys."""
+        return None if row.customer_id is None else str(row.customer_id)
 
 
 class ReadOnlyAdmin(SespanAdmin):

@@ -36,6 +36,18 @@ def decimal_column(model: type[Model], name: str, least: int = 0) -> Any:
     return show
 
 
+def key_column(model: type[Model], name: str) -> Any:
+    """Make a column of a key: people copy it, so no thousands are grouped in it."""
+    label = model._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+
+    @admin.display(description=label, ordering=name, empty_value="–")
+    def show(row: Any) -> str | None:
+        value = getattr(row, name)
+        return None if value is None else str(value)
+
+    return show
+
+
 def money_column(model: type[Model], name: str) -> Any:
     """Make a column of an amount: at least two places."""
     return decimal_column(model, name, MONEY_PLACES)

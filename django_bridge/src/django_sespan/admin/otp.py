@@ -18,12 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from django_sespan._internal.audit import audited
+from django_sespan.admin.columns import key_column
 from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.conf import get_settings
 from django_sespan.errors import CustomerTableMismatch
 from django_sespan.mail import queue_admin
 from django_sespan.models import Otp
 
+KEY = key_column(Otp, "otp_id")
 REVOKE = "sespan.revoke_activation"
 REVOKE_LABEL = _("End the right to become active by a code")
 
@@ -58,7 +60,7 @@ class OtpAdmin(PersonalAdmin):
 
     audit_subject = "code"
     list_display = [
-        "otp_id",
+        KEY,
         "email",
         "customer_number",
         "purpose",
@@ -70,7 +72,7 @@ class OtpAdmin(PersonalAdmin):
     search_fields = ["email", "challenge_id"]
     search_help_text = _("e-mail address or challenge, whole")
     fields = [
-        "otp_id",
+        KEY,
         "customer_number",
         "email",
         "purpose",
@@ -79,6 +81,7 @@ class OtpAdmin(PersonalAdmin):
         "created_at",
         "valid_until",
     ]
+    readonly_fields = [KEY]
     actions = ["revoke_activation"]  # type: ignore[assignment]  # read only otherwise
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:

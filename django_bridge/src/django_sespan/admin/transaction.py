@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from django_sespan.admin.columns import money_column
+from django_sespan.admin.columns import key_column, money_column
 from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.models import TransactionLog
 
+KEY = key_column(TransactionLog, "transaction_id")
 AMOUNT = money_column(TransactionLog, "transaction_amount")
 TO_PAY = money_column(TransactionLog, "discounted_amount")
 
@@ -17,7 +18,7 @@ class TransactionLogAdmin(PersonalAdmin):
 
     audit_subject = "transaction"
     list_display = [
-        "transaction_id",
+        KEY,
         "order_ref",
         "username",
         "tier_number",
@@ -30,7 +31,7 @@ class TransactionLogAdmin(PersonalAdmin):
     search_fields = ["order_ref", "username"]
     search_help_text = _("order or user name, whole")
     fields = [
-        "transaction_id",
+        KEY,
         "order_ref",
         "customer_number",
         "username",
@@ -43,9 +44,9 @@ class TransactionLogAdmin(PersonalAdmin):
         "draw_epoch",
     ]
 
-    readonly_fields = [AMOUNT, TO_PAY]
+    readonly_fields = [KEY, AMOUNT, TO_PAY]
 
     @admin.display(description=_("tier"), ordering="tier_id")
-    def tier_number(self, row: TransactionLog) -> int | None:
+    def tier_number(self, row: TransactionLog) -> str | None:
         """Show the key only: the tier may be deleted."""
-        return row.tier_id
+        return None if row.tier_id is None else str(row.tier_id)

@@ -24,6 +24,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.accounts import users_alias
 from django_sespan._internal.report_calls import SummaryFilters, TransactionFilters
 
 FIRST_DAY, LAST_DAY = date(2001, 1, 1), date(2998, 12, 31)
@@ -268,7 +269,7 @@ def tier_label(number: object, name: str) -> str:
 
 def customer_number(text: str) -> str:
     """Return the key of the customer with this login or user name, or the number itself."""
-    manager: Any = get_user_model()._default_manager
+    manager: Any = get_user_model()._default_manager.db_manager(users_alias())
     for look_up in (manager.get_by_natural_key, lambda name: manager.get(username=name)):
         try:
             return str(look_up(text).pk)

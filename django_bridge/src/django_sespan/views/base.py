@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, resolve_url
@@ -59,7 +60,8 @@ class SespanView(View):
         """Wrap here, not `dispatch`: a subclass that overrides dispatch must not lose it."""
         view = super().as_view(**initkwargs)
         checked = never_cache(csrf_checked(sensitive_post_parameters()(view)))
-        return non_atomic(csrf_exempt(checked))  # from the site's middleware: it is done here
+        # CSRF and the login are this page's own concern, not that of the site's middleware.
+        return login_not_required(non_atomic(csrf_exempt(checked)))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Add the headers."""

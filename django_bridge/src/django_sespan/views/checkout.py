@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext
@@ -30,8 +31,8 @@ class CheckoutTokenView(View):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Check CSRF even where the site has no middleware for it."""
-        return csrf_protect(super().as_view(**initkwargs))
+        """Check CSRF even where the site has no middleware for it; who it is, `post` looks."""
+        return login_not_required(csrf_protect(super().as_view(**initkwargs)))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Keep the token out of every cache."""

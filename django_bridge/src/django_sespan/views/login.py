@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponse, HttpResponseBase
 
 from django_sespan._internal.atomicity import non_atomic
@@ -27,7 +28,7 @@ class LoginView(auth_views.LoginView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Keep it out of any transaction: it may call Sespan."""
-        return non_atomic(super().as_view(**initkwargs))
+        return login_not_required(non_atomic(super().as_view(**initkwargs)))
 
     def form_invalid(self, form: Any) -> HttpResponse:
         """Go to the code form where only the code is missing."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -58,7 +59,7 @@ class StaffView(View):
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Wrap here, not `dispatch`: a subclass that overrides dispatch must not lose it."""
         checked = decorator_from_middleware(_StaffCsrf)(super().as_view(**initkwargs))
-        return non_atomic(csrf_exempt(never_cache(checked)))  # its own check stands inside
+        return login_not_required(non_atomic(csrf_exempt(never_cache(checked))))  # checked inside
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the person, then show the page or what hinders it."""
@@ -105,8 +106,8 @@ class StaffTokenView(View):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Check CSRF even where the site has no middleware for it."""
-        return csrf_protect(super().as_view(**initkwargs))
+        """Check CSRF even where the site has no middleware for it; who it is, `post` looks."""
+        return login_not_required(csrf_protect(super().as_view(**initkwargs)))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Keep the token out of every cache."""

@@ -7,14 +7,31 @@ from typing import Any
 
 from django.contrib.auth import load_backend, login
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import router
 from django.http import HttpRequest
 
 from django_sespan import signals
+from django_sespan._internal.accounts import users_alias, with_key
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
+
+
+def _login_user(backend: Any, key: str | None) -> Any:
+    """Return whom the backend gives or, where a router lets it read a lagging replica, would give.
+
+    A replica has no such user yet, an inactive one, or one with an older password.
+    """
+    user = backend.get_user(key)
+    if not router.routers or (user is not None and user._state.db == users_alias()):
+        return user
+    written = with_key(key)
+    if user is not None or written is None:
+        return written
+    may = getattr(backend, "user_can_authenticate", None)
+    return written if may is not None and may(written) else None
 
 
 def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | None:
@@ -24,7 +41,7 @@ def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | Non
     deleted meanwhile) or when the account has another password than this session gave.
     """
     path = get_settings().login_backend
-    user: Any = load_backend(path).get_user(pending.customer_id)
+    user = _login_user(load_backend(path), pending.customer_id)
     PendingCode.remove(request)
     if user is None:
         logger.error("Customer %s is verified, but %s gives no user", pending.customer_id, path)

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from django_sespan import errors
 from django_sespan._internal import messages
+from django_sespan._internal.accounts import with_key
 from django_sespan._internal.responses import Challenge
 from django_sespan._internal.runtime import runtime
 
@@ -165,7 +165,7 @@ def check_session(pending: PendingCode) -> AbstractBaseUser | None:
     """
     if pending.customer_id is None:
         return None
-    user = get_user_model()._base_manager.filter(pk=pending.customer_id).first()
+    user = with_key(pending.customer_id)
     if not pending.registered:
         return user
     if user is None:

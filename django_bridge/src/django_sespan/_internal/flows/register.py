@@ -30,7 +30,12 @@ from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
 
 from django_sespan import errors, signals
-from django_sespan._internal.accounts import find_account, lock_address, lock_unverified
+from django_sespan._internal.accounts import (
+    find_account,
+    lock_address,
+    lock_unverified,
+    with_key,
+)
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import pretended_registrations
 from django_sespan._internal.flows.pending_code import PendingCode
@@ -152,7 +157,7 @@ def _replace(
     locked = lock_unverified(older, supersede=not again)
     if locked is None:
         # Verified or banned meanwhile.
-        return _Saved(type(older)._base_manager.get(pk=older.pk), waits=False)
+        return _Saved(with_key(older.pk) or older, waits=False)
     form.use_instance(locked)
     if again:
         form.password_hash = locked.password

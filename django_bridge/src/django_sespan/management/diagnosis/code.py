@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
 
 from django_sespan import errors
+from django_sespan._internal.accounts import with_email
 from django_sespan._internal.responses import Challenge
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
@@ -86,9 +86,7 @@ class TestCode:
 
 
 def _customer(address: str) -> str | None:
-    model = get_user_model()
-    wanted = {f"{model.get_email_field_name()}__iexact": address, "is_active": True}
-    customer = model._default_manager.filter(**wanted).order_by("pk").first()
+    customer = with_email(address).filter(is_active=True).first()
     return None if customer is None else str(customer.pk)
 
 
