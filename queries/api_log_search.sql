@@ -35,7 +35,7 @@ ORDER BY x.time_requested DESC, x.response_id DESC LIMIT @page_rows::integer;
 -- By the key: the id of an answer begins with the time of its request.
 SELECT time_requested, response_id, elapsed_time, request_type, coalesce(request_header ->> ':method', '')::text AS method,
     coalesce(request_header ->> ':path', '')::text AS path, status, outcome, status_details, ip, customer_id, stands_for,
-    request_header::text AS request_header, request_body, response_header::text AS response_header, response_body, time_responded
+    request_header::text AS request_header, request_body::text AS request_body, response_header::text AS response_header, response_body::text AS response_body, time_responded
 FROM sespan.api_log_full
 WHERE time_requested BETWEEN @from_time::timestamptz AND @to_time::timestamptz AND response_id = @response_id::uuid
 LIMIT 1;

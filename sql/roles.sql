@@ -146,6 +146,7 @@ GRANT SELECT ON sespan.people_role, sespan.people_comparison TO sespan_producer;
 
 -- api_log: rows are added, never changed
 GRANT SELECT, INSERT ON sespan.api_log TO sespan_service;
+GRANT INSERT ON sespan.api_log_body TO sespan_service; -- read through api_log_full
 GRANT SELECT ON sespan.api_log_full TO sespan_service, sespan_reader_detail;
 
 -- mail: who enqueues sees neither bodies nor the queue

@@ -66,10 +66,9 @@ def fill():
            (now() AT TIME ZONE 'UTC')::date, '', 1, 2)"""
     )
     execute(
-        """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, request_body,
-           response_header, response_body, status, outcome, status_details, time_requested,
-           time_responded, elapsed_time, customer_id)
-           VALUES (gen_random_uuid(), '203.0.113.9', 'Login', '{"a": "b"}', '{}', '{}', '{}', 201,
+        """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, response_header,
+           status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id)
+           VALUES (gen_random_uuid(), '203.0.113.9', 'Login', '{"a": "b"}', '{}', 201,
            'failure', 'login-failed', now(), now(), '3 ms', 4711)"""
     )
 
@@ -121,10 +120,9 @@ def test_recipients_of_a_mail(staff):
 def test_counts_are_estimated_when_rows_are_many(staff, monkeypatch):
     monkeypatch.setattr(base, "EXACT_UP_TO", 10)
     execute(
-        """INSERT INTO sespan.api_log (response_id, request_type, request_header, request_body,
-           response_header, response_body, status, outcome, status_details, time_requested,
-           time_responded, elapsed_time)
-           SELECT gen_random_uuid(), 'OTP', '{}', '', '{}', '', 200, 'success', '', now(),
+        """INSERT INTO sespan.api_log (response_id, request_type, request_header, response_header,
+           status, outcome, status_details, time_requested, time_responded, elapsed_time)
+           SELECT gen_random_uuid(), 'OTP', '{}', '{}', 200, 'success', '', now(),
            now(), '0'
            FROM generate_series(1, 500)"""
     )

@@ -44,8 +44,30 @@ type Entry struct {
 	Requested      time.Time
 	Responded      time.Time // not before Requested
 	CustomerID     *int64
-	StandsFor      int // calls that the row represents: itself and those of its type and status that were left out before it; 0 is 1
+	StandsFor      int // calls that the row represents: itself and those of its group that were left out before it; 0 is 1
+
+	Quota string // whose share of rows the row counts in: a stranger's, a customer's, a visitor's; "" for none, every call is stored
+	Keep  bool   // stored to the end, when the log has no room left for others: draws, verified codes, reads by staff
 }
+
+// bare is the entry without what takes most of its room.
+func (e Entry) bare() Entry {
+	e.RequestBody, e.ResponseBody = Body{}, Body{}
+	if len(e.RequestHeader.json)+len(e.ResponseHeader.json) > maxBareHeader {
+		e.RequestHeader, e.ResponseHeader = Header{}, Header{}
+	}
+	return e
+}
+
+// bytes estimates what the row takes on disk, its indexes included.
+func (e Entry) bytes() int64 {
+	return rowBytes + int64(len(e.RequestHeader.json)+len(e.ResponseHeader.json)+len(e.RequestBody.text)+len(e.ResponseBody.text))
+}
+
+const (
+	rowBytes      = 600     // without headers and bodies
+	maxBareHeader = 2 << 10 // bytes of both headers
+)
 
 // Header is a redacted header: a JSON object of lower-case names to a string, or
 // to an array of strings for a repeated header. See RedactHeader.

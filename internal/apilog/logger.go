@@ -1,9 +1,11 @@
 package apilog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,13 +22,14 @@ const (
 	maxAnswerDelay    = 250 * time.Millisecond
 	flushTimeout      = 5 * time.Second
 	shortFlushTimeout = time.Second // when the flush before failed, or the logger closes
+	keepEvery         = 10 * time.Second
 )
 
 // Store writes entries in one transaction and skips those it has already. Its
 // error for a database that is unavailable or busy is a problem.Unavailable; any other
 // error means that a row was refused.
 type Store interface {
-	Insert(ctx context.Context, entries []Entry) (added int64, err error)
+	Insert(ctx context.Context, entries []Entry) error
 }
 
 // Fallback stores an entry that was not committed in time, such as a spool.
@@ -41,6 +44,8 @@ type Options struct {
 	Fallback   Fallback         // nil: such rows may be lost
 	Wait       time.Duration    // of an answer for its row [250 ms]
 	Clock      func() time.Time // [time.Now]
+	Room       Room             // nil: the log is not bounded
+	MaxBytes   int64            // of the log, when there is a Room
 }
 
 // Logger writes entries by group commit. It is safe for concurrent use.
@@ -53,14 +58,23 @@ type Logger struct {
 	wait      time.Duration
 	clock     func() time.Time
 	warnings  Sampler
+	sampling  *sampling
+	bound     *bound
+	room      Room
+	stop      context.CancelFunc // of keep
+	stopped   chan struct{}
 }
 
 // New starts a logger; Close ends it. The store should have two connections.
 func New(store Store, o Options) *Logger {
-	l := &Logger{
-		metrics: newMetrics(o.Registerer), logger: o.Logger, fallback: o.Fallback, wait: o.Wait, clock: o.Clock,
-		warnings: Sampler{PerSecond: 1},
+	if o.Room == nil {
+		o.MaxBytes = 0
 	}
+	l := &Logger{
+		logger: o.Logger, fallback: o.Fallback, wait: o.Wait, clock: o.Clock, warnings: Sampler{PerSecond: 1},
+		sampling: newSampling(), bound: newBound(o.MaxBytes), room: o.Room, stopped: make(chan struct{}),
+	}
+	l.metrics = newMetrics(o.Registerer, l.bound)
 	if l.wait == 0 {
 		l.wait = maxAnswerDelay
 	}
@@ -69,7 +83,85 @@ func New(store Store, o Options) *Logger {
 	}
 	l.writer = &writer{store: store, metrics: l.metrics, logger: o.Logger}
 	l.committer = groupcommit.New(l.writer.flush, flushers, maxBatch, maxWaiting)
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	go l.keep(ctx)
 	return l
+}
+
+// keep writes the rows that stand for others when their minute is over, and keeps
+// the log within its bound.
+func (l *Logger) keep(ctx context.Context) {
+	defer close(l.stopped)
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	for {
+		if l.room != nil {
+			if err := l.bound.look(ctx, l.room); err != nil && ctx.Err() == nil && l.warnings.Allow(l.clock()) {
+				l.logger.WarnContext(ctx, "api log: its size could not be looked at, or room be made", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.bound.measure:
+		case <-ticker.C:
+			l.Settle(false)
+		}
+	}
+}
+
+// Settle writes the rows that stand for calls which were left out: of the minutes
+// that are over, or of all.
+func (l *Logger) Settle(all bool) {
+	rows := l.sampling.settle(l.clock(), all)
+	for batch := range slices.Chunk(rows, maxBatch) {
+		results, _ := l.writer.flush(batch) // its errors are those of the rows
+		for i, err := range results {
+			if err != nil {
+				l.sampling.putBack(batch[i])
+			}
+		}
+	}
+}
+
+// Admit gives an entry that another transaction stores as it may be stored now; false
+// for: not there, give it to Record.
+func (l *Logger) Admit(e Entry) (Entry, bool) {
+	switch l.bound.level(e.bytes()) {
+	case full:
+		return e, false
+	case tight:
+		e = e.bare()
+	case open:
+	}
+	l.bound.add(e.bytes())
+	return e, true
+}
+
+// admit gives an entry as it is stored; false when another row will stand for it.
+func (l *Logger) admit(e Entry) (Entry, bool) {
+	rows := MinuteRows
+	switch l.bound.level(e.bytes()) {
+	case full:
+		e, rows = e.bare(), 1
+		e.Quota = cmp.Or(e.Quota, everybody)
+	case tight:
+		e = e.bare()
+		if !e.Keep {
+			e.Quota = cmp.Or(e.Quota, everybody)
+		}
+	case open:
+	}
+	if e.Quota != "" {
+		var stored bool
+		if e, stored = l.sampling.take(e, rows, l.clock()); !stored {
+			l.metrics.count(eventSampled, 1)
+			return e, false
+		}
+	}
+	l.bound.add(e.bytes())
+	return e, true
 }
 
 // Write hands the entry over and returns when it has been committed. Its error is
@@ -86,8 +178,13 @@ func (l *Logger) Write(ctx context.Context, e Entry) error {
 // Record writes the entry and waits until it has been committed, but never longer
 // than an answer may: a row that is late or refused is counted, logged (once a
 // second) and given to the fallback. It goes on after the end of ctx: a caller that
-// hung up has its row too.
+// hung up has its row too. An entry beyond its quota, or for which the log has no room,
+// is left out, and a later row stands for it.
 func (l *Logger) Record(ctx context.Context, e Entry) {
+	e, stored := l.admit(e)
+	if !stored {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.wait)
 	defer cancel()
 	err := l.Write(ctx, e)
@@ -118,14 +215,14 @@ func (l *Logger) spool(ctx context.Context, e Entry) bool {
 	return true
 }
 
-// Skip counts an entry that a Sampler left out.
-func (l *Logger) Skip() { l.metrics.count(eventSampled, 1) }
-
 // Close refuses new entries and returns when those that wait are committed or
-// given up.
+// given up, and rows stand for all that was left out.
 func (l *Logger) Close() {
 	l.writer.closing.Store(true)
+	l.stop()
+	<-l.stopped
 	l.committer.Close()
+	l.Settle(true)
 }
 
 // writer flushes batches: it retries while the database is unavailable for a short
@@ -183,7 +280,7 @@ func (w *writer) insertBare(ctx context.Context, e Entry, reason error) error {
 	e.RequestHeader, e.ResponseHeader = Header{}, Header{}
 	e.RequestBody, e.ResponseBody = Body{"[refused by the database]"}, Body{"[refused by the database]"}
 	e.StatusDetails = clean(e.StatusDetails)
-	if _, err := w.store.Insert(ctx, []Entry{e}); err != nil {
+	if err := w.store.Insert(ctx, []Entry{e}); err != nil {
 		return errors.Join(reason, err)
 	}
 	return nil
@@ -195,7 +292,7 @@ func (w *writer) insertBare(ctx context.Context, e Entry, reason error) error {
 func (w *writer) insertRetrying(ctx context.Context, entries []Entry) error {
 	begun, delay := time.Now(), 5*time.Millisecond
 	for {
-		_, err := w.store.Insert(ctx, entries)
+		err := w.store.Insert(ctx, entries)
 		if err == nil || !transient(err) || w.closing.Load() && time.Since(begun) > shortFlushTimeout {
 			return err
 		}
@@ -220,18 +317,24 @@ const (
 	eventLate        = "late"         // its answer went out before the commit; written or lost follows
 	eventLost        = "lost"         // given up, the database was unavailable too long
 	eventRefused     = "refused"      // refused by the database; stored without headers and bodies
-	eventSampled     = "sampled"      // not stored: beyond the sampling rate
+	eventSampled     = "sampled"      // not stored: beyond its quota, another row stands for it
 	eventSpooled     = "spooled"      // given to the fallback
 	eventSpoolFailed = "spool_failed" // and refused there
 )
 
 type metrics struct{ events *prometheus.CounterVec }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, b *bound) *metrics {
 	m := &metrics{events: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sespan_apilog_events_total", Help: "Rows of the API log, by what became of them.",
 	}, []string{"event"})}
-	reg.MustRegister(m.events)
+	reg.MustRegister(m.events,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "sespan_apilog_bytes", Help: "What the API log takes on disk, as it was measured last.",
+		}, func() float64 { return float64(b.size.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "sespan_apilog_max_bytes", Help: "What it may take at most.",
+		}, func() float64 { return float64(b.most) }))
 	for _, e := range []string{eventWritten, eventLate, eventLost, eventRefused, eventSampled, eventSpooled, eventSpoolFailed} {
 		m.events.WithLabelValues(e) // a series that starts at 0 lets rate() see the first event
 	}

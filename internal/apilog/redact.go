@@ -2,6 +2,7 @@ package apilog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,9 +11,13 @@ import (
 )
 
 const (
-	maxValue   = 1 << 10 // bytes of one stored header value
-	maxHeader  = 8 << 10 // bytes of a stored header; what comes after is dropped
-	maxNames   = 100
+	maxValue  = 1 << 10 // bytes of one stored header value
+	maxHeader = 8 << 10 // bytes of a stored header; what comes after is dropped
+	maxNames  = 100
+
+	maxStrangerValue  = 128
+	maxStrangerHeader = 512
+
 	lineMethod = ":method"
 	linePath   = ":path"
 )
@@ -31,7 +36,24 @@ func RedactHeader(header map[string][]string) Header {
 	return (&headerWriter{}).fields(header)
 }
 
-type headerWriter struct{ b []byte }
+// RedactStranger makes the stored form of a request's header of somebody who is not
+// known: short, whatever was sent.
+func RedactStranger(method, target string, header map[string][]string) Header {
+	w := headerWriter{value: maxStrangerValue, total: maxStrangerHeader}
+	w.field(lineMethod, []string{method})
+	w.field(linePath, []string{redactTarget(target)})
+	return w.fields(header)
+}
+
+// headerWriter writes a header; its zero value as long as one may be.
+type headerWriter struct {
+	b            []byte
+	value, total int // bytes of one value and of all; 0 for the usual
+}
+
+func (w *headerWriter) maxValue() int { return cmp.Or(w.value, maxValue) }
+
+func (w *headerWriter) maxTotal() int { return cmp.Or(w.total, maxHeader) }
 
 func (w *headerWriter) fields(header map[string][]string) Header {
 	names := make([]string, 0, len(header))
@@ -40,7 +62,7 @@ func (w *headerWriter) fields(header map[string][]string) Header {
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		if i >= maxNames || len(w.b) > maxHeader {
+		if i >= maxNames || len(w.b) > w.maxTotal() {
 			w.field(":cut", []string{"further headers were not stored"})
 			break
 		}
@@ -59,7 +81,7 @@ func (w *headerWriter) field(name string, values []string) {
 	}
 	w.b = append(appendString(w.b, name, maxNameLength), ':')
 	if len(values) == 1 {
-		w.b = appendString(w.b, values[0], maxValue)
+		w.b = appendString(w.b, values[0], w.maxValue())
 		return
 	}
 	w.b = append(w.b, '[')
@@ -67,11 +89,11 @@ func (w *headerWriter) field(name string, values []string) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		if len(w.b) > maxHeader {
+		if len(w.b) > w.maxTotal() {
 			w.b = append(w.b, `"…"`...)
 			break
 		}
-		w.b = appendString(w.b, v, maxValue)
+		w.b = appendString(w.b, v, w.maxValue())
 	}
 	w.b = append(w.b, ']')
 }
@@ -157,15 +179,18 @@ const (
 // RedactBody makes the stored form of a request's or an answer's body. JSON keeps
 // its shape, with secret values replaced; anything else is stored only as a short
 // excerpt, and only when nothing in it hints at a secret.
-func RedactBody(raw []byte) Body {
+func RedactBody(raw []byte) Body { return RedactStart(raw, len(raw)) }
+
+// RedactStart is RedactBody for the beginning of a body of whole bytes.
+func RedactStart(raw []byte, whole int) Body {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return Body{}
 	}
 	if clean, ok := redactJSON(raw, maxBody); ok {
-		return Body{sanitise(clean, maxBody, len(raw))}
+		return Body{sanitise(clean, maxBody, whole)}
 	}
-	if !harmless(raw) {
-		return Body{fmt.Sprintf("[not stored: not JSON, %d bytes]", len(raw))}
+	if whole > len(raw) || !harmless(raw) {
+		return Body{fmt.Sprintf("[not stored: not JSON, %d bytes]", whole)}
 	}
 	return Body{sanitise(raw, maxExcerpt, len(raw))}
 }

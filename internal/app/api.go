@@ -34,7 +34,9 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := apilog.New(postgres.NewAPILog(logPool), apilog.Options{Logger: a.logger, Registerer: a.registry})
+	log := apilog.New(postgres.NewAPILog(logPool), apilog.Options{
+		Logger: a.logger, Registerer: a.registry, Room: a.logRetention(), MaxBytes: a.cfg.APILogMaxBytes,
+	})
 	a.lifecycle.onStop("api log", log.Close)
 
 	draws, err := a.draws(ctx)
@@ -72,6 +74,11 @@ func (a *App) startAPI(ctx context.Context) error {
 	})
 	a.lifecycle.start("public port", serveHTTP(a.logger, l, handler, 15*time.Second))
 	return nil
+}
+
+// logRetention keeps the log small, in maintenance and wherever it is written.
+func (a *App) logRetention() *postgres.APILogRetention {
+	return postgres.NewAPILogRetention(a.pool, a.logger, a.cfg.APILogDays)
 }
 
 func (a *App) draws(ctx context.Context) (*transaction.Service, error) {

@@ -41,6 +41,7 @@ func (a *App) tasks() []task {
 			}
 			return nil
 		}},
+		{"old API log", func(ctx context.Context) error { return a.logRetention().Shrink(ctx, a.cfg.APILogMaxBytes) }},
 		{"old mails", postgres.NewMailRetention(a.pool, a.logger).Run},
 		{"audit", func(ctx context.Context) error { return postgres.NewAudit(a.pool).Sweep(ctx, a.cfg.AuditDays) }},
 		{"old mail events", func(ctx context.Context) error { return events.Cleanup(ctx, keepEvents) }},

@@ -88,7 +88,9 @@ type Settings struct {
 	MinorUnit int    `name:"minor-unit" default:"2" env:"SESPAN_MINOR_UNIT" help:"Decimal places of the currency, 0 to 4."`
 	TimeZone  string `name:"time-zone" default:"UTC" env:"SESPAN_TIME_ZONE" help:"Zone of the days and months of reports."`
 
-	AuditDays int `name:"audit-days" default:"365" env:"SESPAN_AUDIT_DAYS" help:"Days that the audit is kept."`
+	AuditDays      int   `name:"audit-days" default:"365" env:"SESPAN_AUDIT_DAYS" help:"Days that the audit is kept."`
+	APILogDays     int   `name:"api-log-days" default:"30" env:"SESPAN_API_LOG_DAYS" help:"Days that the API log is kept."`
+	APILogMaxBytes int64 `name:"api-log-max-bytes" default:"10737418240" env:"SESPAN_API_LOG_MAX_BYTES" placeholder:"BYTES" help:"What the API log may take on disk; bodies of the oldest days go first, then days."`
 
 	Ring     *secret.Ring   `kong:"-"`
 	Proxies  []netip.Prefix `kong:"-"`
@@ -195,6 +197,8 @@ func (s *Settings) resolveLimits() error {
 		{"SESPAN_DATABASE_CONNECTIONS", int64(s.Connections), 1, 1000, "choose 1 to 1000"},
 		{"SESPAN_MAIL_BOUNCE_DAYS", int64(s.MailBounceDays), 1, 3650, "choose 1 to 3650"},
 		{"SESPAN_AUDIT_DAYS", int64(s.AuditDays), 1, 36500, "choose 1 to 36500"},
+		{"SESPAN_API_LOG_DAYS", int64(s.APILogDays), 1, 36500, "choose 1 to 36500"},
+		{"SESPAN_API_LOG_MAX_BYTES", s.APILogMaxBytes, 16 << 20, 1 << 60, "write a number of bytes, 16777216 (16 MiB) or more; 10737418240 are 10 GiB"},
 		{"SESPAN_MINOR_UNIT", int64(s.MinorUnit), 0, 4, "choose 0 to 4"},
 		{"SESPAN_OTP_LIFETIME", int64(s.OTPLifetime), int64(time.Minute), int64(time.Hour), "choose 1m to 1h"},
 		{"SESPAN_REQUEST_TIMEOUT", int64(s.RequestTimeout), int64(time.Second), int64(time.Minute), "choose 1s to 1m"},

@@ -47,6 +47,9 @@ func authenticate(keys keyAuthenticator, tokens tokenVerifier) func(huma.Context
 		r, w := humamux.Unwrap(ctx)
 		p, err := identity(r, keys, tokens)
 		if err != nil {
+			if wait := requestContextOf(r.Context()).mustWait(); wait > 0 && problem.SlugOf(err) == problem.Unauthorized {
+				err = tooMany(wait)
+			}
 			respond(w, r, err)
 			return
 		}
@@ -104,16 +107,18 @@ func bearerOf(h http.Header) (string, bool) {
 
 // recordPrincipal records what the log wants of the caller's identity.
 func recordPrincipal(c *requestContext, p access.Principal, h http.Header) {
+	c.known = true
 	switch p.Kind {
 	case access.KindKey:
-		c.keyed = true
+		c.keep = !p.Has(access.RoleService)
 		if sent := h.Values("Sespan-Client-Ip"); p.Has(access.RoleService) && len(sent) == 1 {
 			if ip, err := netip.ParseAddr(strings.TrimSpace(sent[0])); err == nil {
-				c.clientIP = ip.Unmap().WithZone("")
+				c.ofVisitor(ip)
 				c.visitor = c.clientIP
 			}
 		}
 	case access.KindCustomer:
+		c.quota = "customer " + p.Subject
 		if id, err := strconv.ParseInt(p.Subject, 10, 64); err == nil {
 			c.customerID = &id
 		}
@@ -121,7 +126,15 @@ func recordPrincipal(c *requestContext, p access.Principal, h http.Header) {
 		if p.Address.IsValid() {
 			c.clientIP = p.Address
 		}
+		c.keep = true
 	}
+}
+
+// ofVisitor records for which visitor of the site the call was made: a stranger, who
+// can make the site call as often as they like.
+func (c *requestContext) ofVisitor(ip netip.Addr) {
+	c.clientIP = ip.Unmap().WithZone("")
+	c.quota = "visitor " + network(c.clientIP).String()
 }
 
 // respond answers with the problem of any error.

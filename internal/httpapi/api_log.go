@@ -15,63 +15,33 @@ import (
 
 // apiLog is the API log as the middleware needs it: apilog.Logger.
 type apiLog interface {
-	Record(ctx context.Context, e apilog.Entry) // returns when committed, or after a bounded wait
-	Skip()                                      // counts a call that was left out
+	Record(ctx context.Context, e apilog.Entry)       // returns when committed, or after a bounded wait
+	Admit(e apilog.Entry) (_ apilog.Entry, here bool) // an entry that another transaction writes, as it may be stored
 }
 
-// floodRows is how many failed calls without a key are stored per second, of a type
-// and status.
-const floodRows = 10
+// stranger is the quota of all calls that brought no valid key, token or signature.
+const stranger = "stranger"
 
-// flood is what failed without a key: of each type and status some are stored, and
-// stand for the others.
-type flood struct {
-	requestType apilog.RequestType
-	status      int
-}
-
-func floodSamplers() map[flood]*apilog.Sampler {
-	samplers := map[flood]*apilog.Sampler{}
-	for _, requestType := range []apilog.RequestType{apilog.OTP, apilog.Login, apilog.Transaction, apilog.Report, apilog.Admin} {
-		for _, status := range []int{
-			http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
-		} {
-			samplers[flood{requestType, status}] = &apilog.Sampler{PerSecond: floodRows}
-		}
-	}
-	return samplers
-}
+// maxLogged is how much of a request's body is kept for its row.
+const maxLogged = 64 << 10
 
 // logCalls writes the row of every call of an operation with a request type, and
 // holds the answer back until that row is committed. The answer is buffered, so
 // the row holds what is sent.
 func logCalls(log apiLog, clock func() time.Time, next http.Handler) http.Handler {
-	samplers := floodSamplers()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := &bufferedResponse{ResponseWriter: w, status: http.StatusOK}
-		rec := &recorder{req: requestContextOf(r.Context()), clock: clock, request: r, base: w.Header()}
+		rec := &recorder{req: requestContextOf(r.Context()), log: log, clock: clock, request: r, base: w.Header()}
 		inner := r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec))
-		inner.Body = tee{r.Body, &rec.body}
+		inner.Body = tee{r.Body, rec}
 		rec.stream = func() { //nolint:contextcheck // it is the request's
 			log.Record(r.Context(), rec.answered(out))
 			rec.MarkWritten()
 			out.pass()
 		}
 		next.ServeHTTP(out, inner)
-		c := rec.req
-		sampler, flooding := samplers[flood{c.requestType, out.status}]
-		standsFor := 1
-		if flooding && !c.keyed {
-			standsFor = sampler.Take(clock())
-		}
-		switch {
-		case c.requestType == "" || rec.written.Load():
-		case standsFor == 0:
-			log.Skip()
-		default:
-			e := rec.answered(out)
-			e.StandsFor = standsFor
-			log.Record(r.Context(), e)
+		if rec.req.requestType != "" && !rec.written.Load() {
+			log.Record(r.Context(), rec.answered(out))
 		}
 		out.send()
 	})
@@ -119,15 +89,16 @@ func (a *bufferedResponse) send() {
 	a.ResponseWriter.Write(a.body.Bytes()) //nolint:errcheck // the caller has gone; nobody is left to tell
 }
 
-// tee keeps what the handler reads of a request's body.
+// tee keeps the beginning of what the handler reads of a request's body.
 type tee struct {
 	io.ReadCloser
-	kept *bytes.Buffer
+	rec *recorder
 }
 
 func (t tee) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
-	t.kept.Write(p[:n])
+	t.rec.body.Write(p[:min(n, maxLogged-t.rec.body.Len())])
+	t.rec.bodyLength += n
 	return n, err
 }
 
@@ -136,13 +107,15 @@ func (t tee) Read(p []byte) (int, error) {
 // Entry inside it, and MarkWritten when it has committed; the middleware then
 // does not log the call again.
 type recorder struct {
-	req     *requestContext
-	clock   func() time.Time
-	request *http.Request
-	body    bytes.Buffer // what the handler has read so far
-	base    http.Header  // the answer's header, still growing until prepare
-	written atomic.Bool
-	stream  func() // see beginStream; nil outside of a request
+	req        *requestContext
+	log        apiLog
+	clock      func() time.Time
+	request    *http.Request
+	body       bytes.Buffer // the beginning of what the handler has read so far
+	bodyLength int          // of all that it has read
+	base       http.Header  // the answer's header, still growing until prepare
+	written    atomic.Bool
+	stream     func() // see beginStream; nil outside of a request
 
 	once       sync.Once
 	before     requestContext // as it was when the handler took the recorder
@@ -170,9 +143,13 @@ func (rec *recorder) prepare() {
 	if rec.request.URL != nil {
 		target = rec.request.URL.RequestURI()
 	}
-	rec.sentHeader = apilog.RedactRequest(rec.request.Method, target, rec.request.Header)
-	rec.sentBody = apilog.RedactBody(rec.body.Bytes())
 	rec.base = rec.base.Clone()
+	if !rec.req.known { // what strangers send stays small, and they choose it
+		rec.sentHeader = apilog.RedactStranger(rec.request.Method, target, rec.request.Header)
+		return
+	}
+	rec.sentHeader = apilog.RedactRequest(rec.request.Method, target, rec.request.Header)
+	rec.sentBody = apilog.RedactStart(rec.body.Bytes(), rec.bodyLength)
 }
 
 // Entry gives the row for an answer. header is what the handler adds to the
@@ -206,6 +183,16 @@ func (rec *recorder) JSONEntry(status int, header http.Header, value any) apilog
 	return rec.Entry(status, h, b.Bytes())
 }
 
+// Here gives the row of a draw as the draw's own transaction stores it; false when
+// there is no room in the log, then it is a row like others.
+func (rec *recorder) Here(status int, value any) (apilog.Entry, bool) {
+	e := rec.JSONEntry(status, nil, value)
+	if rec.log == nil {
+		return e, true
+	}
+	return rec.log.Admit(e)
+}
+
 // MarkWritten says that the row has been committed.
 func (rec *recorder) MarkWritten() { rec.written.Store(true) }
 
@@ -222,6 +209,10 @@ func (rec *recorder) entry(c requestContext, status int, header http.Header, bod
 		ResponseHeader: apilog.RedactHeader(header), ResponseBody: apilog.RedactBody(body),
 		Status: status, Outcome: c.outcome, StatusDetails: c.details,
 		Requested: c.requested, Responded: c.requested.Add(max(0, rec.clock().Sub(c.requested))),
+		Quota: c.quota, Keep: c.keep,
+	}
+	if !c.known {
+		e.Quota, e.RequestBody, e.ResponseBody = stranger, apilog.Body{}, apilog.Body{}
 	}
 	if e.Outcome == "" {
 		e.Outcome = apilog.Success

@@ -42,9 +42,10 @@ func (l *logSite) insert(i int) {
 	if status >= 400 {
 		outcome = "failure"
 	}
-	l.db.Exec(l.t, `INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, request_body, response_header, response_body, status, outcome, status_details,
+	l.db.Exec(l.t, `WITH added AS (INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, response_header, status, outcome, status_details,
 			time_requested, time_responded, elapsed_time, customer_id)
-		VALUES ($1, $2::inet, $3, '{":method": "POST", ":path": "/v1/otp"}', 'sent', '{"x": "y"}', 'answered', $4, $5, '', $6::timestamptz, $6::timestamptz + interval '1500 microseconds', '1500 microseconds', nullif($7::bigint, 0))`,
+		VALUES ($1, $2::inet, $3, '{":method": "POST", ":path": "/v1/otp"}', '{"x": "y"}', $4, $5, '', $6::timestamptz, $6::timestamptz + interval '1500 microseconds', '1500 microseconds', nullif($7::bigint, 0)) RETURNING time_requested, response_id)
+		INSERT INTO sespan.api_log_body SELECT time_requested, response_id, 'sent', 'answered' FROM added`,
 		idAt(at, i), fmt.Sprintf("203.0.113.%d", i%3), []string{"OTP", "Login", "Transaction", "Report", "Admin"}[i/5%5], status, outcome, at, i%4)
 }
 

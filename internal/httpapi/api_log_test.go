@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,7 +110,7 @@ func TestRowWrittenByTheHandler(t *testing.T) {
 		rec := recorderOf(ctx)
 		done := make(chan error)
 		go func() { // as a group commit does
-			_, err := store.Insert(ctx, []apilog.Entry{rec.JSONEntry(http.StatusOK, nil, in.Body)})
+			err := store.Insert(ctx, []apilog.Entry{rec.JSONEntry(http.StatusOK, nil, in.Body)})
 			done <- err
 		}()
 		rec.MarkWritten()
@@ -130,47 +129,104 @@ func TestRowWrittenByTheHandler(t *testing.T) {
 	}
 }
 
-func TestFloodsWithoutAKeyAreSampled(t *testing.T) {
+// weights gives what the rows of the log stand for together, and how many they are.
+func (s *site) weights(where string) (calls, rows int) {
+	s.t.Helper()
+	require.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), `SELECT coalesce(sum(stands_for), 0), count(*) FROM sespan.api_log WHERE `+where).Scan(&calls, &rows))
+	return calls, rows
+}
+
+// still is a clock that stands, so that a minute has no end.
+func still(d *Deps) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	d.Clock = func() time.Time { return now }
+}
+
+// Whatever comes without a valid key or token is stored without bodies, sixty rows a
+// minute of a type and status, and the rows stand for all calls, over the end of the
+// process too.
+func TestCallsOfStrangersAreSampled(t *testing.T) {
 	t.Parallel()
-	var now atomic.Int64
-	now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
-	s := newSite(t, func(d *Deps) { d.Clock = func() time.Time { return time.Unix(0, now.Load()) } }, nil)
-	bearer := "Bearer " + s.key(access.RoleReport)
-	for range floodRows + 30 {
-		require.Equal(t, 401, s.call("POST", "/v1/logins", `{}`).status)
+	s := newSite(t, still, nil)
+	const each = 150
+	kinds := map[string][]string{
+		"/v1/otp":          nil,
+		"/v1/logins":       {"Authorization", "Bearer sk_abcdefabcdef_" + strings.Repeat("A", 43)},
+		"/v1/transactions": {"Authorization", "Bearer invented." + strings.Repeat("x", 3000) + ".token", "User-Agent", strings.Repeat("u", 3000)},
 	}
-	assert.Equal(t, floodRows, s.rows())
-	assert.InDelta(t, 30, s.counters("sespan_apilog_events_total", "event")["sampled"], 0)
-	for range 5 { // a valid key's failures are stored one by one
-		s.row(s.call("POST", "/v1/logins", `{}`, "Authorization", bearer))
+	for path, header := range kinds {
+		for range each {
+			require.Equal(t, 401, s.call("POST", path, `{"secret":"body"}`, header...).status)
+		}
 	}
 	require.Equal(t, 404, s.call("GET", "/nowhere", "").status)
-	assert.Equal(t, floodRows+5, s.rows(), "what is no call of the API has no row")
-
-	now.Add(int64(time.Second)) // the next rows of the type and status
-	for range 2 {
-		require.Equal(t, 401, s.call("POST", "/v1/logins", `{}`).status)
+	_, rows := s.weights("true")
+	assert.Equal(t, len(kinds)*(apilog.MinuteRows-1), rows, "the last row of a minute waits for its end; what is no call of the API has none")
+	s.log.Close()
+	for _, requestType := range []string{"OTP", "Login", "Transaction"} {
+		calls, rows := s.weights("request_type = '" + requestType + "'")
+		assert.Equal(t, each, calls, requestType)
+		assert.Equal(t, apilog.MinuteRows, rows, requestType)
 	}
-	require.Equal(t, 401, s.call("POST", "/v1/otp", `{}`).status)
-	var weights string
-	require.NoError(t, s.db.Pool.QueryRow(t.Context(), `SELECT string_agg(concat(request_type, ' ', stands_for), ', ' ORDER BY log_id)
-		FROM sespan.api_log WHERE time_requested >= '2026-03-01 12:00:01Z'`).Scan(&weights))
-	assert.Equal(t, "Login 31, Login 1, OTP 1", weights, "one stands for those that were left out")
+	assert.InDelta(t, len(kinds)*(each-apilog.MinuteRows+1), s.counters("sespan_apilog_events_total", "event")["sampled"], 0)
+	var bodies, longest, counted int
+	require.NoError(t, s.db.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sespan.api_log_body), (SELECT max(length(request_header::text)) FROM sespan.api_log),
+		(SELECT sum(calls) FROM sespan.stats_api_total)`).Scan(&bodies, &longest, &counted))
+	assert.Zero(t, bodies)
+	assert.Less(t, longest, 1200)
+	assert.Equal(t, each*len(kinds), counted, "the counts are complete")
+}
+
+// Whoever is known has a row for each call, but for what strangers make the site call
+// as often as they like: those of one visitor, or of one username, share sixty a minute.
+func TestOnlyVisitorsOfAKnownCallerAreSampled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, still, nil)
+	service, report := "Bearer "+s.key(access.RoleService), "Bearer "+s.key(access.RoleReport)
+	const each = 80
+	for i := range each {
+		require.Equal(t, 403, s.call("POST", "/v1/logins", `{}`, "Authorization", report).status)
+		one := fmt.Sprintf(`{"username":"name %d","outcome":"success"}`, i)
+		require.Equal(t, 201, s.call("POST", "/v1/logins", one, "Authorization", service).status)
+		visitor := fmt.Sprintf(`{"username":"guess %d","outcome":"failure","ip":"2001:db8::%x"}`, i, i)
+		require.Equal(t, 201, s.call("POST", "/v1/logins", visitor, "Authorization", service).status)
+		require.Equal(t, 422, s.call("POST", "/v1/otp", `{}`, "Authorization", service, "Sespan-Client-Ip", "192.0.2.7").status)
+	}
+	s.log.Close()
+	for where, want := range map[string]int{
+		"status = 403": each,
+		"request_type = 'Login' AND outcome = 'success'":                  each,
+		"request_type = 'Login' AND status = 201 AND outcome = 'failure'": apilog.MinuteRows,
+		"status = 422": apilog.MinuteRows,
+	} {
+		calls, rows := s.weights(where)
+		assert.Equal(t, each, calls, where)
+		assert.Equal(t, want, rows, where)
+	}
 }
 
 func TestThrottleOfCallersWithoutAKey(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	s := newSite(t, func(d *Deps) { d.Clock = func() time.Time { return now } }, nil)
-	for range unauthenticatedCalls {
-		require.Equal(t, 404, s.call("GET", "/nowhere", "").status)
+	s := newSite(t, still, nil)
+	for i := range unauthenticatedCalls { // whatever they bring
+		header := [][]string{nil, {"Authorization", "Bearer invented"}, {"Authorization", "Basic YTpi"}}[i%3]
+		path := []string{"/nowhere", "/v1/logins"}[i/3%2]
+		a := s.call("POST", path, "", header...)
+		require.Equal(t, map[string]int{"/nowhere": 404, "/v1/logins": 401}[path], a.status)
 	}
-	a := s.call("GET", "/nowhere", "")
-	require.Equal(t, 429, a.status)
-	assert.Equal(t, "too-many-requests", a.problem(t))
-	assert.Equal(t, "10", a.header.Get("Retry-After"))
+	for _, header := range [][]string{nil, {"Authorization", "Bearer invented"}} {
+		for _, path := range []string{"/nowhere", "/v1/logins"} {
+			a := s.call("POST", path, "", header...)
+			require.Equal(t, 429, a.status, path)
+			assert.Equal(t, "too-many-requests", a.problem(t))
+			assert.Equal(t, "10", a.header.Get("Retry-After"))
+		}
+	}
 	bearer := "Bearer " + s.key(access.RoleService)
 	assert.Equal(t, 201, s.call("POST", "/v1/logins", `{"username":"a","outcome":"success"}`, "Authorization", bearer).status)
+	s.log.Close()
+	calls, _ := s.weights("status = 429 AND request_type = 'Login'")
+	assert.Equal(t, 2, calls, "a throttled call of the API is counted as well")
 }
 
 func TestBodiesOverTheLimit(t *testing.T) {

@@ -53,18 +53,19 @@ func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), op
 	store := postgres.NewKeys(pool)
 	s.keys = access.KeyAdmin{Store: store, Clock: time.Now}
 	logger := slog.New(slog.DiscardHandler)
-	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg, Wait: wait})
-	t.Cleanup(s.log.Close)
 	s.deps = Deps{
 		StaffKeys: access.StaffKeys{Admin: s.keys}, Ring: newCursors(t, "1").ring,
 		Logger: logger, Registerer: s.reg, Clock: time.Now, Timeout: 5 * time.Second,
-		Keys: access.NewAuthenticator(store, s.now, logger), Tokens: noTokens{}, Log: s.log,
+		Keys: access.NewAuthenticator(store, s.now, logger), Tokens: noTokens{},
 		CustomerTables: postgres.NewCustomerTables(pool, time.Now),
 		Counts:         postgres.NewStats(pool), LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(pool), time.Now), Audit: postgres.NewAudit(pool),
 	}
 	if change != nil {
 		change(&s.deps)
 	}
+	s.log = apilog.New(postgres.NewAPILog(s.pool("log", 2)), apilog.Options{Logger: logger, Registerer: s.reg, Wait: wait, Clock: s.deps.Clock})
+	t.Cleanup(s.log.Close)
+	s.deps.Log = s.log
 	api, router := build(s.deps)
 	if operations != nil {
 		operations(api)

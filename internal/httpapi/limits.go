@@ -8,25 +8,20 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"time"
 
 	"sespan/internal/problem"
 )
 
+// refusedBody is how long the rest of a body that nobody reads may take to come, so that
+// the connection can be kept; whoever sends it slower loses the connection.
+const refusedBody = time.Second
+
 // limit bounds one request's size and time; reading past the size is a 413.
 func limit(timeout time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		most := bodyLimit(r.URL.Path)
-		if r.ContentLength > most {
-			writeProblem(w, r, problem.Newf(problem.TooLarge, "The body may have %d bytes.", most))
-			return
-		}
-		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // huma would overlook a broken pair
-			writeProblem(w, r, problem.New(problem.BadRequest, "The query is not well-formed.").AtField("query"))
-			return
-		}
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
 		limit := time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
@@ -36,6 +31,9 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 		body := &bodyWatcher{ReadCloser: http.MaxBytesReader(w, r.Body, most+1), req: requestContextOf(ctx)} // huma answers 413 at the limit itself
 		r.Body = body
 		next.ServeHTTP(&badBodyWriter{w, body.req}, r)
+		if r.ContentLength != 0 && !body.ended {
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBody)) //nolint:errcheck // a writer of a test has none
+		}
 	})
 }
 
@@ -43,12 +41,14 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 // chunks, or an end that comes too early.
 type bodyWatcher struct {
 	io.ReadCloser
-	req *requestContext
+	req   *requestContext
+	ended bool // read to its end
 }
 
 func (b *bodyWatcher) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
+	b.ended = b.ended || errors.Is(err, io.EOF)
+	if err == nil || b.ended {
 		return n, err
 	}
 	var wait net.Error

@@ -71,7 +71,10 @@ func recordLogin(c *requestContext, in *loginRequest) error {
 		if err != nil {
 			return problem.New(problem.Invalid, "This is not an IP address.").AtField("body.ip")
 		}
-		c.clientIP = ip.Unmap().WithZone("")
+		c.ofVisitor(ip)
+	}
+	if c.quota == "" { // nobody says for which visitor
+		c.quota = "username " + in.Body.Username
 	}
 	if in.Body.CustomerID != nil {
 		id := int64(*in.Body.CustomerID)

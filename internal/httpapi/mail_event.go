@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humamux"
 
 	"sespan/internal/apilog"
 	"sespan/internal/mailevent"
@@ -13,8 +14,25 @@ import (
 
 // mailEventService receives mail events: mailevent.Service.
 type mailEventService interface {
-	ReceiveSigned(ctx context.Context, signature string, body []byte) ([]mailevent.Outcome, error)
-	ReceiveSNS(ctx context.Context, body []byte) ([]mailevent.Outcome, error)
+	// CheckForm looks at what comes before a body.
+	CheckForm(signature, sns string) error
+	// Receive reads the body; verified is called when its signature was found valid.
+	Receive(ctx context.Context, signature, sns string, body []byte, verified func()) ([]mailevent.Outcome, error)
+}
+
+// eventForm is a huma middleware: it refuses events that nobody will take before their
+// body, the largest of the API, is read.
+func eventForm(s mailEventService) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if ctx.Operation().Path == mailEventsPath {
+			r, w := humamux.Unwrap(ctx)
+			if err := s.CheckForm(r.Header.Get(mailevent.SignatureHeader), r.Header.Get(mailevent.SNSHeader)); err != nil {
+				respond(w, r, err)
+				return
+			}
+		}
+		next(ctx)
+	}
 }
 
 // mailEvents documents the signed form; the body is read raw, because what is
@@ -66,11 +84,7 @@ func registerMailEvent(api huma.API, s mailEventService) {
 	// internal/mailevent reads both, after their signatures, and names what is wrong.
 	op.SkipValidateBody = true
 	register(api, op, func(ctx context.Context, in *mailEventRequest) (*mailEventResponse, error) {
-		receive := func() ([]mailevent.Outcome, error) { return s.ReceiveSigned(ctx, in.Signature, in.RawBody) }
-		if in.SNS != "" {
-			receive = func() ([]mailevent.Outcome, error) { return s.ReceiveSNS(ctx, in.RawBody) }
-		}
-		outcomes, err := receive()
+		outcomes, err := s.Receive(ctx, in.Signature, in.SNS, in.RawBody, func() { requestContextOf(ctx).known = true })
 		if err != nil {
 			return nil, err
 		}

@@ -182,10 +182,12 @@ func issuedResponse(ctx context.Context, issued otp.Issued, err error) (*challen
 
 func (h otpHandlers) verify(ctx context.Context, in *verifyRequest) (*verifyResponse, error) {
 	v, err := h.service.Verify(ctx, in.id(), in.Body.OTPNumber, in.Body.Email)
-	requestContextOf(ctx).customerID = v.CustomerID
+	c := requestContextOf(ctx)
+	c.customerID = v.CustomerID
 	if err != nil {
 		return nil, err
 	}
+	c.quota, c.keep = "", true // a verified code has its row
 	out := &verifyResponse{}
 	out.Body.Status, out.Body.CustomerID = otp.Verified, (*customerID)(v.CustomerID)
 	out.Body.VerifiedAt, out.Body.Data = v.VerifiedAt.UTC(), siteData(v.Data)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
@@ -18,7 +19,11 @@ func plainQuery(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // huma would overlook a broken pair
+		respond(w, r, problem.New(problem.BadRequest, "The query is not well-formed.").AtField("query"))
+		return
+	}
 	for _, p := range ctx.Operation().Parameters {
 		values := query[p.Name]
 		if p.In != "query" || len(values) == 0 {

@@ -23,13 +23,16 @@ type requestContext struct {
 	visitor     netip.Addr         // whom a service key names as the visitor; the zero value for nobody
 	route       string             // path template of the matched operation, "" for none
 	requestType apilog.RequestType // "" for what is not logged
-	keyed       bool               // a valid service key came with the request
+	known       bool               // a key, a token or a signature came with the request and was found valid
+	quota       string             // whose share of the log's rows the call counts in; "" for none
+	keep        bool               // its row is stored to the end
 	customerID  *int64             // whom the call was about
 	outcome     apilog.Outcome     // set by a handler that knows better than the status
 	details     string             // slug of the problem, or a login's detail
 	badBody     bool               // the body could not be read because of what was sent
 	endLimit    func()             // ends the limit of the request's time, for a stream; nil outside of a request
 	streamed    time.Time          // when the answer became a stream
+	throttle    *throttle          // nil outside of a request
 }
 
 type requestContextKey struct{}

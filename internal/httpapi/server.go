@@ -1,10 +1,12 @@
 // Package httpapi is the public HTTP port: huma operations on gorilla/mux, one
 // file per noun. A request passes, from the outside in:
 //
-//	request id ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle ─▶ api log (waits for its commit)
+//	request id ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle counts ─▶ api log (waits for its commit)
 //	           ─▶ recovery ─▶ limits
-//	           ─▶ mux ─▶ huma: operation ─▶ authenticate ─▶ validation ─▶ handler ─▶ domain service
+//	           ─▶ mux ─▶ huma: operation ─▶ throttle refuses ─▶ authenticate ─▶ form of a signature ─▶ room for the body
+//	                     ─▶ validation, which reads the body ─▶ handler ─▶ domain service
 //
+// A body is read only when who sends it, and whether there is room for it, has been looked at.
 // Failures anywhere become one problem document (problem.go).
 package httpapi
 
@@ -75,7 +77,7 @@ func chain(d Deps, h http.Handler) http.Handler {
 	h = limit(d.Timeout, h)
 	h = recovery(d.Logger, h)
 	h = logCalls(d.Log, d.Clock, h)
-	h = throttle(d.Clock, h)
+	h = (&throttle{clock: d.Clock}).counted(h)
 	h = clientIP(d.TrustedProxies, h)
 	h = crossOrigin(d.AllowedOrigins, h)
 	h = newMetrics(d.Registerer).measure(d.Clock, h)
@@ -86,15 +88,15 @@ func build(d Deps) (huma.API, *mux.Router) {
 	// As they come: a cleaned path would be a redirect, and /v1%2ftiers would pass by
 	// the rules of a proxy.
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	router.NotFoundHandler = refuseFloodElsewhere(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, problem.New(problem.NotFound, "The paths of this API stand in /openapi.json."))
 	})
-	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	router.MethodNotAllowedHandler = refuseFloodElsewhere(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(methodsAt(router, r), ", "))
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
 	api := huma.API(jsonAPI{humamux.New(router, apiConfig(d.Version))})
-	api.UseMiddleware(recordOperation, authenticate(d.Keys, d.Tokens), plainQuery)
+	api.UseMiddleware(recordOperation, refuseFlood, authenticate(d.Keys, d.Tokens), eventForm(d.MailEvents), (&bodies{}).admit, plainQuery)
 	registerOTP(api, d.OTP, d.CustomerTables)
 	registerLogin(api, d.Registerer, d.CustomerTables)
 	registerTier(api, d.Tiers, d.Minor)

@@ -17,7 +17,7 @@ import (
 
 // drawService draws orders: transaction.Service.
 type drawService interface {
-	Draw(ctx context.Context, o transaction.Order, log func(transaction.Result) apilog.Entry) (transaction.Result, error)
+	Draw(ctx context.Context, o transaction.Order, log func(transaction.Result) (apilog.Entry, bool)) (transaction.Result, error)
 }
 
 type drawBody struct {
@@ -68,14 +68,22 @@ func (h drawCalls) draw(ctx context.Context, in *drawRequest) (*drawResponse, er
 	}
 	requestContextOf(ctx).customerID = &order.CustomerID
 	rec := recorderOf(ctx) // before the draw, whose transaction writes this call's log row
-	result, err := h.draws.Draw(ctx, order, func(r transaction.Result) apilog.Entry {
+	here := false          // of the last try; read only when the draw has been made
+	result, err := h.draws.Draw(ctx, order, func(r transaction.Result) (e apilog.Entry, _ bool) {
 		out := h.response(r)
-		return rec.JSONEntry(out.Status, nil, out.Body)
+		e, here = rec.Here(out.Status, out.Body)
+		return e, here
 	})
 	if err != nil {
 		return nil, prefixField(err, "body.")
 	}
-	rec.MarkWritten()
+	if !result.Replay { // a replay is logged as any other call
+		c := requestContextOf(ctx)
+		c.quota, c.keep = "", true
+		if here {
+			rec.MarkWritten()
+		}
+	}
 	return h.response(result), nil
 }
 

@@ -78,16 +78,44 @@ type form struct {
 	} `json:"events"`
 }
 
-// ReceiveSigned receives the signed form. Problems: not-found (switched off),
-// unauthorized, bad-request, invalid, unavailable.
-func (s *Service) ReceiveSigned(ctx context.Context, signature string, body []byte) ([]Outcome, error) {
-	if len(s.Keys) == 0 {
-		return nil, problem.New(problem.NotFound, "The signed form is switched off: SESPAN_MAIL_EVENT_KEYS is not set.")
+// CheckForm tells from the header whether a body can be taken at all, so that no other is
+// read: the form is switched on, and the signature has its form and a time that is not
+// over. sns is the header of Amazon SNS, whose messages are signed inside. Problems:
+// not-found (switched off), unauthorized.
+func (s *Service) CheckForm(signature, sns string) error {
+	switch {
+	case sns == "" && len(s.Keys) == 0:
+		return problem.New(problem.NotFound, "The signed form is switched off: SESPAN_MAIL_EVENT_KEYS is not set.")
+	case sns == "":
+		_, err := parseSignature(signature, s.Clock())
+		return err
+	case len(s.Topics) == 0:
+		return problem.New(problem.NotFound, "Amazon SNS is switched off: SESPAN_SNS_TOPICS is not set.")
+	case sns != snsNotification && sns != snsConfirm && sns != snsUnsubscribe:
+		return unauthorized("Amazon SNS has no messages of this type.")
+	}
+	return nil
+}
+
+// Receive receives events: the signed form, or with the header of Amazon SNS one of its
+// messages, a notification of SES or the confirmation of a subscription, which it answers.
+// verified is called when the signature was found valid, may be nil. Problems: those of
+// CheckForm, bad-request, invalid, unavailable.
+func (s *Service) Receive(ctx context.Context, signature, sns string, body []byte, verified func()) ([]Outcome, error) {
+	if err := s.CheckForm(signature, sns); err != nil {
+		return nil, err
+	}
+	if verified == nil {
+		verified = func() {}
+	}
+	if sns != "" {
+		return s.receiveSNS(ctx, body, verified)
 	}
 	source, err := s.Keys.verify(signature, body, s.Clock())
 	if err != nil {
 		return nil, err
 	}
+	verified()
 	events, err := parseForm(body)
 	if err != nil {
 		return nil, err
@@ -133,16 +161,12 @@ func parseForm(body []byte) ([]Event, error) {
 	return events, nil
 }
 
-// ReceiveSNS receives a message of Amazon SNS: a notification of SES, or the
-// confirmation of a subscription, which it answers. Problems as ReceiveSigned.
-func (s *Service) ReceiveSNS(ctx context.Context, body []byte) ([]Outcome, error) {
-	if len(s.Topics) == 0 {
-		return nil, problem.New(problem.NotFound, "Amazon SNS is switched off: SESPAN_SNS_TOPICS is not set.")
-	}
+func (s *Service) receiveSNS(ctx context.Context, body []byte, verified func()) ([]Outcome, error) {
 	m, err := s.sns.verify(ctx, body)
 	if err != nil {
 		return nil, err
 	}
+	verified()
 	switch m.Type {
 	case snsNotification:
 	case snsConfirm:

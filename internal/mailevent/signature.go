@@ -19,6 +19,12 @@ import (
 //	Sespan-Signature: t=1763809200,k=relay-1,v1=<hex of HMAC-SHA-256(key, "1763809200." + body)>
 const SignatureHeader = "Sespan-Signature"
 
+// SNSHeader is of Amazon SNS: the type of the message.
+const SNSHeader = "X-Amz-Sns-Message-Type"
+
+// maxSignature is the longest header; ours has some 130 characters.
+const maxSignature = 500
+
 // signatureMaxAge is how far the signature's time may be from ours.
 const signatureMaxAge = 5 * time.Minute
 
@@ -66,27 +72,46 @@ func (k Keys) mac(id, t string, body []byte) []byte {
 	return h.Sum(nil)
 }
 
-// verify gives the source that signed the body. Problem: unauthorized.
-func (k Keys) verify(header string, body []byte, now time.Time) (source string, err error) {
+// signature is the parts of a header.
+type signature struct {
+	key, time string
+	mac       []byte
+}
+
+// parseSignature reads a header of the right form and of now. Problem: unauthorized.
+func parseSignature(header string, now time.Time) (signature, error) {
+	form := unauthorized("Send " + SignatureHeader + ": t=<unix time>,k=<key id>,v1=<hex HMAC-SHA-256>.")
+	if len(header) > maxSignature {
+		return signature{}, form
+	}
 	parts := map[string]string{}
-	for _, part := range strings.Split(header, ",") {
+	for part := range strings.SplitSeq(header, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		parts[name] = value
 	}
-	seconds, parseErr := strconv.ParseInt(parts["t"], 10, 64)
-	given, hexErr := hex.DecodeString(parts["v1"])
-	if len(header) > 500 || parseErr != nil || hexErr != nil {
-		return "", unauthorized("Send " + SignatureHeader + ": t=<unix time>,k=<key id>,v1=<hex HMAC-SHA-256>.")
-	}
-	_, known := k[parts["k"]]
-	// Computed for an unknown id as well: the time tells nothing of which ids exist.
-	if !hmac.Equal(given, k.mac(parts["k"], parts["t"], body)) || !known {
-		return "", unauthorized("The signature is not of a known key over this body.")
+	seconds, err := strconv.ParseInt(parts["t"], 10, 64)
+	mac, hexErr := hex.DecodeString(parts["v1"])
+	if err != nil || hexErr != nil || len(mac) != sha256.Size {
+		return signature{}, form
 	}
 	if off := now.Sub(time.Unix(seconds, 0)); off > signatureMaxAge || off < -signatureMaxAge {
-		return "", unauthorized("The signature's time is more than five minutes off; check both clocks.")
+		return signature{}, unauthorized("The signature's time is more than five minutes off; check both clocks.")
 	}
-	return parts["k"], nil
+	return signature{parts["k"], parts["t"], mac}, nil
+}
+
+// verify gives the source that signed the body. Problem: unauthorized.
+func (k Keys) verify(header string, body []byte, now time.Time) (source string, err error) {
+	s, err := parseSignature(header, now)
+	if err != nil {
+		return "", err
+	}
+	_, known := k[s.key]
+	// Computed for an unknown id as well: the time tells nothing of which ids exist.
+	if !hmac.Equal(s.mac, k.mac(s.key, s.time, body)) || !known {
+		return "", unauthorized("The signature is not of a known key over this body.")
+	}
+	return s.key, nil
 }
 
 func unauthorized(detail string) error { return problem.New(problem.Unauthorized, detail) }

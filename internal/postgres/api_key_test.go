@@ -75,8 +75,7 @@ func TestLogAndKeysAsTheServiceRole(t *testing.T) {
 	t.Cleanup(pool.Close)
 	entry := logEntry()
 	for range 2 {
-		_, err = postgres.NewAPILog(pool).Insert(t.Context(), []apilog.Entry{entry})
-		require.NoError(t, err)
+		require.NoError(t, postgres.NewAPILog(pool).Insert(t.Context(), []apilog.Entry{entry}))
 	}
 	store := postgres.NewKeys(pool)
 	now := time.Now()

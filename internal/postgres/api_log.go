@@ -19,10 +19,9 @@ type APILog struct{ pool *Pool }
 func NewAPILog(pool *Pool) *APILog { return &APILog{pool} }
 
 // Insert writes the entries in one statement and one transaction, all or none. An
-// entry that is stored already is skipped. It gives the number of new rows.
-func (s *APILog) Insert(ctx context.Context, entries []apilog.Entry) (int64, error) {
-	n, err := s.pool.queries.APILogInsert(ctx, s.pool, apiLogParams(entries))
-	return n, mapError(err)
+// entry that is stored already is skipped.
+func (s *APILog) Insert(ctx context.Context, entries []apilog.Entry) error {
+	return mapError(s.pool.queries.APILogInsert(ctx, s.pool, apiLogParams(entries)))
 }
 
 // apiLogParams turns entries into the arrays of APILogInsert, for this store and

@@ -26,9 +26,9 @@ func inTx(t testing.TB, db *pgtest.DB, do func(exec func(string)) error) error {
 }
 
 // logRows inserts rows of the API log, of the last minutes.
-const logRows = `INSERT INTO sespan.api_log (response_id, request_type, request_header, request_body, response_header, response_body, status, outcome,
+const logRows = `INSERT INTO sespan.api_log (response_id, request_type, request_header, response_header, status, outcome,
 		status_details, time_requested, time_responded, elapsed_time, stands_for)
-	SELECT gen_random_uuid(), (ARRAY['OTP', 'Login', 'Admin'])[i %% 3 + 1], '{}', '', '{}', '', 200, CASE WHEN i %% 4 = 0 THEN 'failure' ELSE 'success' END, '',
+	SELECT gen_random_uuid(), (ARRAY['OTP', 'Login', 'Admin'])[i %% 3 + 1], '{}', '{}', 200, CASE WHEN i %% 4 = 0 THEN 'failure' ELSE 'success' END, '',
 		now() - make_interval(secs => i * 7), now(), make_interval(secs => i * 0.003), 1 + i %% 2
 	FROM generate_series(1, %d) i`
 

@@ -34,8 +34,7 @@ func (s *Transactions) Draw(ctx context.Context, b transaction.Batch, answer fun
 		if len(entries) == 0 {
 			return nil
 		}
-		_, err = s.pool.queries.APILogInsert(ctx, tx, apiLogParams(entries))
-		return err
+		return s.pool.queries.APILogInsert(ctx, tx, apiLogParams(entries))
 	}))
 }
 

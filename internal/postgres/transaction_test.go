@@ -215,11 +215,11 @@ func TestDrawIsLoggedInItsOwnTransaction(t *testing.T) {
 	s := newShop(t)
 	pgtest.CheckCounts(t, s.DB)
 	svc := s.service(t)
-	entry := func(id uuid.UUID, status int) func(transaction.Result) apilog.Entry {
-		return func(transaction.Result) apilog.Entry {
+	entry := func(id uuid.UUID, status int) func(transaction.Result) (apilog.Entry, bool) {
+		return func(transaction.Result) (apilog.Entry, bool) {
 			return apilog.Entry{
 				ResponseID: id, Type: apilog.Transaction, Outcome: apilog.Success, Status: status, Requested: time.Now(), Responded: time.Now(),
-			}
+			}, true
 		}
 	}
 	if _, err := svc.Draw(t.Context(), one(1, "A", "10", 0).Order, entry(uuid.New(), 201)); err != nil {

@@ -147,8 +147,11 @@ func outcomesOf(requests []request, results []Result) []outcome {
 func logEntries(requests []request, outcomes []outcome) []apilog.Entry {
 	list := make([]apilog.Entry, 0, len(requests))
 	for i, r := range requests {
-		if r.log != nil && outcomes[i].err == nil {
-			list = append(list, r.log(outcomes[i].result))
+		if r.log == nil || outcomes[i].err != nil || outcomes[i].result.Replay {
+			continue
+		}
+		if entry, here := r.log(outcomes[i].result); here {
+			list = append(list, entry)
 		}
 	}
 	return list

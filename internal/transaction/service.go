@@ -39,7 +39,7 @@ type Service struct {
 // request is one call in a batch; log may be nil.
 type request struct {
 	order Order
-	log   func(Result) apilog.Entry
+	log   func(Result) (apilog.Entry, bool)
 }
 
 type outcome struct {
@@ -61,13 +61,13 @@ func NewService(c Config) *Service {
 func (s *Service) Close() { s.committer.Close() }
 
 // Draw draws the order, or gives the result of an earlier draw. log, which may
-// be nil, renders the API log row of the answer; it is called inside the flush
-// and the row is committed together with the draw. A caller whose context ends
-// gets its error, yet the draw is made.
+// be nil, renders the API log row of a draw's answer; it is called inside the flush
+// and the row is committed together with the draw, unless it says false. The row of a
+// replay is the caller's. A caller whose context ends gets its error, yet the draw is made.
 //
 // Errors: problem.Invalid (Field is the property), problem.UnknownCustomer,
 // problem.OrderConflict, problem.Unavailable; their log rows are the caller's.
-func (s *Service) Draw(ctx context.Context, o Order, log func(Result) apilog.Entry) (Result, error) {
+func (s *Service) Draw(ctx context.Context, o Order, log func(Result) (apilog.Entry, bool)) (Result, error) {
 	if err := o.Validate(s.minor); err != nil {
 		return Result{}, err
 	}

@@ -1,4 +1,4 @@
--- The API log: one row per answered call.
+-- The API log: one row per answered call, bodies apart, and what keeps it within its bound.
 
 -- Not partitioned by anything but time, and without a foreign key: rows outlive
 -- the customers and transactions they speak of, and whole days are dropped at once.
@@ -9,11 +9,7 @@ CREATE TABLE sespan.api_log (
     request_type text NOT NULL CONSTRAINT api_log_request_type_check
         CHECK (request_type IN ('OTP', 'Login', 'Transaction', 'Report', 'Admin')),
     request_header jsonb NOT NULL,
-    -- text, not jsonb: a body may be cut, or not be JSON at all, and jsonb would
-    -- reorder keys and drop the duplicates that an attacker sent.
-    request_body text NOT NULL,
     response_header jsonb NOT NULL,
-    response_body text NOT NULL,
     status smallint NOT NULL CONSTRAINT api_log_status_check CHECK (status BETWEEN 100 AND 599),
     outcome text NOT NULL CONSTRAINT api_log_outcome_check CHECK (outcome IN ('success', 'failure')),
     status_details text NOT NULL,
@@ -48,9 +44,7 @@ COMMENT ON COLUMN sespan.api_log.response_id IS 'Also the X-Response-Id header o
 COMMENT ON COLUMN sespan.api_log.ip IS 'Address of the person or program behind the call, as far as a trusted hop told it; NULL when unknown';
 COMMENT ON COLUMN sespan.api_log.request_type IS 'OTP, Login, Transaction, Report or Admin';
 COMMENT ON COLUMN sespan.api_log.request_header IS 'Object of header name (lower case) to value, or to an array of several; ":method" and ":path" are the request line';
-COMMENT ON COLUMN sespan.api_log.request_body IS 'As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none';
 COMMENT ON COLUMN sespan.api_log.response_header IS 'Like request_header';
-COMMENT ON COLUMN sespan.api_log.response_body IS 'As sent, secret fields replaced by "[redacted]", cut with a mark when long';
 COMMENT ON COLUMN sespan.api_log.status IS 'HTTP status of the answer';
 COMMENT ON COLUMN sespan.api_log.outcome IS 'success or failure; for a Login the login''s own, whatever the HTTP status';
 COMMENT ON COLUMN sespan.api_log.status_details IS 'Slug of the problem for a failed call, login-failed for a refused Login, empty otherwise';
@@ -58,18 +52,151 @@ COMMENT ON COLUMN sespan.api_log.time_requested IS 'When the request''s header h
 COMMENT ON COLUMN sespan.api_log.time_responded IS 'When the answer was ready, before the wait for this row''s commit';
 COMMENT ON COLUMN sespan.api_log.elapsed_time IS 'time_responded - time_requested, measured by a monotonic clock';
 COMMENT ON COLUMN sespan.api_log.customer_id IS 'Whom the call was about; no foreign key, so that the log outlives an erasure';
-COMMENT ON COLUMN sespan.api_log.stands_for IS 'Calls that this row represents: itself, and those of its type and status that were left out before it; the counts weigh it so';
+COMMENT ON COLUMN sespan.api_log.stands_for IS 'Calls that this row represents: itself, and those of its type, status and outcome that were left out before it; the counts weigh it so';
 
-SELECT sespan.partition_ensure('sespan.api_log'::regclass, 7);
+-- Bodies live apart, so that those of a whole day can go while its rows stay. A row
+-- of the log without bodies has none here. text, not jsonb: a body may be cut, or not
+-- be JSON at all, and jsonb would reorder keys and drop the duplicates that an attacker sent.
+CREATE TABLE sespan.api_log_body (
+    time_requested timestamptz NOT NULL,
+    response_id uuid NOT NULL,
+    request_body text NOT NULL,
+    response_body text NOT NULL
+) PARTITION BY RANGE (time_requested);
+CREATE TABLE sespan.api_log_body_default PARTITION OF sespan.api_log_body DEFAULT;
+-- Not unique, and without the id: it is written with each row of the log, and two
+-- calls in the same microsecond are rare.
+CREATE INDEX api_log_body_time_idx ON sespan.api_log_body (time_requested);
+COMMENT ON TABLE sespan.api_log_body IS 'Bodies of calls, secrets redacted; a partition per UTC day of time_requested, dropped before the day itself goes; read api_log_full';
+COMMENT ON TABLE sespan.api_log_body_default IS 'Bodies of days without a partition of their own';
+COMMENT ON COLUMN sespan.api_log_body.time_requested IS 'Of its row in api_log';
+COMMENT ON COLUMN sespan.api_log_body.response_id IS 'Of its row in api_log';
+COMMENT ON COLUMN sespan.api_log_body.request_body IS 'As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none';
+COMMENT ON COLUMN sespan.api_log_body.response_body IS 'As sent, secret fields replaced by "[redacted]", cut with a mark when long';
 
--- The promise to readers: one row with all columns, wherever these are kept.
+SELECT sespan.partition_ensure('sespan.api_log'::regclass, 7), sespan.partition_ensure('sespan.api_log_body'::regclass, 7);
+
+-- The promise to readers: one row with all columns, wherever these are kept. The
+-- bodies are subqueries, not a join: who does not ask for them does not pay for them.
 CREATE VIEW sespan.api_log_full AS
-SELECT log_id, response_id, ip, request_type, request_header, request_body, response_header, response_body,
-       status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id, stands_for
-FROM sespan.api_log;
-COMMENT ON VIEW sespan.api_log_full IS 'The API log with headers and bodies, one row per call that was stored';
+SELECT l.log_id, l.response_id, l.ip, l.request_type, l.request_header,
+       coalesce((SELECT b.request_body FROM sespan.api_log_body b
+                 WHERE b.time_requested = l.time_requested AND b.response_id = l.response_id LIMIT 1), '')::text AS request_body,
+       l.response_header,
+       coalesce((SELECT b.response_body FROM sespan.api_log_body b
+                 WHERE b.time_requested = l.time_requested AND b.response_id = l.response_id LIMIT 1), '')::text AS response_body,
+       l.status, l.outcome, l.status_details, l.time_requested, l.time_responded, l.elapsed_time, l.customer_id, l.stands_for
+FROM sespan.api_log l;
+COMMENT ON VIEW sespan.api_log_full IS 'The API log with headers and bodies, one row per call that was stored; a body is empty where there was none, or where those of its day have gone';
+
+-- What was dropped cannot prove its counts any more.
+CREATE TABLE sespan.api_log_retention (
+    one boolean CONSTRAINT api_log_retention_pkey PRIMARY KEY DEFAULT true CONSTRAINT api_log_retention_one CHECK (one),
+    whole_since timestamptz NOT NULL
+);
+INSERT INTO sespan.api_log_retention (whole_since) VALUES ('-infinity');
+COMMENT ON TABLE sespan.api_log_retention IS 'One row: from when on the API log has its rows';
+COMMENT ON COLUMN sespan.api_log_retention.one IS 'Always true: there is one row';
+COMMENT ON COLUMN sespan.api_log_retention.whole_since IS 'End of the newest day that was dropped; -infinity: none was';
+
+-- Reads the sizes of files, some hundred of them; waits only for who drops a day.
+CREATE FUNCTION sespan.api_log_size() RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(sum(pg_total_relation_size(i.inhrelid)), 0)::bigint
+    FROM pg_inherits i WHERE i.inhparent IN ('sespan.api_log'::regclass, 'sespan.api_log_body'::regclass)
+$$;
+COMMENT ON FUNCTION sespan.api_log_size() IS 'Bytes on disk of the API log, with bodies and indexes';
+
+CREATE FUNCTION sespan.api_log_drop_day(day text, parents text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parent text;
+BEGIN
+    FOREACH parent IN ARRAY parents LOOP
+        EXECUTE format('LOCK TABLE ONLY sespan.%I IN ACCESS EXCLUSIVE MODE', parent);
+        UPDATE sespan.api_log_retention r SET whole_since = greatest(r.whole_since, (to_date(day, 'YYYYMMDD') + 1)::timestamp AT TIME ZONE 'UTC')
+        WHERE parent = 'api_log';
+        IF to_regclass(format('sespan.%I', parent || '_' || day)) IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE sespan.%I DETACH PARTITION sespan.%I', parent, parent || '_' || day);
+            EXECUTE format('DROP TABLE sespan.%I', parent || '_' || day);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sespan.api_log_drop_day(text, text[]) IS 'Drops a day (YYYYMMDD) of these tables of the API log';
+
+-- One step of what keeps the log within its days and bytes. The locks: whoever is at
+-- work on the table is waited for at most 50 ms, so that writers never wait longer behind
+-- this; then ACCESS EXCLUSIVE for the milliseconds that a detachment takes, api_log before
+-- api_log_body as a writer has them. Files are deleted after the commit. A day is dropped,
+-- not emptied: a DBA may have made its partition, and then owns it.
+CREATE FUNCTION sespan.api_log_retire(max_bytes bigint, days int, OUT outcome text, OUT day text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms'
+AS $$
+DECLARE
+    midnight CONSTANT timestamptz := date_trunc('day', clock_timestamp(), 'UTC');
+    today CONSTANT text := to_char(midnight AT TIME ZONE 'UTC', 'YYYYMMDD');
+    everything CONSTANT text[] := '{api_log,api_log_body}';
+    stray timestamptz;
+BEGIN
+    IF max_bytes < 1048576 OR days < 1 THEN
+        RAISE EXCEPTION 'max_bytes must be 1048576 or more, days 1 or more' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF NOT pg_try_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, 'sespan.api_log'::regclass::oid::int) THEN
+        outcome := 'busy'; -- another process does it
+        RETURN;
+    END IF;
+    SELECT min(l.time_requested) INTO stray FROM sespan.api_log_default l WHERE l.time_requested >= '2000-01-01 00:00+00' AND l.time_requested < midnight;
+    IF stray IS NOT NULL THEN -- rows of a day that nobody made: from now on a day like any other
+        day := to_char(stray AT TIME ZONE 'UTC', 'YYYYMMDD');
+        PERFORM sespan.partition_make(p, to_date(day, 'YYYYMMDD')) FROM unnest(ARRAY['sespan.api_log', 'sespan.api_log_body']::regclass[]) p;
+        outcome := 'made';
+        RETURN;
+    END IF;
+    SELECT min(right(c.relname, 8)) INTO day FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent IN ('sespan.api_log'::regclass, 'sespan.api_log_body'::regclass) AND c.relname ~ '^api_log_(body_)?[0-9]{8}$';
+    IF day < to_char((midnight - make_interval(days => days)) AT TIME ZONE 'UTC', 'YYYYMMDD') THEN
+        PERFORM sespan.api_log_drop_day(day, everything);
+        outcome := 'day';
+        RETURN;
+    ELSIF sespan.api_log_size() <= max_bytes THEN
+        outcome := 'done';
+        day := NULL;
+        RETURN;
+    END IF;
+    SELECT min(right(c.relname, 8)) INTO day FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'sespan.api_log_body'::regclass AND c.relname ~ '_[0-9]{8}$' AND right(c.relname, 8) < today;
+    IF day IS NOT NULL THEN
+        PERFORM sespan.api_log_drop_day(day, '{api_log_body}');
+        outcome := 'bodies';
+        RETURN;
+    END IF;
+    SELECT min(right(c.relname, 8)) INTO day FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'sespan.api_log'::regclass AND c.relname ~ '_[0-9]{8}$' AND right(c.relname, 8) < today;
+    IF day IS NOT NULL THEN
+        PERFORM sespan.api_log_drop_day(day, everything);
+        outcome := 'day';
+        RETURN;
+    END IF;
+    day := today;
+    IF coalesce(pg_relation_size(to_regclass('sespan.api_log_body_' || today)), 0) + pg_relation_size('sespan.api_log_body_default') = 0 THEN
+        outcome := 'full';
+        RETURN;
+    END IF;
+    PERFORM sespan.api_log_drop_day(today, '{api_log_body}');
+    TRUNCATE sespan.api_log_body_default;
+    PERFORM sespan.partition_make('sespan.api_log_body', to_date(today, 'YYYYMMDD'));
+    outcome := 'bodies';
+EXCEPTION WHEN lock_not_available THEN
+    outcome := 'busy';
+END
+$$;
+COMMENT ON FUNCTION sespan.api_log_retire(bigint, int) IS
+    'One step: drops the oldest day that is older than the days; while the log has more bytes than max_bytes, drops the bodies of the oldest day, then the oldest day, at last today''s bodies. outcome: day, bodies, made (rows of a day without a partition have one now; call again), busy (try again), done, full (nothing is left that could go)';
 
 ---- create above / drop below ----
 
+DROP FUNCTION sespan.api_log_retire(bigint, int), sespan.api_log_drop_day(text, text[]), sespan.api_log_size();
 DROP VIEW sespan.api_log_full;
-DROP TABLE sespan.api_log;
+DROP TABLE sespan.api_log_retention, sespan.api_log_body, sespan.api_log;

@@ -135,7 +135,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     unproven CONSTANT text := '(failed|locked|outcome=retried mails)$'; -- by no row
-    since_when timestamptz := CASE noun WHEN 'api' THEN sespan.stats_proven_since('sespan.api_log')
+    since_when timestamptz := CASE noun WHEN 'api' THEN greatest(sespan.stats_proven_since('sespan.api_log'), (SELECT r.whole_since FROM sespan.api_log_retention r))
                                         WHEN 'mail' THEN greatest(sespan.stats_proven_since('sespan.mail_outcome'), sespan.mail_cutoff())
                                         ELSE '-infinity' END;
     first_day date := greatest((since_when AT TIME ZONE zone)::date, since);

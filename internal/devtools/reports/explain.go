@@ -139,5 +139,5 @@ type (
 )
 
 func (noLog) Record(context.Context, apilog.Entry)             {}
-func (noLog) Skip()                                            {}
+func (noLog) Admit(e apilog.Entry) (apilog.Entry, bool)        { return e, true }
 func (noAudit) Enter(context.Context, access.AuditEntry) error { return nil }

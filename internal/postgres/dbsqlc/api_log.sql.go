@@ -12,15 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-const aPILogInsert = `-- name: APILogInsert :execrows
-INSERT INTO sespan.api_log (
-    response_id, ip, request_type, request_header, request_body, response_header, response_body,
-    status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id, stands_for)
-SELECT
-    r.response_id, nullif(r.ip, '')::inet, r.request_type, r.request_header::jsonb, r.request_body,
-    r.response_header::jsonb, r.response_body, r.status, r.outcome, r.status_details,
-    r.time_requested, r.time_responded, r.time_responded - r.time_requested, nullif(r.customer_id, 0), r.stands_for
-FROM (SELECT
+const aPILogInsert = `-- name: APILogInsert :exec
+WITH r AS (SELECT
     unnest($1::uuid[]) AS response_id,
     unnest($2::text[]) AS ip,
     unnest($3::text[]) AS request_type,
@@ -34,8 +27,22 @@ FROM (SELECT
     unnest($11::timestamptz[]) AS time_requested,
     unnest($12::timestamptz[]) AS time_responded,
     unnest($13::bigint[]) AS customer_id,
-    unnest($14::int[]) AS stands_for) AS r
-ON CONFLICT (time_requested, response_id) DO NOTHING
+    unnest($14::int[]) AS stands_for
+), added AS (
+    INSERT INTO sespan.api_log (
+        response_id, ip, request_type, request_header, response_header, status, outcome, status_details,
+        time_requested, time_responded, elapsed_time, customer_id, stands_for)
+    SELECT
+        r.response_id, nullif(r.ip, '')::inet, r.request_type, r.request_header::jsonb, r.response_header::jsonb, r.status, r.outcome, r.status_details,
+        r.time_requested, r.time_responded, r.time_responded - r.time_requested, nullif(r.customer_id, 0), r.stands_for
+    FROM r
+    ON CONFLICT (time_requested, response_id) DO NOTHING
+    RETURNING response_id
+)
+INSERT INTO sespan.api_log_body (time_requested, response_id, request_body, response_body)
+SELECT r.time_requested, r.response_id, r.request_body, r.response_body
+FROM added JOIN r USING (response_id)
+WHERE r.request_body <> '' OR r.response_body <> ''
 `
 
 type APILogInsertParams struct {
@@ -57,9 +64,9 @@ type APILogInsertParams struct {
 
 // Many rows in one round trip; the arrays have one element per row. Takes no row
 // lock that anybody else waits for. A row that is there already (a replay) is
-// skipped. ip ” and customer_id 0 stand for NULL, which the arrays cannot hold.
-func (q *Queries) APILogInsert(ctx context.Context, db DBTX, arg *APILogInsertParams) (int64, error) {
-	result, err := db.Exec(ctx, aPILogInsert,
+// skipped, with its bodies. ip ” and customer_id 0 stand for NULL, which the arrays cannot hold.
+func (q *Queries) APILogInsert(ctx context.Context, db DBTX, arg *APILogInsertParams) error {
+	_, err := db.Exec(ctx, aPILogInsert,
 		arg.ResponseID,
 		arg.Ip,
 		arg.RequestType,
@@ -75,8 +82,33 @@ func (q *Queries) APILogInsert(ctx context.Context, db DBTX, arg *APILogInsertPa
 		arg.CustomerID,
 		arg.StandsFor,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	return err
+}
+
+const aPILogRetire = `-- name: APILogRetire :one
+SELECT r.outcome::text AS outcome, coalesce(r.day, '')::text AS day FROM sespan.api_log_retire($1::bigint, $2::int) AS r(outcome, day)
+`
+
+type APILogRetireRow struct {
+	Outcome string
+	Day     string
+}
+
+// One step. Locks for it, waiting at most 50 ms: see the function.
+func (q *Queries) APILogRetire(ctx context.Context, db DBTX, maxBytes int64, days int32) (APILogRetireRow, error) {
+	row := db.QueryRow(ctx, aPILogRetire, maxBytes, days)
+	var i APILogRetireRow
+	err := row.Scan(&i.Outcome, &i.Day)
+	return i, err
+}
+
+const aPILogSize = `-- name: APILogSize :one
+SELECT sespan.api_log_size()::bigint AS bytes
+`
+
+func (q *Queries) APILogSize(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, aPILogSize)
+	var bytes int64
+	err := row.Scan(&bytes)
+	return bytes, err
 }

@@ -17,7 +17,7 @@ import (
 const aPILogRow = `-- name: APILogRow :one
 SELECT time_requested, response_id, elapsed_time, request_type, coalesce(request_header ->> ':method', '')::text AS method,
     coalesce(request_header ->> ':path', '')::text AS path, status, outcome, status_details, ip, customer_id, stands_for,
-    request_header::text AS request_header, request_body, response_header::text AS response_header, response_body, time_responded
+    request_header::text AS request_header, request_body::text AS request_body, response_header::text AS response_header, response_body::text AS response_body, time_responded
 FROM sespan.api_log_full
 WHERE time_requested BETWEEN $1::timestamptz AND $2::timestamptz AND response_id = $3::uuid
 LIMIT 1

@@ -50,12 +50,8 @@ type SespanApiLog struct {
 	RequestType string
 	// Object of header name (lower case) to value, or to an array of several; ":method" and ":path" are the request line
 	RequestHeader []byte
-	// As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none
-	RequestBody string
 	// Like request_header
 	ResponseHeader []byte
-	// As sent, secret fields replaced by "[redacted]", cut with a mark when long
-	ResponseBody string
 	// HTTP status of the answer
 	Status int16
 	// success or failure; for a Login the login's own, whatever the HTTP status
@@ -70,8 +66,32 @@ type SespanApiLog struct {
 	ElapsedTime pgtype.Interval
 	// Whom the call was about; no foreign key, so that the log outlives an erasure
 	CustomerID *int64
-	// Calls that this row represents: itself, and those of its type and status that were left out before it; the counts weigh it so
+	// Calls that this row represents: itself, and those of its type, status and outcome that were left out before it; the counts weigh it so
 	StandsFor int32
+}
+
+// Bodies of calls, secrets redacted; a partition per UTC day of time_requested, dropped before the day itself goes; read api_log_full
+type SespanApiLogBody struct {
+	// Of its row in api_log
+	TimeRequested time.Time
+	// Of its row in api_log
+	ResponseID uuid.UUID
+	// As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none
+	RequestBody string
+	// As sent, secret fields replaced by "[redacted]", cut with a mark when long
+	ResponseBody string
+}
+
+// Bodies of days without a partition of their own
+type SespanApiLogBodyDefault struct {
+	// Of its row in api_log
+	TimeRequested time.Time
+	// Of its row in api_log
+	ResponseID uuid.UUID
+	// As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none
+	RequestBody string
+	// As sent, secret fields replaced by "[redacted]", cut with a mark when long
+	ResponseBody string
 }
 
 // Rows of days without a partition of their own, until partition_ensure makes it
@@ -86,12 +106,8 @@ type SespanApiLogDefault struct {
 	RequestType string
 	// Object of header name (lower case) to value, or to an array of several; ":method" and ":path" are the request line
 	RequestHeader []byte
-	// As received, secret fields replaced by "[redacted]", cut with a mark when long; empty for none
-	RequestBody string
 	// Like request_header
 	ResponseHeader []byte
-	// As sent, secret fields replaced by "[redacted]", cut with a mark when long
-	ResponseBody string
 	// HTTP status of the answer
 	Status int16
 	// success or failure; for a Login the login's own, whatever the HTTP status
@@ -106,11 +122,11 @@ type SespanApiLogDefault struct {
 	ElapsedTime pgtype.Interval
 	// Whom the call was about; no foreign key, so that the log outlives an erasure
 	CustomerID *int64
-	// Calls that this row represents: itself, and those of its type and status that were left out before it; the counts weigh it so
+	// Calls that this row represents: itself, and those of its type, status and outcome that were left out before it; the counts weigh it so
 	StandsFor int32
 }
 
-// The API log with headers and bodies, one row per call that was stored
+// The API log with headers and bodies, one row per call that was stored; a body is empty where there was none, or where those of its day have gone
 type SespanApiLogFull struct {
 	LogID          int64
 	ResponseID     uuid.UUID
@@ -128,6 +144,14 @@ type SespanApiLogFull struct {
 	ElapsedTime    pgtype.Interval
 	CustomerID     *int64
 	StandsFor      int32
+}
+
+// One row: from when on the API log has its rows
+type SespanApiLogRetention struct {
+	// Always true: there is one row
+	One bool
+	// End of the newest day that was dropped; -infinity: none was
+	WholeSince time.Time
 }
 
 // Who changed or read what: one row for each changed row or call of a person. Rows are added, and go with their age (audit_sweep); versions of tiers stay

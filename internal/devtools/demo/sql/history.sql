@@ -7,7 +7,7 @@
 -- transaction: making one locks the default partition, which the service reads.
 BEGIN;
 SELECT count(sespan.partition_make(parent::regclass, (now() AT TIME ZONE 'UTC')::date - day))
-FROM unnest(ARRAY['sespan.api_log', 'sespan.mail_message', 'sespan.mail_outcome']) AS parent, generate_series(1, 72) AS day;
+FROM unnest(ARRAY['sespan.api_log', 'sespan.api_log_body', 'sespan.mail_message', 'sespan.mail_outcome']) AS parent, generate_series(1, 72) AS day;
 COMMIT;
 
 BEGIN;
@@ -100,10 +100,10 @@ INSERT INTO sespan.stats_mail (bucket, outcome, mails)
 SELECT date_bin('15 minutes', o.finished_at, '2000-01-01 00:00+00'), 'retried', o.attempts - 1 FROM sespan.mail_outcome o WHERE o.attempts > 1;
 
 -- The API log: a call for each order, login, code and typed code.
-INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, request_body, response_header, response_body, status, outcome,
+INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, response_header, status, outcome,
     status_details, time_requested, time_responded, elapsed_time, customer_id)
-SELECT gen_random_uuid(), ('192.0.2.' || 1 + a.customer_id % 250)::inet, a.request_type, jsonb_build_object(':method', 'POST', ':path', a.path), '{"demo": true}',
-       '{"content-type": "application/json"}', '{}', a.status, CASE WHEN a.details = '' THEN 'success' ELSE 'failure' END, a.details,
+SELECT gen_random_uuid(), ('192.0.2.' || 1 + a.customer_id % 250)::inet, a.request_type, jsonb_build_object(':method', 'POST', ':path', a.path),
+       '{"content-type": "application/json"}', a.status, CASE WHEN a.details = '' THEN 'success' ELSE 'failure' END, a.details,
        a.at, a.at + t.took, t.took, a.customer_id
 FROM (SELECT v.at, v.customer_id, 'Login' AS request_type, '/v1/logins' AS path, 201 AS status, CASE WHEN v.n % 17 = 3 THEN 'login-failed' ELSE '' END AS details
       FROM visit v WHERE v.luck < 0.9
