@@ -1,6 +1,6 @@
 # Sespan. `make help` lists the targets; everything they need is fetched into
 # .cache and .venv, nothing else on the machine is touched (make test may
-# install Debian's chromium, npm and pgbouncer where it runs as root or may sudo).
+# install Debian's chromium, locales, npm and pgbouncer where it runs as root or may sudo).
 
 SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -131,13 +131,13 @@ bin/sespan bin/sespan-demo:
 	@echo "building $@"
 	@$(GO_BUILD) -o $@ ./cmd/$(@F)
 
-test-go: /usr/sbin/pgbouncer
+test-go: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
 	go test -race -timeout 30m ./...
 
-test-go-old: /usr/sbin/pgbouncer
+test-go-old: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
 	PGTEST_VERSION=$(OLD_POSTGRES) go test -timeout 30m ./internal/postgres/... ./internal/httpapi/...
 
-test-django: $(VENV)/.ready bin/sespan $(UPLOT)
+test-django: $(VENV)/.ready bin/sespan $(UPLOT) /usr/share/i18n/locales/tr_TR
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
 
@@ -148,7 +148,7 @@ test-django-next:
 	else echo "Django 6.1 stays untested: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
 
 NEXT_PYTEST = SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV_NEXT)/bin/pytest
-test-django-newer: $(VENV_NEXT)/.ready bin/sespan
+test-django-newer: $(VENV_NEXT)/.ready bin/sespan /usr/share/i18n/locales/tr_TR
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
@@ -174,6 +174,13 @@ $(PROMTOOL):
 	  echo "The tests of the listener need PgBouncer: apt-get install pgbouncer"; exit 1; fi; \
 	command -v apt-get >/dev/null || { echo "The tests of the listener need PgBouncer; install it with your package manager"; exit 1; }; \
 	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends pgbouncer
+
+# The sources of the Turkish locale, in which tests of addresses run; devdb compiles it into a folder of its own.
+/usr/share/i18n/locales/tr_TR:
+	@if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
+	  echo "The tests of addresses need the sources of the C library's locales: apt-get install locales"; exit 1; fi; \
+	command -v apt-get >/dev/null || { echo "The tests of addresses need $@, which comes with the C library's locales; install it with your package manager"; exit 1; }; \
+	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends locales
 
 /usr/bin/chromium:
 	@if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \

@@ -52,13 +52,13 @@ FROM (SELECT a.audit_id, a.at, a.actor, a.login, a.action, a.ids, coalesce(a.det
 
 -- name: MailSuppressList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows
-FROM sespan.mail_suppress(@address::text, @scope::text, nullif(@detail::text, ''), sqlc.narg(expires_at)::timestamptz, @actor::text) r;
+FROM sespan.mail_suppress(@address::text, @scope::text, nullif(@detail::text, ''), sqlc.narg(expires_at)::timestamptz, @actor::text, nullif(@address_key::text, '')) r;
 
 -- name: MailUnsuppressList :one
-SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_unsuppress(@address::text, @actor::text) r;
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_unsuppress(@address::text, @actor::text, nullif(@address_key::text, '')) r;
 
 -- name: MailSuppressedList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows
 FROM (SELECT * FROM sespan.mail_suppression s
-      WHERE @address::text = '' OR s.address = lower(@address::text)
+      WHERE @address_key::text = '' OR s.address = @address_key::text
       ORDER BY s.created_at DESC LIMIT @portion::int) r;

@@ -9,7 +9,8 @@
 -- goes through the primary key, where a join is at times planned as a scan of the
 -- whole queue for each batch. A pause of everything leaves the rows alone; those of
 -- a paused category or domain are answered as parked, and MailPark parks them.
--- Pauses and suppressions are looked up only while there are any.
+-- Pauses and suppressions are looked up only while there are any; those of an address
+-- beyond ASCII by MailReaddress, which follows.
 WITH due AS MATERIALIZED (
     SELECT q.queue_id, q.size_bytes, q.priority
     FROM sespan.mail_queue q
@@ -49,14 +50,33 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
        coalesce(nullif(m.send_at, '-infinity'), q.created_at)::timestamptz AS dated,
        coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_pause) THEN (
-           SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || split_part(q.recipient, '@', 2)) LIMIT 1
+           SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || sespan.address_domain(q.recipient)) LIMIT 1
        ) END, '')::text AS parked,
-       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(q.recipient,
+       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(sespan.address_key(q.recipient),
            m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), CASE WHEN m.headers IS NULL AND m.raw IS NULL THEN false ELSE sespan.mail_bulk(m.headers, m.raw) END
        ) END, '')::text AS suppressed,
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
        coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed
 FROM leased q
+LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at;
+
+-- name: MailReaddress :many
+-- Follows MailClaim for recipients beyond ASCII, whose address to write to and key
+-- the worker has made: stores the first, and answers whether a pause or a suppression
+-- meets the second. Locks these queue rows only, which are leased.
+WITH given AS MATERIALIZED (
+    SELECT unnest(@queue_ids::bigint[]) AS queue_id, unnest(@lease_tokens::bigint[]) AS lease_token,
+           unnest(@mailboxes::text[]) AS mailbox, unnest(@address_keys::text[]) AS address_key
+), written AS (
+    UPDATE sespan.mail_queue q SET recipient = g.mailbox
+    FROM given g
+    WHERE q.queue_id = ANY (@queue_ids::bigint[]) AND q.queue_id = g.queue_id AND q.lease_token = g.lease_token AND q.recipient <> g.mailbox
+)
+SELECT q.queue_id,
+       coalesce((SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || sespan.address_domain(g.mailbox)) LIMIT 1), '')::text AS parked,
+       coalesce(sespan.mail_suppressed(g.address_key, m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), sespan.mail_bulk(m.headers, m.raw)), '')::text AS suppressed
+FROM given g
+JOIN sespan.mail_queue q ON q.queue_id = ANY (@queue_ids::bigint[]) AND q.queue_id = g.queue_id AND q.lease_token = g.lease_token
 LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at;
 
 -- name: MailMarkSending :many

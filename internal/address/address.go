@@ -58,7 +58,7 @@ func Same(a, b string) bool {
 
 // Domain gives a domain as A-labels.
 func Domain(s string) (string, error) {
-	if ascii(s) {
+	if ASCII(s) {
 		if s = lower(s); !labels(s) {
 			return "", errDomain
 		}
@@ -95,7 +95,7 @@ func forbidden(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError
 // fold is NFKC, Unicode's full case folding, and NFKC again, because folding can
 // leave what composes.
 func fold(local string) string {
-	if ascii(local) {
+	if ASCII(local) {
 		return lower(local)
 	}
 	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(local)))
@@ -106,7 +106,8 @@ func labels(s string) bool {
 	return s != "" && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..") && !strings.ContainsAny(s, " @")
 }
 
-func ascii(s string) bool {
+// ASCII reports whether SQL can make the key, too.
+func ASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false

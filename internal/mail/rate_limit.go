@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sespan/internal/address"
 	"sespan/internal/mail/ratelimit"
 )
 
@@ -96,7 +97,12 @@ func replyOf(err *SendError) (r ratelimit.Reply, says bool) {
 	return r, err.Verdict == Dead && r.Code >= 500 || err.Verdict == Retry && r.Code >= 400 && r.Code < 500
 }
 
-// domainOf is the part after the @ in lower case.
-func domainOf(address string) string {
-	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+// domainOf is the domain as A-labels; of what is no address, which the composer refuses, what it has.
+func domainOf(recipient string) string {
+	given := recipient[strings.LastIndexByte(recipient, '@')+1:]
+	domain, err := address.Domain(given)
+	if err != nil {
+		return given
+	}
+	return domain
 }

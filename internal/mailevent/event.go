@@ -7,8 +7,7 @@ import (
 	"time"
 	"unicode"
 
-	"golang.org/x/net/idna"
-
+	"sespan/internal/address"
 	"sespan/internal/problem"
 )
 
@@ -94,13 +93,13 @@ func (e *Event) check(i int, now time.Time) error {
 	}
 	e.Recipient = strings.TrimSpace(e.Recipient)
 	e.Detail = strings.Map(printable, strings.ToValidUTF8(e.Detail, "\uFFFD"))
-	local, domain, _ := strings.Cut(e.Recipient, "@")
+	key, _ := e.Address()
 	switch {
 	case e.ID == "" || len(e.ID) > maxIDLength || strings.ContainsFunc(e.ID, unicode.IsControl):
 		return at("event_id", "An event needs an id of at most 200 bytes that is its own at the source.")
 	case e.Kind != Delivered && e.Kind != Bounce && e.Kind != Complaint && e.Kind != Unsubscribe:
 		return at("kind", "The kinds are delivered, bounce, complaint and unsubscribe.")
-	case local == "" || domain == "" || len(e.Recipient) > maxAddressLength || strings.ContainsFunc(e.Recipient, forbidden):
+	case key == "" || len(e.Recipient) > maxAddressLength || strings.ContainsFunc(e.Recipient, forbidden):
 		return at("recipient", "This is not a bare e-mail address.")
 	case e.At.IsZero() || e.At.After(now.Add(time.Hour)) || e.At.Before(now.AddDate(-1, 0, 0)):
 		return at("occurred_at", "The time must lie within the last year.")
@@ -112,20 +111,18 @@ func (e *Event) check(i int, now time.Time) error {
 	return nil
 }
 
-// Spellings gives the recipient with its domain in ASCII and, where that is
-// another one, in its own script: relays report what stood in the envelope, the
-// queue has what the site wrote.
-func (e *Event) Spellings() []string {
-	local, domain, _ := strings.Cut(e.Recipient, "@")
-	plain, err := idna.Lookup.ToASCII(domain)
+// Address gives the recipient's key, and the address that was written to: relays
+// report what stood in the envelope. Both are empty for what is no address.
+func (e *Event) Address() (key, mailbox string) {
+	key, err := address.Key(e.Recipient)
 	if err != nil {
-		return []string{e.Recipient}
+		return "", ""
 	}
-	own, err := idna.Lookup.ToUnicode(plain)
-	if err != nil || own == plain {
-		return []string{local + "@" + plain}
+	mailbox, err = address.Mailbox(e.Recipient)
+	if err != nil {
+		return "", ""
 	}
-	return []string{local + "@" + plain, local + "@" + own}
+	return key, mailbox
 }
 
 func forbidden(r rune) bool {

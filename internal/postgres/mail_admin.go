@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"sespan/internal/address"
 	"sespan/internal/mail"
 	"sespan/internal/postgres/dbsqlc"
 )
@@ -47,14 +49,14 @@ func (a *MailAdmin) Cancel(ctx context.Context, ids []int64, actor string) ([]ma
 // Pause stops all mails, category:x or domain:x.
 func (a *MailAdmin) Pause(ctx context.Context, what, actor string) ([]mail.Pause, error) {
 	return adminRows[mail.Pause](a.change(ctx, func(tx *batchTx) ([]byte, error) {
-		return a.pool.queries.MailPauseList(ctx, tx, what, actor)
+		return a.pool.queries.MailPauseList(ctx, tx, asciiDomain(what), actor)
 	}))
 }
 
 // Resume ends a pause; no row where there was none.
 func (a *MailAdmin) Resume(ctx context.Context, what, actor string) ([]mail.Pause, error) {
 	return adminRows[mail.Pause](a.change(ctx, func(tx *batchTx) ([]byte, error) {
-		return a.pool.queries.MailResumeList(ctx, tx, what, actor)
+		return a.pool.queries.MailResumeList(ctx, tx, asciiDomain(what), actor)
 	}))
 }
 
@@ -72,6 +74,9 @@ func (a *MailAdmin) Preview(ctx context.Context, message int64, actor string) ([
 
 // Find lists mails, newest first.
 func (a *MailAdmin) Find(ctx context.Context, s mail.Filter) ([]mail.Summary, error) {
+	if mailbox, err := address.Mailbox(s.Recipient); err == nil {
+		s.Recipient = mailbox
+	}
 	p := &dbsqlc.MailFindListParams{State: s.State, Category: s.Category, Recipient: s.Recipient, Before: s.Before, Portion: int32(s.Limit)} //nolint:gosec // at most 1000
 	if p.Before == 0 {
 		p.Before = 1<<63 - 1
@@ -100,24 +105,47 @@ func (a *MailAdmin) Audit(ctx context.Context, limit int) ([]mail.AuditEntry, er
 }
 
 // Suppress writes to an address no more, until a moment or (nil) for ever.
-func (a *MailAdmin) Suppress(ctx context.Context, address, scope, detail string, until *time.Time, actor string) ([]mail.Suppression, error) {
+func (a *MailAdmin) Suppress(ctx context.Context, recipient, scope, detail string, until *time.Time, actor string) ([]mail.Suppression, error) {
 	return adminRows[mail.Suppression](a.change(ctx, func(tx *batchTx) ([]byte, error) {
 		return a.pool.queries.MailSuppressList(ctx, tx, &dbsqlc.MailSuppressListParams{
-			Address: address, Scope: scope, Detail: detail, ExpiresAt: until, Actor: actor,
+			Address: recipient, AddressKey: addressKey(recipient), Scope: scope, Detail: detail, ExpiresAt: until, Actor: actor,
 		})
 	}))
 }
 
 // Unsuppress writes to an address again; no row where it was not suppressed.
-func (a *MailAdmin) Unsuppress(ctx context.Context, address, actor string) ([]mail.Suppression, error) {
+func (a *MailAdmin) Unsuppress(ctx context.Context, recipient, actor string) ([]mail.Suppression, error) {
 	return adminRows[mail.Suppression](a.change(ctx, func(tx *batchTx) ([]byte, error) {
-		return a.pool.queries.MailUnsuppressList(ctx, tx, address, actor)
+		return a.pool.queries.MailUnsuppressList(ctx, tx, recipient, actor, addressKey(recipient))
 	}))
 }
 
 // Suppressed lists suppressed addresses, or the rows of one.
-func (a *MailAdmin) Suppressed(ctx context.Context, address string, limit int) ([]mail.Suppression, error) {
-	return adminRows[mail.Suppression](a.pool.queries.MailSuppressedList(ctx, a.pool, address, int32(limit))) //nolint:gosec // at most 1000
+func (a *MailAdmin) Suppressed(ctx context.Context, recipient string, limit int) ([]mail.Suppression, error) {
+	key := addressKey(recipient)
+	if recipient != "" && key == "" {
+		return []mail.Suppression{}, nil
+	}
+	return adminRows[mail.Suppression](a.pool.queries.MailSuppressedList(ctx, a.pool, key, int32(limit))) //nolint:gosec // at most 1000
+}
+
+// addressKey is empty for what is no address, which SQL refuses by its name.
+func addressKey(recipient string) string {
+	key, err := address.Key(recipient)
+	if err != nil {
+		return ""
+	}
+	return key
+}
+
+// asciiDomain writes the domain of domain:x as A-labels.
+func asciiDomain(what string) string {
+	if given, yes := strings.CutPrefix(what, "domain:"); yes {
+		if domain, err := address.Domain(given); err == nil {
+			return "domain:" + domain
+		}
+	}
+	return what
 }
 
 // change makes one audited call, in one round trip.

@@ -20,7 +20,8 @@ type eventRow struct {
 	Kind       mailevent.Kind `json:"kind"`
 	Permanent  bool           `json:"permanent"`
 	Recipient  string         `json:"recipient"`
-	Spellings  []string       `json:"spellings"`
+	AddressKey string         `json:"address_key"`
+	Mailbox    string         `json:"mailbox"`
 	MessageID  *int64         `json:"message_id"`
 	CreatedAt  *time.Time     `json:"created_at"`
 	RelayID    string         `json:"relay_id"`
@@ -34,8 +35,9 @@ type eventRow struct {
 func (s *MailEvents) Apply(ctx context.Context, source string, events []mailevent.Event, bounceLife time.Duration) (map[string]mailevent.Result, error) {
 	rows := make([]eventRow, len(events))
 	for i, e := range events {
+		key, mailbox := e.Address()
 		rows[i] = eventRow{
-			EventID: e.ID, Kind: e.Kind, Permanent: e.Permanent, Recipient: e.Recipient, Spellings: e.Spellings(), RelayID: e.Mail.RelayID,
+			EventID: e.ID, Kind: e.Kind, Permanent: e.Permanent, Recipient: e.Recipient, AddressKey: key, Mailbox: mailbox, RelayID: e.Mail.RelayID,
 			CreatedAt: orNull(e.Mail.CreatedAt), SentAt: orNull(e.Mail.SentAt), OccurredAt: e.At, Detail: e.Detail,
 		}
 		if e.Mail.MessageID != 0 {

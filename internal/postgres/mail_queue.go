@@ -40,7 +40,10 @@ func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) 
 	for i := range rows {
 		out[i] = claimed(&rows[i], c.Token)
 	}
-	if err := s.readAttachments(ctx, out); err != nil {
+	if err = s.readdress(ctx, out); err == nil {
+		err = s.readAttachments(ctx, out)
+	}
+	if err != nil {
 		leases := make([]mail.Lease, len(out))
 		for i := range out {
 			leases[i] = out[i].Lease

@@ -105,7 +105,7 @@ BEGIN
         PERFORM sespan.mail_refuse(wrong, 'must be text');
     ELSIF m ->> 'priority' !~ '^[0-9]{1,4}$' THEN
         PERFORM sespan.mail_refuse('priority', 'must be 0 (first) to 9 (last)');
-    ELSIF pg_catalog.lower(m ->> 'retain_body') NOT IN ('true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', 'on', 'off', '1', '0') THEN
+    ELSIF pg_catalog.lower((m ->> 'retain_body') COLLATE "C") NOT IN ('true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', 'on', 'off', '1', '0') THEN
         PERFORM sespan.mail_refuse('retain_body', 'must be true or false');
     END IF;
     RETURN sespan.mail_enqueue(

@@ -113,7 +113,7 @@ DECLARE
     ignored CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(rule -> 'ignored'));
     was jsonb;
     becomes jsonb;
-    done text := coalesce(rule ->> TG_OP, lower(TG_OP));
+    done text := coalesce(rule ->> TG_OP, lower(TG_OP COLLATE "C"));
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         was := to_jsonb(OLD) - hidden;

@@ -7,7 +7,7 @@ CREATE TABLE sespan.mail_pause (
     actor text NOT NULL
 );
 COMMENT ON TABLE sespan.mail_pause IS 'What is not sent at the moment';
-COMMENT ON COLUMN sespan.mail_pause.what IS 'all, category:<category> or domain:<domain of the recipient in lower case>';
+COMMENT ON COLUMN sespan.mail_pause.what IS 'all, category:<category> or domain:<domain of the recipient, as A-labels>';
 COMMENT ON COLUMN sespan.mail_pause.since IS 'Since when';
 COMMENT ON COLUMN sespan.mail_pause.actor IS 'Who paused it';
 CREATE TRIGGER mail_pause_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.mail_pause FOR EACH ROW
@@ -21,15 +21,18 @@ COMMENT ON VIEW sespan.mail_paused IS 'Row type of mail_pause and mail_resume: m
 CREATE FUNCTION sespan.mail_check_pause(what text) RETURNS text LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    subject text := CASE WHEN what LIKE 'domain:%' THEN pg_catalog.lower(what) ELSE what END;
+    subject text := CASE WHEN what LIKE 'domain:%' THEN pg_catalog.lower(what COLLATE "C") ELSE what END;
 BEGIN
     IF subject IS NULL OR subject !~ '^(all|category:[A-Za-z0-9._:-]{1,64}|domain:[^[:cntrl:][:space:]@]{1,253})$' THEN
         RAISE EXCEPTION 'what: must be all, category:<category> or domain:<domain>' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF subject ~ '[^\x01-\x7f]' COLLATE "C" THEN
+        RAISE EXCEPTION 'what: % is beyond ASCII', quote_literal(subject) USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Write the domain in its ASCII form (xn--…); sespan mail pause and the pages of the site''s admin take it as it is.';
     END IF;
     RETURN subject;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_check_pause(text) IS 'What can be paused, with its domain in lower case';
+COMMENT ON FUNCTION sespan.mail_check_pause(text) IS 'What can be paused, with its domain in lower case and in ASCII';
 
 CREATE FUNCTION sespan.mail_pause(what text, actor text DEFAULT NULL) RETURNS SETOF sespan.mail_paused
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -256,7 +256,7 @@ DECLARE
     bounded int := least(greatest(coalesce(portion, 50), 1), 1000);
     wanted text := state;
     label text := category;
-    pattern text := regexp_replace(recipient, '([\\%_])', '\\\1', 'g') || '%';
+    pattern text := lower(regexp_replace(recipient, '([\\%_])', '\\\1', 'g') COLLATE "C") || '%';
     found_ids bigint[];
 BEGIN
     IF wanted IS NULL AND pattern IS NULL THEN
@@ -267,12 +267,12 @@ BEGIN
         found_ids := ARRAY(
             SELECT DISTINCT r.message_id
             FROM ((SELECT q.message_id FROM sespan.mail_queue q
-                   WHERE q.queue_id < below * 1024 AND q.queue_id >= (above + 1) * 1024 AND (wanted IS NULL OR wanted IN ('queued', 'scheduled', 'sending', 'retry', 'unknown') AND q.state = wanted) AND (pattern IS NULL OR q.recipient LIKE pattern)
+                   WHERE q.queue_id < below * 1024 AND q.queue_id >= (above + 1) * 1024 AND (wanted IS NULL OR wanted IN ('queued', 'scheduled', 'sending', 'retry', 'unknown') AND q.state = wanted) AND (pattern IS NULL OR lower(q.recipient COLLATE "C") LIKE pattern)
                        AND (label IS NULL OR label = (SELECT m.category FROM sespan.mail_message m WHERE m.message_id = q.message_id AND m.created_at = q.created_at))
                    ORDER BY q.queue_id DESC LIMIT bounded)
                   UNION ALL
                   (SELECT o.message_id FROM sespan.mail_outcome o
-                   WHERE o.queue_id < below * 1024 AND o.queue_id >= (above + 1) * 1024 AND (wanted IS NULL OR wanted NOT IN ('queued', 'scheduled', 'sending', 'retry', 'unknown') AND o.state = wanted) AND (pattern IS NULL OR o.recipient LIKE pattern)
+                   WHERE o.queue_id < below * 1024 AND o.queue_id >= (above + 1) * 1024 AND (wanted IS NULL OR wanted NOT IN ('queued', 'scheduled', 'sending', 'retry', 'unknown') AND o.state = wanted) AND (pattern IS NULL OR lower(o.recipient COLLATE "C") LIKE pattern)
                        AND (label IS NULL OR label = (SELECT m.category FROM sespan.mail_message m WHERE m.message_id = o.message_id AND m.created_at = o.created_at))
                    ORDER BY o.queue_id DESC LIMIT bounded)) r
             ORDER BY r.message_id DESC LIMIT bounded);
@@ -281,7 +281,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_find(text, text, text, bigint, int, bigint) IS
-    'A page of mails, newest first: with a state, a category, recipients that begin with a text, and message ids below before and above after';
+    'A page of mails, newest first: with a state, a category, recipients that begin with a text (ASCII letters in either case), and message ids below before and above after';
 
 ---- create above / drop below ----
 

@@ -135,6 +135,7 @@ func startOne(p plan, c candidate) (*embeddedpostgres.EmbeddedPostgres, int, err
 		return nil, 0, err
 	}
 	defer func() { _ = lock.Close() }()
+	makeLocales(p.Cache)
 	port := FreePort(p.Port)
 	pg := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(embeddedpostgres.PostgresVersion(c.version)).BinariesPath(c.binaries).CachePath(p.Cache).

@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sespan/internal/devtools/devdb"
 )
 
 // DB is a database of one test; it is dropped with the test.
@@ -31,7 +33,7 @@ func (db *DB) ServiceURL(tb testing.TB) string {
 func NewDB(tb testing.TB) *DB {
 	tb.Helper()
 	waitPastMidnight(tb)
-	return create(tb, template(tb))
+	return create(tb, quote(template(tb)))
 }
 
 // EmptyDB gives a database without anything of ours.
@@ -41,12 +43,37 @@ func EmptyDB(tb testing.TB) *DB {
 	return create(tb, "template0")
 }
 
+// locales are those of TurkishDBs, by their provider.
+var locales = map[string]string{
+	"icu":  "LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
+	"libc": "LOCALE_PROVIDER libc LC_COLLATE '" + devdb.Turkish + "' LC_CTYPE '" + devdb.Turkish + "'",
+}
+
+// EachTurkish runs a test in two databases, migrated and bound as NewDB's, in whose
+// locale the capital of i is not I: of ICU and of the C library.
+func EachTurkish(t *testing.T, test func(t *testing.T, db *DB)) {
+	t.Helper()
+	for provider, locale := range locales {
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			waitPastMidnight(t)
+			db := create(t, "template0 "+locale)
+			var folds bool
+			if err := db.Pool.QueryRow(t.Context(), "SELECT upper('i') <> 'I' AND lower('I') <> 'i'").Scan(&folds); err != nil || !folds {
+				t.Fatalf("pgtest: the locale of %s is not Turkish (%v); the tests need localedef and the sources of Debian's package locales", provider, err)
+			}
+			migrate(t, db.URL)
+			test(t, db)
+		})
+	}
+}
+
 func create(tb testing.TB, from string) *DB {
 	tb.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
 	admin := connect(tb, adminURL(tb))
 	defer func() { _ = admin.Close(context.Background()) }()
-	exec(tb, admin, "CREATE DATABASE "+quote(name)+" TEMPLATE "+quote(from))
+	exec(tb, admin, "CREATE DATABASE "+quote(name)+" TEMPLATE "+from)
 	db := &DB{Name: name, URL: withDatabase(tb, adminURL(tb), name)}
 	var err error
 	if db.Pool, err = pgxpool.New(tb.Context(), db.URL); err != nil {

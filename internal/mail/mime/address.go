@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"golang.org/x/net/idna"
+	"sespan/internal/address"
 )
 
 // EnvelopeAddress makes the bare address for the SMTP envelope from an address or
@@ -117,10 +117,7 @@ func asciiDomain(domain string) (string, error) {
 		}
 		return domain, nil
 	}
-	if plain := strings.ToLower(domain); plainAddress("x@" + plain) { // IDNA would refuse some that DNS has, such as ab--cd.co
-		return plain, nil
-	}
-	domain, err := idna.Lookup.ToASCII(domain)
+	domain, err := address.Domain(domain)
 	if err != nil || !plainAddress("x@"+domain) {
 		return "", errDomain
 	}

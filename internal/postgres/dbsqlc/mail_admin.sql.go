@@ -160,15 +160,16 @@ func (q *Queries) MailStuckList(ctx context.Context, db DBTX, portion int32) ([]
 
 const mailSuppressList = `-- name: MailSuppressList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows
-FROM sespan.mail_suppress($1::text, $2::text, nullif($3::text, ''), $4::timestamptz, $5::text) r
+FROM sespan.mail_suppress($1::text, $2::text, nullif($3::text, ''), $4::timestamptz, $5::text, nullif($6::text, '')) r
 `
 
 type MailSuppressListParams struct {
-	Address   string
-	Scope     string
-	Detail    string
-	ExpiresAt *time.Time
-	Actor     string
+	Address    string
+	Scope      string
+	Detail     string
+	ExpiresAt  *time.Time
+	Actor      string
+	AddressKey string
 }
 
 func (q *Queries) MailSuppressList(ctx context.Context, db DBTX, arg *MailSuppressListParams) ([]byte, error) {
@@ -178,6 +179,7 @@ func (q *Queries) MailSuppressList(ctx context.Context, db DBTX, arg *MailSuppre
 		arg.Detail,
 		arg.ExpiresAt,
 		arg.Actor,
+		arg.AddressKey,
 	)
 	var rows []byte
 	err := row.Scan(&rows)
@@ -187,12 +189,12 @@ func (q *Queries) MailSuppressList(ctx context.Context, db DBTX, arg *MailSuppre
 const mailSuppressedList = `-- name: MailSuppressedList :one
 SELECT coalesce(json_agg(r), '[]')::json AS rows
 FROM (SELECT address, scope, reason, created_at, expires_at, message_id, source, detail FROM sespan.mail_suppression s
-      WHERE $1::text = '' OR s.address = lower($1::text)
+      WHERE $1::text = '' OR s.address = $1::text
       ORDER BY s.created_at DESC LIMIT $2::int) r
 `
 
-func (q *Queries) MailSuppressedList(ctx context.Context, db DBTX, address string, portion int32) ([]byte, error) {
-	row := db.QueryRow(ctx, mailSuppressedList, address, portion)
+func (q *Queries) MailSuppressedList(ctx context.Context, db DBTX, addressKey string, portion int32) ([]byte, error) {
+	row := db.QueryRow(ctx, mailSuppressedList, addressKey, portion)
 	var rows []byte
 	err := row.Scan(&rows)
 	return rows, err
@@ -210,11 +212,11 @@ func (q *Queries) MailThroughputList(ctx context.Context, db DBTX) ([]byte, erro
 }
 
 const mailUnsuppressList = `-- name: MailUnsuppressList :one
-SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_unsuppress($1::text, $2::text) r
+SELECT coalesce(json_agg(r), '[]')::json AS rows FROM sespan.mail_unsuppress($1::text, $2::text, nullif($3::text, '')) r
 `
 
-func (q *Queries) MailUnsuppressList(ctx context.Context, db DBTX, address string, actor string) ([]byte, error) {
-	row := db.QueryRow(ctx, mailUnsuppressList, address, actor)
+func (q *Queries) MailUnsuppressList(ctx context.Context, db DBTX, address string, actor string, addressKey string) ([]byte, error) {
+	row := db.QueryRow(ctx, mailUnsuppressList, address, actor, addressKey)
 	var rows []byte
 	err := row.Scan(&rows)
 	return rows, err

@@ -50,9 +50,9 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
        coalesce(nullif(m.send_at, '-infinity'), q.created_at)::timestamptz AS dated,
        coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_pause) THEN (
-           SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || split_part(q.recipient, '@', 2)) LIMIT 1
+           SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || sespan.address_domain(q.recipient)) LIMIT 1
        ) END, '')::text AS parked,
-       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(q.recipient,
+       coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_suppression) THEN sespan.mail_suppressed(sespan.address_key(q.recipient),
            m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), CASE WHEN m.headers IS NULL AND m.raw IS NULL THEN false ELSE sespan.mail_bulk(m.headers, m.raw) END
        ) END, '')::text AS suppressed,
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
@@ -111,7 +111,8 @@ type MailClaimRow struct {
 // goes through the primary key, where a join is at times planned as a scan of the
 // whole queue for each batch. A pause of everything leaves the rows alone; those of
 // a paused category or domain are answered as parked, and MailPark parks them.
-// Pauses and suppressions are looked up only while there are any.
+// Pauses and suppressions are looked up only while there are any; those of an address
+// beyond ASCII by MailReaddress, which follows.
 func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) ([]MailClaimRow, error) {
 	rows, err := db.Query(ctx, mailClaim,
 		arg.DueWindow,
@@ -283,6 +284,64 @@ func (q *Queries) MailNextDue(ctx context.Context, db DBTX) (float64, error) {
 	var due_in float64
 	err := row.Scan(&due_in)
 	return due_in, err
+}
+
+const mailReaddress = `-- name: MailReaddress :many
+WITH given AS MATERIALIZED (
+    SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token,
+           unnest($3::text[]) AS mailbox, unnest($4::text[]) AS address_key
+), written AS (
+    UPDATE sespan.mail_queue q SET recipient = g.mailbox
+    FROM given g
+    WHERE q.queue_id = ANY ($1::bigint[]) AND q.queue_id = g.queue_id AND q.lease_token = g.lease_token AND q.recipient <> g.mailbox
+)
+SELECT q.queue_id,
+       coalesce((SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || sespan.address_domain(g.mailbox)) LIMIT 1), '')::text AS parked,
+       coalesce(sespan.mail_suppressed(g.address_key, m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), sespan.mail_bulk(m.headers, m.raw)), '')::text AS suppressed
+FROM given g
+JOIN sespan.mail_queue q ON q.queue_id = ANY ($1::bigint[]) AND q.queue_id = g.queue_id AND q.lease_token = g.lease_token
+LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at
+`
+
+type MailReaddressParams struct {
+	QueueIds    []int64
+	LeaseTokens []int64
+	Mailboxes   []string
+	AddressKeys []string
+}
+
+type MailReaddressRow struct {
+	QueueID    int64
+	Parked     string
+	Suppressed string
+}
+
+// Follows MailClaim for recipients beyond ASCII, whose address to write to and key
+// the worker has made: stores the first, and answers whether a pause or a suppression
+// meets the second. Locks these queue rows only, which are leased.
+func (q *Queries) MailReaddress(ctx context.Context, db DBTX, arg *MailReaddressParams) ([]MailReaddressRow, error) {
+	rows, err := db.Query(ctx, mailReaddress,
+		arg.QueueIds,
+		arg.LeaseTokens,
+		arg.Mailboxes,
+		arg.AddressKeys,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MailReaddressRow
+	for rows.Next() {
+		var i MailReaddressRow
+		if err := rows.Scan(&i.QueueID, &i.Parked, &i.Suppressed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const mailReclaim = `-- name: MailReclaim :many

@@ -598,7 +598,7 @@ type SespanMailOutcomeDefault struct {
 
 // What is not sent at the moment
 type SespanMailPause struct {
-	// all, category:<category> or domain:<domain of the recipient in lower case>
+	// all, category:<category> or domain:<domain of the recipient, as A-labels>
 	What string
 	// Since when
 	Since time.Time
@@ -723,7 +723,7 @@ type SespanMailStuck struct {
 
 // Addresses that are not written to: a mail to one ends as suppressed when a worker takes it
 type SespanMailSuppression struct {
-	// Bare address in lower case
+	// Address key: see sespan.address_key; beyond ASCII made by Go or Python
 	Address string
 	// all mails; except_codes: all but codes, which a person asks for each time; bulk: mails with a List-Unsubscribe header
 	Scope string
