@@ -145,7 +145,7 @@ BEGIN
     DROP FUNCTION sespan.customer_update(bigint, boolean);
     EXECUTE format('CREATE FUNCTION sespan.customer_update(customer_id bigint, keep boolean) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = %s AS %L', path, body);
     EXECUTE format('COMMENT ON FUNCTION sespan.customer_update(bigint, boolean) IS %L', described);
-    PERFORM sespan.schema_private('pg_proc', 'sespan.customer_update(bigint, boolean)'::regprocedure);
+    PERFORM sespan.schema_private('pg_proc', to_regprocedure('sespan.customer_update(bigint, boolean)'));
     FOREACH caller IN ARRAY array_remove(callers, NULL) LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION sespan.customer_update(bigint, boolean) TO %I', caller);
     END LOOP;
