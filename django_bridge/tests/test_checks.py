@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connections
 from django.db.models import BigAutoField, CharField
 
 from django_sespan import checks
+from django_sespan.management.diagnosis import DiagnosisFailed
+from django_sespan.management.diagnosis import settings as diagnosis
 
 BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
@@ -108,9 +113,15 @@ def test_the_hint_of_a_typing_error(settings):
     assert "TIMEOUT" in message.hint
 
 
-def test_not_postgresql(settings, monkeypatch):
-    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+def test_not_postgresql(monkeypatch):
+    monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     assert ids() == ["sespan.E005"]
+
+
+def test_a_wrapper_of_the_postgresql_backend(settings, monkeypatch):
+    """Such as psqlextra.backend: the backend says what it is, its name does not."""
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "psqlextra.backend")
+    assert ids() == []
 
 
 def test_the_key_file(settings, signing_key, tmp_path):
@@ -121,9 +132,66 @@ def test_the_key_file(settings, signing_key, tmp_path):
     assert ids() == ["sespan.E007"]
 
 
+def test_a_key_file_that_only_the_server_may_read(settings, signing_key, monkeypatch):
+    def refuse(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert ids() == ["sespan.W008"]
+
+
 def test_middleware(settings):
     settings.MIDDLEWARE = [m for m in settings.MIDDLEWARE if "Session" not in m]
-    assert ids() == ["sespan.E008"]
+    assert ids() == ["sespan.W022"]
+
+
+def own_authentication(get_response):
+    """A middleware that no class tells: it sets request.user all the same."""
+    from django.contrib.auth import get_user
+    from django.utils.functional import SimpleLazyObject
+
+    def respond(request):
+        request.user = SimpleLazyObject(lambda: get_user(request))
+        return get_response(request)
+
+    return respond
+
+
+PATHS = ["register/", "code/resume/", "dashboard/", "keys/"]
+
+
+def test_a_middleware_of_the_sites_own(settings, client, db, sespan):
+    """It is warned of, `check` and `sespan_verify` go on, and the pages work."""
+    settings.MIDDLEWARE = [
+        "test_checks.own_authentication" if "Authentication" in m else m
+        for m in settings.MIDDLEWARE
+    ]
+    (message,) = checks.check_site()
+    assert (message.id, message.is_serious()) == ("sespan.W022", False)
+    assert "SILENCED_SYSTEM_CHECKS = ['sespan.W022']" in message.hint
+    settings.SILENCED_SYSTEM_CHECKS = ["admin.E408"]  # Django's own look at the class
+    call_command("check", stdout=StringIO(), stderr=StringIO())
+    assert "W022" in diagnosis.check()
+    settings.SILENCED_SYSTEM_CHECKS = ["sespan.W022"]
+    assert "W022" not in diagnosis.check()
+    for path in PATHS:
+        assert client.get(f"/account/{path}").status_code in {200, 302}
+    assert client.post("/account/checkout-token/").status_code == 401
+
+
+@pytest.mark.parametrize("path", [*PATHS, "code/", "code/resend/", "checkout-token/"])
+def test_a_page_says_what_it_needs_of_the_site(settings, client, db, path):
+    settings.MIDDLEWARE = [m for m in settings.MIDDLEWARE if "auth" not in m]
+    with pytest.raises(ImproperlyConfigured, match=r"needs request\.user: add django"):
+        client.post(f"/account/{path}")
+
+
+def test_an_error_that_is_silenced_does_not_stop_sespan_verify(settings):
+    settings.SESPAN = {**settings.SESPAN, "TIMEOUT": 0}
+    with pytest.raises(DiagnosisFailed, match=r"sespan\.E010"):
+        diagnosis.check()
+    settings.SILENCED_SYSTEM_CHECKS = ["sespan.E010"]
+    assert "http://sespan.test:8080" in diagnosis.check()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +218,7 @@ def test_a_user_model_that_cannot_serve(monkeypatch, change, faults):
 
     monkeypatch.setattr(checks.site, "get_user_model", lambda: Person)
     monkeypatch.setattr(checks.site, "_alias", list)
-    assert ids() == ["sespan.E009"] * faults
+    assert ids() == ["sespan.W009"] * faults
 
 
 def test_a_path_of_the_site_as_public_url(settings):

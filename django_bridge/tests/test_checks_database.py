@@ -36,6 +36,7 @@ def good(db):
     run("DELETE FROM sespan.schema_version")
     run("INSERT INTO sespan.schema_version VALUES (%s)", SCHEMA_VERSION)
     bind("public.auth_user")
+    call_command("sespan_init", "--groups-only", stdout=StringIO())
 
 
 def bind(table):
@@ -59,6 +60,23 @@ def only(number):
 def test_a_good_database_is_silent(good):
     assert found() == {}
     assert [m for m in run_checks(databases=["default"]) if m.id.startswith("sespan.")] == []
+
+
+def test_a_group_of_the_roles_is_missing(good):
+    from people import group
+
+    group("report").permissions.clear()
+    group("admin").delete()
+    message = only("W021")
+    assert "Sespan admin, Sespan report" in message.msg
+    assert "sespan_init --groups-only" in message.hint
+    call_command("sespan_init", "--groups-only", stdout=StringIO())
+    assert found() == {}
+
+
+def test_before_the_sites_first_migration_no_group_is_looked_for(good):
+    run("ALTER TABLE auth_group RENAME TO elsewhere")
+    assert found() == {}
 
 
 def test_it_is_asked_only_when_the_database_is_to_be_checked(db):

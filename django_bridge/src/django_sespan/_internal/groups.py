@@ -33,9 +33,23 @@ def wanted(role: str, using: str) -> QuerySet[Permission]:
     )
 
 
+def alias() -> str:
+    """Return the database of the groups."""
+    return router.db_for_write(Group)
+
+
+def missing() -> dict[str, str]:
+    """Return role → group, of groups that are gone or have lost their permission."""
+    ours = Group.objects.using(alias()).filter(
+        permissions__content_type__app_label="sespan", permissions__codename__in=[*ROLE_OF]
+    )
+    whole = set(ours.values_list("name", "permissions__codename"))
+    return {r: name for r, name in GROUPS.items() if (name, CODENAMES[r]) not in whole}
+
+
 def make() -> Iterator[tuple[str, str, int]]:
     """Make what is missing; yield (name of the group, new or kept, permissions added)."""
-    using = router.db_for_write(Group)
+    using = alias()
     create_permissions(apps.get_app_config("sespan"), verbosity=0, using=using)
     with transaction.atomic(using=using):
         for role, name in GROUPS.items():
@@ -48,6 +62,6 @@ def make() -> Iterator[tuple[str, str, int]]:
 
 def tables_are_there() -> bool:
     """Whether the site has been migrated so far that there can be groups."""
-    using: Any = connections[router.db_for_write(Group)]
+    using: Any = connections[alias()]
     needed = {Group._meta.db_table, Permission._meta.db_table, "django_content_type"}
     return needed <= set(using.introspection.table_names())

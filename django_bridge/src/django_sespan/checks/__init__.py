@@ -4,13 +4,14 @@ Of the settings and the site, whenever Django checks:
 
 E001 SESPAN is no dict             E006 a dotted path does not import
 E002 unknown key                   E007 SIGNING_KEY_FILE unusable
-E003 URL or PUBLIC_URL             E008 sessions or authentication missing
-E004 KEY                           E009 user model: key, is_active or e-mail
-E005 DATABASE                      E010 TIMEOUT, ENABLED or FAKE
+E003 URL or PUBLIC_URL             E010 TIMEOUT, ENABLED or FAKE
+E004 KEY
+E005 DATABASE
 W001 key file readable by others   W005 sessions that visitors can read
 W002 PUBLIC_URL without TLS        W006 users live in another database
 W003 behind a proxy, no CLIENT_IP  W007 the pages without URL and KEY
-W004 several login backends        W008 key file not made yet
+W004 several login backends        W008 key file not made or not readable
+W009 user model: key or columns    W022 sessions or users not set
 
 Of the database, by `manage.py migrate` and `manage.py check --database default`:
 
@@ -19,11 +20,15 @@ W011 the schema is older           W017 the site's login may not queue or regist
 W012 the schema is newer           W018 the site's login may not read for the admin
 W013 no customer table is bound    W019 prepared transactions and the doorbell
 W014 the binding is stale          W020 the database gave no answer
-E015 another table is bound
+E015 another table is bound        W021 a group of the roles is missing
 
 All but E015 are warnings because an error would stop `migrate`, and on a site's first day its
 tables come before Sespan's. `check --database default --fail-level WARNING` makes them
 stop a deployment. In a test run with Sespan in memory they are silent.
+
+An error is what cannot work whatever the site does. What a site may have in a way of its own is
+a warning, and what is needed is then looked at when it is used. SILENCED_SYSTEM_CHECKS counts in
+`sespan_verify`, too.
 
 A site without URL and KEY only queues mail; what the pages need is not asked of it.
 """

@@ -29,11 +29,33 @@ def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[Che
         return []  # E005
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            return list(_check(cursor, mail_only=settings.mail_only))
+            found = list(_check(cursor, mail_only=settings.mail_only))
+        begun = [message.id for message in found] != ["sespan.W010"]
+        return [*found, *_groups(databases or ())] if begun and not settings.mail_only else found
     except Error as exc:
         reason = (str(exc).splitlines() or [type(exc).__name__])[0]
         hint = "Try: sespan doctor"
         return [warning("W020", f"The state of {using!r} could not be read: {reason}", hint)]
+
+
+def _groups(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Look for the groups of the roles, which `sespan_init` makes after the site's migrations."""
+    from django_sespan._internal import groups  # noqa: PLC0415  (it imports models)
+
+    if groups.alias() not in databases:
+        return
+    try:
+        with transaction.atomic(using=groups.alias()):
+            missing = groups.missing() if groups.tables_are_there() else {}
+    except Error:
+        return  # a login that may not read the site's own tables
+    if missing:
+        yield warning(
+            "W021",
+            f"The group {', '.join(missing.values())} is missing or has lost its permission: "
+            f"it gives nobody the role {', '.join(missing)}.",
+            "Run: manage.py sespan_init --groups-only",
+        )
 
 
 def _check(cursor: CursorWrapper, *, mail_only: bool) -> Iterator[CheckMessage]:

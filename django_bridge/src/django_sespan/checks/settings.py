@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from django_sespan._internal.tokens import signing_key
@@ -99,7 +100,7 @@ def _database(settings: SespanSettings) -> Iterator[CheckMessage]:
             f"SESPAN['DATABASE'] names {settings.database!r}, which is not in DATABASES.",
             f"Known aliases: {known}.",
         )
-    elif database.get("ENGINE") not in _postgresql_engines() and not settings.in_memory:
+    elif not settings.in_memory and not _is_postgresql(settings.database):
         yield error(
             "E005",
             f"The database {settings.database!r} is not PostgreSQL.",
@@ -107,11 +108,9 @@ def _database(settings: SespanSettings) -> Iterator[CheckMessage]:
         )
 
 
-def _postgresql_engines() -> set[str]:
-    # Wrappers of the PostgreSQL backend (pools, metrics) subclass it under other names.
-    known = {"django.db.backends.postgresql", "django.contrib.gis.db.backends.postgis"}
-    others = {str(d.get("ENGINE", "")) for d in django_settings.DATABASES.values()}
-    return known | {name for name in others if "postg" in name}
+def _is_postgresql(alias: str) -> bool:
+    """Ask the backend, not its name: pools and metrics wrap it under names of their own."""
+    return connections[alias].vendor == "postgresql"
 
 
 def _paths(settings: SespanSettings) -> Iterator[CheckMessage]:
@@ -157,9 +156,17 @@ def _signing_key(settings: SespanSettings) -> Iterator[CheckMessage]:
     path = settings.signing_key_file
     if path is None:
         return
-    if not path.exists():
+    try:
+        path.read_bytes()
+    except FileNotFoundError:
         yield warning("W008", f"{path} does not exist yet.", "Run: manage.py sespan_init")
         return
+    except PermissionError:  # whoever migrates need not be whoever serves
+        hint = "Whoever runs the site must: no token is signed without it."
+        yield warning("W008", f"{path} cannot be read by this user.", hint)
+        return
+    except OSError:
+        pass  # a folder, say: E007
     try:
         signing_key(path)
     except ImproperlyConfigured as exc:

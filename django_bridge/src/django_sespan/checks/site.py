@@ -1,4 +1,8 @@
-"""What the pages need of the site: middleware, user model, proxy, backends, sessions, router."""
+"""What the pages need of the site: middleware, user model, proxy, backends, sessions, router.
+
+Whether a middleware sets `request.user` shows only when a page is called, and a site may have its
+own: the views say then what is missing (`views.visitor`). So what is found here is a warning.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from django.db.models import IntegerField
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from django_sespan.checks.findings import error, found_settings, raw_settings, warning
+from django_sespan.checks.findings import found_settings, raw_settings, warning
 
 PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 """Django's settings that only make sense behind a proxy."""
@@ -50,13 +54,16 @@ def _pages_without_service() -> Iterator[CheckMessage]:
 
 
 def _middleware() -> Iterator[CheckMessage]:
-    for needed in (
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
+    for needed, attribute in (
+        ("django.contrib.sessions.middleware.SessionMiddleware", "session"),
+        ("django.contrib.auth.middleware.AuthenticationMiddleware", "user"),
     ):
         if not any(_is(path, needed) for path in django_settings.MIDDLEWARE):
-            yield error(
-                "E008", f"{needed} is not in MIDDLEWARE.", "The flows keep their state there."
+            yield warning(
+                "W022",
+                f"{needed} is not in MIDDLEWARE, and the pages need request.{attribute}.",
+                f"Add it. Where another middleware sets request.{attribute}, or no page of "
+                "Sespan is used: SILENCED_SYSTEM_CHECKS = ['sespan.W022']",
             )
 
 
@@ -73,19 +80,21 @@ def _is(path: str, wanted: str) -> bool:
 def _user_model() -> Iterator[CheckMessage]:
     model = get_user_model()
     if not isinstance(getattr(model._meta.pk, "target_field", model._meta.pk), IntegerField):
-        yield error(
-            "E009",
-            f"The key of {model._meta.label} is not an integer.",
-            "Sespan binds customers by integer keys.",
+        yield warning(
+            "W009",
+            f"The key of {model._meta.label} is not an integer, as that of a customer must be.",
+            "No code and no discount for these users. Where the customers are another table's: "
+            "SILENCED_SYSTEM_CHECKS = ['sespan.W009']",
         )
     for name in ("is_active", model.get_email_field_name()):
         try:
             model._meta.get_field(name)
         except FieldDoesNotExist:
-            yield error(
-                "E009",
-                f"{model._meta.label} has no field {name!r}.",
-                "Registration needs an e-mail address and is_active as columns.",
+            yield warning(
+                "W009",
+                f"{model._meta.label} has no field {name!r}: the registration pages refuse all.",
+                "Make it a column. Where nobody registers by these pages: "
+                "SILENCED_SYSTEM_CHECKS = ['sespan.W009']",
             )
 
 

@@ -16,7 +16,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.generic import View
 
 from django_sespan import errors
 from django_sespan._internal import messages
@@ -26,6 +25,7 @@ from django_sespan._internal.flows.log_in import log_in
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
+from django_sespan.views.visitor import VisitorView
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ class PageCsrf(CsrfViewMiddleware):
 csrf_checked = decorator_from_middleware(PageCsrf)
 
 
-class SespanView(View):
+class SespanView(VisitorView):
     """A page that calls Sespan: in no transaction, in no cache, masked in error reports."""
 
+    needs = ("session", "user")
     success_url: Any = None
 
     @classmethod

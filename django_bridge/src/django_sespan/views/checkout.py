@@ -12,16 +12,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_protect
-from django.views.generic import View
 
 from django_sespan import checkout
 from django_sespan._internal.transport import PROBLEM_PREFIX
 from django_sespan.conf import get_settings
+from django_sespan.views.visitor import VisitorView
 
 logger = logging.getLogger(__name__)
 
 
-class CheckoutTokenView(View):
+class CheckoutTokenView(VisitorView):
     """`checkout-token`: POST order_ref → {token, url, order_ref, transaction_amount}.
 
     The amount comes from the site's own order (`ORDER`), never from the request.

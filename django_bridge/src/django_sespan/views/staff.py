@@ -17,7 +17,6 @@ from django.utils.decorators import decorator_from_middleware
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.generic import View
 
 from django_sespan import errors
 from django_sespan._internal import messages
@@ -30,6 +29,7 @@ from django_sespan.client import Client, get_client
 from django_sespan.client_ip import client_ip
 from django_sespan.views.base import REFERRER_POLICY, login_url
 from django_sespan.views.checkout import problem
+from django_sespan.views.visitor import VisitorView
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class _StaffCsrf(CsrfViewMiddleware):
         return _page(request, "expired", 403).render()
 
 
-class StaffView(View):
+class StaffView(VisitorView):
     """A page for people with `role` (or the role admin), which asks Sespan as that person.
 
     Whoever is not logged in goes to the login page and comes back. Without the role: 403 and a
@@ -99,7 +99,7 @@ def _page(request: HttpRequest, name: str, status: int, **context: Any) -> Templ
     return TemplateResponse(request, f"django_sespan/staff/{name}.html", context, status=status)
 
 
-class StaffTokenView(View):
+class StaffTokenView(VisitorView):
     """`staff-token`: POST → {token, expires_at, roles}, for whoever has a role."""
 
     http_method_names = ["post", "options"]

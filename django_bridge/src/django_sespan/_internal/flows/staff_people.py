@@ -12,7 +12,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import router, transaction
 from django.db.models import CharField, Q, QuerySet, TextField
 
-from django_sespan._internal.groups import CODENAMES, GROUPS
+from django_sespan._internal.groups import CODENAMES, GROUPS, missing
 from django_sespan._internal.people import Roles, granted, has_groups
 
 ACTIVE, STAFF = "active", "staff"
@@ -119,19 +119,7 @@ def flags() -> list[str]:
 
 def missing_groups() -> dict[str, str]:
     """Return role → group, of groups that are gone or have lost their permission."""
-    using = router.db_for_write(Group)
-    whole = {
-        role
-        for role, name in GROUPS.items()
-        if Group.objects.using(using)
-        .filter(
-            name=name,
-            permissions__content_type__app_label="sespan",
-            permissions__codename=CODENAMES[role],
-        )
-        .exists()
-    }
-    return {role: name for role, name in GROUPS.items() if role not in whole}
+    return missing()
 
 
 def change(person: Person, gained: Iterable[str], lost: Iterable[str]) -> None:

@@ -26,7 +26,7 @@ SELECT current_user, extract(epoch FROM clock_timestamp()),
 def check() -> str:
     """Look at schema, binding, trigger, rights and clock."""
     using = get_settings().database
-    messages = check_database([using])
+    messages = [m for m in check_database([using]) if not m.is_silenced()]
     for message in messages:
         if message.id in FATAL:
             raise DiagnosisFailed(f"{message.id}: {message.msg}", str(message.hint))
