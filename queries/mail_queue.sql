@@ -234,3 +234,7 @@ SELECT q.state, count(*) AS rows,
 FROM sespan.mail_queue q
 GROUP BY q.state
 UNION ALL SELECT 'dead', sespan.mail_dead_count(), 0;
+
+-- name: MailLost :one
+-- Mails of the last resort that a site could not queue.
+SELECT sespan.mail_lost()::bigint AS lost;

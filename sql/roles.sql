@@ -156,6 +156,7 @@ GRANT SELECT, INSERT ON sespan.mail_outcome TO sespan_service;
 GRANT SELECT, DELETE, UPDATE (expires_at) ON sespan.mail_idempotency TO sespan_service; -- UPDATE of a column: for row locks
 GRANT SELECT ON sespan.mail_setting, sespan.mail_recipient, sespan.mail_dead TO sespan_service;
 GRANT SELECT, UPDATE ON SEQUENCE sespan.mail_doorbell TO sespan_service;
+GRANT SELECT ON SEQUENCE sespan.mail_lost_seq TO sespan_service;
 GRANT SELECT (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, send_at, expires_at, size_bytes,
     priority, recipients, pending, sent, dead, on_unknown, retain_body, finished_at, wipe_at, wiped_at) ON sespan.mail_message TO sespan_reader_detail;
 GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, sespan.mail_dead TO sespan_reader_detail;
@@ -215,7 +216,7 @@ DECLARE
         "sespan_producer": ["otp_register", "otp_register_authorize", "otp_register_inserted", "otp_register_replace", "otp_supersede",
             "otp_activated", "otp_right", "otp_right_grant", "otp_right_end", "otp_unused", "otp_watch", "otp_watched", "customer_by_id", "customer_unbound",
             "budget_take", "budget_wait", "budget_give_back",
-            "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known",
+            "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known", "mail_count_lost",
             "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
         "sespan_reader": ["tier_name"],
         "sespan_reader_detail": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],

@@ -57,6 +57,12 @@ def newest():
         return row(cursor.fetchone()[0])
 
 
+def lost():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sespan.mail_lost()")
+        return cursor.fetchone()[0]
+
+
 def error(log):
     log.error("late")
 
@@ -112,6 +118,29 @@ class TestIsMailed:
 
 class TestCannotBeQueued:
     """What keeps it out of the queue is said on stderr and by the signal, and is not raised."""
+
+    @pytest.fixture(autouse=True)
+    def counted(self):
+        last_resort.losses.settle("default")
+        before = lost()
+        yield lambda: lost() - before
+        last_resort.losses.settle("default")
+
+    def test_is_counted_though_it_is_rolled_back(self, log, settings, counted):
+        settings.SERVER_EMAIL = "no address"
+        with transaction.atomic():
+            log.error("late")
+            transaction.set_rollback(True)
+        assert counted() == 1
+
+    def test_is_counted_with_the_next_one_where_the_transaction_is_broken(self, log, counted):
+        with transaction.atomic():
+            transaction.set_rollback(True)
+            log.error("lost")
+            log.error("lost, too")
+        assert counted() == 0
+        log.error("arrives")
+        assert counted() == 2
 
     def expect(self, capsys, failed, *, times=1):
         lines = capsys.readouterr().err.splitlines()

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,7 @@ type metrics struct {
 	oldest   prometheus.Gauge
 	delivery prometheus.Histogram
 	trigger  prometheus.Gauge
+	lost     atomic.Int64
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -60,7 +62,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	} {
 		m.events.WithLabelValues(e)
 	}
-	reg.MustRegister(m.events, m.failures, m.queue, m.oldest, m.delivery, m.trigger)
+	lost := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "sespan_mail_lost_total", Help: "Mails to the site's admins that could not be queued, the same in every process.",
+	}, func() float64 { return float64(m.lost.Load()) })
+	reg.MustRegister(m.events, m.failures, m.queue, m.oldest, m.delivery, m.trigger, lost)
 	return m
 }
 
@@ -69,6 +74,7 @@ func (m *metrics) depth(d Depth) {
 		m.queue.WithLabelValues(string(s)).Set(float64(d.Rows[s]))
 	}
 	m.oldest.Set(d.OldestReady.Seconds())
+	m.lost.Store(d.Lost)
 	m.trigger.Set(0)
 	if d.TriggerEnabled {
 		m.trigger.Set(1)

@@ -90,4 +90,5 @@ type Depth struct {
 	Rows           map[State]int64
 	OldestReady    time.Duration // age of the oldest row that could be sent now
 	TriggerEnabled bool          // inserts can notify
+	Lost           int64         // mails of the last resort that a site could not queue, since the schema was made
 }

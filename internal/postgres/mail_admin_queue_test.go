@@ -99,6 +99,23 @@ func TestMailDeadIsCounted(t *testing.T) {
 	}
 }
 
+// A site counts mails of the last resort that it could not queue, and a roll-back leaves the
+// count; both with the rights of their logins.
+func TestMailLostIsCounted(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	producer := db.Login(t, "", "sespan_producer").Pool
+	service := postgres.NewMail(openMailPool(t, db.ServiceURL(t)))
+	for _, want := range []int64{0, 2} {
+		if d, err := service.Depth(t.Context()); err != nil || d.Lost != want {
+			t.Fatalf("%d lost, %v, want %d", d.Lost, err, want)
+		}
+		if _, err := producer.Exec(t.Context(), "BEGIN; SELECT sespan.mail_count_lost(2); ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // The states stand in the order of a mail's life.
 func TestMailStatusIsInOrder(t *testing.T) {
 	t.Parallel()

@@ -125,7 +125,7 @@ func (s *Mail) NextDue(ctx context.Context) (time.Duration, error) {
 	return duration(seconds), mapError(err)
 }
 
-// Depth counts the rows by state.
+// Depth counts the rows by state, and what never came into the queue.
 func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
 	d := mail.Depth{Rows: map[mail.State]int64{}}
 	rows, err := s.pool.queries.MailDepth(ctx, s.pool)
@@ -136,7 +136,10 @@ func (s *Mail) Depth(ctx context.Context) (mail.Depth, error) {
 		d.Rows[mail.State(r.State)] = r.Rows
 		d.OldestReady = max(d.OldestReady, duration(r.OldestReady))
 	}
-	d.TriggerEnabled, err = s.pool.queries.MailTriggerEnabled(ctx, s.pool)
+	if d.TriggerEnabled, err = s.pool.queries.MailTriggerEnabled(ctx, s.pool); err != nil {
+		return d, mapError(err)
+	}
+	d.Lost, err = s.pool.queries.MailLost(ctx, s.pool)
 	return d, mapError(err)
 }
 

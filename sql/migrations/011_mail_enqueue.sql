@@ -150,6 +150,22 @@ $$;
 COMMENT ON FUNCTION sespan.mail_enqueue IS
     'Puts a mail into the queue within the caller''s transaction and returns its message_id; a wrong parameter raises SP003 and is named';
 
+-- A sequence: it counts although the transaction around is rolled back, and nobody waits for it.
+CREATE SEQUENCE sespan.mail_lost_seq;
+COMMENT ON SEQUENCE sespan.mail_lost_seq IS 'Mails of the last resort (of mail_admins, mail_managers, AdminEmailHandler) that a site could not queue';
+
+CREATE FUNCTION sespan.mail_count_lost(mails int DEFAULT 1) RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nextval('sespan.mail_lost_seq') FROM generate_series(1, least(mails, 1000));
+$$;
+COMMENT ON FUNCTION sespan.mail_count_lost(int) IS 'Counts mails of the last resort that could not be queued, for the metric sespan_mail_lost_total';
+
+CREATE FUNCTION sespan.mail_lost() RETURNS bigint LANGUAGE sql STABLE
+AS $$
+    SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM sespan.mail_lost_seq s
+$$;
+COMMENT ON FUNCTION sespan.mail_lost() IS 'Mails of the last resort that could not be queued, since the schema was made';
+
 CREATE FUNCTION sespan.mail_enqueue_sealed(recipient text, subject text, sealed bytea, category text, priority int, expires_at timestamptz)
 RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,6 +189,7 @@ COMMENT ON FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, tim
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz), sespan.mail_enqueue(text, text[], text, text, text, text, text,
+DROP FUNCTION sespan.mail_lost(), sespan.mail_count_lost(int), sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz), sespan.mail_enqueue(text, text[], text, text, text, text, text,
     text[], text[], jsonb, jsonb, bytea, int, timestamptz, timestamptz, text, text, text, boolean), sespan.mail_claim_key(text, bigint, bytea);
+DROP SEQUENCE sespan.mail_lost_seq;
 DROP TABLE sespan.mail_idempotency;

@@ -9,7 +9,7 @@ email_verified      (sender, request, customer_id, user, purpose): the correct c
                     customer is active. `user` is the user object.
 transaction_drawn   (sender, customer_id, order_ref, draw): `checkout.price` got its answer
                     (again for a repeated call of the same order).
-mail_failed         (sender, message, error): the database refused to queue a mail.
+mail_failed         (sender, message, error): a mail could not be queued.
 
 `request` may be None where a flow was called without one. Further arguments may come, so a
 receiver takes `**kwargs`; those named here stay. What a receiver raises is logged.

@@ -240,6 +240,18 @@ func (q *Queries) MailDepth(ctx context.Context, db DBTX) ([]MailDepthRow, error
 	return items, nil
 }
 
+const mailLost = `-- name: MailLost :one
+SELECT sespan.mail_lost()::bigint AS lost
+`
+
+// Mails of the last resort that a site could not queue.
+func (q *Queries) MailLost(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, mailLost)
+	var lost int64
+	err := row.Scan(&lost)
+	return lost, err
+}
+
 const mailMarkSending = `-- name: MailMarkSending :many
 UPDATE sespan.mail_queue q
 SET started = true

@@ -93,6 +93,9 @@ class EmailBackend(BaseEmailBackend):
             return self._queue([*self._prepared([message], lenient=True)])
         except Exception as exc:  # noqa: BLE001  # logger.error() must not raise
             return self._give_up([message], exc)
+        finally:
+            with suppress(Exception):
+                last_resort.losses.settle(self._alias(message))
 
     def _prepared(
         self, messages: Iterable[EmailMessage], *, lenient: bool = False
@@ -153,6 +156,7 @@ class EmailBackend(BaseEmailBackend):
 
     def _give_up(self, messages: Sequence[EmailMessage], error: Exception) -> int:
         last_resort.say(_first_line(error))
+        last_resort.losses.add(len(messages))
         with suppress(Exception), last_resort.reporting() as first:
             if first:
                 self._tell(messages, error)

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from django.core import mail
+from django.db import connections, transaction
 from django.utils.log import AdminEmailHandler
 
 _CODES = frozenset(
@@ -54,3 +56,35 @@ def reporting() -> Iterator[bool]:
         yield first
     finally:
         _reporting.reset(token)
+
+
+class Losses:
+    """Counts in the database, where the metric `sespan_mail_lost_total` comes from.
+
+    The transaction around may be broken, or the database away: then they wait in this
+    process for the next mail of the last resort.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def add(self, mails: int) -> None:
+        """Note that so many are lost."""
+        with self._lock:
+            self._waiting += mails
+
+    def settle(self, using: str) -> None:
+        """Count those that wait, in a savepoint of their own."""
+        with self._lock:
+            mails, self._waiting = self._waiting, 0
+        if not mails:
+            return
+        try:
+            with transaction.atomic(using=using), connections[using].cursor() as cursor:
+                cursor.execute("SELECT sespan.mail_count_lost(%s::int)", [mails])
+        except Exception:  # noqa: BLE001  # it is for the next one
+            self.add(mails)
+
+
+losses = Losses()
