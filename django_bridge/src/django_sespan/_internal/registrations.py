@@ -39,6 +39,9 @@ ActivationRight = Literal["live", "ended", "none", "unknown"]
 
 PORTION = 500
 
+MISSING = frozenset({"3F000", "42883"})
+"""SQLSTATEs of a database without Sespan's schema, or with one that lacks the function."""
+
 
 class Registrations:
     """`sespan.otp_register` and its siblings on the user model's database.
@@ -84,8 +87,11 @@ class Registrations:
         return cast("SupersedeResult", self._ask(query, user, must_be_served=True))
 
     def activated(self, user: AbstractBaseUser) -> None:
-        """End the right of a customer who is active without a code: a later ban holds."""
-        self._ask("SELECT sespan.otp_activated(%s)", user)
+        """End the right of a customer who is active without a code: a later ban holds.
+
+        Asked after each save, so a site whom Sespan does not serve (yet) hears nothing of it.
+        """
+        self._ask("SELECT sespan.otp_activated(%s)", user, quiet=True)
 
     def right(self, user: AbstractBaseUser) -> ActivationRight:
         """Return whether a code may still activate this customer."""
@@ -109,7 +115,14 @@ class Registrations:
                 return
             after = keys[-1]
 
-    def _ask(self, query: str, user: AbstractBaseUser, *, must_be_served: bool = False) -> str:
+    def _ask(
+        self,
+        query: str,
+        user: AbstractBaseUser,
+        *,
+        must_be_served: bool = False,
+        quiet: bool = False,
+    ) -> str:
         using = _alias()
         if not _is_here(using):
             return "unknown"
@@ -124,8 +137,15 @@ class Registrations:
                 raise other from exc
             # Missing schema, customers of another table, SP001 (unbound or stale), no grant, a lock
             # that was not to be had.
-            logger.warning("Customer %s: %s is not answered: %s", user.pk, query, exc)
+            elsewhere = other is not None or _sqlstate(exc) in MISSING
+            level = logging.DEBUG if quiet and elsewhere else logging.WARNING
+            logger.log(level, "Customer %s: %s is not answered: %s", user.pk, query, exc)
             return "unknown"
+
+
+def _sqlstate(error: DatabaseError) -> str:
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""
 
 
 def _is_here(using: str) -> bool:
