@@ -88,6 +88,32 @@ def test_pages_open(staff, name):
         assert "secret body" not in page.text
 
 
+class TestDrawsOfADay:
+    """A changed cart is a new draw: a tier is bounded unless the admin says otherwise."""
+
+    ADD = "/admin/sespan/transactiontier/add/"
+
+    def test_the_form_says_three_and_why(self, staff):
+        page = staff.get(self.ADD)
+        assert page.context["adminform"].form["per_customer_draws"].value() == 3
+        assert "A changed cart is a new draw" in page.text
+
+    @pytest.mark.parametrize(("given", "stored"), [("3", 3), ("", None), ("9", 9), (None, 3)])
+    def test_what_is_saved(self, staff, given, stored):
+        values = tier(per_customer_draws=given)
+        if given is None:
+            del values["per_customer_draws"]
+        assert staff.post(self.ADD, values).status_code == 302
+        assert TransactionTier.objects.get().per_customer_draws == stored
+
+    def test_a_program_that_does_not_name_it(self, db):
+        TransactionTier(name="Gold", probability=Decimal("0.5"), discount=Decimal("0.1")).save()
+        assert TransactionTier.objects.get().per_customer_draws == 3
+        execute("SELECT sespan.tier_delete(tier_id) FROM sespan.transaction_tier")
+        execute("SELECT sespan.tier_save(name => 'Sql', probability => 1, discount => 0.1)")
+        assert TransactionTier.objects.get().per_customer_draws == 3
+
+
 @pytest.mark.parametrize("name", READ_ONLY)
 def test_read_only(staff, name):
     fill()

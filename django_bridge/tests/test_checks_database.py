@@ -158,7 +158,7 @@ def test_bound_to_another_table(good):
     bind("public.people")
     message = only("E015")
     assert "public.people" in message.msg
-    assert "--table public.auth_user" in message.hint
+    assert "--table public.auth_user --replace" in message.hint
 
 
 def test_the_trigger(good):
@@ -208,6 +208,20 @@ def test_the_grants_of_the_sites_login(login, settings):
     obey(message.hint)
     run(f"SET ROLE {name}")
     assert found() == {}
+
+
+def test_the_grants_name_the_roles_of_this_installation(login):
+    """Others may have rights, too: a group of another site, which comes first by its name."""
+    prefix, name = login
+    for role in ("producer", "reader_detail", "admin"):
+        run(f"CREATE ROLE aaa_{role}")
+        run(f"GRANT USAGE ON SCHEMA sespan TO aaa_{role}")
+    run(f"SET ROLE {name}")
+    hints = [message.hint for message in found().values()]
+    assert hints == [
+        f"As a superuser: GRANT {prefix}producer TO {name}",
+        f"As a superuser: GRANT {prefix}reader_detail, {prefix}admin TO {name}",
+    ]
 
 
 def test_a_site_without_the_admin_needs_no_grants_for_it(login, settings):

@@ -152,3 +152,44 @@ class TestGroups:
         monkeypatch.setattr("django_sespan._internal.groups.tables_are_there", away)
         assert "Groups: not made yet (connection refused)" in run()
         assert path.exists()
+
+    @pytest.mark.parametrize("others", ["people", "permissions"])
+    def test_a_group_of_somebody_else_gets_no_role(self, others, django_user_model):
+        """Its members would get the role with it."""
+        group = Group.objects.create(name="Sespan admin")
+        if others == "people":
+            django_user_model.objects.create_user("ani").groups.add(group)
+        else:
+            group.permissions.add(Permission.objects.get(codename="add_user"))
+        out = run("--groups-only")
+        assert "Sespan admin is of somebody else" in out
+        assert "Sespan report (new)" in out
+        assert "administer" not in self.permissions("Sespan admin")
+        run("--groups-only", "--replace")
+        assert "administer" in self.permissions("Sespan admin")
+
+    def test_an_empty_group_was_waiting_for_its_permissions(self):
+        Group.objects.create(name="Sespan admin")
+        assert "Sespan admin (kept, " in run("--groups-only")
+
+
+RSA = {"kty": "RSA", "kid": "of-the-sso", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"}
+
+
+def test_keys_of_somebody_else_are_not_lost(path, tmp_path):
+    jwks = tmp_path / "all.jwks.json"
+    jwks.write_text(json.dumps({"keys": [RSA]}))
+    with pytest.raises(CommandError, match="of-the-sso"):
+        run("--jwks", str(jwks))
+    assert json.loads(jwks.read_text()) == {"keys": [RSA]}
+    run("--jwks", str(jwks), "--replace")
+    assert len(json.loads(jwks.read_text())["keys"]) == 2
+
+
+def test_a_key_that_goes_is_named(path):
+    run()
+    first = SigningKey.load(path).kid
+    for _ in range(2):
+        path.unlink()
+        out = run()
+    assert f"Public keys: {first} is no longer among them" in out

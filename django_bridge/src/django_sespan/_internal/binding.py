@@ -17,7 +17,7 @@ def after_migrate(*, using: str, verbosity: int = 1, **options: Any) -> None:
     state = binding_state(using)
     if state is not None and state != "bound":
         out = options.get("stdout") or sys.stdout
-        out.write(f"  Sespan: customers are {state}. Run: sespan bind-customers --table …\n")
+        out.write(f"  Sespan: customers are {state}. Run: sespan bind-customers\n")
 
 
 def binding_state(using: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 from django.db import connections, router, transaction
@@ -47,17 +48,34 @@ def missing() -> dict[str, str]:
     return {r: name for r, name in GROUPS.items() if (name, CODENAMES[r]) not in whole}
 
 
-def make() -> Iterator[tuple[str, str, int]]:
-    """Make what is missing; yield (name of the group, new or kept, permissions added)."""
+def make(*, replace: bool = False) -> Iterator[tuple[str, str, int]]:
+    """Make what is missing; yield (name of the group, its state, permissions added).
+
+    The state is new, kept or left: a group that somebody else made for other people gets nothing,
+    unless it is to be taken over; its members would get the role.
+    """
     using = alias()
     create_permissions(apps.get_app_config("sespan"), verbosity=0, using=using)
     with transaction.atomic(using=using):
         for role, name in GROUPS.items():
             group, made = Group.objects.using(using).get_or_create(name=name)
+            if not (made or replace) and _is_of_others(group, using):
+                yield name, "left", 0
+                continue
             missing = wanted(role, using).exclude(group=group)
             added = list(missing.distinct())
             group.permissions.add(*added)
             yield name, "new" if made else "kept", len(added)
+
+
+def _is_of_others(group: Group, using: str) -> bool:
+    """Whether it has people or permissions, and none of ours."""
+    permissions = group.permissions.using(using)
+    if permissions.filter(content_type__app_label="sespan").exists():
+        return False
+    people: Any = getattr(get_user_model(), "groups", None)
+    members = people.through.objects.using(using).filter(group=group) if people else None
+    return permissions.exists() or (members is not None and members.exists())
 
 
 def tables_are_there() -> bool:

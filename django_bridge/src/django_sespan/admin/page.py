@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from django_sespan._internal.audit import audited
+from django_sespan._internal.installation import roles_of_site
 from django_sespan._internal.people import comparing
 from django_sespan._internal.staff import ROLES
 from django_sespan.admin.base import ReadOnlyAdmin
@@ -97,7 +98,10 @@ def explain_database_errors(view: View[Admin, Rest]) -> View[Admin, Rest]:
             reason, remedy = str(exc), _("Run “sespan migrate up” on the database of the site.")
         except queue_admin.RoleMissing as exc:
             reason = str(exc)
-            remedy = _("Grant sespan_reader_detail and sespan_admin to the site’s database login.")
+            named = roles_of_site("reader_detail", "admin")
+            remedy = _("Grant %(roles)s to the site’s database login.") % {
+                "roles": ", ".join(named)
+            }
         return admin.page(request, "unavailable.html", {"reason": reason, "remedy": remedy}, 503)
 
     return wrapped

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.core.checks import CheckMessage
 from django.db.backends.utils import CursorWrapper
 
+from django_sespan._internal.installation import roles
 from django_sespan.checks.findings import warning
 
 PRODUCER = (
@@ -42,17 +43,17 @@ def check_grants(cursor: CursorWrapper) -> Iterator[CheckMessage]:
     """Check the functions of a producer and, where the admin is installed, those of staff."""
     missing = _functions(cursor, PRODUCER)
     if missing:
-        group = _group(cursor, "producer")
+        groups = roles(cursor, "producer")
         yield warning(
             "W017",
             f"The site's login may not use {_shown(missing)}: mails and registrations will fail.",
-            f"As a superuser: {_grant(cursor, [group])}",
+            f"As a superuser: {_grant(cursor, groups)}",
         )
     if not apps.is_installed("django.contrib.admin"):
         return
     missing = [*_columns(cursor), *_functions(cursor, STAFF)]
     if missing:
-        groups = [_group(cursor, "reader_detail"), _group(cursor, "admin")]
+        groups = roles(cursor, "reader_detail", "admin")
         yield warning(
             "W018",
             f"The site's login may not use {_shown(missing)}: Sespan's admin pages will fail.",
@@ -94,19 +95,6 @@ def _columns(cursor: CursorWrapper) -> list[str]:
         [[name for name, _ in pairs], [column for _, column in pairs]],
     )
     return [row[0] for row in cursor.fetchall()]
-
-
-def _group(cursor: CursorWrapper, ending: str) -> str:
-    """Return the group's name here: its prefix is chosen by `sespan migrate --role-prefix`."""
-    cursor.execute(
-        "SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_namespace n "
-        "CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS g "
-        "JOIN pg_catalog.pg_roles r ON r.oid = g.grantee "
-        "WHERE n.nspname = 'sespan' AND r.rolname LIKE %s ORDER BY 1 LIMIT 1",
-        [f"%{ending}"],
-    )
-    row = cursor.fetchone()
-    return row[0] if row else f"sespan_{ending}"
 
 
 def _grant(cursor: CursorWrapper, groups: list[str]) -> str:

@@ -18,10 +18,18 @@ from django_sespan.conf import get_settings
 ENV_FILE = "sespan.env"
 """What `sespan init --env-file` writes; both commands run in the site's folder."""
 NAME = "SESPAN_JWKS="
+OTHERS = (
+    "of somebody else, with people or permissions of their own: left as it is; "
+    "rename it, or give it the role with --replace"
+)
 
 
 class Command(BaseCommand):
-    """`manage.py sespan_init [--key FILE] [--jwks FILE] [--groups-only]`; again changes nothing."""
+    """`manage.py sespan_init [--key FILE] [--jwks FILE] [--groups-only]`; again changes nothing.
+
+    What others made stays: a group of the same name, a JWKS file with keys that are not of this
+    command. `--replace` takes them over.
+    """
 
     help = (
         "Makes the Ed25519 key that signs tokens if it is missing, writes the JWKS for Sespan, and "
@@ -36,12 +44,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--groups-only", action="store_true", help="make the groups, leave the key alone"
         )
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="take over a JWKS file and groups that something else has made",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, and say what was made."""
         if not options["groups_only"]:
             self._make_key(options)
-        self._make_groups(required=options["groups_only"])
+        self._make_groups(required=options["groups_only"], replace=options["replace"])
 
     def _make_key(self, options: dict[str, Any]) -> None:
         """Print the line to give to Sespan, too, where its settings have no such line."""
@@ -51,7 +64,7 @@ class Command(BaseCommand):
         try:
             key = self._key(path)
             jwks: Path = options["jwks"] or path.with_suffix(path.suffix + ".jwks.json")
-            self._write_jwks(jwks, key)
+            self._write_jwks(jwks, key, replace=options["replace"])
         except (OSError, ValueError) as exc:
             raise CommandError(str(exc)) from exc
         if _is_named(jwks):
@@ -59,10 +72,13 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"Give it to Sespan: SESPAN_JWKS={jwks.resolve()}")
 
-    def _make_groups(self, *, required: bool) -> None:
+    def _make_groups(self, *, required: bool, replace: bool) -> None:
         try:
             if groups.tables_are_there():
-                for name, state, added in groups.make():
+                for name, state, added in groups.make(replace=replace):
+                    if state == "left":
+                        self.stdout.write(f"Group: {name} is {OTHERS}")
+                        continue
                     more = f", {added} permissions added" if added and state == "kept" else ""
                     self.stdout.write(f"Group: {name} ({state}{more})")
                 return
@@ -87,9 +103,18 @@ class Command(BaseCommand):
         self.stdout.write(f"Signing key: {path} (new)")
         return key
 
-    def _write_jwks(self, path: Path, key: SigningKey) -> None:
+    def _write_jwks(self, path: Path, key: SigningKey, *, replace: bool) -> None:
         known = _read(path)
         others = [k for k in known if k.get("kid") != key.kid]
+        foreign = [k for k in others if not set(key.jwk) <= set(k) or k["kty"] != key.jwk["kty"]]
+        if foreign and not replace:
+            names = ", ".join(str(k.get("kid", "without a kid")) for k in foreign)
+            raise ValueError(
+                f"{path} holds keys that this command did not make ({names}) and would lose; "
+                "give another --jwks, or --replace."
+            )
+        for lost in others[1:]:
+            self.stdout.write(f"Public keys: {lost.get('kid')} is no longer among them")
         # The newest first; one older key stays, for tokens minted just before a change.
         text = json.dumps({"keys": [key.jwk, *others[:1]]}, indent=2) + "\n"
         part = path.with_name(f".{path.name}.{os.getpid()}")
