@@ -17,7 +17,8 @@ PUBLIC = {
     "checkout": ["Draw", "connect_src", "price", "token"],
     "client": ["Challenge", "ChallengeStatus", "Client", "Draw", "Verified", "get_client"],
     "errors": ["SespanError", "SespanInvalidResponse", "SespanUnavailable", "InsideTransaction"],
-    "forms": ["AuthenticationForm", "CodeForm", "PasswordResetForm", "RegisterForm", "ResumeForm"],
+    "forms": ["AuthenticationForm", "CodeForm", "PasswordResetMixin", "RegisterForm"],
+    "known_browser": ["is_known", "remember"],
     "mail": ["EmailBackend", "OutsideTransaction"],
     "middleware": ["AuditMiddleware"],
     "signals": [

@@ -118,14 +118,17 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
         customer_id: object = None,
         email: str | None = None,
         resume: bool = False,
+        known_browser: bool = False,
         data: Mapping[str, Any] | None = None,
         locale: str | None = None,
         client_ip: str | None = None,
     ) -> Challenge:
         """Ask for a code. Repeating within a minute returns the same challenge and no second mail.
 
-        With `resume` a code that is under way is enough, however old. `data` (JSON, 16 KiB)
-        is sealed until the code of a registration by `email` is verified, and given back once.
+        `known_browser`: this visitor's browser has verified the address before (see the module
+        of that name). With `resume` a code that is under way is enough, however old. `data`
+        (JSON, 16 KiB) is sealed until the code of a registration by `email` is verified, and
+        given back once.
         """
         body: dict[str, Any] = {"purpose": purpose, **self._whose()}
         if customer_id is not None:
@@ -134,6 +137,8 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
             body["email"] = email
         if resume:
             body["resume"] = True
+        if known_browser:
+            body["known_browser"] = True
         if data is not None:
             body["data"] = dict(data)
         if locale:

@@ -1,4 +1,4 @@
-"""The objects that live as long as the process: client, login queue, registrations.
+"""The objects that live as long as the process: client, login queue, registrations, budgets.
 
 Each is made when it is first asked for. `override` puts others in their place, as Django's
 `override_settings` does for settings:
@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from django.utils.module_loading import import_string
 
+from django_sespan._internal.budgets import Budgets
 from django_sespan._internal.login_queue import LoginQueue
 from django_sespan._internal.registrations import Registrations
 from django_sespan.client import Client
@@ -69,6 +70,12 @@ class Runtime:
         replacement: Registrations | None = self._replacement("registrations")
         return Registrations() if replacement is None else replacement
 
+    @property
+    def budgets(self) -> Budgets:
+        """What strangers may cause, as the database counts it."""
+        replacement: Budgets | None = self._replacement("budgets")
+        return Budgets() if replacement is None else replacement
+
     def cache_key(self, kind: str, value: str) -> str:
         """Return a key of the site's cache that does not show the value; another in each test."""
         prefix = self._replacement("cache_prefix") or ""
@@ -118,6 +125,7 @@ class override:  # noqa: N801  (named like Django's override_settings)
     client: Client | None = None
     login_queue: LoginQueue | None = None
     registrations: Registrations | None = None
+    budgets: Budgets | None = None
     cache_prefix: str | None = None
 
     def enable(self) -> None:

@@ -12,6 +12,7 @@ W002 PUBLIC_URL without TLS        W006 users live in another database
 W003 behind a proxy, no CLIENT_IP  W007 the pages without URL and KEY
 W004 several login backends        W008 key file not made or not readable
 W009 user model: key or columns    W022 sessions or users not set
+W023 a password reset without a limit
 
 Of the database, by `manage.py migrate` and `manage.py check --database default`:
 
@@ -39,15 +40,24 @@ from django.core.checks import Tags, register
 
 from django_sespan.checks.database import check_database
 from django_sespan.checks.deployment import check_deployment
+from django_sespan.checks.password_reset import check_password_reset
 from django_sespan.checks.settings import check_settings
 from django_sespan.checks.site import check_site
 
-__all__ = ["check_database", "check_deployment", "check_settings", "check_site", "register_all"]
+__all__ = [
+    "check_database",
+    "check_deployment",
+    "check_password_reset",
+    "check_settings",
+    "check_site",
+    "register_all",
+]
 
 
 def register_all() -> None:
     """Register them all; the app does it once."""
     register(check_settings, "sespan")
     register(check_site, "sespan")
+    register(check_password_reset, "sespan")
     register(check_deployment, Tags.security, deploy=True)
     register(check_database, Tags.database)

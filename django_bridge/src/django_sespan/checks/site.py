@@ -19,9 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from django_sespan.checks.findings import found_settings, raw_settings, warning
-
-PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
-"""Django's settings that only make sense behind a proxy."""
+from django_sespan.client_ip import behind_proxy
 
 
 def check_site(**_: Any) -> list[CheckMessage]:
@@ -99,13 +97,14 @@ def _user_model() -> Iterator[CheckMessage]:
 
 
 def _client_ip() -> Iterator[CheckMessage]:
-    proxied = [name for name in PROXY_SETTINGS if getattr(django_settings, name)]
+    proxied = behind_proxy()
     if proxied and not raw_settings().get("CLIENT_IP"):
         yield warning(
             "W003",
             f"The site stands behind a proxy ({', '.join(proxied)}), but SESPAN['CLIENT_IP'] is "
             "not set.",
-            "All visitors have the proxy's address. Name a function (request) -> address.",
+            "All visitors have the proxy's address, so nothing limits how many mails one of them "
+            "causes. Name a function (request) -> address.",
         )
 
 

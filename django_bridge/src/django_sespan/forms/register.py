@@ -14,6 +14,7 @@ from django.contrib.auth.forms import BaseUserCreationForm, UsernameField
 from django.core.exceptions import ValidationError
 
 from django_sespan._internal.accounts import KnownAccount, find_account
+from django_sespan._internal.flows import pretended_registrations
 
 User = get_user_model()
 EMAIL_FIELD = User.get_email_field_name()
@@ -105,8 +106,9 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         return len(self.errors) > before
 
     def validate_unique(self) -> None:
-        """Check the unique fields but the address."""
+        """Check the unique fields but the address, and names of pretended registrations."""
         self._validate(self.instance.validate_unique)
+        self._check_pretended_name()
 
     def validate_constraints(self) -> None:
         """Check the constraints that do not involve the address."""
@@ -131,6 +133,15 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
     def _look_up_account(self) -> None:
         email = self.cleaned_data.get(self.email_field)
         self.known_account = find_account(email, before=self.known_account) if email else None
+
+    def _check_pretended_name(self) -> None:
+        """Find a name that a pretended registration took, which to others is like a real one."""
+        field, email = User.USERNAME_FIELD, self.cleaned_data.get(self.email_field)
+        name = self.cleaned_data.get(field)
+        if not email or not name or field == self.email_field or self.has_error(field):
+            return
+        if pretended_registrations.takes_name(str(name), str(email)):
+            self.add_error(field, self.instance.unique_error_message(User, (field,)))
 
     def _validate(self, check: Callable[..., None]) -> None:
         try:

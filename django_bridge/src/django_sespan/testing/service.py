@@ -18,6 +18,7 @@ from django_sespan import errors
 from django_sespan._internal.exports import UNTIL
 from django_sespan._internal.transport import Answer
 from django_sespan.client import get_client
+from django_sespan.testing.budgets import FakeBudgets
 from django_sespan.testing.challenges import Challenges, CodeSent, NoticeSent
 from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Draws, Order, Rule, lose
@@ -79,6 +80,8 @@ class SespanTesting:
     keys: Keys
     """The service keys that people made."""
     registrations: FakeRegistrations
+    budgets: FakeBudgets
+    """What strangers may cause; `budgets.refuse()` lets no mail of a stranger go."""
     stats: FakeStats
     cache_prefix: str
 
@@ -96,6 +99,7 @@ class SespanTesting:
             self.cache_prefix = uuid.uuid4().hex  # what a test leaves in a cache is no other test's
             self.registrations = FakeRegistrations()
             self._challenges = Challenges(self.registrations, self)
+            self.budgets = FakeBudgets()
             self.registrations.superseded = self._challenges.supersede
             self._draws = Draws()
             self.transactions = Transactions()
@@ -121,6 +125,7 @@ class SespanTesting:
             by = timedelta(seconds=seconds)
             self._challenges.shift(by)
             self.registrations.shift(by)
+            self.budgets.shift(by)
 
     def win(self, discount: Decimal | int | str) -> None:
         """Let each draw win this share of the amount: `win("0.1")` takes a tenth off."""

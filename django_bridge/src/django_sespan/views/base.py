@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
@@ -17,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_sespan import errors
+from django_sespan import errors, known_browser
 from django_sespan._internal import messages
 from django_sespan._internal.atomicity import non_atomic
 from django_sespan._internal.flows import double_submit
@@ -94,7 +95,10 @@ class SespanView(VisitorView):
         if chosen:
             url = resolve_url(chosen)
             double_submit.remember(before, url)
-        return redirect(url)
+        response = redirect(url)
+        email = str(getattr(user, get_user_model().get_email_field_name(), "") or "")
+        known_browser.remember(self.request, response, email)
+        return response
 
 
 def ask_for_code(request: HttpRequest, pending: PendingCode) -> HttpResponse:

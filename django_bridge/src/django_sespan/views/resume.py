@@ -8,9 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.generic import FormView
 
-from django_sespan._internal import messages, throttle
-from django_sespan._internal.flows import resume_registration
-from django_sespan.client_ip import client_ip
+from django_sespan._internal import messages
+from django_sespan._internal.flows import resume_registration, use_budget
 from django_sespan.forms import ResumeForm
 from django_sespan.views.base import SespanView, ask_for_code, login_url
 
@@ -37,20 +36,20 @@ class ResumeView(SespanView, FormView):  # type: ignore[type-arg]  # no subscrip
         return {**super().get_form_kwargs(), "request": self.request}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer 429 after too many wrong passwords, without checking this one."""
-        form, address = self.get_form(), client_ip(request)
+        """Answer 429 after too many wrong passwords, without checking this one.
+
+        A guess is counted before it is checked, and given back when it was right or none.
+        """
+        form = self.get_form()
         email = str(request.POST.get(form.add_prefix("email"), ""))
-        if throttle.blocked(address, email):
+        if (seconds := use_budget.draw(request, "guesses", email)) > 0:
             form = self.get_form_class()(request)
-            context = self.get_context_data(
-                form=form, notice=messages.too_many(throttle.WINDOW_SECONDS)
-            )
+            context = self.get_context_data(form=form, notice=messages.too_many(seconds))
             return self.render_to_response(context, status=TOO_MANY_REQUESTS)
-        if form.is_valid():
-            return self.form_valid(form)
-        if form.has_error("__all__", "not_waiting"):
-            throttle.failed(address, email)
-        return self.form_invalid(form)
+        valid = form.is_valid()
+        if not form.has_error("__all__", "not_waiting"):
+            use_budget.give_back(request, "guesses", email)
+        return self.form_valid(form) if valid else self.form_invalid(form)
 
     def form_valid(self, form: ResumeForm) -> HttpResponse:
         """Let the session wait for the code that is under way, or for another one."""

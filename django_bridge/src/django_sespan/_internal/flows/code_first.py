@@ -22,7 +22,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, QueryDict
 from django.utils.module_loading import import_string
 
-from django_sespan import errors
+from django_sespan import errors, known_browser
 from django_sespan._internal.accounts import (
     KnownAccount,
     find_account,
@@ -76,6 +76,7 @@ def begin(
     email = str(form.cleaned_data[form.email_field])
     password = make_password(form.cleaned_data["password1"], salt=session_salt(request) or None)
     pending = PendingCode.before_account(email, password)
+    pending.known_browser = known_browser.is_known(request, email)
     pending.next_url, pending.register_url = next_url, register_url
     data = {"form": _path(type(form)), "fields": _fields(form), "password": password}
     send_code(request, pending, email=email, data=data)

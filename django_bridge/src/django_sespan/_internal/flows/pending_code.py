@@ -46,6 +46,7 @@ class PendingCode:
     challenge_id: str | None = None
     registered: bool = False
     password_fingerprint: str = ""  # of the password that this session gave
+    known_browser: bool = False  # has verified the address before: it has budgets of its own
     resume: bool = False  # accept a code that was sent before
     code_first: bool = False
     address: str = ""  # of a code that comes first

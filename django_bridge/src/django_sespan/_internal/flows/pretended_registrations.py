@@ -4,8 +4,10 @@ Nothing is saved for them, so they would show in what comes after: a second regi
 with another password would not have to wait for its code, and the password would be wrong
 at the next login. With this memory the visitor gets the same wait and the same code form.
 
-Kept are the hash and the address, in the site's cache, for a week: a cache that forgets
-sooner, or that each process has for itself, shows the difference then.
+The user name is taken meanwhile, as a real registration takes it.
+
+Kept are the hash, the name and the address, in the site's cache, for a week: a cache that
+forgets sooner, or that each process has for itself, shows the difference then.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.cache import cache
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan._internal.address import key_or_text
 from django_sespan._internal.runtime import runtime
 
 logger = logging.getLogger(__name__)
@@ -37,8 +40,8 @@ class PretendedRegistration:
 def look_up(login: str, password: str) -> PretendedRegistration | None:
     """Look up an address or a user name. Hashes once, whatever it finds."""
     keys = [
-        runtime.cache_key("pretended.email", login.lower()),
-        runtime.cache_key("pretended.name", login),
+        _email_key(login),
+        _name_key(login),
     ]
     try:
         entries = cache.get_many(keys)
@@ -55,12 +58,30 @@ def look_up(login: str, password: str) -> PretendedRegistration | None:
 
 def remember(email: str, name: str, password_hash: str) -> None:
     """Let this be the registration under way of an address."""
-    kept = {"email": email, "password": password_hash}
-    keys = [
-        runtime.cache_key("pretended.email", email.lower()),
-        runtime.cache_key("pretended.name", name),
-    ]
+    kept = {"email": email, "name": name, "password": password_hash}
+    keys = [_email_key(email), _name_key(name)]
     try:
+        before = cache.get(keys[0])
+        if isinstance(before, Mapping) and before.get("name") != name:
+            cache.delete(_name_key(str(before.get("name"))))
         cache.set_many(dict.fromkeys(keys, kept), LIFE_SECONDS)
     except Exception:
         logger.exception("The cache does not answer; a pretended registration is not kept")
+
+
+def takes_name(name: str, email: str) -> bool:
+    """Whether the pretended registration of another address has this user name."""
+    try:
+        kept = cache.get(_name_key(name))
+    except Exception:
+        logger.exception("The cache does not answer; no pretended registration is known")
+        return False
+    return isinstance(kept, Mapping) and key_or_text(str(kept.get("email"))) != key_or_text(email)
+
+
+def _email_key(email: str) -> str:
+    return runtime.cache_key("pretended.email", key_or_text(email))
+
+
+def _name_key(name: str) -> str:
+    return runtime.cache_key("pretended.name", name)

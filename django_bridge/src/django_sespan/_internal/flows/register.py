@@ -29,7 +29,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, router, transaction
 from django.http import HttpRequest
 
-from django_sespan import errors, signals
+from django_sespan import errors, known_browser, signals
 from django_sespan._internal.accounts import (
     find_account,
     lock_address,
@@ -37,7 +37,7 @@ from django_sespan._internal.accounts import (
     with_key,
 )
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan._internal.flows import pretended_registrations
+from django_sespan._internal.flows import pretended_registrations, use_budget
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
 from django_sespan._internal.runtime import runtime
@@ -78,9 +78,9 @@ def register(
     """Save a valid form and remember the registration in the session.
 
     Returns None when a concurrent registration took a unique value; the form then has
-    the error. Raises SespanUnavailable when an unverified registration cannot be replaced now,
-    SespanMisconfigured when no customer could be activated later, and IntegrityError for a
-    rule of the database that the form does not know.
+    the error. Raises OTPTooSoon when no mail may be sent, SespanUnavailable when an unverified
+    registration cannot be replaced now, SespanMisconfigured when no customer could be activated
+    later, and IntegrityError for a rule of the database that the form does not know.
     """
     refuse_transaction()
     runtime.registrations.require()  # whoever has the address: the answer is the same
@@ -91,6 +91,8 @@ def register(
     older = form.replaceable
     pretended = pretended_registrations.look_up(email, typed) if older is None else None
     password = _Password(typed, older, matches=bool(older and older.check_password(typed)))
+    if not (password.matches or (pretended is not None and pretended.password_matches)):
+        _refuse_without_mail(request, email)
     try:
         saved = _save(request, form, password)
     except IntegrityError:
@@ -109,9 +111,20 @@ def register(
         )
     make = PendingCode.for_account if saved.waits else PendingCode.for_known_address
     pending = make(email, saved.user)
+    pending.known_browser = known_browser.is_known(request, email)
     pending.next_url, pending.register_url = next_url, register_url
     pending.store(request)
     return pending
+
+
+def _refuse_without_mail(request: HttpRequest, email: str) -> None:
+    """Raise OTPTooSoon where no mail of a new registration could go now.
+
+    What sends no mail supersedes nothing: else a stranger could end the owner's codes again
+    and again, long after the last mail that the address may get.
+    """
+    if (seconds := use_budget.look(request, "mails", email)) > 0:
+        raise errors.OTPTooSoon("no mail may go to this address now", retry_after=seconds)
 
 
 def _remember_pretended(

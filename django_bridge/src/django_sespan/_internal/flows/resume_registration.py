@@ -14,6 +14,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from django_sespan import known_browser
 from django_sespan._internal.accounts import is_unverified, with_email
 from django_sespan._internal.flows import pretended_registrations
 from django_sespan._internal.flows.pending_code import PendingCode
@@ -55,6 +56,7 @@ def resume(request: HttpRequest, claim: Claim, next_url: str = "") -> PendingCod
     make = PendingCode.for_known_address if claim.pretended else PendingCode.for_account
     pending = make(email, claim.user)
     pending.resume, pending.next_url = True, next_url
+    pending.known_browser = known_browser.is_known(request, email)
     pending.store(request)
     return pending
 

@@ -14,7 +14,7 @@ from django_sespan._internal.flows import decoy
 from django_sespan._internal.flows.pending_code import PendingCode, check_session
 from django_sespan._internal.flows.verify_code import refused_before
 from django_sespan.client import get_client
-from django_sespan.client_ip import client_ip
+from django_sespan.client_ip import visitor
 
 
 def send_code(
@@ -42,8 +42,9 @@ def send_code(
             email=email,
             data=data,
             resume=pending.resume,
+            known_browser=pending.known_browser,
             locale=get_language(),
-            client_ip=client_ip(request),
+            client_ip=visitor(request),
         )
     except errors.OTPTooSoon as exc:
         # A replaced registration starts its own challenge with the next try.
@@ -67,7 +68,7 @@ def resend_code(request: HttpRequest | None, pending: PendingCode) -> None:
         return
     check_session(pending)
     try:
-        challenge = get_client().otp_resend(pending.challenge_id, client_ip=client_ip(request))
+        challenge = get_client().otp_resend(pending.challenge_id, client_ip=visitor(request))
     except (errors.OTPExpired, errors.OTPLocked, errors.UnknownChallenge):
         send_code(request, pending)
         return
