@@ -9,6 +9,7 @@ has a login of its own. Neither is a superuser.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from processes import Process, free_port, run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = ROOT / "django_bridge" / "example"
+NEXT_PYTHON = Path(os.environ.get("NEXT_SHOP_PYTHON") or ROOT / ".venv-next" / "bin" / "python")
 ADMIN_EMAIL, ADMIN_PASSWORD = "admin@example.com", "admin-kopi-2026"
 # Below 200,000 rupiah nobody wins; from there to 800,000 everybody does; above no tier applies.
 TIERS = (
@@ -232,6 +234,22 @@ class Stack:
             yield
         finally:
             self.start_program(name)
+
+    @contextmanager
+    def shop_on(self, python: Path) -> Iterator[str]:
+        """Run a second shop on the same database with another Python, and so another Django."""
+        port = free_port()
+        env = {**self.shop_environment, "STATIC_ROOT": str(self.work / "static-next")}
+        run([python, "manage.py", "collectstatic", "--no-input"], env=env, cwd=SHOP)
+        command: list[str | Path] = [python, "-m", "gunicorn", "shop.wsgi"]
+        command += ["--bind", f"127.0.0.1:{port}"]
+        log = self.logs / "shop-next.log"
+        shop = Process.start("shop-next", command, log=log, env=env, cwd=SHOP)
+        try:
+            shop.wait_until_ready(f"http://127.0.0.1:{port}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            shop.stop()
 
     def _make_tiers(self) -> None:
         for tier in TIERS:

@@ -45,9 +45,6 @@ class AuditAdmin(AdminRolePage):
     ]
     readonly_fields = ["mail_numbers", "difference"]
 
-    class Media:
-        css = {"all": ["django_sespan/admin.css"]}
-
     @for_admins
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

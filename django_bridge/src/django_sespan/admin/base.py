@@ -43,6 +43,9 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
     paginator = QuickPaginator
     show_full_result_count = False
 
+    class Media:
+        css = {"all": ["django_sespan/admin.css"]}
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

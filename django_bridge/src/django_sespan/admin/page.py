@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+import django
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from django_sespan._internal.audit import audited
@@ -25,6 +27,14 @@ Rest = ParamSpec("Rest")
 View = Callable[Concatenate[Admin, HttpRequest, Rest], HttpResponse]
 
 
+class Tool(NamedTuple):
+    """A button beside the title of a page."""
+
+    url: str
+    text: str
+    adds: bool = False
+
+
 class PageAdmin(ReadOnlyAdmin):
     """A model whose pages are templates of the bridge."""
 
@@ -38,10 +48,20 @@ class PageAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Answer with `templates/django_sespan/admin/<template>`."""
         request.current_app = self.admin_site.name
-        common = {**self.admin_site.each_context(request), "opts": self.opts}
+        common = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "is_list": request.path == self.url_of("changelist"),
+            "is_newer_admin": django.VERSION >= (6, 1),
+        }
         return TemplateResponse(
             request, f"django_sespan/admin/{template}", {**common, **context}, status=status
         )
+
+    def url_of(self, name: str, model: str = "") -> str:
+        """Return the address of a page of this model, or of another one of Sespan's."""
+        model = model or self.opts.model_name or ""
+        return reverse(f"admin:sespan_{model}_{name}", current_app=self.admin_site.name)
 
 
 class AdminRolePage(PageAdmin):

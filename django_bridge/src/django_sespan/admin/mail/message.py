@@ -18,6 +18,7 @@ from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, exp
 from django_sespan.admin.mail.filters import Filters, mail_number
 from django_sespan.admin.mail.preview import mail_content, page_policy
 from django_sespan.admin.mail.timeline import timeline
+from django_sespan.admin.page import Tool
 from django_sespan.mail import queue_admin
 from django_sespan.mail.search import Page, search
 from django_sespan.models import MailMessage
@@ -57,6 +58,7 @@ class MailMessageAdmin(MailAdmin):
         page = search(self.using, criteria) if form.is_valid() else Page([])
         context = {
             "title": _("Mails"),
+            "tools": [Tool(self.url_of("changelist", "mailqueue"), _("Mail queue"))],
             "form": form,
             "page": page,
             "total": queue_admin.estimate(self.using),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_sespan.admin.mail.base import MANAGE, MailAdmin, actor, explain_database_errors
+from django_sespan.admin.page import Tool
 from django_sespan.mail import queue_admin
 from django_sespan.models import MailQueue
 from django_sespan.models.mail import SLOTS
@@ -65,6 +66,7 @@ class MailQueueAdmin(MailAdmin):
         minutes = queue_admin.throughput(using)
         context = {
             "title": _("Mail queue"),
+            "tools": [Tool(self.url_of("changelist", "mailmessage"), _("All mails"))],
             "form": form,
             "status": queue_admin.status(using),
             "pauses": queue_admin.pauses(using),

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from django_sespan._internal.flows import staff_people
 from django_sespan._internal.flows.staff_people import STAFF, Person
-from django_sespan.admin.page import AdminRolePage, for_admins
+from django_sespan.admin.page import AdminRolePage, Tool, for_admins
 from django_sespan.admin.people.forms import NewPersonForm, RolesForm, Search, new_person_form
 from django_sespan.models import Access
 
@@ -41,15 +41,16 @@ class PeopleAdmin(AdminRolePage):
         page = values.get("page") or 0
         people, more = staff_people.search(term, role, page)
         here = {"q": term, "role": role}
+        tools = [Tool(self.url_of("add"), _("New member of the staff"), adds=True)]
         context = {
             "title": _("People"),
+            "tools": tools if self.has_add_permission(request) else [],
             "form": form,
             "people": people,
             "filtered": bool(term) or role != "any",
             "missing": staff_people.missing_groups(),
             "newer": f"?{urlencode({**here, 'page': page - 1})}" if page else None,
             "older": f"?{urlencode({**here, 'page': page + 1})}" if more else None,
-            "may_add": self.has_add_permission(request),
         }
         return self.page(request, "people_list.html", context)
 
