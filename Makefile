@@ -153,6 +153,9 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan /usr/share/i18n/locales/tr_TR
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
 test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT) $(AXE)
+	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory $(VENV_NEXT)/.ready; \
+	elif [ -n "$(CI)" ]; then echo "the staff's pages on Django 6.1 need Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
+	else echo "The staff's pages are looked at on Django 5.2 alone: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
 test-alerts: $(PROMTOOL)

@@ -11,8 +11,6 @@ from playwright.sync_api import Page
 FAULTS = """() => {
   const faults = [];
   const { scrollWidth, clientWidth } = document.documentElement;
-  if (scrollWidth > clientWidth) faults.push(`scrolls sideways: ${scrollWidth} > ${clientWidth}`);
-
   const clip = (box, element) => {
     for (let e = element; e && e !== document.documentElement; e = e.parentElement) {
       const style = getComputedStyle(e);
@@ -26,6 +24,14 @@ FAULTS = """() => {
     }
     return box.right - box.left > 1 && box.bottom - box.top > 1 ? box : null;
   };
+  if (scrollWidth > clientWidth) {
+    const out = [...document.body.querySelectorAll("*")].filter((e) => {
+      const box = clip(e.getBoundingClientRect(), e);
+      return box && box.right > clientWidth + 1;
+    });
+    const last = out.at(-1)?.outerHTML.slice(0, 80);
+    faults.push(`scrolls sideways: ${scrollWidth} > ${clientWidth}, by ${last}`);
+  }
   const pieces = [];
   const add = (rects, element, what) => {
     for (const rect of rects) {
