@@ -49,6 +49,12 @@ func siteRules() map[string]siteRule {
 				CREATE CONSTRAINT TRIGGER watch AFTER UPDATE ON public.auth_user DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.rule();`,
 			traces: "SELECT count(*) FROM public.history",
 		},
+		"deferred constraint trigger of a table that a trigger writes": {
+			make: history + on("AFTER UPDATE", "INSERT INTO history (customer) VALUES (NEW.id); RETURN NULL;") + `CREATE TABLE public.copy (customer int);
+				CREATE FUNCTION public.further() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO copy VALUES (NEW.customer); RETURN NULL; END $$;
+				CREATE CONSTRAINT TRIGGER further AFTER INSERT ON public.history DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.further();`,
+			traces: "SELECT count(*) FROM public.copy",
+		},
 		"DO ALSO rule": {
 			make:   history + "CREATE RULE watch AS ON UPDATE TO public.auth_user DO ALSO INSERT INTO public.history (customer) VALUES (NEW.id)",
 			traces: "SELECT least(count(*), 1) FROM public.history",
@@ -109,7 +115,7 @@ func TestSiteRulesOnTheUserTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newOTPFixture(t, otpOptions{})
-			id := pgtest.AddCustomer(t, d.db, "ann@example.com", false)
+			id := pgtest.AddRegistering(t, d.db, "ann@example.com")
 			owner := site(t, d.db)
 			if rule.unbound {
 				bind(t, d.db, "public.auth_user")
@@ -172,5 +178,22 @@ func (d *otpFixture) refusedByTheSite(t *testing.T, challenge uuid.UUID, names s
 		if n := count(t, d.db, query); n != 0 {
 			t.Errorf("a %s is used up", what)
 		}
+	}
+}
+
+// A deferred foreign key of a table that the site's trigger writes is checked at the
+// commit alone, where no trial sees it: refused all the same, by its name.
+func TestRefusedAtTheCommit(t *testing.T) {
+	t.Parallel()
+	d := newOTPFixture(t, otpOptions{})
+	id := pgtest.AddRegistering(t, d.db, "ann@example.com")
+	d.db.Exec(t, `CREATE TABLE public.reason (id int PRIMARY KEY);
+		CREATE TABLE public.history (reason int CONSTRAINT history_reason_fk REFERENCES public.reason DEFERRABLE INITIALLY DEFERRED);`)
+	d.db.Exec(t, on("AFTER UPDATE", "INSERT INTO history VALUES (1); RETURN NULL;"))
+	issued := d.register(t, id)
+	d.refusedByTheSite(t, issued.ChallengeID, "the constraint history_reason_fk of public.history was violated at the commit (23503)")
+	d.db.Exec(t, "INSERT INTO public.reason VALUES (1)")
+	if err := d.verify(t, issued.ChallengeID, d.code(t)); err != nil || !d.active(t, id) {
+		t.Errorf("verify: %v", err)
 	}
 }

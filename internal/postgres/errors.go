@@ -30,6 +30,7 @@ const (
 	stateCharacterNotInRepertoire = "22021"
 	stateInvalidParameterValue    = "22023"
 	stateUntranslatableCharacter  = "22P05"
+	stateConstraintViolation      = "23" // a class
 	stateForeignKeyViolation      = "23503"
 	stateExclusionViolation       = "23P01"
 	stateReadOnlyTransaction      = "25006"
@@ -100,8 +101,7 @@ func mapState(pe *pgconn.PgError, err error) error {
 	case stateUnbound:
 		return unavailable("The customer table is not bound; run sespan bind-customers.", err)
 	case stateRefused:
-		return problem.Newf(problem.CustomerUpdateRefused, "The site's database did not let the customer be activated: %s. Nothing is used up; sespan doctor tries the same.", pe.Message).
-			WithRetryAfter(time.Minute).WithCause(fmt.Errorf("%w: %s; %s", err, pe.Detail, pe.Hint))
+		return customerRefused(fmt.Errorf("%w: %s; %s", err, pe.Detail, pe.Hint), pe.Message)
 	case stateOtherTable:
 		return problem.New(problem.CustomerTableMismatch, "Sespan is bound to other customers: "+pe.Message+".").WithCause(err)
 	case stateCharacterNotInRepertoire, stateUntranslatableCharacter: // NUL or invalid UTF-8
@@ -118,6 +118,12 @@ func loginRefusal(err error) (reason string, ok bool) {
 		return pe.Message, true
 	}
 	return "", false
+}
+
+// customerRefused: what names triggers and constraints of the site, and nothing of its rows.
+func customerRefused(err error, what string) error {
+	return problem.Newf(problem.CustomerUpdateRefused, "The site's database did not let the customer be activated: %s. Nothing is used up; sespan doctor tries the same.", what).
+		WithRetryAfter(time.Minute).WithCause(err)
 }
 
 func unavailable(detail string, err error) error {

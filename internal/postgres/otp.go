@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -287,6 +289,8 @@ func otpError(err error) error {
 		switch {
 		case pe.Code == stateForeignKeyViolation && pe.SchemaName == "sespan":
 			return problem.New(problem.UnknownCustomer, "The customer has just been deleted.").WithCause(err)
+		case strings.HasPrefix(pe.Code, stateConstraintViolation) && pe.SchemaName != "sespan": // deferred, of what the site's triggers wrote
+			return customerRefused(err, fmt.Sprintf("the constraint %s of %s.%s was violated at the commit (%s)", pe.ConstraintName, pe.SchemaName, pe.TableName, pe.Code))
 		case pe.Code == stateBadMail:
 			return problem.New(problem.Invalid, "No mail can be sent to this e-mail address.").AtField("body.email").WithCause(err)
 		}
