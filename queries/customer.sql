@@ -41,19 +41,25 @@ JOIN pg_catalog.pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0::oid), t.o
 WHERE a.attrelid = (@relation::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
 
--- Whether an index serves a look-up by address: on upper() or lower() of the column,
--- or, where its type or collation compares without case, on the column itself.
+-- Whether an index serves a look-up by address: on lower(… COLLATE "C") of the column;
+-- or, where its locale pairs i with I, on upper() or lower() of it, or on the column
+-- itself where its type or collation compares without case. Texts of indexes are
+-- compared without brackets and casts.
 -- name: CustomerEmailIndexed :one
-SELECT EXISTS (
+SELECT sespan.customer_collation_plain((
+    SELECT x.attcollation FROM pg_catalog.pg_attribute x WHERE x.attrelid = (@relation::bigint)::oid AND x.attname = @email_column::text
+))::boolean AS plain, EXISTS (
     SELECT FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = @email_column::text
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
     WHERE i.indrelid = (@relation::bigint)::oid AND i.indisvalid AND i.indpred IS NULL
-        AND (pg_catalog.pg_get_indexdef(i.indexrelid, 1, true) IN (
-                pg_catalog.format('upper(%I::text)', a.attname), pg_catalog.format('lower(%I::text)', a.attname),
-                pg_catalog.format('upper(%I)', a.attname), pg_catalog.format('lower(%I)', a.attname))
-            OR (i.indkey[0] = a.attnum AND (t.typname = 'citext' OR NOT l.collisdeterministic)))
+        AND (pg_catalog.translate(pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), '::text', ''), '()', '')
+                = pg_catalog.format('lower%I COLLATE "C"', a.attname)
+            OR sespan.customer_collation_plain(a.attcollation) AND (
+                pg_catalog.translate(pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), '::text', ''), '()', '')
+                    IN (pg_catalog.format('upper%I', a.attname), pg_catalog.format('lower%I', a.attname))
+                OR i.indkey[0] = a.attnum AND (t.typname = 'citext' OR NOT l.collisdeterministic)))
 )::boolean AS indexed;
 
 -- name: CustomerQuote :one

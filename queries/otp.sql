@@ -35,7 +35,7 @@ WHERE s.address_key <> '';
 -- customer the columns of one are NULL, and likewise of the challenge.
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active
-    FROM sespan.otp_customer(sqlc.narg(customer_id)::bigint, @email::text, true) AS c
+    FROM sespan.otp_customer(sqlc.narg(customer_id)::bigint, @spellings::text[], true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sespan/internal/address"
 	"sespan/internal/problem"
 	"sespan/internal/secret"
 )
@@ -81,13 +82,13 @@ func (s *Service) Issue(ctx context.Context, r Request) (Issued, error) {
 func (r Request) subject() (Subject, error) {
 	sub := Subject{CustomerID: r.CustomerID, Purpose: r.Purpose, KnownBrowser: r.KnownBrowser, Visitor: r.Visitor}
 	if r.Email != "" {
-		address, ok := parseAddress(r.Email)
+		mailbox, ok := parseAddress(r.Email)
 		if !ok {
 			return sub, problem.New(problem.Invalid, "This is not an e-mail address.").AtField("body.email")
 		}
-		sub.Email = address
+		sub.Email, sub.Spellings = mailbox, address.Spellings(mailbox)
 		if r.CustomerID == nil {
-			sub.AddressKey = AddressKey(address)
+			sub.AddressKey = AddressKey(mailbox)
 		}
 	}
 	switch {

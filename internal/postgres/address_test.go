@@ -3,10 +3,14 @@ package postgres_test
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"sespan/internal/address"
 	"sespan/internal/devtools/pgtest"
 )
 
@@ -36,5 +40,45 @@ func TestAddressKeyVectors(t *testing.T) {
 			}
 			require.Equal(t, want, got, "%+q", v.Address)
 		}
+	})
+}
+
+// Look-ups of customers: by whichever index the locale lets serve, and by the key alone.
+func TestCustomersAreFoundByTheAddressKey(t *testing.T) {
+	t.Parallel()
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+		stored := []string{
+			"INFO@MAIL-IN.com", "ınfo@mail-in.com", "info@maıl-in.com", "x@fass.de", "x@FAß.de", "Émile@example.com", "Jörg@BÜCHER.example", "iI@example.com",
+		}
+		for _, email := range stored {
+			pgtest.AddCustomer(t, db, email, true)
+		}
+		found := func(email string) []string {
+			t.Helper()
+			rows, err := db.Pool.Query(t.Context(), "SELECT email FROM sespan.customer_by_email($1, $2)", email, address.Spellings(email))
+			require.NoError(t, err)
+			emails, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(t, err)
+			return emails
+		}
+		for email, want := range map[string]string{
+			"info@mail-in.com": "INFO@MAIL-IN.com", "ｉnfo@mail-in.com": "INFO@MAIL-IN.com", "INFO@maıl-in.com": "info@maıl-in.com", "ınfo@MAIL-IN.com": "ınfo@mail-in.com",
+			"X@FASS.DE": "x@fass.de", "x@faß.de": "x@FAß.de", "x@xn--fa-hia.de": "x@FAß.de", "ÉMILE@example.com": "Émile@example.com", "émile@example.com": "Émile@example.com",
+			"JÖRG@xn--bcher-kva.example": "Jörg@BÜCHER.example", "jörg@bücher.example": "Jörg@BÜCHER.example", "Ii@EXAMPLE.com": "iI@example.com",
+		} {
+			require.Equal(t, []string{want}, found(email), email)
+		}
+		require.Empty(t, found("ınfo@maıl-in.com"))
+		require.Empty(t, found("emile@example.com"))
+
+		r := bind(t, db, "public.auth_user")
+		require.Contains(t, strings.Join(r.Advice, " "), `CREATE INDEX CONCURRENTLY ON public.auth_user (lower("email" COLLATE "C"))`)
+		db.Exec(t, "CREATE INDEX useless ON public.auth_user (upper(email))")
+		require.NotEmpty(t, bind(t, db, "public.auth_user").Advice)
+		db.Exec(t, addresses(t, db, time.Minute).UniqueIndex)
+		require.Empty(t, bind(t, db, "public.auth_user").Advice)
+		require.True(t, addresses(t, db, time.Minute).Unique)
+		db.Exec(t, "INSERT INTO public.auth_user (username, email) SELECT 'u' || n, 'u' || n || '@example.com' FROM generate_series(1, 5000) n; ANALYZE public.auth_user")
+		require.Contains(t, explain(t, db, "SELECT * FROM sespan.customer_by_email('U7@example.com')"), "auth_user_lower_idx")
 	})
 }

@@ -172,13 +172,17 @@ func (s *schemaSession) validateReference(ctx context.Context, r *BindResult) er
 func (s *schemaSession) advise(ctx context.Context, t customerTable, r *BindResult) error {
 	email := t.sources["email"]
 	if email.Table == "" {
-		indexed, err := s.q.CustomerEmailIndexed(ctx, s.conn, email.Column, t.relation)
+		at, err := s.q.CustomerEmailIndexed(ctx, s.conn, t.relation, email.Column)
 		if err != nil {
 			return err
 		}
-		if !indexed {
-			r.Advice = append(r.Advice, fmt.Sprintf("No index serves look-ups by e-mail (Django's iexact neither): CREATE INDEX CONCURRENTLY ON %s (upper(%s)); sespan doctor tells whether it can be UNIQUE",
-				t.qualified, pgx.Identifier{email.Column}.Sanitize()))
+		if !at.Indexed {
+			whose := "(Django's iexact neither)"
+			if !at.Plain {
+				whose = "in the locale of this database, which does not pair i with I"
+			}
+			r.Advice = append(r.Advice, fmt.Sprintf("No index serves look-ups by e-mail %s: CREATE INDEX CONCURRENTLY ON %s (%s); sespan doctor tells whether it can be UNIQUE",
+				whose, t.qualified, foldedColumn(pgx.Identifier{email.Column}.Sanitize(), at.Plain)))
 		}
 	}
 	if _, ok := t.sources["is_active"]; !ok {

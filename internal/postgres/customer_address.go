@@ -28,7 +28,8 @@ type Addresses struct {
 	// and serves no look-up.
 	Empty bool
 	// UniqueIndex is the statement that keeps addresses apart, LookUpIndex the one
-	// that serves look-ups alone. Both are on upper(): that serves Django's iexact, too.
+	// that serves look-ups alone. Both are on upper(), which serves Django's iexact, too;
+	// where the locale does not pair i with I, on what is folded without it.
 	UniqueIndex, LookUpIndex string
 }
 
@@ -42,10 +43,10 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 	case err != nil:
 		return Addresses{}, mapError(err)
 	}
+	indexed := at.Qualified + " (" + foldedColumn(at.Email, at.Plain) + ")"
 	a := Addresses{
 		Unique: at.IsUnique, Indexed: at.Indexed,
-		LookUpIndex: fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s (upper(%s))", at.Qualified, at.Email),
-		UniqueIndex: fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (upper(%s))", at.Qualified, at.Email),
+		LookUpIndex: "CREATE INDEX CONCURRENTLY ON " + indexed, UniqueIndex: "CREATE UNIQUE INDEX CONCURRENTLY ON " + indexed,
 	}
 	if a.Unique {
 		return a, nil
@@ -60,7 +61,7 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 		}
 		a.Counted, a.Shared, a.More = true, min(int(row.Shared), maxShared), row.Shared > maxShared
 		if a.Empty = row.Empty; a.Empty {
-			a.UniqueIndex = fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (upper(%s)) WHERE %s <> ''", at.Qualified, at.Email, at.Email)
+			a.UniqueIndex += fmt.Sprintf(" WHERE %s <> ''", at.Email)
 		}
 		return nil
 	})
@@ -68,4 +69,12 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 		return a, nil
 	}
 	return a, mapError(err)
+}
+
+// foldedColumn is the expression of an index for look-ups of addresses.
+func foldedColumn(quoted string, plain bool) string {
+	if plain {
+		return "upper(" + quoted + ")"
+	}
+	return "lower(" + quoted + ` COLLATE "C")`
 }

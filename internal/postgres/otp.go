@@ -61,7 +61,7 @@ func (s *OTPStore) issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 			return err
 		}
 		row, err := s.q.OTPState(ctx, tx, &dbsqlc.OTPStateParams{
-			CustomerID: sub.CustomerID, Email: sub.Email, AddressKey: key, Purpose: string(sub.Purpose),
+			CustomerID: sub.CustomerID, Spellings: sub.Spellings, AddressKey: key, Purpose: string(sub.Purpose),
 			KnownBrowser: sub.KnownBrowser, Visitor: visitor(sub.Visitor),
 		})
 		if err != nil {

@@ -31,7 +31,7 @@ func (d *otpFixture) checkPlans(t *testing.T) {
 	texts := statements(t)
 	for name, args := range map[string]string{
 		"OTPBudgetOpen":      `'login', false, 77, NULL`,
-		"OTPState":           `NULL, 'login', false, '192.0.2.1', 77, ''`,
+		"OTPState":           `NULL, 'login', false, '192.0.2.1', 77, '{}'`,
 		"OTPBudgetOpenOf":    uuid,
 		"OTPStateOf":         `NULL, ` + uuid,
 		"OTPMailsLock":       `false, '192.0.2.1', 77, NULL`,
@@ -73,7 +73,7 @@ func TestOTPStateKeepsItsPlan(t *testing.T) {
 	_, text, _ := strings.Cut(statements(t)["OTPState"], "\n")
 	run := []string{"PREPARE state AS " + text}
 	for range 4 {
-		run = append(run, `EXECUTE state(NULL, 'login', false, NULL, 77, '')`, `EXECUTE state('u78@example.com', 'registration', true, NULL, NULL, 'u78@example.com')`)
+		run = append(run, `EXECUTE state(NULL, 'login', false, NULL, 77, '{}')`, `EXECUTE state('u78@example.com', 'registration', true, NULL, NULL, ARRAY['u78@example.com'])`)
 	}
 	for _, statement := range run {
 		if _, err := conn.Exec(t.Context(), statement); err != nil {

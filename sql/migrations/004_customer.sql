@@ -40,10 +40,10 @@ CREATE FUNCTION sespan.customer_by_id(customer_id bigint) RETURNS SETOF sespan.c
 LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
 COMMENT ON FUNCTION sespan.customer_by_id(bigint) IS 'The customer with this key: one row or none. SP001 when no table is bound';
 
-CREATE FUNCTION sespan.customer_by_email(email text) RETURNS SETOF sespan.customer_row
+CREATE FUNCTION sespan.customer_by_email(email text, spellings text[] DEFAULT NULL) RETURNS SETOF sespan.customer_row
 LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
-COMMENT ON FUNCTION sespan.customer_by_email(text) IS
-    'Customers with this address, whatever its case; two rows at most, which tells that it is not unique. SP001 when no table is bound';
+COMMENT ON FUNCTION sespan.customer_by_email(text, text[]) IS
+    'Customers with this address, in whatever case its ASCII letters are; beyond ASCII Go gives the spellings of the same address key that a site may have stored, of which the address is then one. Two rows at most, which tells that it is not unique. SP001 when no table is bound';
 
 CREATE FUNCTION sespan.customer_all() RETURNS SETOF sespan.customer_row
 LANGUAGE sql STABLE AS 'SELECT * FROM sespan.customer_unbound()';
@@ -67,27 +67,52 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 COMMENT ON FUNCTION sespan.customer_source(jsonb, text, text) IS 'SQL text that reads one of our columns from the bound table';
 
--- How an address is compared. Both cases must agree: upper() alone takes the
--- dotless i for an i, lower() alone the Kelvin sign for a k; and an index on
--- either of them serves. A type or collation that ignores case by itself, and
--- perhaps accents too, comes first for the sake of its index.
+-- Turkish and its like have other pairs of letters in upper and lower case.
+CREATE FUNCTION sespan.customer_collation_plain(collation_oid oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    plain boolean := upper('i') = 'I' AND lower('I') = 'i';
+    name text := (SELECT format('%I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+                  WHERE c.oid = collation_oid AND c.collprovider <> 'd');
+BEGIN
+    IF plain AND name IS NOT NULL THEN
+        EXECUTE format('SELECT upper(''i'' COLLATE %1$s) COLLATE "C" = ''I'' AND lower(''I'' COLLATE %1$s) COLLATE "C" = ''i''', name) INTO plain;
+    END IF;
+    RETURN plain;
+END
+$$;
+COMMENT ON FUNCTION sespan.customer_collation_plain(oid) IS
+    'Whether a collation, and the database''s own, pair ASCII letters as ASCII does: else an index on upper() or lower() of a column in it finds no address';
+
+-- How an address is looked up: $2 has its spellings, NULL for $1 alone. Who is found
+-- is believed where the address is one of them but for the case of ASCII letters,
+-- whatever the locale; an index on lower(… COLLATE "C") serves that. The indexes that
+-- sites have, on upper() or lower(), or of a type or collation that ignores case by
+-- itself, and perhaps accents too, find candidates where the locale pairs i with I.
 CREATE FUNCTION sespan.customer_match(relation oid, email_column text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
-        WHEN t.typname = 'citext' THEN format('u.%I OPERATOR(%I.=) $1::%2$I.citext AND ', a.attname, n.nspname)
-        WHEN NOT c.collisdeterministic THEN format('u.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 AND ', a.attname)
+    SELECT CASE WHEN sespan.customer_collation_plain(a.attcollation) THEN
+        CASE
+            WHEN t.typname = 'citext' THEN format('u.%I OPERATOR(%I.=) ANY (COALESCE($2, ARRAY[$1])::%2$I.citext[]) AND ', a.attname, n.nspname)
+            WHEN NOT c.collisdeterministic THEN format('u.%I::pg_catalog.text OPERATOR(pg_catalog.=) ANY (COALESCE($2, ARRAY[$1])) AND ', a.attname)
+            ELSE ''
+        END || format(
+            'pg_catalog.upper(u.%1$I::pg_catalog.text%2$s) OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.upper(s%3$s) FROM pg_catalog.unnest(COALESCE($2, ARRAY[$1])) s)) AND '
+            'pg_catalog.lower(u.%1$I::pg_catalog.text%2$s) OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.lower(s%3$s) FROM pg_catalog.unnest(COALESCE($2, ARRAY[$1])) s)) AND ',
+            a.attname, f.own, COALESCE(f.own, CASE WHEN c.oid IS NOT NULL THEN format(' COLLATE %I.%I', cn.nspname, c.collname) END))
         ELSE ''
     END || format(
-        'pg_catalog.upper(u.%1$I::pg_catalog.text%2$s) OPERATOR(pg_catalog.=) pg_catalog.upper($1%2$s)'
-        ' AND pg_catalog.lower(u.%1$I::pg_catalog.text%2$s) OPERATOR(pg_catalog.=) pg_catalog.lower($1%2$s)',
-        a.attname, CASE WHEN t.typname = 'citext' OR NOT c.collisdeterministic THEN ' COLLATE pg_catalog."default"' END)
+        'pg_catalog.lower(u.%1$I::pg_catalog.text COLLATE pg_catalog."C") OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.lower(s COLLATE pg_catalog."C") FROM pg_catalog.unnest(COALESCE($2, ARRAY[$1])) s))',
+        a.attname)
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     JOIN pg_namespace n ON n.oid = t.typnamespace
     LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
+    CROSS JOIN LATERAL (SELECT CASE WHEN t.typname = 'citext' OR NOT c.collisdeterministic THEN ' COLLATE pg_catalog."default"' END AS own) f
     WHERE a.attrelid = relation AND a.attname = email_column AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION sespan.customer_match(oid, text) IS 'SQL text that compares the bound e-mail column with $1';
+COMMENT ON FUNCTION sespan.customer_match(oid, text) IS 'SQL text that compares the bound e-mail column with the spellings of an address in $2, or with $1';
 
 -- Replaces a function unless it is as wanted already, and tells whether it did.
 CREATE FUNCTION sespan.customer_function(signature text, declaration text, body text) RETURNS boolean
@@ -107,8 +132,8 @@ LANGUAGE sql VOLATILE AS $$
     SELECT pg_catalog.bool_or(changed) FROM (VALUES
         (sespan.customer_function('customer_by_id(bigint)',
             'customer_by_id(customer_id bigint) RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', by_id)),
-        (sespan.customer_function('customer_by_email(text)',
-            'customer_by_email(email text) RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', by_email)),
+        (sespan.customer_function('customer_by_email(text, text[])',
+            'customer_by_email(email text, spellings text[] DEFAULT NULL) RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', by_email)),
         (sespan.customer_function('customer_all()',
             'customer_all() RETURNS SETOF sespan.customer_row LANGUAGE sql STABLE', every))
     ) AS f (changed)
@@ -386,10 +411,11 @@ DROP FUNCTION sespan.customer_bind(oid, jsonb);
 DROP FUNCTION sespan.customer_bodies(text, text, text);
 DROP FUNCTION sespan.customer_function(text, text, text);
 DROP FUNCTION sespan.customer_match(oid, text);
+DROP FUNCTION sespan.customer_collation_plain(oid);
 DROP FUNCTION sespan.customer_source(jsonb, text, text);
 DROP VIEW sespan.customer;
 DROP FUNCTION sespan.customer_all();
-DROP FUNCTION sespan.customer_by_email(text);
+DROP FUNCTION sespan.customer_by_email(text, text[]);
 DROP FUNCTION sespan.customer_by_id(bigint);
 DROP FUNCTION sespan.customer_unbound();
 DROP VIEW sespan.customer_row;

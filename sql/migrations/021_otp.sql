@@ -20,18 +20,18 @@ COMMENT ON FUNCTION sespan.otp_budget_key(text, text, boolean) IS
 
 -- A function, whose plans PostgreSQL keeps: in one statement with both ways to find
 -- a customer it would plan anew for each call, which took longer than to run it.
-CREATE FUNCTION sespan.otp_customer(customer_id bigint, email text, lookup boolean) RETURNS SETOF sespan.customer_row
+CREATE FUNCTION sespan.otp_customer(customer_id bigint, spellings text[], lookup boolean) RETURNS SETOF sespan.customer_row
 LANGUAGE plpgsql STABLE ROWS 1 AS $$
 BEGIN
     IF otp_customer.customer_id IS NOT NULL THEN
         RETURN QUERY SELECT * FROM sespan.customer_by_id(otp_customer.customer_id);
     ELSIF lookup THEN
-        RETURN QUERY SELECT * FROM sespan.customer_by_email(otp_customer.email);
+        RETURN QUERY SELECT * FROM sespan.customer_by_email(NULL, otp_customer.spellings);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION sespan.otp_customer(bigint, text, boolean) IS
-    'The customer by id, or the customers with an address where lookup is set; two rows at most, which tells that an address is not unique';
+COMMENT ON FUNCTION sespan.otp_customer(bigint, text[], boolean) IS
+    'The customer by id, or the customers with one of these spellings of an address where lookup is set; two rows at most, which tells that an address is not unique';
 
 CREATE TABLE sespan.otp_challenge (
     challenge_id  uuid        PRIMARY KEY,
@@ -201,5 +201,5 @@ DROP FUNCTION sespan.otp_revoke(bigint);
 DROP TABLE sespan.otp;
 DROP FUNCTION sespan.otp_challenge_follow();
 DROP TABLE sespan.otp_activation, sespan.otp_challenge, sespan.otp_budget;
-DROP FUNCTION sespan.otp_customer(bigint, text, boolean);
+DROP FUNCTION sespan.otp_customer(bigint, text[], boolean);
 DROP FUNCTION sespan.otp_budget_key(text, text, boolean);

@@ -50,26 +50,37 @@ func (q *Queries) CustomerBound(ctx context.Context, db DBTX) (CustomerBoundRow,
 }
 
 const customerEmailIndexed = `-- name: CustomerEmailIndexed :one
-SELECT EXISTS (
+SELECT sespan.customer_collation_plain((
+    SELECT x.attcollation FROM pg_catalog.pg_attribute x WHERE x.attrelid = ($1::bigint)::oid AND x.attname = $2::text
+))::boolean AS plain, EXISTS (
     SELECT FROM pg_catalog.pg_index i
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = $1::text
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = $2::text
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
-    WHERE i.indrelid = ($2::bigint)::oid AND i.indisvalid AND i.indpred IS NULL
-        AND (pg_catalog.pg_get_indexdef(i.indexrelid, 1, true) IN (
-                pg_catalog.format('upper(%I::text)', a.attname), pg_catalog.format('lower(%I::text)', a.attname),
-                pg_catalog.format('upper(%I)', a.attname), pg_catalog.format('lower(%I)', a.attname))
-            OR (i.indkey[0] = a.attnum AND (t.typname = 'citext' OR NOT l.collisdeterministic)))
+    WHERE i.indrelid = ($1::bigint)::oid AND i.indisvalid AND i.indpred IS NULL
+        AND (pg_catalog.translate(pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), '::text', ''), '()', '')
+                = pg_catalog.format('lower%I COLLATE "C"', a.attname)
+            OR sespan.customer_collation_plain(a.attcollation) AND (
+                pg_catalog.translate(pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), '::text', ''), '()', '')
+                    IN (pg_catalog.format('upper%I', a.attname), pg_catalog.format('lower%I', a.attname))
+                OR i.indkey[0] = a.attnum AND (t.typname = 'citext' OR NOT l.collisdeterministic)))
 )::boolean AS indexed
 `
 
-// Whether an index serves a look-up by address: on upper() or lower() of the column,
-// or, where its type or collation compares without case, on the column itself.
-func (q *Queries) CustomerEmailIndexed(ctx context.Context, db DBTX, emailColumn string, relation int64) (bool, error) {
-	row := db.QueryRow(ctx, customerEmailIndexed, emailColumn, relation)
-	var indexed bool
-	err := row.Scan(&indexed)
-	return indexed, err
+type CustomerEmailIndexedRow struct {
+	Plain   bool
+	Indexed bool
+}
+
+// Whether an index serves a look-up by address: on lower(… COLLATE "C") of the column;
+// or, where its locale pairs i with I, on upper() or lower() of it, or on the column
+// itself where its type or collation compares without case. Texts of indexes are
+// compared without brackets and casts.
+func (q *Queries) CustomerEmailIndexed(ctx context.Context, db DBTX, relation int64, emailColumn string) (CustomerEmailIndexedRow, error) {
+	row := db.QueryRow(ctx, customerEmailIndexed, relation, emailColumn)
+	var i CustomerEmailIndexedRow
+	err := row.Scan(&i.Plain, &i.Indexed)
+	return i, err
 }
 
 const customerForgetCodes = `-- name: CustomerForgetCodes :exec

@@ -463,7 +463,7 @@ func (q *Queries) OTPRightEnd(ctx context.Context, db DBTX, customerID int64) er
 const oTPState = `-- name: OTPState :one
 WITH found AS MATERIALIZED (
     SELECT c.customer_id, c.email, c.is_active
-    FROM sespan.otp_customer($5::bigint, $6::text, true) AS c
+    FROM sespan.otp_customer($5::bigint, $6::text[], true) AS c
 ), tally AS (
     SELECT count(*)::int AS matches FROM found
 )
@@ -497,7 +497,7 @@ type OTPStateParams struct {
 	KnownBrowser bool
 	Visitor      *netip.Addr
 	CustomerID   *int64
-	Email        string
+	Spellings    []string
 }
 
 type OTPStateRow struct {
@@ -536,7 +536,7 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, arg *OTPStateParams) (O
 		arg.KnownBrowser,
 		arg.Visitor,
 		arg.CustomerID,
-		arg.Email,
+		arg.Spellings,
 	)
 	var i OTPStateRow
 	err := row.Scan(
