@@ -83,6 +83,7 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 	}
+	a.startSiteBudget()
 	return a.startAdmin(ctx)
 }
 
