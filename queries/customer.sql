@@ -117,3 +117,13 @@ SELECT EXISTS (
     JOIN pg_catalog.pg_constraint k ON k.conrelid = c.child AND k.conname = c.fkey
     JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = k.confkey[1]
     WHERE k.confrelid = (@relation::bigint)::oid AND (@key_column::text = '' OR a.attname = @key_column))::boolean AS referred;
+
+-- What our roles still may do with tables (schema.table) that a binding no longer uses.
+-- name: CustomerFormerGrants :many
+SELECT pg_catalog.format('REVOKE ALL ON %I.%I FROM %I;', n.nspname, c.relname, r.rolname)::text AS statement
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_roles r ON r.rolname = ANY (@roles::text[])
+WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY (@tables::text[])
+  AND (EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantee = r.oid)
+       OR EXISTS (SELECT FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND x.grantee = r.oid))
+ORDER BY 1;

@@ -13,6 +13,9 @@ func (c *Init) preflight() error {
 	if _, _, err := c.settings("", ""); err != nil {
 		return err
 	}
+	if err := c.elsewhere(); err != nil {
+		return err
+	}
 	if c.MailFrom != "" {
 		if _, err := mail.ParseAddress(c.MailFrom); err != nil {
 			return &config.Error{Variable: "--mail-from", Problem: "is not an address", Hint: "write it as Shop <no-reply@shop.example>"}

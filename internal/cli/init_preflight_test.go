@@ -69,6 +69,34 @@ func TestInitNoticesAKeyOfAnotherDatabase(t *testing.T) {
 	}
 }
 
+// Settings of another database stay, and the run that could not hand its own over makes
+// nothing.
+func TestInitRefusesSettingsOfAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	settings := filepath.Join(t.TempDir(), "sespan.env")
+	first, second := pgtest.EmptyDB(t), pgtest.EmptyDB(t)
+	first.Exec(t, siteTable)
+	second.Exec(t, siteTable)
+	for range 2 {
+		mustCommand(t, "init", "--no-roles", "--dsn="+first.URL, "--env-file="+settings)
+	}
+	before, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = command(t, "init", "--no-roles", "--dsn="+second.URL, "--env-file="+settings)
+	if err == nil || !strings.HasPrefix(err.Error(), "--env-file is there already, and its SESPAN_DATABASE_URL leads to database "+first.Name) {
+		t.Errorf("%v", err)
+	}
+	if after, err := os.ReadFile(settings); err != nil || string(after) != string(before) {
+		t.Errorf("the settings were changed: %v", err)
+	}
+	var made bool
+	if err := second.Pool.QueryRow(t.Context(), `SELECT to_regnamespace('sespan') IS NOT NULL`).Scan(&made); err != nil || made {
+		t.Errorf("the schema was made: %t, %v", made, err)
+	}
+}
+
 // Another key is no other ring: it could not open what the first one seals.
 func TestInitWithAnotherKeyFileMakesNoSecondKeyRing(t *testing.T) {
 	t.Parallel()

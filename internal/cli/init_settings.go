@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -49,6 +50,30 @@ func (c *Init) writeSettings(ctx context.Context, e *Env, first bool) error {
 		fmt.Fprint(e.Out, text)
 	}
 	return nil
+}
+
+// elsewhere refuses settings of another database: they stay, and a password that is made
+// for this one could not be given to anybody.
+func (c *Init) elsewhere() error {
+	if !exists(c.EnvFile) {
+		return nil
+	}
+	values, err := config.EnvFile(c.EnvFile).Read()
+	if err != nil {
+		return err
+	}
+	there, err := url.Parse(values["SESPAN_DATABASE_URL"])
+	if err != nil || there.Path == "" {
+		return nil //nolint:nilerr // it names no database
+	}
+	here, err := url.Parse(c.DSN)
+	if err != nil || (cmp.Or(there.Port(), "5432") == cmp.Or(here.Port(), "5432") && there.Path == here.Path) {
+		return nil //nolint:nilerr // the connection says it better
+	}
+	return &config.Error{
+		Variable: "--env-file", Problem: fmt.Sprintf("is there already, and its SESPAN_DATABASE_URL leads to database %s at port %s, not to this one",
+			strings.TrimPrefix(there.Path, "/"), cmp.Or(there.Port(), "5432")), Hint: "name another file, or remove that one",
+	}
 }
 
 // settings are the lines for serve, quoted so that a shell, systemd and compose

@@ -17,7 +17,7 @@ type EnvFile string
 // BeforeResolve makes the file's values the defaults of the flags.
 func (EnvFile) BeforeResolve(_ *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
 	path, _ := ctx.FlagValue(trace.Flag).(EnvFile)
-	values, err := readEnvFile(string(path))
+	values, err := path.Read()
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,9 @@ func (EnvFile) BeforeResolve(_ *kong.Kong, ctx *kong.Context, trace *kong.Path) 
 
 var assignment = regexp.MustCompile(`^(?:export\s+)?([A-Z_][A-Z0-9_]*)=(.*)$`)
 
-func readEnvFile(path string) (map[string]string, error) {
+// Read gives the settings of the file by their names.
+func (f EnvFile) Read() (map[string]string, error) {
+	path := string(f)
 	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, invalid("--env-file", "cannot be read: "+err.Error(), "name the file that sespan init --env-file has written")

@@ -81,6 +81,9 @@ func (s *schemaSession) bind(ctx context.Context, b Binding, before boundTable, 
 	if err != nil {
 		return err
 	}
+	if err := s.revokeFormer(ctx, b, before, t, r); err != nil {
+		return err
+	}
 	handed, err := s.handOver(ctx, t, r)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -115,4 +116,40 @@ func (s *schemaSession) sameCustomers(ctx context.Context, before boundTable, t 
 		return true, nil
 	}
 	return s.q.CustomerReferred(ctx, s.conn, t.relation, t.key())
+}
+
+// tablesOf are those that a binding reads, as schema.table.
+func tablesOf(schema, table string, sources map[string]source) []string {
+	tables := []string{schema + "." + table}
+	for _, src := range sources {
+		if src.Table != "" {
+			tables = append(tables, src.Schema+"."+src.Table)
+		}
+	}
+	return tables
+}
+
+// revokeFormer takes the rights on tables back that the binding no longer reads.
+func (s *schemaSession) revokeFormer(ctx context.Context, b Binding, before boundTable, t customerTable, r *BindResult) error {
+	if before.table == "" || !r.roles {
+		return nil
+	}
+	used := tablesOf(t.schema, t.table, t.sources)
+	former := slices.DeleteFunc(tablesOf(before.schema, before.table, before.sources), func(name string) bool { return slices.Contains(used, name) })
+	ours := []string{b.RolePrefix + "service", b.RolePrefix + "owner"}
+	statements, err := s.q.CustomerFormerGrants(ctx, s.conn, ours, former)
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		switch _, err := s.conn.Exec(ctx, statement); {
+		case isState(err, stateInsufficientPrivilege):
+			r.Pending = append(r.Pending, statement)
+		case err != nil:
+			return err
+		default:
+			r.Granted = append(r.Granted, statement)
+		}
+	}
+	return nil
 }

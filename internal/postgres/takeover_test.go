@@ -53,6 +53,9 @@ func TestAnotherTableIsAskedFor(t *testing.T) {
 			if after := codesAndRights(t, db); after != [3]int{} || bindingState(t, db) != "bound" {
 				t.Errorf("after --replace: %v, %s", after, bindingState(t, db))
 			}
+			if n := count(t, db, "SELECT has_any_column_privilege('sespan_service', 'public.auth_user', 'SELECT, UPDATE')::int + has_any_column_privilege('sespan_owner', 'public.auth_user', 'REFERENCES')::int"); n != 0 {
+				t.Error("rights on the former table are left")
+			}
 			if !slices.ContainsFunc(said, func(line string) bool { return strings.Contains(line, "deleted: 1 code(s) and 1 right(s)") }) {
 				t.Errorf("it did not say what went: %q", said)
 			}

@@ -103,6 +103,37 @@ func (q *Queries) CustomerForgetRights(ctx context.Context, db DBTX) error {
 	return err
 }
 
+const customerFormerGrants = `-- name: CustomerFormerGrants :many
+SELECT pg_catalog.format('REVOKE ALL ON %I.%I FROM %I;', n.nspname, c.relname, r.rolname)::text AS statement
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_roles r ON r.rolname = ANY ($1::text[])
+WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY ($2::text[])
+  AND (EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantee = r.oid)
+       OR EXISTS (SELECT FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND x.grantee = r.oid))
+ORDER BY 1
+`
+
+// What our roles still may do with tables (schema.table) that a binding no longer uses.
+func (q *Queries) CustomerFormerGrants(ctx context.Context, db DBTX, roles []string, tables []string) ([]string, error) {
+	rows, err := db.Query(ctx, customerFormerGrants, roles, tables)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			return nil, err
+		}
+		items = append(items, statement)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const customerGrants = `-- name: CustomerGrants :many
 SELECT g::text AS statement
 FROM sespan.customer_grants(($1::bigint)::oid, $2::jsonb, ($3::text)::name, ($4::text)::name) AS g

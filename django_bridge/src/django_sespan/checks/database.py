@@ -120,8 +120,8 @@ def _binding(cursor: CursorWrapper) -> Iterator[CheckMessage]:
         yield error(
             "E015",
             f"Sespan is bound to {bound}, but {label} lives in {table}: every call is refused.",
-            f"{hint} --replace (it says what goes); or, where these users are to do without Sespan (another tenant's), silence "
-            "it: SILENCED_SYSTEM_CHECKS = ['sespan.E015']",
+            f"{hint} --replace (it says what goes); or, where these users are to do without "
+            "Sespan (another tenant's), silence it: SILENCED_SYSTEM_CHECKS = ['sespan.E015']",
         )
 
 
