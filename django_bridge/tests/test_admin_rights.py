@@ -36,6 +36,7 @@ class TestCodes:
             [customer.pk],
         )
         ((code,),) = execute("SELECT otp_id FROM sespan.otp")
+        assert "bans nobody" in client.get("/admin/sespan/otp/").text
         body = {"action": "revoke_activation", "_selected_action": code}
         page = client.post("/admin/sespan/otp/", body, follow=True)
         assert message_texts(page) == ["1 customer can no longer become active by a code."]
@@ -43,7 +44,9 @@ class TestCodes:
 
     def test_without_the_right(self, login):
         client = login("view_otp")
-        assert "revoke_activation" not in client.get("/admin/sespan/otp/").text
+        page = client.get("/admin/sespan/otp/").text
+        assert "revoke_activation" not in page
+        assert "bans nobody" not in page
         body = {"action": "revoke_activation", "_selected_action": 1}
         assert client.post("/admin/sespan/otp/", body).status_code == 403
 

@@ -68,3 +68,25 @@ func TestDoctorLooksAtAddresses(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Whether plain SQL is watched is worth a word, and no fault.
+func TestDoctorTellsOfTheWatch(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	pool, err := postgres.Open(t.Context(), postgres.Options{URL: db.ServiceURL(t), MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for _, c := range []struct {
+		watch bool
+		want  string
+	}{{false, "bind-customers --watch"}, {true, "bound and watched"}} {
+		if _, err := postgres.BindCustomers(t.Context(), db.URL, postgres.Binding{Table: "public.auth_user", Watch: c.watch}); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := checkBinding(t.Context(), pool); err != nil || !strings.Contains(text, c.want) {
+			t.Errorf("%q, %v, want %q", text, err, c.want)
+		}
+	}
+}

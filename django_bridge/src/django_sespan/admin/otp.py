@@ -1,6 +1,8 @@
-"""One-time codes, without the codes.
+"""One-time codes, without the codes; and how a customer is banned who never was active.
 
-A site that wants the action on its own page of customers adds it there:
+Whoever waits for a code is inactive already, so clearing `is_active` bans nobody: the right to
+become active by a code is ended instead. A site that wants the action on its own page of customers
+adds it there:
 
     class CustomerAdmin(UserAdmin):
         actions = [revoke_activation]  # type: ignore[assignment]  # read only otherwise
@@ -59,6 +61,7 @@ class OtpAdmin(PersonalAdmin):
     """Who asked for a code, and its status."""
 
     audit_subject = "code"
+    change_list_template = "django_sespan/admin/otp_list.html"
     list_display = [
         KEY,
         "email",
@@ -99,4 +102,5 @@ class OtpAdmin(PersonalAdmin):
         """Refuse an action (403) that is not offered, where Django would ignore it."""
         if request.method == "POST" and not request.user.has_perm(REVOKE):
             raise PermissionDenied
-        return super().changelist_view(request, extra_context)
+        context = {"may_revoke": request.user.has_perm(REVOKE), **(extra_context or {})}
+        return super().changelist_view(request, context)
