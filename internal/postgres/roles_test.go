@@ -65,7 +65,7 @@ func statements(t *testing.T) map[string]string {
 // setUp are run by who migrates and binds, not by the service.
 func setUp(name string) bool {
 	return strings.HasPrefix(name, "Schema") && name != "SchemaClock" ||
-		slices.Contains([]string{"CustomerBind", "CustomerUnbind", "CustomerReference", "CustomerReferenceValidate", "CustomerGrants", "InstallationSettle", "CustomerHandOver"}, name) ||
+		slices.Contains([]string{"CustomerBind", "CustomerUnbind", "CustomerReference", "CustomerReferenceValidate", "CustomerGrants", "CustomerForgetCodes", "CustomerForgetRights", "InstallationSettle", "CustomerHandOver"}, name) ||
 		strings.HasPrefix(name, "CustomerTable")
 }
 
