@@ -21,7 +21,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-counting bench-reports fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
+.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-counting bench-reports fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
 
 bench: bin/sespan ## Measure draws, codes and mails against their targets (BENCH_ARGS=-quick to try it)
 	go run ./internal/devtools/bench $(BENCH_ARGS)
+
+bench-attack: bin/sespan ## Make a million hostile calls and print rows, bytes, memory and what the site feels (BENCH_ARGS="-calls 200000", -quick to try it)
+	go run ./internal/devtools/bench $(BENCH_ARGS) attack
 
 bench-counting: bin/sespan ## Measure what counting costs (PREVIOUS=path/to/a/binary/of/before, else with the triggers off; BENCH_ARGS="-rounds 20")
 	go run ./internal/devtools/bench $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS) counting

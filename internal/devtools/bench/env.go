@@ -15,6 +15,7 @@ type options struct {
 	previous string // an older binary, for the price of counting
 	rounds   int
 	mails    int // of the long drain
+	calls    int // of the attack
 	length   time.Duration
 	quick    bool
 	report   *target.Report

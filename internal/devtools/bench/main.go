@@ -30,8 +30,9 @@ import (
 
 // suite is one comparison, on a database of its own.
 type suite struct {
-	name string
-	run  func(ctx context.Context, e *env) error
+	name  string
+	run   func(ctx context.Context, e *env) error
+	named bool // runs only when it is named: it takes long
 }
 
 // matches reports whether the name is the suite's, or that of its group.
@@ -53,6 +54,7 @@ func suites() []suite {
 		{name: "mail-workers", run: benchMailWorkers},
 		{name: "mail-held-snapshot", run: benchMailHeldSnapshot},
 		{name: "mail-memory", run: benchMailMemory},
+		{name: "attack", run: benchAttack, named: true},
 	}
 }
 
@@ -86,7 +88,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	described := false
 	for _, s := range suites() {
-		if len(names) > 0 && !slices.ContainsFunc(names, s.matches) {
+		if len(names) == 0 && s.named || len(names) > 0 && !slices.ContainsFunc(names, s.matches) {
 			continue
 		}
 		if err := runSuite(ctx, s, o, !described); err != nil {
@@ -105,6 +107,7 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
 	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
+	flags.IntVar(&o.calls, "calls", 1_000_000, "hostile calls of suite attack")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	flags.StringVar(&o.previous, "previous", "", "an older binary, without counting, that suite counting compares with")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
@@ -112,7 +115,7 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 		return o, nil, err
 	}
 	if *quick {
-		o.rounds, o.length, o.mails, o.quick = 1, 300*time.Millisecond, 20_000, true
+		o.rounds, o.length, o.mails, o.calls, o.quick = 1, 300*time.Millisecond, 20_000, 20_000, true
 	}
 	for _, name := range flags.Args() {
 		if !slices.ContainsFunc(suites(), func(s suite) bool { return s.matches(name) }) {
