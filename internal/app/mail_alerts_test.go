@@ -28,13 +28,17 @@ var (
 // and each value of it that they name is there as soon as the service runs.
 func TestAlertsNameWhatTheWorkerExports(t *testing.T) {
 	t.Parallel()
-	rules, err := os.ReadFile(filepath.Join("..", "..", "grafana", "prometheus", "sespan-mail.rules.yml"))
-	if err != nil {
-		t.Fatal(err)
+	var rules []byte
+	for _, name := range []string{"sespan-mail.rules.yml", "sespan-api-log.rules.yml"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "grafana", "prometheus", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, text...)
 	}
 	exported := scrape(t)
 	named := metricOfARule.FindAllStringSubmatch(string(rules), -1)
-	if len(named) < 9 {
+	if len(named) < 14 {
 		t.Fatalf("the rules name %d metrics: the test does not read them as it should", len(named))
 	}
 	for _, m := range named {
