@@ -159,6 +159,9 @@ def test_counts_are_estimated_when_rows_are_many(staff, monkeypatch):
     counts = [q["sql"] for q in queries if "COUNT(*)" in q["sql"] and "api_log" in q["sql"]]
     assert counts
     assert all("LIMIT 11" in sql for sql in counts)
+    rows = [q["sql"] for q in queries if 'ORDER BY "sespan"."api_log_full"' in q["sql"]]
+    assert rows
+    assert not [sql for sql in rows if "request_body" in sql]
 
 
 class TestTiers:

@@ -16,6 +16,17 @@
 // happened is counted: a row is late, then written or lost. Inserting a row twice
 // is harmless, the second one is skipped by its key.
 //
+// Not every call has a row of its own. Calls of strangers, of one customer's token and
+// of one visitor of the site share sixty rows a minute (sampling.go), and a row tells for
+// how many calls it stands, so that the weights of all rows add up to the calls:
+//
+//	Record ─▶ has it a quota? ─▶ one of the first of its minute? ─▶ written, weight 1
+//	                                   └─ no ─▶ left out ─▶ one row for all of them, when the minute
+//	                                                        or the process is over
+//
+// The log has a bound on its bytes (bound.go). Where it comes near, bodies and days are
+// dropped, the oldest first; where that is not enough, all calls get a quota.
+//
 // Redaction goes by the name of a field and by the form of a value (redact*.go
 // handle headers and bodies, redact_secret.go holds the names). It runs once, before
 // the row waits: Header and Body can only be made by it.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sespan/internal/access"
+	"sespan/internal/apilog"
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
@@ -216,7 +217,7 @@ func TestDrawRefusesBadInput(t *testing.T) {
 func TestParallelDrawsOverHTTP(t *testing.T) {
 	t.Parallel()
 	d := newDrawSite(t)
-	require.Equal(t, 201, d.tier(`{"name":"All","probability":"0.5","discount":"0.5","budget_uses":7}`).status)
+	require.Equal(t, 201, d.tier(`{"name":"All","probability":"0.5","discount":"0.5","budget_uses":7,"per_customer_draws":null}`).status)
 	var wg sync.WaitGroup
 	statuses := make([]int, 100)
 	for i := range statuses {
@@ -236,6 +237,29 @@ func TestParallelDrawsOverHTTP(t *testing.T) {
 	require.NoError(t, d.db.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sespan.transaction_log),
 		(SELECT count(*) FROM sespan.api_log WHERE request_type = 'Transaction'), (SELECT uses FROM sespan.transaction_tier_usage)`).Scan(&rows, &logged, &wins))
 	assert.Equal(t, []int{50, 100, 7}, []int{rows, logged, wins})
+}
+
+// One checkout token repeated without end: the draw has its row, and sixty rows a minute
+// stand for the replays.
+func TestReplaysOfATokenShareRows(t *testing.T) {
+	t.Parallel()
+	d := newDrawSiteWith(t, still)
+	const replays = 100
+	for i, customer := range d.customers[:2] {
+		token := strconv.Itoa(i)
+		d.tokens[token] = access.Principal{
+			Kind: access.KindCustomer, Roles: []access.Role{access.RoleCustomer}, Subject: strconv.FormatInt(customer, 10), OrderRef: "A", Amount: "10",
+		}
+		for n := range replays + 1 {
+			a := d.draw(`{"order_ref":"A","transaction_amount":"10"}`, "Bearer "+token)
+			require.Equal(t, map[bool]int{true: 201, false: 200}[n == 0], a.status, a.body)
+		}
+	}
+	d.log.Close()
+	calls, rows := d.weights("status = 201")
+	assert.Equal(t, []int{2, 2}, []int{calls, rows})
+	calls, rows = d.weights("status = 200")
+	assert.Equal(t, []int{2 * replays, 2 * apilog.MinuteRows}, []int{calls, rows}, "of each customer")
 }
 
 func TestDrawThatMustWaitTooLong(t *testing.T) {

@@ -27,8 +27,9 @@ COMMENT ON TABLE sespan.api_log_default IS 'Rows of days without a partition of 
 
 -- The key of a row: a replayed row finds itself. Also serves "newest first".
 CREATE UNIQUE INDEX api_log_key ON sespan.api_log (time_requested, response_id);
--- A page that shows one row by its number.
-CREATE INDEX api_log_log_id_idx ON sespan.api_log (log_id);
+-- A page that shows one row by its number, which grows with time. BRIN: a row costs it
+-- nothing, and the page reads a range of pages more.
+CREATE INDEX api_log_log_id_idx ON sespan.api_log USING brin (log_id) WITH (pages_per_range = 32, autosummarize = on);
 -- A customer's history, newest first; rows about nobody do not burden it.
 CREATE INDEX api_log_customer_idx ON sespan.api_log (customer_id, time_requested DESC) WHERE customer_id IS NOT NULL;
 -- The common types are found fast by walking back in time; of the rare ones that
@@ -64,9 +65,8 @@ CREATE TABLE sespan.api_log_body (
     response_body text NOT NULL
 ) PARTITION BY RANGE (time_requested);
 CREATE TABLE sespan.api_log_body_default PARTITION OF sespan.api_log_body DEFAULT;
--- Not unique, and without the id: it is written with each row of the log, and two
--- calls in the same microsecond are rare.
-CREATE INDEX api_log_body_time_idx ON sespan.api_log_body (time_requested);
+-- BRIN: bodies are written with each row of the log and read one call at a time.
+CREATE INDEX api_log_body_time_idx ON sespan.api_log_body USING brin (time_requested) WITH (pages_per_range = 32, autosummarize = on);
 COMMENT ON TABLE sespan.api_log_body IS 'Bodies of calls, secrets redacted; a partition per UTC day of time_requested, dropped before the day itself goes; read api_log_full';
 COMMENT ON TABLE sespan.api_log_body_default IS 'Bodies of days without a partition of their own';
 COMMENT ON COLUMN sespan.api_log_body.time_requested IS 'Of its row in api_log';

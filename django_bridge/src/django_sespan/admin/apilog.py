@@ -1,6 +1,10 @@
 """The API log."""
 
+from __future__ import annotations
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan.admin.columns import key_column, milliseconds_column
@@ -8,6 +12,7 @@ from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.models import ApiLog
 
 KEY = key_column(ApiLog, "log_id")
+LIST_PAGE = "sespan_apilog_changelist"
 ELAPSED = milliseconds_column(ApiLog, "elapsed_time")
 
 
@@ -49,6 +54,13 @@ class ApiLogAdmin(PersonalAdmin):
         "stands_for",
     ]
     readonly_fields = [KEY, ELAPSED]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiLog]:
+        """Leave out of the list what it does not show: each body is looked up by itself."""
+        rows = super().get_queryset(request)
+        if request.resolver_match and request.resolver_match.url_name == LIST_PAGE:
+            return rows.defer("request_header", "request_body", "response_header", "response_body")
+        return rows
 
     @admin.display(description=_("stands for"), empty_value="")
     def calls(self, row: ApiLog) -> int | None:
