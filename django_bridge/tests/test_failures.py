@@ -161,7 +161,7 @@ def test_users_in_another_database_than_sespan(client, sespan, settings, caplog)
     assert 'SESPAN["DATABASE"]' in caplog.text
 
 
-def test_a_rule_of_the_database_that_no_form_knows(client):
+def test_a_rule_of_the_database_that_no_form_knows(client, caplog):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE auth_user ADD CONSTRAINT odd CHECK (username <> 'budi')")
     try:
@@ -169,9 +169,12 @@ def test_a_rule_of_the_database_that_no_form_knows(client):
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE auth_user DROP CONSTRAINT odd")
-    assert page.status_code == 200
-    assert "taken already" in page.text
+    assert page.status_code == 503
+    assert "nothing was kept" in page.text
     assert SESSION_KEY not in client.session
+    assert "SQLSTATE 23514 by odd of the table auth_user" in caplog.text
+    assert "budi@example.com" not in caplog.text
+    assert "Failing row" not in caplog.text
 
 
 def test_a_right_that_cannot_be_looked_up(bound, client, monkeypatch):

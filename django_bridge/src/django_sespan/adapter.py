@@ -58,7 +58,11 @@ class Adapter:
     def save_user(
         self, request: HttpRequest | None, form: RegistrationForm, user: AbstractBaseUser
     ) -> None:
-        """Save the user and related rows, in that same transaction."""
+        """Save the user and related rows, in that same transaction.
+
+        Runs again, for the same user, when a newer registration replaces an unverified one: let
+        related rows be `update_or_create`d.
+        """
         user.save()
         form.save_m2m()
 

@@ -12,6 +12,7 @@ SespanError
 │   ├── OTPError           OTPIncorrect, OTPExpired, OTPUsed, OTPLocked, OTPTooSoon, …
 │   ├── OrderConflict, TokenMismatch
 │   └── UnknownTransaction, UnknownKey, TooManyBuckets
+├── SiteRuleViolated       a rule of the site's own database refused a customer
 └── MailNotQueued          the database refused a mail
 
 InsideTransaction stands apart: a call from inside an open transaction is a programming error.
@@ -207,6 +208,14 @@ class InsideTransaction(RuntimeError):
 
     The service would not see the site's uncommitted rows, and a row lock that the
     site holds while it waits is a deadlock that PostgreSQL cannot detect.
+    """
+
+
+class SiteRuleViolated(SespanError):
+    """A rule of the site's own database refused a customer; `detail` names it, and no value.
+
+    Not a value that is taken, which the form says: a CHECK, NOT NULL, a key, or a `save_user` that
+    adds the same row twice.
     """
 
 

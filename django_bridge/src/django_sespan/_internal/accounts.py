@@ -38,14 +38,15 @@ def with_key(key: Any) -> AbstractBaseUser | None:
     return users.filter(pk=key).first()
 
 
-def with_email(email: str) -> QuerySet[Any]:
+def with_email(email: str, *, hidden: bool = False) -> QuerySet[Any]:
     """Return the accounts of this address, in whatever case it is written.
 
     An active one comes first, then the oldest: one that was banned must not come back as a
-    newer registration of the same address.
+    newer registration of the same address. `hidden`: those too that the site's manager hides.
     """
     model: Any = get_user_model()
-    users: QuerySet[Any] = model._default_manager.using(users_alias()).filter(
+    manager = model._base_manager if hidden else model._default_manager
+    users: QuerySet[Any] = manager.using(users_alias()).filter(
         **{f"{model.get_email_field_name()}__iexact": email}
     )
     return users.order_by("-is_active", "pk")

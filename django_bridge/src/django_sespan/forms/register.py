@@ -54,7 +54,10 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
         """Normalise the address."""
         cleaned = super().clean() or self.cleaned_data
         if email := cleaned.get(self.email_field):
-            cleaned[self.email_field] = BaseUserManager.normalize_email(str(email).strip())
+            # The site's manager may have a rule of its own, which create_user follows.
+            manager: Any = User._default_manager
+            normalize = getattr(manager, "normalize_email", BaseUserManager.normalize_email)
+            cleaned[self.email_field] = normalize(str(email).strip())
         return cleaned
 
     def save(self, commit: bool = True) -> Any:
@@ -144,12 +147,22 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
             self.add_error(field, self.instance.unique_error_message(User, (field,)))
 
     def _validate(self, check: Callable[..., None]) -> None:
+        error = self._conflict(check)
+        if error is not None:
+            # It may be this registration's own account, saved since it was looked for.
+            self._look_up_account()
+            error = self._conflict(check)
+        if error is not None:
+            self._update_errors(error)  # type: ignore[attr-defined]
+
+    def _conflict(self, check: Callable[..., None]) -> ValidationError | None:
+        excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
         try:
-            excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
             with self._as_replaceable():
                 check(exclude=excluded | {self.email_field})
         except ValidationError as error:
-            self._update_errors(error)  # type: ignore[attr-defined]
+            return error
+        return None
 
     @contextmanager
     def _as_replaceable(self) -> Iterator[None]:

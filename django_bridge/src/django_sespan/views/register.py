@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.generic import FormView
@@ -60,10 +59,6 @@ class RegisterView(SespanView, FormView):  # type: ignore[type-arg]  # no subscr
     def _customer_first(self, form: RegisterForm) -> HttpResponse:
         try:
             pending = register(self.request, form, self.safe_next(), self.request.path)
-        except IntegrityError:
-            logger.exception("A registration violates a constraint that its form does not check")
-            form.add_error(None, messages.taken())
-            return self.form_invalid(form)
         except errors.SespanError as exc:
             return self._failed(form, exc)
         if pending is None:

@@ -31,6 +31,7 @@ from django_sespan._internal.accounts import (
     with_email,
 )
 from django_sespan._internal.atomicity import refuse_transaction
+from django_sespan._internal.flows import taken
 from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
 from django_sespan._internal.flows.send_code import send_code
 from django_sespan.adapter import get_adapter
@@ -95,12 +96,22 @@ def finish(request: HttpRequest, pending: PendingCode, data: Mapping[str, Any]) 
     form.restore(str(data["password"]))
     try:
         user = _create(request, form) if form.is_valid() else None
-    except IntegrityError:
-        form.finds_conflict()
-        user = None
+    except IntegrityError as exc:
+        user, conflict = None, _conflict(exc, form)
+    else:
+        conflict = Conflict(form)
     if user is None:
-        raise Conflict(form)
+        raise conflict
     _adopt(pending, user)
+
+
+def _conflict(error: IntegrityError, form: RegisterForm) -> Conflict:
+    """Tell the visitor, who has verified the address, what is taken; raises OTPUsed otherwise."""
+    try:
+        return Conflict(form, has_account=taken.explain(error, form).address)
+    except errors.SiteRuleViolated as exc:
+        logger.error("A customer could not be made: %s", exc.detail)  # noqa: TRY400  (no row)
+    raise errors.OTPUsed("the site's database refused the customer")
 
 
 def adopt_created(pending: PendingCode) -> bool:

@@ -77,6 +77,8 @@ class PendingCode:
         differs; it sends no code for it. Where that is not certain, `flows.decoy` answers.
         """
         pending = cls(purpose=REGISTRATION, email=mask(email), subject=subject(email))
+        if user.pk is None:
+            return pending  # the address is taken, and no account is found
         if user.is_active or runtime.registrations.right(user) in {"ended", "none"}:
             pending.customer_id = str(user.pk)
         return pending

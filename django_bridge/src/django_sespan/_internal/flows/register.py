@@ -34,10 +34,11 @@ from django_sespan._internal.accounts import (
     find_account,
     lock_address,
     lock_unverified,
+    with_email,
     with_key,
 )
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan._internal.flows import pretended_registrations, use_budget
+from django_sespan._internal.flows import pretended_registrations, taken, use_budget
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
 from django_sespan._internal.runtime import runtime
@@ -80,7 +81,7 @@ def register(
     Returns None when a concurrent registration took a unique value; the form then has
     the error. Raises OTPTooSoon when no mail may be sent, SespanUnavailable when an unverified
     registration cannot be replaced now, SespanMisconfigured when no customer could be activated
-    later, and IntegrityError for a rule of the database that the form does not know.
+    later, and SiteRuleViolated for a rule of the site's database that the form does not know.
     """
     refuse_transaction()
     runtime.registrations.require()  # whoever has the address: the answer is the same
@@ -93,12 +94,9 @@ def register(
     password = _Password(typed, older, matches=bool(older and older.check_password(typed)))
     if not (password.matches or (pretended is not None and pretended.password_matches)):
         _refuse_without_mail(request, email)
-    try:
-        saved = _save(request, form, password)
-    except IntegrityError:
-        if form.finds_conflict():
-            return None
-        saved = _save(request, form, password)
+    saved = _save_or_explain(request, form, password)
+    if saved is None:
+        return None
     if not saved.waits:
         _remember_pretended(form, saved.user, pretended)
     elif not saved.again:
@@ -131,11 +129,29 @@ def _remember_pretended(
     form: RegisterForm, user: AbstractBaseUser, before: PretendedRegistration | None
 ) -> None:
     """Let a pretended registration replace the one before, as a real one does."""
-    if before is not None and not before.password_matches:
+    if before is not None and not before.password_matches and user.pk is not None:
         runtime.registrations.supersede(user)
     name = str(form.cleaned_data.get(get_user_model().USERNAME_FIELD) or "")
     email = form.cleaned_data[form.email_field]
     pretended_registrations.remember(email, name, form.password_hash)
+
+
+def _save_or_explain(
+    request: HttpRequest, form: RegisterForm, password: _Password
+) -> _Saved | None:
+    """Save; None where the form has the errors. An address that is taken is like a known one."""
+    try:
+        return _save(request, form, password)
+    except IntegrityError as exc:
+        found = taken.explain(exc, form)
+    if not found.address:
+        return None
+    # Registered meanwhile by another way, or by somebody whom the site's manager hides.
+    email = form.cleaned_data[form.email_field]
+    if find_account(email) is not None:
+        form.known_account = None
+        return _save(request, form, password)
+    return _Saved(with_email(email, hidden=True).first() or get_user_model()(), waits=False)
 
 
 def _save(request: HttpRequest, form: RegisterForm, password: _Password) -> _Saved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,9 +18,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from django_sespan._internal.flows import staff_people
 from django_sespan._internal.flows.staff_people import STAFF, Person
+from django_sespan._internal.messages import taken
+from django_sespan._internal.violations import violation
 from django_sespan.admin.page import AdminRolePage, Tool, for_admins
 from django_sespan.admin.people.forms import NewPersonForm, RolesForm, Search, new_person_form
 from django_sespan.models import Access
+
+logger = logging.getLogger(__name__)
 
 
 @admin.register(Access)
@@ -114,10 +119,14 @@ class PeopleAdmin(AdminRolePage):
         try:
             with transaction.atomic(using=staff_people.alias()):
                 return staff_people.create(values)
-        except IntegrityError:
-            form.add_error(
-                None, _("Some of this is taken already. Please change it and try again.")
-            )
+        except IntegrityError as exc:
+            found = violation(exc)
+            if found.is_taken:
+                form.add_error(None, taken())
+            else:
+                logger.error("A member of the staff could not be made: %s", found)  # noqa: TRY400
+                text = _("The site’s database refused: %(rule)s")
+                form.add_error(None, text % {"rule": found.rule or found.state})
         except (TypeError, ValueError, ValidationError) as exc:
             # create_user is the site's: it may ask for more than the model says.
             reason = "; ".join(getattr(exc, "messages", [str(exc)]))
