@@ -54,6 +54,7 @@ def test_the_whole_path(client, sespan):
     assert body == {
         "purpose": "registration",
         "customer_id": str(user.pk),
+        "customer_table": "public.auth_user",
         "locale": "en",
     }
     assert headers["sespan-client-ip"] == "127.0.0.1"

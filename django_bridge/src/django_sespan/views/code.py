@@ -14,7 +14,7 @@ from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.flows import code_first, double_submit
 from django_sespan._internal.flows.pending_code import PendingCode
-from django_sespan._internal.flows.send_code import resend_code
+from django_sespan._internal.flows.send_code import resend_code, take_up
 from django_sespan._internal.flows.verify_code import verify_code
 from django_sespan._internal.responses import Verified
 from django_sespan.forms import CodeForm
@@ -64,6 +64,7 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
     def form_valid(self, form: CodeForm) -> HttpResponse:
         """Verify, log in, redirect."""
         try:
+            take_up(self.request, self.pending)
             answer = verify_code(self.request, self.pending, form.cleaned_data["code"])
             if self.pending.code_first:
                 self._create(answer)
@@ -100,8 +101,7 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
 
     def _refused(self, form: CodeForm, error: errors.SespanError) -> HttpResponse:
         messages.log(logger, "A code was not accepted", error)
-        if isinstance(error, errors.OTPIncorrect | errors.OTPLocked):
-            self.pending.store(self.request)
+        self.pending.store(self.request)
         lost = self.pending.code_first and isinstance(error, errors.OTPUsed)
         form.add_error("code", messages.lost() if lost else messages.for_verify(error))
         over = lost or isinstance(error, errors.RegistrationReplaced)

@@ -155,6 +155,7 @@ class PendingCode:
             "attempts_left": self.attempts_left,
             "resend_in": self.resend_in(),
             "sent": self.valid_until is not None,
+            "resumed": self.resume,
             "valid_for": messages.wait(valid_for) if valid_for else "",
             "purpose": self.purpose,
             "register_url": self.register_url,

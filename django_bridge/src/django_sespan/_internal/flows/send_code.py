@@ -55,6 +55,22 @@ def send_code(
     _send_signal(request, pending)
 
 
+def take_up(request: HttpRequest | None, pending: PendingCode) -> None:
+    """Find the challenge under way for a session that gave the password and has not asked yet.
+
+    A login view of the site, in a transaction, could not ask; or Sespan was away. The code that
+    the visitor has in hand, from another browser's registration, then counts. Raises OTPExpired
+    where no code can be under way.
+    """
+    if pending.challenge_id is not None or pending.is_decoy or pending.code_first:
+        return
+    pending.resume = True
+    try:
+        send_code(request, pending)
+    except errors.OTPTooSoon as exc:
+        raise errors.OTPExpired(exc.detail) from exc
+
+
 def resend_code(request: HttpRequest | None, pending: PendingCode) -> None:
     """Ask for another code and remember the new times in `pending`; raises SespanError.
 
@@ -64,6 +80,7 @@ def resend_code(request: HttpRequest | None, pending: PendingCode) -> None:
     """
     refuse_transaction()
     if pending.challenge_id is None:
+        pending.resume = False  # a code that was sent before is not what is asked for
         send_code(request, pending)
         return
     check_session(pending)
