@@ -3,8 +3,8 @@
 -- snapshot. They lock nothing.
 --
 -- What is not folded yet is read once (fresh: as the views stats_<noun>_total do, but
--- summed before it meets the windows), the rest from the days of that zone and from
--- quarters, as stats.Cut says.
+-- summed before it meets the windows), the rest from the days of that zone, from
+-- hours and from quarters, as stats.Cut says.
 
 -- name: StatsZone :one
 -- Zone of the days. Compiling would take longer than any of the statements that follow.
@@ -16,7 +16,7 @@ FROM unnest(@tier_ids::bigint[]) AS i (tier_id)
 WHERE sespan.tier_name(i.tier_id) IS NOT NULL;
 
 -- name: StatsAPISeries :many
--- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+-- By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
     SELECT f.bucket, f.request_type, f.outcome, sum(f.calls)::bigint AS calls
     FROM sespan.stats_api_appended f
@@ -27,6 +27,9 @@ SELECT x.part::integer AS part, x.request_type, x.outcome, sum(x.calls)::bigint 
 FROM (
     SELECT width_bucket(d.day, @days::date[]) AS part, d.request_type, d.outcome, d.calls
     FROM sespan.stats_api_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
+    UNION ALL
+    SELECT width_bucket(h.bucket, @starts::timestamptz[]), h.request_type, h.outcome, h.calls
+    FROM sespan.stats_api_hour h WHERE h.bucket >= @first_hour::timestamptz AND h.bucket < @last_hour::timestamptz
     UNION ALL
     SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.request_type, q.outcome, q.calls
     FROM sespan.stats_api_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz
@@ -82,7 +85,7 @@ CROSS JOIN LATERAL (
 GROUP BY w.part, x.request_type, x.outcome;
 
 -- name: StatsOTPSeries :many
--- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+-- By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
     SELECT f.bucket, f.purpose, sum(f.issued)::bigint AS issued, sum(f.resent)::bigint AS resent, sum(f.verified)::bigint AS verified,
         sum(f.failed)::bigint AS failed, sum(f.locked)::bigint AS locked, sum(f.expired)::bigint AS expired
@@ -95,6 +98,9 @@ SELECT x.part::integer AS part, sum(x.issued)::bigint AS issued, sum(x.resent)::
 FROM (
     SELECT width_bucket(d.day, @days::date[]) AS part, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
     FROM sespan.stats_otp_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
+    UNION ALL
+    SELECT width_bucket(h.bucket, @starts::timestamptz[]), h.issued, h.resent, h.verified, h.failed, h.locked, h.expired
+    FROM sespan.stats_otp_hour h WHERE h.bucket >= @first_hour::timestamptz AND h.bucket < @last_hour::timestamptz
     UNION ALL
     SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
     FROM sespan.stats_otp_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz
@@ -142,7 +148,7 @@ CROSS JOIN LATERAL (
 GROUP BY w.part, x.purpose;
 
 -- name: StatsTransactionSeries :many
--- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+-- By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
     SELECT f.bucket, f.tier_id, sum(f.draws)::bigint AS draws, sum(f.wins)::bigint AS wins, sum(f.capped)::bigint AS capped, sum(f.amount)::numeric
         AS amount, sum(f.discount)::numeric AS discount, sum(f.cancelled)::bigint AS cancelled, sum(f.cancelled_amount)::numeric AS
@@ -159,6 +165,11 @@ FROM (
         d.cancelled_discount
     FROM sespan.stats_transaction_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date AND
         (sqlc.narg(tier_id)::bigint IS NULL OR coalesce(d.tier_id, 0) = sqlc.narg(tier_id)::bigint)
+    UNION ALL
+    SELECT width_bucket(h.bucket, @starts::timestamptz[]), h.draws, h.wins, h.capped, h.amount, h.discount, h.cancelled, h.cancelled_amount,
+        h.cancelled_discount
+    FROM sespan.stats_transaction_hour h WHERE h.bucket >= @first_hour::timestamptz AND h.bucket < @last_hour::timestamptz AND
+        (sqlc.narg(tier_id)::bigint IS NULL OR coalesce(h.tier_id, 0) = sqlc.narg(tier_id)::bigint)
     UNION ALL
     SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
         q.cancelled_discount
@@ -220,7 +231,7 @@ CROSS JOIN LATERAL (
 GROUP BY w.part, x.tier_id;
 
 -- name: StatsMailSeries :many
--- By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+-- By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 WITH fresh AS MATERIALIZED (
     SELECT f.bucket, f.outcome, sum(f.mails)::bigint AS mails
     FROM sespan.stats_mail_appended f
@@ -234,6 +245,9 @@ SELECT x.part::integer AS part, coalesce(sum(x.mails) FILTER (WHERE x.outcome = 
 FROM (
     SELECT width_bucket(d.day, @days::date[]) AS part, d.outcome, d.mails
     FROM sespan.stats_mail_day d WHERE d.time_zone = @time_zone::text AND d.day >= @first_day::date AND d.day < @last_day::date
+    UNION ALL
+    SELECT width_bucket(h.bucket, @starts::timestamptz[]), h.outcome, h.mails
+    FROM sespan.stats_mail_hour h WHERE h.bucket >= @first_hour::timestamptz AND h.bucket < @last_hour::timestamptz
     UNION ALL
     SELECT width_bucket(q.bucket, @starts::timestamptz[]), q.outcome, q.mails
     FROM sespan.stats_mail_quarter q WHERE q.bucket >= @from_time::timestamptz AND q.bucket < @head_end::timestamptz

@@ -201,6 +201,7 @@ GRANT SELECT (draw_epoch, seed_hash, tier_set_hash, seed, created_at, revealed_a
 -- settled batch repeats
 GRANT SELECT ON sespan.stats_horizon, sespan.stats_api, sespan.stats_otp, sespan.stats_transaction, sespan.stats_mail,
     sespan.stats_api_quarter, sespan.stats_otp_quarter, sespan.stats_transaction_quarter, sespan.stats_mail_quarter,
+    sespan.stats_api_hour, sespan.stats_otp_hour, sespan.stats_transaction_hour, sespan.stats_mail_hour,
     sespan.stats_api_day, sespan.stats_otp_day, sespan.stats_transaction_day, sespan.stats_mail_day TO sespan_service;
 GRANT SELECT ON sespan.stats_api_appended, sespan.stats_otp_appended, sespan.stats_transaction_appended, sespan.stats_mail_appended TO sespan_service;
 GRANT INSERT (bucket, outcome, mails) ON sespan.stats_mail TO sespan_service;

@@ -79,6 +79,7 @@ func (s *Stats) TransactionSums(ctx context.Context, r stats.Range, tier *int64)
 	err := s.read(ctx, r, func(tx dbsqlc.DBTX, series seriesParams, windows windowsParams) error {
 		rows, err := s.pool.queries.StatsTransactionSeries(ctx, tx, &dbsqlc.StatsTransactionSeriesParams{
 			Days: series.Days, TimeZone: series.TimeZone, FirstDay: series.FirstDay, LastDay: series.LastDay, TierID: tier, Starts: series.Starts,
+			FirstHour: series.FirstHour, LastHour: series.LastHour,
 			FromTime: series.FromTime, HeadEnd: series.HeadEnd, TailStart: series.TailStart, ToTime: series.ToTime,
 		})
 		if err != nil {
@@ -170,7 +171,7 @@ func seriesOf(r stats.Range, days stats.Calendar) seriesParams {
 	cut := r.Series(days)
 	p := seriesParams{
 		TimeZone: days.Zone.String(), Starts: r.Starts, Days: make([]pgtype.Date, len(r.Starts)),
-		FirstDay: dateOf(cut.FirstDay), LastDay: dateOf(cut.LastDay),
+		FirstDay: dateOf(cut.FirstDay), LastDay: dateOf(cut.LastDay), FirstHour: cut.FirstHour, LastHour: cut.LastHour,
 		FromTime: cut.From, HeadEnd: cut.HeadEnd, TailStart: cut.TailStart, ToTime: cut.To,
 	}
 	for i, start := range r.Starts {

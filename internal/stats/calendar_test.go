@@ -104,3 +104,28 @@ func TestCutsCoverTheRange(t *testing.T) {
 		}
 	}
 }
+
+// A series by hours is read from hours and the quarters around them; where an hour of
+// the zone is none of UTC, from quarters alone.
+func TestSeriesOfHours(t *testing.T) {
+	t.Parallel()
+	at := func(text string) time.Time {
+		moment, err := time.Parse(time.RFC3339, text)
+		require.NoError(t, err)
+		return moment.UTC()
+	}
+	from, to := at("2026-11-20T10:15:00Z"), at("2026-11-22T03:30:00Z")
+	for zone, whole := range map[string]bool{"UTC": true, "Asia/Jakarta": true, "Europe/Berlin": true, "Asia/Kathmandu": false, "Asia/Kolkata": false} {
+		r, err := calendar(t, zone).Range(Want{From: from, To: to, Step: Hour}, to)
+		require.NoError(t, err, zone)
+		cut := r.Series(r.Calendar)
+		if !whole {
+			assert.Equal(t, Quarters(r.From, r.To), cut, zone)
+			continue
+		}
+		assert.Equal(t, r.From, cut.From, zone)
+		assert.True(t, cut.HeadEnd.Equal(cut.FirstHour) && cut.TailStart.Equal(cut.LastHour) && cut.To.Equal(r.To), "%s: %+v", zone, cut)
+		assert.Less(t, cut.FirstHour.Sub(r.From), time.Hour, zone)
+		assert.Less(t, r.To.Sub(cut.LastHour), time.Hour, zone)
+	}
+}

@@ -2,12 +2,13 @@ package stats
 
 import "time"
 
-// Cut divides [From, To) for the two levels of the counts: whole days of a zone, and
-// the quarters before and after them.
+// Cut divides [From, To) for the levels of the counts: whole days of a zone, or whole
+// hours, and the quarters before and after them.
 type Cut struct {
-	From, HeadEnd     time.Time // quarters of [From, HeadEnd)
-	TailStart, To     time.Time // and of [TailStart, To)
-	FirstDay, LastDay time.Time // days of [FirstDay, LastDay), as midnights UTC
+	From, HeadEnd       time.Time // quarters of [From, HeadEnd)
+	TailStart, To       time.Time // and of [TailStart, To)
+	FirstDay, LastDay   time.Time // days of [FirstDay, LastDay), as midnights UTC
+	FirstHour, LastHour time.Time // hours of [FirstHour, LastHour)
 }
 
 // Cut divides a range by the days of the calendar's zone.
@@ -32,6 +33,22 @@ func (c Calendar) Cut(from, to time.Time) Cut {
 // Quarters reads the whole range from the quarters.
 func Quarters(from, to time.Time) Cut {
 	return Cut{From: from, HeadEnd: to, TailStart: to, To: to, FirstDay: Date(to), LastDay: Date(to)}
+}
+
+// hours reads whole hours, where every bucket begins with one, and quarters around them.
+func (r Range) hours() Cut {
+	first, last := r.From.Add(time.Hour-1).Truncate(time.Hour), r.To.Truncate(time.Hour)
+	for _, start := range r.Starts[1:] {
+		if !start.Equal(start.Truncate(time.Hour)) {
+			return Quarters(r.From, r.To)
+		}
+	}
+	if !first.Before(last) {
+		return Quarters(r.From, r.To)
+	}
+	cut := Quarters(r.From, r.To)
+	cut.HeadEnd, cut.FirstHour, cut.LastHour, cut.TailStart = first, first, last, last
+	return cut
 }
 
 // Window names a sum.
@@ -60,12 +77,15 @@ func (r Range) Cuts(days Calendar) [int(windows)]Cut {
 }
 
 // Series gives the cut of the buckets: by days where the steps are made of the day
-// level's own days, else by quarters.
+// level's own days, by hours where they are hours that UTC has too, else by quarters.
 func (r Range) Series(days Calendar) Cut {
 	if len(r.Starts) == 0 {
 		return Quarters(r.To, r.To)
 	}
-	if r.Step == Hour || r.Calendar.Zone.String() != days.Zone.String() {
+	if r.Step == Hour {
+		return r.hours()
+	}
+	if r.Calendar.Zone.String() != days.Zone.String() {
 		return Quarters(r.From, r.To)
 	}
 	return days.Cut(r.From, r.To)

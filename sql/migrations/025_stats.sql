@@ -3,7 +3,7 @@
 -- What is counted is appended to stats_<noun> in the commit of the row that it
 -- counts: no row that two transactions would wait for. The fold sums what lies
 -- below a horizon, a transaction number below which every transaction is over,
--- into stats_<noun>_quarter and stats_<noun>_day and moves the horizon in the same
+-- into stats_<noun>_quarter, _hour and _day and moves the horizon in the same
 -- commit; it deletes nothing. A reader adds the sums and what lies above the horizon
 -- that its own snapshot shows: each count once, at any moment.
 --
@@ -39,7 +39,7 @@ COMMENT ON COLUMN sespan.stats_horizon.next_time_zone IS 'Zone whose days are be
 INSERT INTO sespan.stats_horizon (horizon, marked, settled) VALUES ('0', '0', '0');
 
 CREATE FUNCTION sespan.stats_nouns() RETURNS text[] LANGUAGE sql IMMUTABLE RETURN ARRAY['api', 'otp', 'transaction', 'mail'];
-COMMENT ON FUNCTION sespan.stats_nouns() IS 'What is counted: stats_<noun>, appended to stats_<noun>, summed in stats_<noun>_quarter and stats_<noun>_day';
+COMMENT ON FUNCTION sespan.stats_nouns() IS 'What is counted: stats_<noun>, appended to stats_<noun>, summed in stats_<noun>_quarter, _hour and _day';
 
 -- The columns of the unique index are the dimensions, the others are counts.
 CREATE FUNCTION sespan.stats_columns(noun text, OUT dimensions text[], OUT counts text[])
@@ -115,6 +115,10 @@ BEGIN
         ), quarter AS (
             INSERT INTO sespan.%6$I AS t (bucket, %1$s, %2$s) SELECT bucket, %1$s, %2$s FROM fresh
             ON CONFLICT (bucket, %1$s) DO UPDATE SET %4$s
+        ), hour AS (
+            INSERT INTO sespan.%8$I AS t (bucket, %1$s, %2$s)
+            SELECT date_bin('1 hour', f.bucket, '2000-01-01 00:00+00'), %1$s, %3$s FROM fresh f GROUP BY 1, %1$s
+            ON CONFLICT (bucket, %1$s) DO UPDATE SET %4$s
         ), day AS (
             INSERT INTO sespan.%7$I AS t (time_zone, day, %1$s, %2$s)
             SELECT z.name, (f.bucket AT TIME ZONE z.name)::date, %1$s, %3$s
@@ -122,13 +126,14 @@ BEGIN
             ON CONFLICT (time_zone, day, %1$s) DO UPDATE SET %4$s
         )
         SELECT count(*) FROM fresh
-    $sql$, c.dimensions, c.counts, c.sums, c.additions, 'stats_' || noun || '_appended', 'stats_' || noun || '_quarter', 'stats_' || noun || '_day')
+    $sql$, c.dimensions, c.counts, c.sums, c.additions, 'stats_' || noun || '_appended', 'stats_' || noun || '_quarter', 'stats_' || noun || '_day',
+        'stats_' || noun || '_hour')
     INTO folded USING above, below, zones, untils;
     RETURN folded;
 END
 $$;
 COMMENT ON FUNCTION sespan.stats_fold_noun(text, xid8, xid8, text[], timestamptz[]) IS
-    'Adds the appended counts of the transactions in [above, below) to quarters and to the days of the zones, each up to its moment or NULL for all; returns the quarters touched';
+    'Adds the appended counts of the transactions in [above, below) to quarters, to hours and to the days of the zones, each up to its moment or NULL for all; returns the quarters touched';
 
 -- A dump brings the transaction numbers of another server. Rows that were appended
 -- here are those whose number is their own xmin (or that of a savepoint in it); of

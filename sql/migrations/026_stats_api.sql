@@ -33,6 +33,10 @@ CREATE TABLE sespan.stats_api_quarter (
     CONSTRAINT stats_api_quarter_key PRIMARY KEY (bucket, request_type, outcome)
 ) WITH (fillfactor = 80);
 
+CREATE TABLE sespan.stats_api_hour (LIKE sespan.stats_api_quarter INCLUDING ALL) WITH (fillfactor = 80);
+COMMENT ON TABLE sespan.stats_api_hour IS 'API hits by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours';
+COMMENT ON COLUMN sespan.stats_api_hour.bucket IS 'Start of the hour (UTC) of the event';
+
 CREATE TABLE sespan.stats_api_day (
     time_zone text NOT NULL,
     day date NOT NULL,
@@ -141,4 +145,4 @@ DROP TRIGGER stats_api_count ON sespan.api_log;
 DROP FUNCTION sespan.stats_api_count();
 DROP FUNCTION sespan.stats_api_us(interval);
 DROP VIEW sespan.stats_api_day_total, sespan.stats_api_total, sespan.stats_api_appended;
-DROP TABLE sespan.stats_api_day, sespan.stats_api_quarter, sespan.stats_api;
+DROP TABLE sespan.stats_api_day, sespan.stats_api_hour, sespan.stats_api_quarter, sespan.stats_api;

@@ -35,6 +35,10 @@ CREATE TABLE sespan.stats_otp_quarter (
     CONSTRAINT stats_otp_quarter_key PRIMARY KEY (bucket, purpose)
 ) WITH (fillfactor = 80);
 
+CREATE TABLE sespan.stats_otp_hour (LIKE sespan.stats_otp_quarter INCLUDING ALL) WITH (fillfactor = 80);
+COMMENT ON TABLE sespan.stats_otp_hour IS 'Events of one-time codes by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours';
+COMMENT ON COLUMN sespan.stats_otp_hour.bucket IS 'Start of the hour (UTC) of the event';
+
 CREATE TABLE sespan.stats_otp_day (
     time_zone text NOT NULL,
     day date NOT NULL,
@@ -215,4 +219,4 @@ DROP TRIGGER stats_otp_mailed ON sespan.otp;
 DROP FUNCTION sespan.stats_otp_challenge_gone(), sespan.stats_otp_gone(), sespan.stats_otp_expired(), sespan.stats_otp_ended(), sespan.stats_otp_failed(),
     sespan.stats_otp_mailed();
 DROP VIEW sespan.stats_otp_day_total, sespan.stats_otp_total, sespan.stats_otp_appended;
-DROP TABLE sespan.stats_otp_day, sespan.stats_otp_quarter, sespan.stats_otp;
+DROP TABLE sespan.stats_otp_day, sespan.stats_otp_hour, sespan.stats_otp_quarter, sespan.stats_otp;

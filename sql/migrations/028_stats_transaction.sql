@@ -35,6 +35,10 @@ CREATE TABLE sespan.stats_transaction_quarter (
     CONSTRAINT stats_transaction_quarter_key UNIQUE NULLS NOT DISTINCT (bucket, tier_id)
 ) WITH (fillfactor = 80);
 
+CREATE TABLE sespan.stats_transaction_hour (LIKE sespan.stats_transaction_quarter INCLUDING ALL) WITH (fillfactor = 80);
+COMMENT ON TABLE sespan.stats_transaction_hour IS 'Draws and cancellations by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours';
+COMMENT ON COLUMN sespan.stats_transaction_hour.bucket IS 'Start of the hour (UTC) of the event';
+
 CREATE TABLE sespan.stats_transaction_day (
     time_zone text NOT NULL,
     day date NOT NULL,
@@ -144,4 +148,4 @@ DROP FUNCTION sespan.stats_transaction_cancelled();
 DROP TRIGGER stats_transaction_drawn ON sespan.transaction_log;
 DROP FUNCTION sespan.stats_transaction_drawn();
 DROP VIEW sespan.stats_transaction_day_total, sespan.stats_transaction_total, sespan.stats_transaction_appended;
-DROP TABLE sespan.stats_transaction_day, sespan.stats_transaction_quarter, sespan.stats_transaction;
+DROP TABLE sespan.stats_transaction_day, sespan.stats_transaction_hour, sespan.stats_transaction_quarter, sespan.stats_transaction;

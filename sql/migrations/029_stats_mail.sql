@@ -19,6 +19,10 @@ CREATE TABLE sespan.stats_mail_quarter (
     CONSTRAINT stats_mail_quarter_key PRIMARY KEY (bucket, outcome)
 ) WITH (fillfactor = 80);
 
+CREATE TABLE sespan.stats_mail_hour (LIKE sespan.stats_mail_quarter INCLUDING ALL) WITH (fillfactor = 80);
+COMMENT ON TABLE sespan.stats_mail_hour IS 'Outcomes of mails by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours';
+COMMENT ON COLUMN sespan.stats_mail_hour.bucket IS 'Start of the hour (UTC) of the event';
+
 CREATE TABLE sespan.stats_mail_day (
     time_zone text NOT NULL,
     day date NOT NULL,
@@ -131,4 +135,4 @@ DROP TRIGGER stats_mail_updated ON sespan.mail_outcome;
 DROP TRIGGER stats_mail_inserted ON sespan.mail_outcome;
 DROP FUNCTION sespan.stats_mail_deleted(), sespan.stats_mail_updated(), sespan.stats_mail_inserted();
 DROP VIEW sespan.stats_mail_day_total, sespan.stats_mail_total, sespan.stats_mail_appended;
-DROP TABLE sespan.stats_mail_day, sespan.stats_mail_quarter, sespan.stats_mail;
+DROP TABLE sespan.stats_mail_day, sespan.stats_mail_hour, sespan.stats_mail_quarter, sespan.stats_mail;

@@ -32,7 +32,7 @@ COMMENT ON VIEW sespan.stats_difference IS 'The row type of stats_check; always 
 CREATE VIEW sespan.stats_figure AS SELECT NULL::date AS day, NULL::text AS count, NULL::numeric AS value WHERE false;
 COMMENT ON VIEW sespan.stats_figure IS 'A count of a day, as it is counted or proven; always empty';
 
--- level: quarter or day for the sums alone, total for days with what is fresh. What
+-- level: quarter, hour or day for the sums alone, total for days with what is fresh. What
 -- is counted and lost its row since (gone_…) is left out in the last.
 CREATE FUNCTION sespan.stats_counted(noun text, level text, zone text) RETURNS SETOF sespan.stats_figure
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -43,9 +43,9 @@ BEGIN
             SELECT s.day, concat_ws(' ', %4$s, v.count), sum(v.value)
             FROM (SELECT x.day, %1$s, %3$s FROM (%2$s) x GROUP BY x.day, %1$s) s CROSS JOIN LATERAL (VALUES %5$s) v (count, value)
             GROUP BY 1, 2
-        $sql$, d.list, CASE level
-            WHEN 'quarter' THEN format('SELECT (bucket AT TIME ZONE $1)::date AS day, * FROM sespan.%I', 'stats_' || noun || '_quarter')
-            WHEN 'day' THEN format('SELECT * FROM sespan.%I WHERE time_zone = $1', 'stats_' || noun || '_day')
+        $sql$, d.list, CASE
+            WHEN level IN ('quarter', 'hour') THEN format('SELECT (bucket AT TIME ZONE $1)::date AS day, * FROM sespan.%I', 'stats_' || noun || '_' || level)
+            WHEN level = 'day' THEN format('SELECT * FROM sespan.%I WHERE time_zone = $1', 'stats_' || noun || '_day')
             ELSE format('SELECT day, %1$s, %2$s FROM sespan.%3$I WHERE time_zone = $1 UNION ALL
                          SELECT (bucket AT TIME ZONE $1)::date, %1$s, %2$s FROM sespan.%4$I WHERE xid >= (SELECT h.horizon FROM sespan.stats_horizon h)',
                         d.list, c.list, 'stats_' || noun || '_day', 'stats_' || noun || '_appended')
@@ -60,7 +60,7 @@ BEGIN
     ) USING zone;
 END
 $$;
-COMMENT ON FUNCTION sespan.stats_counted(text, text, text) IS 'The counts of a noun by day, of one level: quarter, day or total';
+COMMENT ON FUNCTION sespan.stats_counted(text, text, text) IS 'The counts of a noun by day, of one level: quarter, hour, day or total';
 
 -- Before the oldest day of a table whose days are dropped nothing is proven. As
 -- long as the day in which counting began is there, nothing was dropped.
@@ -167,6 +167,10 @@ BEGIN
         SELECT noun, day, 'quarters of ' || count, coalesce(q.value, 0), coalesce(d.value, 0), coalesce(q.value, 0) - coalesce(d.value, 0)
         FROM sespan.stats_counted(noun, 'quarter', zone) q FULL JOIN sespan.stats_counted(noun, 'day', zone) d USING (day, count)
         WHERE day >= coalesce(since, '-infinity') AND (every OR coalesce(q.value, 0) <> coalesce(d.value, 0));
+        RETURN QUERY
+        SELECT noun, day, 'hours of ' || count, coalesce(h.value, 0), coalesce(q.value, 0), coalesce(h.value, 0) - coalesce(q.value, 0)
+        FROM sespan.stats_counted(noun, 'hour', 'UTC') h FULL JOIN sespan.stats_counted(noun, 'quarter', 'UTC') q USING (day, count)
+        WHERE day >= coalesce(since, '-infinity') AND (every OR coalesce(h.value, 0) <> coalesce(q.value, 0));
     END LOOP;
     RETURN QUERY
     SELECT 'api', c.day, 'le_5 to le_inf as calls', c.bins, c.calls, c.bins - c.calls
@@ -176,7 +180,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.stats_check(date, boolean) IS
-    'Compares the counts with the rows that prove them, for each day (from since on, in the zone of the days) whose rows are all there, quarters with days, and sums that must agree. Gives what differs; with every, all that was compared';
+    'Compares the counts with the rows that prove them, for each day (from since on, in the zone of the days) whose rows are all there, quarters with days and with hours, and sums that must agree. Gives what differs; with every, all that was compared';
 
 ---- create above / drop below ----
 

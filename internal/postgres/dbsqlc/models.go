@@ -989,6 +989,27 @@ type SespanStatsApiDefault struct {
 	ElapsedUs int64
 }
 
+// API hits by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours
+type SespanStatsApiHour struct {
+	// Start of the hour (UTC) of the event
+	Bucket      time.Time
+	RequestType string
+	Outcome     string
+	Calls       int64
+	ElapsedUs   int64
+	Le5         int64
+	Le10        int64
+	Le25        int64
+	Le50        int64
+	Le100       int64
+	Le250       int64
+	Le500       int64
+	Le1000      int64
+	Le2500      int64
+	Le5000      int64
+	LeInf       int64
+}
+
 // API hits by quarter of an hour, up to the horizon; read stats_api_total
 type SespanStatsApiQuarter struct {
 	// Start of the quarter of an hour (UTC) of the event
@@ -1138,6 +1159,15 @@ type SespanStatsMailDefault struct {
 	GoneMails  *int32
 }
 
+// Outcomes of mails by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours
+type SespanStatsMailHour struct {
+	// Start of the hour (UTC) of the event
+	Bucket    time.Time
+	Outcome   string
+	Mails     int64
+	GoneMails int64
+}
+
 // Outcomes of mails by quarter of an hour, up to the horizon; read stats_mail_total
 type SespanStatsMailQuarter struct {
 	// Start of the quarter of an hour (UTC) of the event
@@ -1242,6 +1272,23 @@ type SespanStatsOtpDefault struct {
 	GoneResent   *int32
 	GoneVerified *int32
 	GoneExpired  *int32
+}
+
+// Events of one-time codes by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours
+type SespanStatsOtpHour struct {
+	// Start of the hour (UTC) of the event
+	Bucket       time.Time
+	Purpose      string
+	Issued       int64
+	Resent       int64
+	Verified     int64
+	Failed       int64
+	Locked       int64
+	Expired      int64
+	GoneIssued   int64
+	GoneResent   int64
+	GoneVerified int64
+	GoneExpired  int64
 }
 
 // Events of one-time codes by quarter of an hour, up to the horizon; read stats_otp_total
@@ -1371,6 +1418,23 @@ type SespanStatsTransactionDefault struct {
 	Discount          pgtype.Numeric
 	Cancelled         *int32
 	CancelledWins     *int32
+	CancelledAmount   pgtype.Numeric
+	CancelledDiscount pgtype.Numeric
+}
+
+// Draws and cancellations by hour (UTC), up to the horizon: for the hours of zones whose offset is whole hours
+type SespanStatsTransactionHour struct {
+	// Start of the hour (UTC) of the event
+	Bucket            time.Time
+	TierID            *int64
+	Draws             int64
+	Wins              int64
+	Capped            int64
+	Threshold         pgtype.Numeric
+	Amount            pgtype.Numeric
+	Discount          pgtype.Numeric
+	Cancelled         int64
+	CancelledWins     int64
 	CancelledAmount   pgtype.Numeric
 	CancelledDiscount pgtype.Numeric
 }

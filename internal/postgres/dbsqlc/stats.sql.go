@@ -24,14 +24,17 @@ FROM (
     SELECT width_bucket(d.day, $1::date[]) AS part, d.request_type, d.outcome, d.calls
     FROM sespan.stats_api_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.request_type, q.outcome, q.calls
-    FROM sespan.stats_api_quarter q WHERE q.bucket >= $6::timestamptz AND q.bucket < $7::timestamptz
+    SELECT width_bucket(h.bucket, $5::timestamptz[]), h.request_type, h.outcome, h.calls
+    FROM sespan.stats_api_hour h WHERE h.bucket >= $6::timestamptz AND h.bucket < $7::timestamptz
     UNION ALL
     SELECT width_bucket(q.bucket, $5::timestamptz[]), q.request_type, q.outcome, q.calls
     FROM sespan.stats_api_quarter q WHERE q.bucket >= $8::timestamptz AND q.bucket < $9::timestamptz
     UNION ALL
+    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.request_type, q.outcome, q.calls
+    FROM sespan.stats_api_quarter q WHERE q.bucket >= $10::timestamptz AND q.bucket < $11::timestamptz
+    UNION ALL
     SELECT width_bucket(f.bucket, $5::timestamptz[]), f.request_type, f.outcome, f.calls
-    FROM fresh f WHERE f.bucket >= $6::timestamptz AND f.bucket < $9::timestamptz
+    FROM fresh f WHERE f.bucket >= $8::timestamptz AND f.bucket < $11::timestamptz
 ) AS x
 GROUP BY x.part, x.request_type, x.outcome
 `
@@ -42,6 +45,8 @@ type StatsAPISeriesParams struct {
 	FirstDay  pgtype.Date
 	LastDay   pgtype.Date
 	Starts    []time.Time
+	FirstHour time.Time
+	LastHour  time.Time
 	FromTime  time.Time
 	HeadEnd   time.Time
 	TailStart time.Time
@@ -55,7 +60,7 @@ type StatsAPISeriesRow struct {
 	Calls       int64
 }
 
-// By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+// By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 func (q *Queries) StatsAPISeries(ctx context.Context, db DBTX, arg *StatsAPISeriesParams) ([]StatsAPISeriesRow, error) {
 	rows, err := db.Query(ctx, statsAPISeries,
 		arg.Days,
@@ -63,6 +68,8 @@ func (q *Queries) StatsAPISeries(ctx context.Context, db DBTX, arg *StatsAPISeri
 		arg.FirstDay,
 		arg.LastDay,
 		arg.Starts,
+		arg.FirstHour,
+		arg.LastHour,
 		arg.FromTime,
 		arg.HeadEnd,
 		arg.TailStart,
@@ -223,14 +230,17 @@ FROM (
     SELECT width_bucket(d.day, $1::date[]) AS part, d.outcome, d.mails
     FROM sespan.stats_mail_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.outcome, q.mails
-    FROM sespan.stats_mail_quarter q WHERE q.bucket >= $6::timestamptz AND q.bucket < $7::timestamptz
+    SELECT width_bucket(h.bucket, $5::timestamptz[]), h.outcome, h.mails
+    FROM sespan.stats_mail_hour h WHERE h.bucket >= $6::timestamptz AND h.bucket < $7::timestamptz
     UNION ALL
     SELECT width_bucket(q.bucket, $5::timestamptz[]), q.outcome, q.mails
     FROM sespan.stats_mail_quarter q WHERE q.bucket >= $8::timestamptz AND q.bucket < $9::timestamptz
     UNION ALL
+    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.outcome, q.mails
+    FROM sespan.stats_mail_quarter q WHERE q.bucket >= $10::timestamptz AND q.bucket < $11::timestamptz
+    UNION ALL
     SELECT width_bucket(f.bucket, $5::timestamptz[]), f.outcome, f.mails
-    FROM fresh f WHERE f.bucket >= $6::timestamptz AND f.bucket < $9::timestamptz
+    FROM fresh f WHERE f.bucket >= $8::timestamptz AND f.bucket < $11::timestamptz
 ) AS x
 GROUP BY x.part
 `
@@ -241,6 +251,8 @@ type StatsMailSeriesParams struct {
 	FirstDay  pgtype.Date
 	LastDay   pgtype.Date
 	Starts    []time.Time
+	FirstHour time.Time
+	LastHour  time.Time
 	FromTime  time.Time
 	HeadEnd   time.Time
 	TailStart time.Time
@@ -257,7 +269,7 @@ type StatsMailSeriesRow struct {
 	Retried    int64
 }
 
-// By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+// By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 func (q *Queries) StatsMailSeries(ctx context.Context, db DBTX, arg *StatsMailSeriesParams) ([]StatsMailSeriesRow, error) {
 	rows, err := db.Query(ctx, statsMailSeries,
 		arg.Days,
@@ -265,6 +277,8 @@ func (q *Queries) StatsMailSeries(ctx context.Context, db DBTX, arg *StatsMailSe
 		arg.FirstDay,
 		arg.LastDay,
 		arg.Starts,
+		arg.FirstHour,
+		arg.LastHour,
 		arg.FromTime,
 		arg.HeadEnd,
 		arg.TailStart,
@@ -389,14 +403,17 @@ FROM (
     SELECT width_bucket(d.day, $1::date[]) AS part, d.issued, d.resent, d.verified, d.failed, d.locked, d.expired
     FROM sespan.stats_otp_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date
     UNION ALL
-    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
-    FROM sespan.stats_otp_quarter q WHERE q.bucket >= $6::timestamptz AND q.bucket < $7::timestamptz
+    SELECT width_bucket(h.bucket, $5::timestamptz[]), h.issued, h.resent, h.verified, h.failed, h.locked, h.expired
+    FROM sespan.stats_otp_hour h WHERE h.bucket >= $6::timestamptz AND h.bucket < $7::timestamptz
     UNION ALL
     SELECT width_bucket(q.bucket, $5::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
     FROM sespan.stats_otp_quarter q WHERE q.bucket >= $8::timestamptz AND q.bucket < $9::timestamptz
     UNION ALL
+    SELECT width_bucket(q.bucket, $5::timestamptz[]), q.issued, q.resent, q.verified, q.failed, q.locked, q.expired
+    FROM sespan.stats_otp_quarter q WHERE q.bucket >= $10::timestamptz AND q.bucket < $11::timestamptz
+    UNION ALL
     SELECT width_bucket(f.bucket, $5::timestamptz[]), f.issued, f.resent, f.verified, f.failed, f.locked, f.expired
-    FROM fresh f WHERE f.bucket >= $6::timestamptz AND f.bucket < $9::timestamptz
+    FROM fresh f WHERE f.bucket >= $8::timestamptz AND f.bucket < $11::timestamptz
 ) AS x
 GROUP BY x.part
 `
@@ -407,6 +424,8 @@ type StatsOTPSeriesParams struct {
 	FirstDay  pgtype.Date
 	LastDay   pgtype.Date
 	Starts    []time.Time
+	FirstHour time.Time
+	LastHour  time.Time
 	FromTime  time.Time
 	HeadEnd   time.Time
 	TailStart time.Time
@@ -423,7 +442,7 @@ type StatsOTPSeriesRow struct {
 	Expired  int64
 }
 
-// By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+// By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 func (q *Queries) StatsOTPSeries(ctx context.Context, db DBTX, arg *StatsOTPSeriesParams) ([]StatsOTPSeriesRow, error) {
 	rows, err := db.Query(ctx, statsOTPSeries,
 		arg.Days,
@@ -431,6 +450,8 @@ func (q *Queries) StatsOTPSeries(ctx context.Context, db DBTX, arg *StatsOTPSeri
 		arg.FirstDay,
 		arg.LastDay,
 		arg.Starts,
+		arg.FirstHour,
+		arg.LastHour,
 		arg.FromTime,
 		arg.HeadEnd,
 		arg.TailStart,
@@ -606,19 +627,24 @@ FROM (
     FROM sespan.stats_transaction_day d WHERE d.time_zone = $2::text AND d.day >= $3::date AND d.day < $4::date AND
         ($5::bigint IS NULL OR coalesce(d.tier_id, 0) = $5::bigint)
     UNION ALL
-    SELECT width_bucket(q.bucket, $6::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
-        q.cancelled_discount
-    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $7::timestamptz AND q.bucket < $8::timestamptz AND
-        ($5::bigint IS NULL OR coalesce(q.tier_id, 0) = $5::bigint)
+    SELECT width_bucket(h.bucket, $6::timestamptz[]), h.draws, h.wins, h.capped, h.amount, h.discount, h.cancelled, h.cancelled_amount,
+        h.cancelled_discount
+    FROM sespan.stats_transaction_hour h WHERE h.bucket >= $7::timestamptz AND h.bucket < $8::timestamptz AND
+        ($5::bigint IS NULL OR coalesce(h.tier_id, 0) = $5::bigint)
     UNION ALL
     SELECT width_bucket(q.bucket, $6::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
         q.cancelled_discount
     FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $9::timestamptz AND q.bucket < $10::timestamptz AND
         ($5::bigint IS NULL OR coalesce(q.tier_id, 0) = $5::bigint)
     UNION ALL
+    SELECT width_bucket(q.bucket, $6::timestamptz[]), q.draws, q.wins, q.capped, q.amount, q.discount, q.cancelled, q.cancelled_amount,
+        q.cancelled_discount
+    FROM sespan.stats_transaction_quarter q WHERE q.bucket >= $11::timestamptz AND q.bucket < $12::timestamptz AND
+        ($5::bigint IS NULL OR coalesce(q.tier_id, 0) = $5::bigint)
+    UNION ALL
     SELECT width_bucket(f.bucket, $6::timestamptz[]), f.draws, f.wins, f.capped, f.amount, f.discount, f.cancelled, f.cancelled_amount,
         f.cancelled_discount
-    FROM fresh f WHERE f.bucket >= $7::timestamptz AND f.bucket < $10::timestamptz AND ($5::bigint IS NULL OR
+    FROM fresh f WHERE f.bucket >= $9::timestamptz AND f.bucket < $12::timestamptz AND ($5::bigint IS NULL OR
         coalesce(f.tier_id, 0) = $5::bigint)
 ) AS x
 GROUP BY x.part
@@ -631,6 +657,8 @@ type StatsTransactionSeriesParams struct {
 	LastDay   pgtype.Date
 	TierID    *int64
 	Starts    []time.Time
+	FirstHour time.Time
+	LastHour  time.Time
 	FromTime  time.Time
 	HeadEnd   time.Time
 	TailStart time.Time
@@ -649,7 +677,7 @@ type StatsTransactionSeriesRow struct {
 	CancelledDiscount pgtype.Numeric
 }
 
-// By bucket, the first is 1: days by the dates of @days, quarters by the times of @starts.
+// By bucket, the first is 1: days by the dates of @days, hours and quarters by the times of @starts.
 func (q *Queries) StatsTransactionSeries(ctx context.Context, db DBTX, arg *StatsTransactionSeriesParams) ([]StatsTransactionSeriesRow, error) {
 	rows, err := db.Query(ctx, statsTransactionSeries,
 		arg.Days,
@@ -658,6 +686,8 @@ func (q *Queries) StatsTransactionSeries(ctx context.Context, db DBTX, arg *Stat
 		arg.LastDay,
 		arg.TierID,
 		arg.Starts,
+		arg.FirstHour,
+		arg.LastHour,
 		arg.FromTime,
 		arg.HeadEnd,
 		arg.TailStart,
@@ -817,8 +847,8 @@ type StatsZoneRow struct {
 // snapshot. They lock nothing.
 //
 // What is not folded yet is read once (fresh: as the views stats_<noun>_total do, but
-// summed before it meets the windows), the rest from the days of that zone and from
-// quarters, as stats.Cut says.
+// summed before it meets the windows), the rest from the days of that zone, from
+// hours and from quarters, as stats.Cut says.
 // Zone of the days. Compiling would take longer than any of the statements that follow.
 func (q *Queries) StatsZone(ctx context.Context, db DBTX) (StatsZoneRow, error) {
 	row := db.QueryRow(ctx, statsZone)
