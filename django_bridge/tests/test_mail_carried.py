@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 import carried
 from carried import FORWARDED, KINDS, SIGNED, mail_with, picture
+from django_sespan.admin.mail.preview import mail_content
 from django_sespan.mail import EmailBackend
 from django_sespan.mail.parameters import parameters
 from mail_rows import send
@@ -78,6 +79,14 @@ def test_bytes_that_a_class_of_the_site_makes_are_taken_as_they_are():
             return Signed()
 
     assert bytes(send(mail_with(cls=Signing))["raw"]) == Signed().as_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_staff_can_look_at_it(kind):
+    stored = send(mail_with(KINDS[kind](), raw=True))
+    content = mail_content({"raw": stored["raw"], "sentence": ""})
+    assert ("Subject", "Subject") in content.fields
+    assert content.text.strip() == "text"
 
 
 class TestBytes:

@@ -15,6 +15,10 @@ import (
 // name it must stay under the 998 bytes of a line (RFC 5322 section 2.1.1).
 const maxToken = 900
 
+// endlessBlanks do not fit into a folded line beside a word. Fewer stay as they are: a
+// program may read the value, such as JSON.
+var endlessBlanks = strings.Repeat(" ", 40)
+
 type field struct{ name, value string }
 
 type header struct {
@@ -134,8 +138,9 @@ func unstructured(label, value string) (string, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		return "", invalid(label, "must be one line without control characters")
 	}
-	if len(value) > 60 { // it may be folded: a folded line of nothing but blanks would look like the end of the header
-		value = strings.Join(strings.Fields(value), " ")
+	value = strings.Trim(value, " \t")
+	if len(value) > 60 && (strings.Contains(value, "\t") || strings.Contains(value, endlessBlanks)) {
+		value = strings.Join(strings.Fields(value), " ") // a folded line of nothing but blanks would look like the end of the header
 	}
 	value = mime.QEncoding.Encode("utf-8", validUTF8(value))
 	return value, checkTokens(label, value)
@@ -175,10 +180,16 @@ func writeHeader(out *bytes.Buffer, fields []field) {
 		room, rest := max(74-len(f.name), 0), f.value
 		for len(rest) > room {
 			at := strings.LastIndexByte(rest[:room+1], ' ')
+			for at > 0 && rest[at-1] == ' ' { // no line ends in a blank, which may be lost
+				at--
+			}
 			if at <= 0 { // a long word: fold after it
-				if at = strings.IndexByte(rest[1:], ' ') + 1; at == 0 {
+				word := strings.TrimLeft(rest, " ")
+				end := strings.IndexByte(word, ' ')
+				if end < 0 {
 					break
 				}
+				at = len(rest) - len(word) + end
 			}
 			out.WriteString(rest[:at])
 			out.WriteString("\r\n")

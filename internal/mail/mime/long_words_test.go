@@ -53,3 +53,26 @@ func TestComposeFindsRoomForLongWords(t *testing.T) {
 		t.Errorf("file names %q", names)
 	}
 }
+
+// TestBlanksAreKept: a program may read the value, and an unfolded one is what was given.
+func TestBlanksAreKept(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		`{"to":  ["a@b.co"],   "sub": {"%name%": ["Anna   Maria"]},  "category":   "a  b  c"}`,
+		strings.Repeat("x", 70) + "   " + strings.Repeat("y", 80) + "  z",
+		strings.Repeat("a  b", 100),
+		strings.Repeat("x"+strings.Repeat(" ", 39), 20) + "x",
+	} {
+		c := codeContent()
+		c.Headers = map[string]string{"X-SMTPAPI": value}
+		composed := compose(t, c)
+		checkLines(t, composed)
+		unfolded := strings.ReplaceAll(composed, "\r\n ", " ")
+		if !strings.Contains(unfolded, "X-SMTPAPI: "+value+"\r\n") {
+			t.Errorf("%q is not in %q", value, unfolded)
+		}
+		if head, _, _ := strings.Cut(composed, "\r\n\r\n"); strings.Contains(head, " \r\n") {
+			t.Errorf("a line ends in a blank: %q", head)
+		}
+	}
+}
