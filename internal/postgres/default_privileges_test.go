@@ -80,7 +80,7 @@ func TestDefaultPrivilegesGiveNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			db.Exec(t, customModel+"ALTER SCHEMA shop OWNER TO "+login.Name+`; ALTER TABLE shop."Member" OWNER TO `+login.Name)
-			b := postgres.Binding{Table: `shop."Member"`, Columns: map[string]string{"email": `"E-Mail"`, "is_active": `"select"`}}
+			b := postgres.Binding{Table: `shop."Member"`, Columns: map[string]string{"email": `"E-Mail"`, "is_active": `"select"`}, Watch: true}
 			for range 2 {
 				if _, err := postgres.BindCustomers(t.Context(), login.URL, b); err != nil {
 					t.Fatalf("bind: %v", err)

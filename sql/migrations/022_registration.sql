@@ -262,6 +262,7 @@ $body$, bound.columns #>> '{customer_id,column}', bound.columns #>> '{is_active,
     END IF;
     PERFORM sespan.otp_watch_drop(); -- perhaps from another table
     EXECUTE format('CREATE FUNCTION sespan.otp_watch() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', body);
+    PERFORM sespan.schema_private('pg_proc', to_regprocedure('sespan.otp_watch()'));
     COMMENT ON FUNCTION sespan.otp_watch() IS 'Ends the rights of customers whom a statement leaves active. Of the trigger sespan_otp_watch on the bound table';
     FOR grantee IN -- who owns the table is of the site, and makes the trigger
         SELECT r.rolname FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS x JOIN pg_roles AS r ON r.oid = x.grantee
