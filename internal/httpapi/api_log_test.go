@@ -222,6 +222,7 @@ func TestThrottleOfCallersWithoutAKey(t *testing.T) {
 			assert.Equal(t, "10", a.header.Get("Retry-After"))
 		}
 	}
+	assert.Equal(t, 429, s.call("GET", "/openapi.json", "").status)
 	bearer := "Bearer " + s.key(access.RoleService)
 	assert.Equal(t, 201, s.call("POST", "/v1/logins", `{"username":"a","outcome":"success"}`, "Authorization", bearer).status)
 	s.log.Close()

@@ -39,7 +39,7 @@ type Subject struct {
 	CustomerID   *int64
 	Email        string
 	Spellings    []string // of Email, in which a site may have stored it
-	AddressKey   string // of Email; "" for a customer, whose address the store reads
+	AddressKey   string   // of Email; "" for a customer, whose address the store reads
 	Purpose      Purpose
 	KnownBrowser bool
 	Visitor      netip.Addr
