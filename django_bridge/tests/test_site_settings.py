@@ -8,6 +8,7 @@ its own writes where they are not yet.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from io import StringIO
@@ -15,8 +16,10 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 from django.utils.formats import get_format
 
 from django_sespan.mail import EmailBackend, queue_admin
@@ -311,11 +314,6 @@ def test_the_commands(staffed, bound, sespan, client, settings):
 
 
 def test_a_mail_with_a_date(staffed):
-    from datetime import datetime, timedelta
-
-    from django.core.mail import EmailMessage
-    from django.utils import timezone
-
     later = timezone.now() + timedelta(hours=2)
     mail = EmailMessage("s", "b", "shop@example.com", ["a@example.com"])
     mail.sespan = {"send_at": later}
@@ -325,4 +323,27 @@ def test_a_mail_with_a_date(staffed):
         "SELECT extract(epoch FROM send_at - now())::int FROM sespan.mail_message"
     )
     assert abs(apart - 7200) < 10
-    assert isinstance(later, datetime)
+
+
+def test_a_login_that_takes_another_role(bound, sespan, client):
+    """`assume_role`, as where a pool's login may do nothing itself and inherits nothing."""
+    sespan.on_verified = lambda pk: User.objects.filter(pk=pk).update(is_active=True)
+    login, role = "bridge_settings_login", "bridge_settings_role"
+    execute(f"CREATE ROLE {login} NOINHERIT")
+    execute(f"CREATE ROLE {role}")
+    execute(f"GRANT {role} TO {login}")
+    for schema in ("public", "sespan"):
+        execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        execute(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role}")
+    execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA sespan TO {role}")
+    execute(f"SET LOCAL SESSION AUTHORIZATION {login}")
+    execute(f"SET LOCAL ROLE {role}")
+    try:
+        assert client.post(REGISTER_URL, form())["Location"] == CODE_URL
+        assert User.objects.get().email == EMAIL
+        assert client.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+        EmailBackend().send_messages([EmailMessage("s", "b", "a@example.com", ["b@example.com"])])
+    finally:
+        execute("RESET SESSION AUTHORIZATION")

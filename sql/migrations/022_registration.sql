@@ -18,6 +18,10 @@
 -- not read the site's table.
 CREATE FUNCTION sespan.otp_register_authorize() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Within SECURITY DEFINER the caller is whom SET ROLE has made of the login (Django's
+    -- assume_role), who alone has the rights where the login does not inherit them.
+    caller CONSTANT name := coalesce(nullif(current_setting('role'), 'none'), session_user);
 BEGIN
     IF NOT EXISTS (
         SELECT FROM sespan.customer_binding AS b
@@ -26,9 +30,9 @@ BEGIN
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
             AND a.attname = CASE WHEN b.columns ? 'is_active' AND NOT b.columns -> 'is_active' ? 'table'
                                  THEN b.columns #>> '{is_active,column}' ELSE b.columns #>> '{customer_id,column}' END
-        WHERE has_column_privilege(session_user, c.oid, a.attnum, 'UPDATE')
+        WHERE has_column_privilege(caller, c.oid, a.attnum, 'UPDATE')
     ) THEN
-        RAISE EXCEPTION 'permission denied: % may not set is_active of the bound customers', session_user USING ERRCODE = '42501';
+        RAISE EXCEPTION 'permission denied: % may not set is_active of the bound customers', caller USING ERRCODE = '42501';
     END IF;
 END
 $$;
