@@ -61,8 +61,8 @@ func TestDoctorNamesTiersWithManyDraws(t *testing.T) {
 	if got := look(t, db, checkTiers); got != "ok no active tier lets a customer draw more than 3 times a day" {
 		t.Error(got)
 	}
-	db.Exec(t, `SELECT sespan.tier_save(name => 'six', probability => 0.5, discount => 0.1, minimum_transaction => 10, maximum_transaction => 20, per_customer_draws => 6);
-		SELECT sespan.tier_save(name => 'open', probability => 0.25, discount => 0.1, minimum_transaction => 20, per_customer_draws => NULL)`)
+	db.Exec(t, `SELECT sespan.tier_save(name => 'six', probability => 0.5, discount => 0.1, minimum_transaction => 10, maximum_transaction => 20, starts_at => now(), per_customer_draws => 6);
+		SELECT sespan.tier_save(name => 'open', probability => 0.25, discount => 0.1, minimum_transaction => 20, starts_at => now(), per_customer_draws => NULL)`)
 	want := `note "six" lets a customer draw 6 times a day, and win with 98 % instead of 50 %; ` +
 		`"open" sets no limit to a customer's draws of a day: whoever goes on changing the cart wins; a changed cart is a new draw: per_customer_draws => 3 bounds that`
 	if got := look(t, db, checkTiers); got != want {
