@@ -155,6 +155,7 @@ const (
 	eventRefusedGuess      event = "limited" // a guess that was not compared: no guess left
 	eventSuperseded        event = "superseded"
 	eventActivationRefused event = "activation_refused"
+	eventUpdateRefused     event = "update_refused" // by what the site has on its table; nothing was used up
 )
 
 type metrics struct {

@@ -68,6 +68,9 @@ func (s *Service) Verify(ctx context.Context, challenge uuid.UUID, input, email 
 	if err == nil {
 		err = v.conclude(consumed)
 	}
+	if problem.SlugOf(err) == problem.CustomerUpdateRefused {
+		v.events = append(v.events, eventUpdateRefused)
+	}
 	if v.purpose != "" && problem.SlugOf(err) != problem.Unavailable {
 		s.metrics.count(v.purpose, v.events...)
 	}

@@ -24,7 +24,7 @@ type CustomerTables struct {
 }
 
 // bindingAge is how old the known binding may be: another one is an operator's doing,
-// and the calls of a second share one query.
+// and the calls of a second share what a few of them read.
 const bindingAge = time.Second
 
 // NewCustomerTables makes the store.
@@ -52,14 +52,21 @@ func (c *CustomerTables) Check(ctx context.Context, table string) error {
 }
 
 func (c *CustomerTables) current(ctx context.Context) ([2]string, error) {
+	now := c.clock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := c.clock(); now.Sub(c.read).Abs() >= bindingAge {
-		row, err := c.pool.queries.CustomerBound(ctx, c.pool)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return [2]string{}, err
-		}
-		c.bound, c.read = [2]string{row.TableSchema, row.TableName}, now
+	bound, fresh := c.bound, now.Sub(c.read).Abs() < bindingAge
+	c.mu.Unlock()
+	if fresh {
+		return bound, nil
 	}
-	return c.bound, nil
+	// Outside of the lock: nobody waits for another caller's database.
+	row, err := c.pool.queries.CustomerBound(ctx, c.pool)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return [2]string{}, err
+	}
+	bound = [2]string{row.TableSchema, row.TableName}
+	c.mu.Lock()
+	c.bound, c.read = bound, now
+	c.mu.Unlock()
+	return bound, nil
 }

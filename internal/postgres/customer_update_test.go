@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/otp"
 	"sespan/internal/postgres"
 	"sespan/internal/problem"
 )
@@ -169,6 +170,9 @@ func (d *otpFixture) refusedByTheSite(t *testing.T, challenge uuid.UUID, names s
 	p := refused(t, d.verify(t, challenge, d.code(t)), problem.CustomerUpdateRefused)
 	if !strings.Contains(p.Detail, names) || strings.Contains(p.Detail, "secret") || strings.Contains(p.Detail, "migrate") || p.RetryAfter == 0 {
 		t.Errorf("the answer is %q, want one that names %q, and none of the site's words", p.Detail, names)
+	}
+	if d.events(otp.Registration, "update_refused") != 1 {
+		t.Error("no metric tells it")
 	}
 	for what, query := range map[string]string{
 		"guess": "SELECT count(*) FROM sespan.otp_challenge WHERE wrong_guesses <> 0 OR status <> 'pending'",
