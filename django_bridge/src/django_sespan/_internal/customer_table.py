@@ -52,7 +52,7 @@ def _read() -> str | None:
     known = _known.get()
     if known is not None:
         return known[0]
-    connection = connections[router.db_for_write(get_user_model())]
+    connection = connections[_alias()]
     if get_settings().in_memory or connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
@@ -71,17 +71,28 @@ def known(table: str | None) -> Iterator[None]:
 
 def find(cursor: CursorWrapper) -> str | None:
     """Return the table as this connection finds it; None where it does not."""
-    name = cursor.db.ops.quote_name(_model()._meta.db_table)
-    cursor.execute(FIND, [name])
+    cursor.execute(FIND, [_name(cursor)])
     row = cursor.fetchone()
     return None if row is None else str(row[0])
 
 
 def check(cursor: CursorWrapper) -> None:
     """Refuse in SQL, where another table is bound: DatabaseError, which `mismatch` explains."""
-    table = _read()
-    if table is not None:
+    if cursor.db.alias == _alias():
+        ask(cursor, "true")
+    elif (table := _read()) is not None:
         cursor.execute("SELECT sespan.customer_table_check(%s::text)", [table])
+
+
+def ask(cursor: CursorWrapper, question: str, *values: Any) -> Any:
+    """Return what SQL answers to a question about a user, refused first as by `check`.
+
+    It is one statement, because it is asked at each save of a user. The cursor's database is
+    that of the users.
+    """
+    query = f"SELECT sespan.customer_table_check(({FIND})), {question}"
+    cursor.execute(query, [_name(cursor), *values])
+    return cursor.fetchone()[1]
 
 
 def mismatch(error: DatabaseError) -> errors.CustomerTableMismatch | None:
@@ -100,6 +111,14 @@ def sqlstate(error: DatabaseError) -> str:
 def first_line(error: DatabaseError) -> str:
     """Return what an error says, without the rows that it shows."""
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _alias() -> str:
+    return router.db_for_write(get_user_model())
+
+
+def _name(cursor: CursorWrapper) -> str:
+    return str(cursor.db.ops.quote_name(_model()._meta.db_table))
 
 
 def _model() -> Any:

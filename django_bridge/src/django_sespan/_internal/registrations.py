@@ -66,8 +66,7 @@ class Registrations:
             )
         try:
             with _guard(using), connections[using].cursor() as cursor:
-                customer_table.check(cursor)
-                cursor.execute("SELECT sespan.otp_register(NULL)")
+                customer_table.ask(cursor, "sespan.otp_register(NULL)")
         except DatabaseError as exc:
             if (other := customer_table.mismatch(exc)) is not None:
                 raise other from exc
@@ -78,12 +77,12 @@ class Registrations:
 
     def register(self, user: AbstractBaseUser) -> RegisterResult:
         """Grant the right to a customer whom this transaction has inserted."""
-        query = "SELECT sespan.otp_register(%s)"
+        query = "sespan.otp_register(%s)"
         return cast("RegisterResult", self._ask(query, user, must_be_served=True))
 
     def supersede(self, user: AbstractBaseUser) -> SupersedeResult:
         """Supersede the pending codes of a customer who was there before; grants nothing."""
-        query = "SELECT sespan.otp_supersede(%s)"
+        query = "sespan.otp_supersede(%s)"
         return cast("SupersedeResult", self._ask(query, user, must_be_served=True))
 
     def activated(self, user: AbstractBaseUser) -> None:
@@ -91,11 +90,11 @@ class Registrations:
 
         Asked after each save, so a site whom Sespan does not serve (yet) hears nothing of it.
         """
-        self._ask("SELECT sespan.otp_activated(%s)", user, quiet=True)
+        self._ask("sespan.otp_activated(%s)", user, quiet=True)
 
     def right(self, user: AbstractBaseUser) -> ActivationRight:
         """Return whether a code may still activate this customer."""
-        return cast("ActivationRight", self._ask("SELECT sespan.otp_right(%s)", user))
+        return cast("ActivationRight", self._ask("sespan.otp_right(%s)", user))
 
     def unused(self, before: datetime, *, portion: int = PORTION) -> Iterator[int]:
         """Yield the keys of customers whose right is older than `before` and unused, ascending.
@@ -128,9 +127,7 @@ class Registrations:
             return "unknown"
         try:
             with _guard(using), connections[using].cursor() as cursor:
-                customer_table.check(cursor)
-                cursor.execute(query, [user.pk])
-                return str(cursor.fetchone()[0])
+                return str(customer_table.ask(cursor, query, user.pk))
         except DatabaseError as exc:
             other = customer_table.mismatch(exc)
             if other is not None and must_be_served:
