@@ -21,7 +21,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-counting bench-reports fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
+.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-django test-django-next test-django-newer test-e2e test-alerts
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and t
 
 bench-reports: bin/sespan ## Measure counts, lists of transactions and the API log's search at two sizes (BENCH_ARGS="-rows 1000000", -quick to try it)
 	go run ./internal/devtools/reports $(BENCH_ARGS)
+
+bench-oracle: $(VENV)/.ready bin/sespan ## Print how well the time of each form and call tells who has an account (SESPAN_BENCH_SAMPLES=100 to try it)
+	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest -s -q django_bridge/tests/live/bench_oracle.py -c django_bridge/pyproject.toml
 
 bench-mail: bin/sespan ## Measure the mail queue alone (BENCH_ARGS=-quick to try it)
 	go run ./internal/devtools/bench $(BENCH_ARGS) mail

@@ -55,6 +55,7 @@ func suites() []suite {
 		{name: "mail-held-snapshot", run: benchMailHeldSnapshot},
 		{name: "mail-memory", run: benchMailMemory},
 		{name: "attack", run: benchAttack, named: true},
+		{name: "attack-mails", run: benchAttackMails, named: true},
 	}
 }
 
