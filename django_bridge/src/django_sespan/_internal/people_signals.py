@@ -240,7 +240,8 @@ def _try(call: Callable[[], object]) -> None:
         code = getattr(exc.__cause__, "sqlstate", None) or getattr(exc.__cause__, "pgcode", None)
         # Without a schema there is nobody to tell: the checks say so (W010).
         level = logging.DEBUG if code in MISSING else logging.ERROR
-        logger.log(level, "Sespan was not told of a change of people: %s", exc)
+        reason = str(exc).partition("\n")[0]  # further lines may hold the row
+        logger.log(level, "Sespan was not told of a change of people: %s", reason)
 
 
 def _watched(model: Any) -> set[str]:
