@@ -136,7 +136,8 @@ class Registrations:
             # that was not to be had.
             elsewhere = other is not None or _sqlstate(exc) in MISSING
             level = logging.DEBUG if quiet and elsewhere else logging.WARNING
-            logger.log(level, "Customer %s: %s is not answered: %s", user.pk, query, _first_line(exc))
+            reason = _first_line(exc)
+            logger.log(level, "Customer %s: %s is not answered: %s", user.pk, query, reason)
             return "unknown"
 
 
