@@ -73,6 +73,11 @@ func TestTheWatchComesAndGoes(t *testing.T) {
 	d.db.Exec(t, `ALTER TABLE public.auth_user RENAME COLUMN is_active TO enabled`)
 	id := count(t, d.db, `INSERT INTO public.auth_user (username, email, enabled) VALUES ('x', 'x@example.com', false) RETURNING id`)
 	d.db.Exec(t, `UPDATE public.auth_user SET enabled = true WHERE id = $1`, id)
+	d.db.Exec(t, `ALTER TABLE public.auth_user RENAME COLUMN enabled TO is_active`)
+	d.db.Exec(t, `ALTER TABLE public.auth_user ALTER COLUMN is_active DROP DEFAULT, ALTER COLUMN is_active TYPE text USING 'maybe'`)
+	d.db.Exec(t, `UPDATE public.auth_user SET is_active = 'surely' WHERE id = $1`, id)
+	d.db.Exec(t, `ALTER TABLE public.auth_user ALTER COLUMN is_active TYPE boolean USING false`)
+	d.db.Exec(t, `ALTER TABLE public.auth_user RENAME COLUMN is_active TO enabled`)
 	if r := bind(t, d.db, "public.auth_user", "is_active=enabled"); r.Unchanged || !watched(t, d.db) {
 		t.Errorf("bound anew: %+v", r)
 	}

@@ -256,7 +256,7 @@ BEGIN
     WHERE a.customer_id = ANY (ARRAY(SELECT w.%1$I::int8 FROM written AS w WHERE w.%2$I))
         AND a.used_at IS NULL AND a.revoked_at IS NULL;
     RETURN NULL;
-EXCEPTION WHEN undefined_column OR datatype_mismatch OR cannot_coerce THEN
+EXCEPTION WHEN undefined_column OR datatype_mismatch OR cannot_coerce OR invalid_text_representation OR numeric_value_out_of_range THEN
     RAISE WARNING 'Sespan does not see who is activated (%%): run sespan bind-customers', SQLERRM;
     RETURN NULL; -- the site's statement goes on
 END
