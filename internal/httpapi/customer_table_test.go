@@ -36,18 +36,17 @@ func TestAnotherTableIsRefused(t *testing.T) {
 		"another schema": "tenant.auth_user", "another table": "public.member", "no schema": "auth_user", "another case": `public."Auth_user"`,
 		"no name": "-", "long": strings.Repeat("x", 260), "open quote": `public."auth_user`, "three parts": "a.public.auth_user",
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // the site is shared, and what it holds is counted
-			said := fmt.Sprintf(`"customer_table":%q`, table)
-			d.refusedTable(call("/v1/otp", `{"purpose":"login","customer_id":1,`+said+`}`))
-			d.refusedTable(call("/v1/otp", `{"purpose":"login","email":"c1@example.com",`+said+`}`))
-			d.refusedTable(call("/v1/otp", `{"purpose":"registration","email":"new@example.com","data":{},`+said+`}`))
-			d.refusedTable(call("/v1/logins", `{"username":"c1","customer_id":1,"outcome":"success",`+said+`}`))
-			d.refusedTable(call("/v1/transactions", `{"order_ref":"A-1","transaction_amount":"10","customer_id":1,`+said+`}`))
-			d.tokens["t"] = access.Principal{
-				Kind: access.KindCustomer, Roles: []access.Role{access.RoleCustomer}, Subject: "1", OrderRef: "A-1", Amount: "10", CustomerTable: table,
-			}
-			d.refusedTable(d.draw(`{"order_ref":"A-1","transaction_amount":"10"}`, "Bearer t"))
-		})
+		t.Log(name)
+		said := fmt.Sprintf(`"customer_table":%q`, table)
+		d.refusedTable(call("/v1/otp", `{"purpose":"login","customer_id":1,`+said+`}`))
+		d.refusedTable(call("/v1/otp", `{"purpose":"login","email":"c1@example.com",`+said+`}`))
+		d.refusedTable(call("/v1/otp", `{"purpose":"registration","email":"new@example.com","data":{},`+said+`}`))
+		d.refusedTable(call("/v1/logins", `{"username":"c1","customer_id":1,"outcome":"success",`+said+`}`))
+		d.refusedTable(call("/v1/transactions", `{"order_ref":"A-1","transaction_amount":"10","customer_id":1,`+said+`}`))
+		d.tokens["t"] = access.Principal{
+			Kind: access.KindCustomer, Roles: []access.Role{access.RoleCustomer}, Subject: "1", OrderRef: "A-1", Amount: "10", CustomerTable: table,
+		}
+		d.refusedTable(d.draw(`{"order_ref":"A-1","transaction_amount":"10"}`, "Bearer t"))
 	}
 }
 
