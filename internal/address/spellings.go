@@ -30,7 +30,9 @@ func Spellings(s string) []string {
 	all := []string{mailbox}
 	for _, domain := range domains {
 		for _, local := range locals {
-			if spelling := local + "@" + domain; !slices.Contains(all, spelling) && Same(spelling, mailbox) {
+			spelling := local + "@" + domain
+			known := slices.ContainsFunc(all, func(s string) bool { return lower(s) == lower(spelling) })
+			if !known && Same(spelling, mailbox) {
 				all = append(all, spelling)
 			}
 		}

@@ -13,9 +13,11 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connections, router
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Collate, Lower, Upper
 
 from django_sespan import errors
+from django_sespan._internal import address
 from django_sespan._internal.runtime import runtime
 
 
@@ -39,17 +41,56 @@ def with_key(key: Any) -> AbstractBaseUser | None:
 
 
 def with_email(email: str, *, hidden: bool = False) -> QuerySet[Any]:
-    """Return the accounts of this address, in whatever case it is written.
+    """Return the accounts of this address, however it is spelled.
 
     An active one comes first, then the oldest: one that was banned must not come back as a
     newer registration of the same address. `hidden`: those too that the site's manager hides.
     """
     model: Any = get_user_model()
     manager = model._base_manager if hidden else model._default_manager
-    users: QuerySet[Any] = manager.using(users_alias()).filter(
-        **{f"{model.get_email_field_name()}__iexact": email}
-    )
-    return users.order_by("-is_active", "pk")
+    return of_address(manager.using(users_alias()), email).order_by("-is_active", "pk")
+
+
+def of_address(users: QuerySet[Any], email: str) -> QuerySet[Any]:
+    """Filter users by the address key.
+
+    The indexes that sites have, on UPPER or LOWER of the column, find candidates where the
+    database's locale pairs i with I; in another one, an index on LOWER(... COLLATE "C") finds
+    them. Believed is whose address is a spelling of the same key but for the case of ASCII
+    letters, whatever the locale.
+    """
+    field = users.model.get_email_field_name()
+    spelled = address.spellings(email)
+    column: Any = F(field)
+    connection = connections[users.db]
+    if connection.vendor == "postgresql":
+        column = Collate(Cast(field, TextField()), "C")
+        if _pairs_letters(connection, users.model):
+            users = users.alias(sespan_upper=Upper(field), sespan_lower=Lower(field)).filter(
+                sespan_upper__in=[Upper(Value(s)) for s in spelled],
+                sespan_lower__in=[Lower(Value(s)) for s in spelled],
+            )
+    users = users.alias(sespan_address=Lower(column))
+    return users.filter(sespan_address__in=[address.fold_ascii(s) for s in spelled])
+
+
+def _pairs_letters(connection: Any, model: Any) -> bool:
+    """Whether UPPER and LOWER of the address pair i with I in this database.
+
+    As for the service: `customer_collation_plain` of the column that is bound.
+    """
+    place = (connection.alias, connection.settings_dict["NAME"], model._meta.label)
+    if place not in _PAIRS:
+        own = getattr(model._meta.get_field(model.get_email_field_name()), "db_collation", None)
+        collation = f" COLLATE {connection.ops.quote_name(own)}" if own else ""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT UPPER('i'{collation}) = 'I', LOWER('I'{collation}) = 'i'")
+            _PAIRS[place] = all(cursor.fetchone())
+    return _PAIRS[place]
+
+
+_PAIRS: dict[tuple[str, str, str], bool] = {}
+"""By database and model, what does not change while a site runs."""
 
 
 def find_account(email: str, *, before: KnownAccount | None = None) -> KnownAccount | None:
@@ -85,7 +126,7 @@ def lock_address(email: str, using: str) -> None:
         return
     with connection.cursor() as cursor:
         query = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))"
-        cursor.execute(query, [f"sespan.registration:{email.lower()}"])
+        cursor.execute(query, [f"sespan.registration:{address.key_or_text(email)}"])
 
 
 def lock_unverified(user: AbstractBaseUser, *, supersede: bool) -> AbstractBaseUser | None:

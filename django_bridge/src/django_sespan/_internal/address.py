@@ -14,6 +14,7 @@ MAX_BYTES = 1000  # of an address; what SMTP has room for is the mail queue's qu
 MAX_DOMAIN, MAX_LABEL = 253, 63
 BLANKS = " \t\r\n\f\v"
 A_LABEL = "xn--"
+ASCII_LOWER = {ord(c): c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 FORM = "is not an e-mail address of the form name@domain"
 DOMAIN = "has no valid domain after the @"
 
@@ -45,6 +46,50 @@ def key_or_text(address: str) -> str:
         return key(address)
     except ValueError:
         return address.strip(BLANKS)
+
+
+def mask(address: str) -> str:
+    """Show an address as Sespan does: the first letter and the domain, of the address key."""
+    try:
+        local, _at, name = key(address).rpartition("@")
+    except ValueError:
+        return "***"
+    return f"{local[0]}***@{name}"
+
+
+def spellings(address: str) -> list[str]:
+    """Return the address to write to and the others of its key that a site may have stored.
+
+    Beyond ASCII: the domain in its own alphabet, letters in upper or lower case. ASCII letters
+    stand for both cases. They are what a look-up by an index asks for; none is of another key.
+    Of what is no address there is none.
+    """
+    try:
+        first, wanted = mailbox(address), key(address)
+    except ValueError:
+        return []
+    local, name = _split(first)
+    try:
+        own = ".".join(map(_unicode_label, name.split(".")))
+    except UnicodeError:  # a name of DNS that is none of IDNA
+        own = name
+    found = {fold_ascii(first): first}
+    for host in dict.fromkeys([name, *_cased(own)]):
+        for part in [*_cased(local), wanted.rpartition("@")[0]]:
+            spelling = f"{part}@{host}"
+            if same(spelling, first):
+                found.setdefault(fold_ascii(spelling), spelling)
+    return list(found.values())
+
+
+def _cased(text: str) -> list[str]:
+    """Return a text beyond ASCII in all cases that people write."""
+    return [text] if text.isascii() else [text, text.lower(), text.upper(), text.title()]
+
+
+def fold_ascii(text: str) -> str:
+    """Put the ASCII letters into lower case, as SQL does under COLLATE "C"."""
+    return text.translate(ASCII_LOWER)
 
 
 def domain(name: str) -> str:

@@ -75,16 +75,12 @@ class PasswordResetMixin:
 
 
 class _Unverified(auth_forms.PasswordResetForm):
-    """Finds the unverified accounts of the address, too."""
+    """Finds the accounts by the address key, the unverified ones too."""
 
     def get_users(self, email: str) -> Iterable[Any]:
-        yield from super().get_users(email)
-        field = get_user_model().get_email_field_name()
-        for user in with_email(email).filter(is_active=False, last_login__isnull=True):
-            address = str(getattr(user, field))
-            # The mail goes to the stored address: it must be the typed one to the letter's case.
-            same = address.casefold() == email.casefold()
-            if same and user.has_usable_password() and is_unverified(user):
+        for user in with_email(email):  # the mail goes to the stored address
+            waits = not user.is_active and user.last_login is None and is_unverified(user)
+            if (user.is_active or waits) and user.has_usable_password():
                 yield user
 
 

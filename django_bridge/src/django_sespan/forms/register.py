@@ -9,10 +9,12 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.forms import BaseUserCreationForm, UsernameField
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
+from django_sespan._internal import address
 from django_sespan._internal.accounts import KnownAccount, find_account
 from django_sespan._internal.flows import pretended_registrations
 
@@ -51,13 +53,18 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # no subscr
             self.fields["phone_number"].widget.attrs.update(autocomplete="tel", inputmode="tel")
 
     def clean(self) -> dict[str, Any] | None:
-        """Normalise the address."""
+        """Make the address the one to write to."""
         cleaned = super().clean() or self.cleaned_data
         if email := cleaned.get(self.email_field):
+            try:
+                written = address.mailbox(str(email))
+            except ValueError:
+                self.add_error(self.email_field, validate_email.message)
+                return cleaned
             # The site's manager may have a rule of its own, which create_user follows.
             manager: Any = User._default_manager
-            normalize = getattr(manager, "normalize_email", BaseUserManager.normalize_email)
-            cleaned[self.email_field] = normalize(str(email).strip())
+            normalize = getattr(manager, "normalize_email", str)
+            cleaned[self.email_field] = normalize(written)
         return cleaned
 
     def save(self, commit: bool = True) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from django_sespan import errors
 from django_sespan._internal import codes
+from django_sespan._internal.address import key_or_text, mask, same
 from django_sespan.testing import customers
 from django_sespan.testing.customers import Customer
 from django_sespan.testing.registrations import FakeRegistrations
@@ -140,7 +141,7 @@ class Challenges:
         guess = codes.normalise(str(body.get("otp_number")))
         if guess is None or len(guess) != DIGITS:
             raise errors.SespanRefused(f"A code has {DIGITS} digits.", status=422)
-        other = body.get("email") and str(body["email"]).lower() != challenge.email.lower()
+        other = body.get("email") and not same(str(body["email"]), challenge.email)
         if challenge.decoy or other or guess not in challenge.codes:
             raise self._wrong(challenge)
         return self._verified(challenge)
@@ -196,9 +197,9 @@ class Challenges:
         return customer.active or self._registrations.state(customer.customer_id) != "live"
 
     def _latest(self, wanted: _Challenge) -> _Challenge | None:
-        key = (wanted.purpose, wanted.email.lower(), wanted.decoy)
+        key = (wanted.purpose, key_or_text(wanted.email), wanted.decoy)
         for challenge in reversed(self._all.values()):
-            its_key = (challenge.purpose, challenge.email.lower(), challenge.decoy)
+            its_key = (challenge.purpose, key_or_text(challenge.email), challenge.decoy)
             if its_key == key and not challenge.gone:
                 return challenge
         return None
@@ -287,12 +288,6 @@ def _issued(challenge: _Challenge) -> dict[str, Any]:
         "valid_until": challenge.valid_until.isoformat(),
         "resend_after": challenge.resend_after.isoformat(),
     }
-
-
-def mask(email: str) -> str:
-    """Show an address as the service does: `b***@example.com`."""
-    local, _, domain = email.lower().partition("@")
-    return f"{local[:1]}***@{domain}"
 
 
 def _too_soon(wait: int) -> errors.OTPTooSoon:

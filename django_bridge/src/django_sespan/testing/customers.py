@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import QuerySet
 
+from django_sespan._internal.accounts import of_address
+
 
 @dataclass(frozen=True)
 class Customer:
@@ -37,9 +39,8 @@ def by_id(customer_id: object) -> Customer | None:
 
 
 def by_email(email: str) -> list[Customer]:
-    """Return the customers with this address in any case; two at most."""
-    field = get_user_model().get_email_field_name()
-    return [_customer(user) for user in _all().filter(**{f"{field}__iexact": email})[:2]]
+    """Return the customers with this address, however it is spelled; two at most."""
+    return [_customer(user) for user in of_address(_all(), email)[:2]]
 
 
 def activate(customer_id: str) -> None:

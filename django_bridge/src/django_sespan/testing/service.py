@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from django_sespan import errors
+from django_sespan._internal.address import same
 from django_sespan._internal.exports import UNTIL
 from django_sespan._internal.transport import Answer
 from django_sespan.client import get_client
@@ -110,7 +111,7 @@ class SespanTesting:
     def code(self, email: str = "") -> str:
         """Return the newest code, of this address where one is named; LookupError without any."""
         for sent in reversed(self.outbox):
-            if not email or sent.email.lower() == email.lower():
+            if not email or same(sent.email, email):
                 return sent.code
         raise LookupError(f"No code was sent{' to ' + email if email else ''}.")
 

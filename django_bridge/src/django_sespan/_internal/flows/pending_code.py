@@ -19,6 +19,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.accounts import with_key
+from django_sespan._internal.address import key_or_text, mask
 from django_sespan._internal.responses import Challenge
 from django_sespan._internal.runtime import runtime
 
@@ -184,15 +185,11 @@ def fingerprint(password_hash: str) -> str:
     return salted_hmac("django_sespan.password", password_hash, algorithm="sha256").hexdigest()
 
 
-def mask(email: str) -> str:
-    """Show an address as Sespan does: the first letter and the domain, in lower case."""
-    local, at, domain = email.lower().partition("@")
-    return f"{local[0]}***@{domain}" if local and at else "***"
-
-
 def subject(email: str) -> str:
     """Identify an address in a hidden field of the code form."""
-    return salted_hmac("django_sespan.subject", email.lower(), algorithm="sha256").hexdigest()[:16]
+    return salted_hmac("django_sespan.subject", key_or_text(email), algorithm="sha256").hexdigest()[
+        :16
+    ]
 
 
 def _seconds_until(moment: str | None) -> int:
