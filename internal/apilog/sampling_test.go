@@ -14,7 +14,7 @@ import (
 // and no group has more than its rows in a minute.
 func TestWeightsAddUp(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(7, 11)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(7, 11))
 	s, now := newSampling(), time.Unix(1_700_000_000, 0)
 	calls, weights := map[group]int{}, map[group]int{}
 	rows := map[string]int{}

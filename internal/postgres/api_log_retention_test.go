@@ -84,7 +84,7 @@ func TestARunningReaderKeepsItsDay(t *testing.T) {
 	d := daysOfLog(t, db, 1)
 	reader, err := db.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	defer reader.Rollback(t.Context()) //nolint:errcheck // it may be over
+	defer reader.Rollback(t.Context())
 	_, err = reader.Exec(t.Context(), `SELECT count(*) FROM sespan.api_log_body`)
 	require.NoError(t, err)
 	assert.Equal(t, "busy "+d[0], retire(t, db, 1<<20, 3))

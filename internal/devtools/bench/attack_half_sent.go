@@ -24,9 +24,9 @@ func (b *attackBench) halfSent(ctx context.Context) error {
 	}
 	defer b.service.Stop()
 	for name, signature := range map[string]string{
-		"without a signature":         "",
-		"with one that looks right":   fmt.Sprintf("Sespan-Signature: t=%d,k=relay-1,v1=%s\r\n", time.Now().Unix(), strings.Repeat("ab", 32)),
-		"that is switched off at all": "X-Amz-Sns-Message-Type: Notification\r\n",
+		"without a signature":       "",
+		"with one that looks right": fmt.Sprintf("Sespan-Signature: t=%d,k=relay-1,v1=%s\r\n", time.Now().Unix(), strings.Repeat("ab", 32)),
+		"of a form that is off":     "X-Amz-Sns-Message-Type: Notification\r\n",
 	} {
 		most, err := b.hold(ctx, signature)
 		if err != nil {
