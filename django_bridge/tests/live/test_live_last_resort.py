@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import unicodedata
 
 import django
@@ -201,15 +202,17 @@ def test_a_mail_to_a_customer(site, settings):
     @examples("subject", "name", "note", "body")
     @given(subject=LINE, name=LINE, note=LINE, body=TEXT)
     def run(subject, name, note, body):
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        quoted = '"{}"'.format(name.replace("\\", "\\\\").replace('"', '\\"'))
+        if re.fullmatch(r"=\?[!-~]+\?=", name):
+            quoted = name  # encoded already
 
         def send(own, to):
             made = EmailMultiAlternatives(
                 subject,
                 body,
-                f'"{quoted}" <shop@example.com>',
+                f"{quoted} <shop@example.com>",
                 [to],
-                cc=[f'"{quoted}" <cc@example.com>'],
+                cc=[f"{quoted} <cc@example.com>"],
                 headers={"X-Note": note},
             )
             made.attach_alternative(body, "text/html")
