@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 from django.contrib.auth.models import User
@@ -104,6 +105,31 @@ def test_an_account_that_waits_for_approval_stays_inactive(client, sespan, staff
     assert right(after) == "none"
     assert (after.username, after.password) == (before.username, before.password)
     assert not [c for c in sespan.calls if "new_customer" in c[2]]
+
+
+def test_two_first_registrations_at_once():
+    """One account and one right, born with it; the newer form has replaced the older one."""
+    start, browsers = threading.Barrier(2), [Client(), Client()]
+
+    def submit(browser, password):
+        start.wait(10)
+        try:
+            assert browser.post(REGISTER_URL, form(password=password)).status_code == 302
+        finally:
+            connection.close()
+
+    pairs = zip(browsers, (PASSWORD, OTHER), strict=True)
+    threads = [threading.Thread(target=submit, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    user = User.objects.get()
+    assert right(user) == "live"
+    assert user.check_password(PASSWORD) != user.check_password(OTHER)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM sespan.otp_activation")
+        assert cursor.fetchone() == (1,)
 
 
 class Guests(Adapter):
