@@ -68,7 +68,7 @@ func TestDefaultPrivilegesGiveNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			if left := rightsOfOthers(t, db, reader, "PUBLIC"); len(left) > 0 {
-				t.Fatalf("after the first run: %q", left)
+				t.Fatalf("after the first run: %d rights, %.200q", len(left), left)
 			}
 			giveAway(t, db, prefix+"owner", "", reader, "PUBLIC")
 			giveAway(t, db, prefix+"owner", "IN SCHEMA sespan", reader, "PUBLIC")
@@ -88,7 +88,7 @@ func TestDefaultPrivilegesGiveNothing(t *testing.T) {
 			}
 			db.Exec(t, "SELECT sespan.partition_ensure('sespan.api_log', 20), sespan.partition_ensure('sespan.mail_message', 20), sespan.stats_partition_ensure(20)")
 			if left := rightsOfOthers(t, db, reader, "PUBLIC"); len(left) > 0 {
-				t.Errorf("later: %q", left)
+				t.Errorf("later: %d rights, %.200q", len(left), left)
 			}
 			if got := rightsOfOthers(t, db, dba); !slices.Equal(got, slices.Sorted(slices.Values(byName))) {
 				t.Errorf("granted by name: %q, want %q", got, byName)
