@@ -177,7 +177,7 @@ func adminError(err error) error {
 	}
 	switch pe.Code {
 	case stateInsufficientPrivilege:
-		return fmt.Errorf("this login has no right to that (%s): it must be a member of the installation's roles admin and reader_detail (sespan_admin, sespan_reader_detail, unless it has a prefix of its own)", pe.Message)
+		return fmt.Errorf("this login has no right to that (%s): it must be a member of sespan_admin and sespan_reader_detail, or of the roles of these names with the installation's own prefix", pe.Message)
 	case stateInvalidParameterValue, stateBadMail:
 		return errors.New(pe.Message)
 	}
