@@ -195,10 +195,10 @@ def rows_of_every_kind(customer):
            (now() AT TIME ZONE 'UTC')::date, '', 1, 2)"""
     )
     execute(
-        """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, request_body,
-           response_header, response_body, status, outcome, status_details, time_requested,
-           time_responded, elapsed_time, customer_id)
-           VALUES (gen_random_uuid(), '203.0.113.9', 'Login', '{"a": "b"}', '{}', '{}', '{}', 201,
+        """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header,
+           response_header, status, outcome, status_details, time_requested, time_responded,
+           elapsed_time, customer_id)
+           VALUES (gen_random_uuid(), '203.0.113.9', 'Login', '{"a": "b"}', '{}', 201,
            'failure', 'login-failed', now(), now(), '3 ms', 7654321)"""
     )
     dead = queue()
