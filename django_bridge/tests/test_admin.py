@@ -66,8 +66,9 @@ def fill():
            (now() AT TIME ZONE 'UTC')::date, '', 1, 2)"""
     )
     execute(
-        """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header, response_header,
-           status, outcome, status_details, time_requested, time_responded, elapsed_time, customer_id)
+        """INSERT INTO sespan.api_log (response_id, ip, request_type, request_header,
+           response_header, status, outcome, status_details, time_requested, time_responded,
+           elapsed_time, customer_id)
            VALUES (gen_random_uuid(), '203.0.113.9', 'Login', '{"a": "b"}', '{}', 201,
            'failure', 'login-failed', now(), now(), '3 ms', 4711)"""
     )
