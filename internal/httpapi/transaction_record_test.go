@@ -169,7 +169,7 @@ func TestListOfTransactionsRefuses(t *testing.T) {
 	for query, field := range map[string]string{
 		"cursor=" + cursor:                           "query.cursor",
 		"tier_id=0&discounted=true&cursor=" + cursor: "query.cursor",
-		"tier_id=0&cursor=A" + cursor[1:]:            "query.cursor",
+		"tier_id=0&cursor=B" + cursor[1:]:            "query.cursor",
 		"tier_id=0&cursor=x":                         "query.cursor",
 		"from=yesterday":                             "query.from",
 		"from=2026-02-30":                            "query.from",
