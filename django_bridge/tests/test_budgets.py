@@ -325,3 +325,17 @@ def test_without_the_schema_nothing_is_counted(monkeypatch):
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER SCHEMA away RENAME TO sespan")
+
+
+@pytest.mark.parametrize("spelling", ["budi@ｅxample.com", "BUDI@EXAMPLE.com", "ｂudi@example.com"])
+def test_a_spelling_does_not_tell_who_is_known(memory, spelling):
+    """An address in wide letters is the one that it means, for known and unknown alike."""
+    pages = {}
+    for state in ("unknown", "verified"):
+        User.objects.all().delete()
+        cache.clear()
+        memory.reset()
+        prepare(state)
+        page = Client().post(REGISTER_URL, form("fresh", email=spelling))
+        pages[state] = (page.status_code, page.headers.get("Location"), bare(page))
+    assert pages["unknown"] == pages["verified"]
