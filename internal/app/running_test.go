@@ -164,7 +164,7 @@ func (s *running) state() map[string]string {
 			'SELECT count(*) || '' '' || coalesce(md5(string_agg(t::text, chr(10) ORDER BY t::text)), '''') AS h FROM %s t', c.oid::regclass), false, true, '')))[1]::text
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname IN ('sespan', 'public')
-		  AND c.relname NOT LIKE 'api\_log%' AND c.relname NOT LIKE 'stats\_api%' AND c.relname <> 'stats_horizon' AND c.relname NOT IN ('api_key', 'draw_epoch')`)
+		  AND c.relname NOT LIKE 'api\_log%' AND c.relname NOT LIKE 'stats\_api%' AND c.relname !~ '^stats_.*_(quarter|hour|day)$' AND c.relname <> 'stats_horizon' AND c.relname NOT IN ('api_key', 'draw_epoch')`)
 	if err != nil {
 		s.t.Fatal(err)
 	}

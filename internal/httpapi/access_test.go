@@ -127,7 +127,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		}
 	}
 	a := s.call("GET", "/draw", "", "Authorization", "Bearer "+customer)
-	assert.JSONEq(t, `{"Kind":"customer","Roles":["customer"],"KeyID":"","Subject":"42","Name":"","Issued":"0001-01-01T00:00:00Z","OrderRef":"a","Amount":"1.00","Address":"","CustomerTable":""}`, a.body)
+	assert.JSONEq(t, `{"Kind":"customer","Roles":["customer"],"KeyID":"","Subject":"42","Name":"","Address":"","CustomerTable":"","Issued":"0001-01-01T00:00:00Z","OrderRef":"a","Amount":"1.00","Address":"","CustomerTable":""}`, a.body)
 	r := s.row(a)
 	assert.Equal(t, int64(42), *r.CustomerID)
 	assert.Contains(t, r.RequestHeader, `"authorization": "[redacted]"`)

@@ -12,7 +12,7 @@ BEGIN
         SELECT format('COMMENT ON COLUMN sespan.%I.%I IS %L', c.relname, a.attname, col_description(q.oid, b.attnum))
         FROM unnest(sespan.stats_nouns()) n
         JOIN pg_class q ON q.relnamespace = 'sespan'::regnamespace AND q.relname = 'stats_' || n || '_quarter'
-        JOIN pg_class c ON c.relnamespace = q.relnamespace AND c.relname IN ('stats_' || n, 'stats_' || n || '_day')
+        JOIN pg_class c ON c.relnamespace = q.relnamespace AND c.relname IN ('stats_' || n, 'stats_' || n || '_hour', 'stats_' || n || '_day')
         JOIN pg_attribute b ON b.attrelid = q.oid AND b.attnum > 0
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = b.attname
         WHERE col_description(c.oid, a.attnum) IS NULL

@@ -48,7 +48,7 @@ KEYS = frozenset(
 
 DEFAULT_TIMEOUT = 5.0
 
-SCHEMA_VERSION = 31
+SCHEMA_VERSION = 32
 """The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
 
 
