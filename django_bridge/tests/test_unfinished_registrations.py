@@ -238,39 +238,6 @@ def test_login_with_other_backends(client, sespan, settings, backends):
     assert client.session["_auth_user_backend"] == backends[-1]
 
 
-def test_the_form_in_a_login_view_of_the_site(client, sespan):
-    """Within ATOMIC_REQUESTS it cannot call Sespan: it shows the way instead."""
-    Client().post(REGISTER_URL, form())
-    page = client.post("/own-login/", {"username": "budi", "password": PASSWORD})
-    assert page.status_code == 200
-    assert "not confirmed yet" in page.text
-    assert f'<a href="{CODE_URL}">' in page.text
-    assert "the newest code that we sent to" in client.get(CODE_URL).text
-    enter(client, sespan.code())  # the one in hand, of the other browser's registration
-    assert len(sespan.outbox) == 1
-
-
-def test_a_new_code_after_a_login_view_of_the_site(client, sespan):
-    Client().post(REGISTER_URL, form())
-    old = sespan.code()
-    sespan.advance(61)
-    client.post("/own-login/", {"username": "budi", "password": PASSWORD})
-    assert "A new code is on its way" in client.post(RESEND_URL, follow=True).text
-    assert len(sespan.outbox) == 2
-    assert sespan.code() != old
-    enter(client, sespan.code())
-
-
-def test_a_wrong_code_after_a_login_view_of_the_site_is_a_guess(client, sespan):
-    Client().post(REGISTER_URL, form())
-    client.post("/own-login/", {"username": "budi", "password": PASSWORD})
-    for left in (4, 3):
-        page = client.post(CODE_URL, {"code": sespan.wrong_code()})
-        assert f"{left} tries left" in page.text
-    assert len(sespan.outbox) == 1
-    enter(client, sespan.code())
-
-
 def test_a_code_in_hand_when_sespan_was_away_at_the_resume(client, sespan):
     Client().post(REGISTER_URL, form())
     with sespan.failing(errors.SespanUnavailable("away")):
