@@ -27,7 +27,7 @@ func TestAddressKeyVectors(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal(raw, &file))
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
 		for _, v := range file.Vectors {
 			var got *string
 			if err := db.Pool.QueryRow(t.Context(), "SELECT sespan.address_key($1)", v.Address).Scan(&got); err != nil {
@@ -46,7 +46,7 @@ func TestAddressKeyVectors(t *testing.T) {
 // Look-ups of customers: by whichever index the locale lets serve, and by the key alone.
 func TestCustomersAreFoundByTheAddressKey(t *testing.T) {
 	t.Parallel()
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
 		stored := []string{
 			"INFO@MAIL-IN.com", "ınfo@mail-in.com", "info@maıl-in.com", "x@fass.de", "x@FAß.de", "Émile@example.com", "Jörg@BÜCHER.example", "iI@example.com",
 		}

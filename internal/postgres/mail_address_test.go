@@ -17,7 +17,7 @@ import (
 // Whatever the database's locale: a domain in capitals stays the domain that it is.
 func TestMailGoesToTheDomainThatWasWritten(t *testing.T) {
 	t.Parallel()
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
 		want := map[string]string{
 			"INFO@MAIL.EXAMPLE": "INFO@mail.example", "İnfo@MAİL.example": "İnfo@xn--mail-swc.example", "x@maıl.example": "x@xn--mal-kua.example",
 			"x@FAß.de": "x@xn--fa-hia.de", "x@💩.la": "x@xn--ls8h.la",
@@ -46,7 +46,7 @@ func TestMailGoesToTheDomainThatWasWritten(t *testing.T) {
 // One suppression and one pause for all spellings of a mailbox, none for its likes.
 func TestMailSuppressionOfAllSpellings(t *testing.T) {
 	t.Parallel()
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
 		admin := postgres.NewMailAdmin(openMailPool(t, db.URL))
 		for _, spelling := range []string{"VICTIM@ｅxample.com", "JÖRG@example.com", "INFO@MAIL-IN.com", "x@FASS.de"} {
 			_, err := admin.Suppress(t.Context(), spelling, "all", "", nil, "budi")
@@ -91,7 +91,7 @@ func TestMailSuppressionBeyondASCIIHasAHint(t *testing.T) {
 // A relay reports what stood in the envelope, in either alphabet and case.
 func TestMailEventOfAnAddressBeyondASCII(t *testing.T) {
 	t.Parallel()
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
 		s := postgres.NewMailEvents(openMailPool(t, db.ServiceURL(t)))
 		for written, reported := range map[string]string{
 			"INFO@MAIL.EXAMPLE": "info@mail.example", "Jörg@maıl.example": "Jörg@xn--mal-kua.example", "i@ｅxample.com": "I@EXAMPLE.COM",
@@ -108,7 +108,7 @@ func TestMailEventOfAnAddressBeyondASCII(t *testing.T) {
 // Names of headers are ASCII, too: MIME-Version and List-Id have letters that a Turkish locale folds otherwise.
 func TestMailHeadersInATurkishLocale(t *testing.T) {
 	t.Parallel()
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) {
+	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
 		for _, headers := range []string{`{"DATE": "x"}`, `{"MIME-VERSION": "1.0"}`, `{"CONTENT-ID": "x"}`, `{"LIST-ID": "<a>", "list-id": "<b>"}`, `{"RECEIVED": "x"}`} {
 			_, err := db.Pool.Exec(t.Context(), "SELECT sespan.mail_enqueue(recipient => 'a@b.co', body_text => 'x', headers => $1::jsonb)", headers)
 			require.ErrorContains(t, err, "headers", headers)

@@ -77,6 +77,7 @@ func (w *walk) exec(t *testing.T, statements ...string) {
 // register is the site's flow: a new customer, or an unverified one whose data the
 // newer form replaces.
 func (w *walk) register(t *testing.T) {
+	t.Helper()
 	if !w.model.there {
 		w.exec(t, insertInactive, otpRegister)
 		w.model = account{there: true, right: "live"}
@@ -96,6 +97,7 @@ func (w *walk) register(t *testing.T) {
 }
 
 func (w *walk) waitForApproval(t *testing.T) {
+	t.Helper()
 	if w.model.there {
 		return
 	}
@@ -104,6 +106,7 @@ func (w *walk) waitForApproval(t *testing.T) {
 }
 
 func (w *walk) remove(t *testing.T) {
+	t.Helper()
 	w.exec(t, `DELETE FROM public.auth_user WHERE id = $1`)
 	w.model, w.codes = account{right: "none"}, nil
 }
@@ -113,6 +116,7 @@ const setActive = `UPDATE public.auth_user SET is_active = true WHERE id = $1`
 // update is plain SQL: only the watch sees it.
 func (w *walk) update(active bool) func(*testing.T) {
 	return func(t *testing.T) {
+		t.Helper()
 		statement := `UPDATE public.auth_user SET is_active = false WHERE id = $1`
 		if active {
 			statement = setActive
@@ -132,6 +136,7 @@ func (w *walk) update(active bool) func(*testing.T) {
 // save is what a save by Django does.
 func (w *walk) save(active bool) func(*testing.T) {
 	return func(t *testing.T) {
+		t.Helper()
 		w.update(active)(t)
 		w.exec(t, `SELECT sespan.otp_activated($1)`)
 		w.model.see()
@@ -139,11 +144,13 @@ func (w *walk) save(active bool) func(*testing.T) {
 }
 
 func (w *walk) saveAsItIs(t *testing.T) {
+	t.Helper()
 	w.exec(t, update, `SELECT sespan.otp_activated($1)`)
 	w.model.see()
 }
 
 func (w *walk) revoke(t *testing.T) {
+	t.Helper()
 	w.d.db.Exec(t, `SELECT sespan.otp_revoke($1)`, w.id) // staff has the right to
 	if w.model.there {
 		w.model.right, w.model.byHand, w.model.seen = "ended", true, true
@@ -152,6 +159,7 @@ func (w *walk) revoke(t *testing.T) {
 
 func (w *walk) ask(purpose otp.Purpose) func(*testing.T) {
 	return func(t *testing.T) {
+		t.Helper()
 		w.d.later(t, time.Minute)
 		before := len(w.d.mails(t))
 		issued, err := w.d.Issue(t.Context(), otp.Request{CustomerID: &w.id, Purpose: purpose})
@@ -170,6 +178,7 @@ func (w *walk) ask(purpose otp.Purpose) func(*testing.T) {
 }
 
 func (w *walk) guess(t *testing.T) {
+	t.Helper()
 	if len(w.codes) == 0 {
 		return
 	}
@@ -184,6 +193,7 @@ func (w *walk) guess(t *testing.T) {
 // no person made so.
 func (w *walk) enter(which int) func(*testing.T) {
 	return func(t *testing.T) {
+		t.Helper()
 		if len(w.codes)+which < 0 {
 			return
 		}
