@@ -118,8 +118,8 @@ func TestMailCommandsRefuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"cancel", id}, "roles admin and reader_detail"},
-		{[]string{"preview", id}, "roles admin and reader_detail"},
+		{[]string{"cancel", id}, "must be a member of sespan_admin"},
+		{[]string{"preview", id}, "must be a member of sespan_admin"},
 		{[]string{"why", "4711"}, "no mail with the id 4711 is known"},
 		{[]string{"retry"}, "name mails, or choose them by --dead"},
 		{[]string{"retry", id, "--dead"}, "give one of the two"},
@@ -129,7 +129,7 @@ func TestMailCommandsRefuse(t *testing.T) {
 		{[]string{"cancel", "--state=queued", "--category="}, "--category is empty; name a category, or leave it out"}, // not: all that wait
 		{[]string{"cancel", "--state=any"}, "name mails, or choose them by --dead"},
 		{[]string{"suppress", "a@b.co", "--for=0s"}, "--for is no time to come"},
-		{[]string{"pause", "domain:*.b.co"}, "roles admin and reader_detail"},
+		{[]string{"pause", "domain:*.b.co"}, "must be a member of sespan_admin"},
 		{[]string{"status", "--actor="}, ""},
 		{[]string{"status", "--actor=a\nb"}, "SESPAN_ACTOR"},
 	} {
