@@ -105,6 +105,14 @@ class Stack:
         with psycopg.connect(self.url()) as connection:
             connection.execute(statement, values)
 
+    def let_a_minute_pass(self) -> None:
+        """Age what has been mailed, so that each address may have its next mail."""
+        self.execute("UPDATE sespan.otp_challenge SET sent_at = sent_at - interval '61 seconds'")
+        self.execute(
+            "UPDATE sespan.budget SET used_at ="
+            " ARRAY(SELECT at - interval '61 seconds' FROM unnest(used_at) AS at ORDER BY at)"
+        )
+
     def person(self, name: str, password: str, *groups: str) -> str:
         """Make somebody of the shop, in groups of Django; return the e-mail address."""
         email = f"{name}@example.com"

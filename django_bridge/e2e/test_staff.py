@@ -71,6 +71,7 @@ def test_banned_customer_stays_out(visitor: Visitor, stack: Stack) -> None:
     page.goto("/account/")
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.context.clear_cookies()
+    stack.let_a_minute_pass()
     visitor.username += "again"  # the old one is taken, which the form says
     visitor.send_registration()
     visitor.enter_code("123456")

@@ -175,6 +175,7 @@ def test_a_code_sent_twice_by_a_browser(visitor: Visitor) -> None:
 
 def test_known_address(visitor: Visitor, elsewhere: Visitor, stack: Stack) -> None:
     visitor.join()
+    stack.let_a_minute_pass()
     elsewhere.username += "x"
     elsewhere.fill_registration(NEW_PASSWORD)
     page = elsewhere.page
@@ -189,9 +190,12 @@ def test_known_address(visitor: Visitor, elsewhere: Visitor, stack: Stack) -> No
         _ = told.code
 
 
-def test_registered_again_with_another_password(visitor: Visitor, elsewhere: Visitor) -> None:
+def test_registered_again_with_another_password(
+    visitor: Visitor, elsewhere: Visitor, stack: Stack
+) -> None:
     """The newest registration wins; the older session is told so."""
     older = visitor.register()
+    stack.let_a_minute_pass()
     elsewhere.fill_registration(NEW_PASSWORD)
     elsewhere.page.get_by_role("button", name="Register").click()
     expect(elsewhere.page).to_have_url("/account/code/")
@@ -202,6 +206,7 @@ def test_registered_again_with_another_password(visitor: Visitor, elsewhere: Vis
 
 def test_password_forgotten_before_the_code(visitor: Visitor, stack: Stack) -> None:
     visitor.register()
+    stack.let_a_minute_pass()
     page = visitor.page
     page.context.clear_cookies()
     page.goto("/account/password/forgotten/")

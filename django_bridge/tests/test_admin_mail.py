@@ -42,7 +42,7 @@ class TestList:
             ({"state": "dead"}, ["dead one"]),
             ({"state": "queued"}, ["one of an order", "another"]),
             ({"category": "order"}, ["one of an order"]),
-            ({"q": "B@EXAMPLE"}, []),
+            ({"q": "B@EXAM"}, ["another"]),
             ({"q": "b@exam"}, ["another"]),
             ({"q": "%"}, []),
             ({"q": "b@exam", "state": "dead"}, []),

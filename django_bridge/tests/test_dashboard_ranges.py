@@ -79,7 +79,7 @@ def test_what_the_service_refuses_stands_at_the_range(viewer, figures):
 
 def test_long_tables_are_cut_and_the_csv_is_whole(viewer):
     page = viewer.get(URL + "?range=30d&step=hour")
-    assert re.search(r"the CSV has 5\d\d more", page.text)
+    assert re.search(r"the CSV has [45]\d\d more", page.text)
     assert len(rows(viewer.get(URL + "?range=30d&step=hour&table=mail"))) > 29 * 24
 
 

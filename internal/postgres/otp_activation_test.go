@@ -173,6 +173,7 @@ func TestPurposesDoNotServeEachOther(t *testing.T) {
 	id := pgtest.AddRegistering(t, d.db, "a@example.com")
 	registration := d.register(t, id)
 	d.db.Exec(t, `UPDATE public.auth_user SET is_active = true`)
+	d.later(t, 61*time.Second)
 	login := d.issue(t, otp.Request{CustomerID: &id, Purpose: otp.Login})
 	if registration.ChallengeID == login.ChallengeID {
 		t.Fatal("one challenge for two purposes")

@@ -34,7 +34,10 @@ func TestResume(t *testing.T) {
 			t.Parallel()
 			d := newOTPFixture(t, otpOptions{})
 			var id int64
-			if c.customer {
+			switch {
+			case name == "registration": // with the right to be activated
+				id = pgtest.AddRegistering(t, d.db, "a@example.com")
+			case c.customer:
 				id = pgtest.AddCustomer(t, d.db, "a@example.com", c.active)
 			}
 			r := c.request(id)

@@ -96,7 +96,7 @@ def register(
     pretended = pretended_registrations.look_up(email, typed) if older is None else None
     password = _Password(typed, older, matches=bool(older and older.check_password(typed)))
     if not (password.matches or (pretended is not None and pretended.password_matches)):
-        _refuse_without_mail(request, email)
+        _refuse_without_mail(request, email, password)
     saved = _save_or_explain(request, form, password)
     if saved is None:
         return None
@@ -118,14 +118,25 @@ def register(
     return pending
 
 
-def _refuse_without_mail(request: HttpRequest, email: str) -> None:
+def _refuse_without_mail(request: HttpRequest, email: str, password: _Password) -> None:
     """Raise OTPTooSoon where no mail of a new registration could go now.
 
     What sends no mail supersedes nothing: else a stranger could end the owner's codes again
     and again, long after the last mail that the address may get.
     """
-    if (seconds := use_budget.look(request, "mails", email)) > 0:
+    seconds = use_budget.look(request, "mails", email)
+    if seconds > 0 and not _came_second(email, password):
         raise errors.OTPTooSoon("no mail may go to this address now", retry_after=seconds)
+
+
+def _came_second(email: str, password: _Password) -> bool:
+    """Whether the same registration came first meanwhile: a double click. Hashes once."""
+    found = find_account(email)
+    user = found.user if found is not None and found.unverified else None
+    if user is not None and (password.user is None or password.user.password != user.password):
+        return user.check_password(password.typed)
+    pretended = pretended_registrations.look_up(email, password.typed)
+    return user is None and pretended is not None and pretended.password_matches
 
 
 def _remember_pretended(
