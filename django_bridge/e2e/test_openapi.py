@@ -113,7 +113,8 @@ def test_answers_are_as_documented(site: Stack, caller: str, tmp_path: Path) -> 
         command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    document = httpx.get(f"{site.api_url}/openapi.json", trust_env=False).json()
+    # Not over HTTP: whoever called without a key has met the throttle by now.
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
     operations = sum(len(path) for path in document["paths"].values())
     assert f"{operations} selected / {operations} total" in done.stdout
 
