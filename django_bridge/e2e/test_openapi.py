@@ -19,6 +19,7 @@ import jwt
 import pytest
 
 from processes import run
+from stack import ROOT
 
 if TYPE_CHECKING:
     from stack import Stack
