@@ -98,7 +98,19 @@ func fold(local string) string {
 	if ASCII(local) {
 		return lower(local)
 	}
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(local)))
+	return norm.NFKC.String(strings.Map(cherokee, cases.Fold().String(norm.NFKC.String(local))))
+}
+
+// cherokee folds the letters that Unicode folds to their capitals, which are the older
+// ones, and x/text to the small ones.
+func cherokee(r rune) rune {
+	switch {
+	case 0xAB70 <= r && r <= 0xABBF:
+		return r - 0xAB70 + 0x13A0
+	case 0x13F8 <= r && r <= 0x13FD:
+		return r - 8
+	}
+	return r
 }
 
 // labels reports whether a domain in ASCII has no empty label and no blank.
