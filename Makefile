@@ -51,6 +51,7 @@ test-fast-django:
 
 lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
 	$(GOLANGCI) run --allow-parallel-runners ./...
+	go run ./internal/devtools/folding
 	cd django_bridge && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd django_bridge && $(VENV)/bin/mypy
 	cd django_bridge/example && $(VENV)/bin/mypy
@@ -72,7 +73,7 @@ bench: bin/sespan ## Measure draws, codes and mails against their targets (BENCH
 	go run ./internal/devtools/bench $(BENCH_ARGS)
 
 bench-attack: bin/sespan ## Make a million hostile calls and print rows, bytes, memory and what the site feels (BENCH_ARGS="-calls 200000", -quick to try it)
-	go run ./internal/devtools/bench $(BENCH_ARGS) attack
+	go run ./internal/devtools/bench $(BENCH_ARGS) attack attack-mails
 
 bench-counting: bin/sespan ## Measure what counting costs (PREVIOUS=path/to/a/binary/of/before, else with the triggers off; BENCH_ARGS="-rounds 20")
 	go run ./internal/devtools/bench $(if $(PREVIOUS),-previous $(abspath $(PREVIOUS))) $(BENCH_ARGS) counting

@@ -17,6 +17,7 @@ from django.test import Client
 
 import database
 from django_sespan._internal import accounts, address
+from django_sespan.mail import queue_admin
 from registrants import OTHER, PASSWORD, REGISTER_URL, form
 from test_address import VECTORS
 
@@ -130,3 +131,11 @@ def test_spellings_are_of_one_key():
         spelled = address.spellings(given)
         assert all(address.same(given, other) for other in spelled), given
     assert address.spellings("INFO@mail-in.com") == ["INFO@mail-in.com"]
+
+
+def test_staff_write_domains_as_they_are_spelled(any_locale):
+    using = "default"
+    assert queue_admin.pause(using, "domain:BÜCHER.example", "ann")[0]["what"] == (
+        "domain:xn--bcher-kva.example"
+    )
+    assert queue_admin.resume(using, "domain:bücher.example", "ann")

@@ -59,7 +59,7 @@ func Same(a, b string) bool {
 // Domain gives a domain as A-labels.
 func Domain(s string) (string, error) {
 	if ASCII(s) {
-		if s = lower(s); !labels(s) {
+		if s = Lower(s); !labels(s) {
 			return "", errDomain
 		}
 		return s, nil
@@ -96,7 +96,7 @@ func forbidden(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError
 // leave what composes.
 func fold(local string) string {
 	if ASCII(local) {
-		return lower(local)
+		return Lower(local)
 	}
 	return norm.NFKC.String(strings.Map(cherokee, cases.Fold().String(norm.NFKC.String(local))))
 }
@@ -128,7 +128,9 @@ func ASCII(s string) bool {
 	return true
 }
 
-func lower(s string) string {
+// Lower puts the letters of ASCII into lower case, and leaves every other character as
+// it is: a Kelvin sign is no k.
+func Lower(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r + 'a' - 'A'

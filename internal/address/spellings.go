@@ -31,7 +31,7 @@ func Spellings(s string) []string {
 	for _, domain := range domains {
 		for _, local := range locals {
 			spelling := local + "@" + domain
-			known := slices.ContainsFunc(all, func(s string) bool { return lower(s) == lower(spelling) })
+			known := slices.ContainsFunc(all, func(s string) bool { return Lower(s) == Lower(spelling) })
 			if !known && Same(spelling, mailbox) {
 				all = append(all, spelling)
 			}

@@ -4,6 +4,8 @@ import (
 	"net/mail"
 	"strconv"
 	"strings"
+
+	"sespan/internal/address"
 )
 
 // HintSMTPURL says how SESPAN_SMTP_URL is written.
@@ -42,7 +44,7 @@ func (s *Settings) resolveRates() error {
 func (s *Settings) resolveDomainRate(entry string) error {
 	const variable, hint = "SESPAN_SMTP_DOMAIN_RATE", "write domain=mails a second, such as gmail.com=5,default=20"
 	domain, value, found := strings.Cut(strings.TrimSpace(entry), "=")
-	domain = strings.ToLower(strings.TrimSpace(domain))
+	domain = address.Lower(strings.TrimSpace(domain))
 	rate, ok := readRate(value)
 	switch {
 	case !found || !ok:
@@ -92,7 +94,7 @@ func (s *Settings) resolveDKIM() error {
 		}
 		s.DKIMDomain = from.Address[strings.LastIndexByte(from.Address, '@')+1:]
 	}
-	if s.DKIMDomain = strings.ToLower(s.DKIMDomain); !hostName(s.DKIMDomain) {
+	if s.DKIMDomain = address.Lower(s.DKIMDomain); !hostName(s.DKIMDomain) {
 		return invalid("SESPAN_DKIM_DOMAIN", "is "+quote(s.DKIMDomain), "write a domain such as shop.example, one beyond ASCII as xn--…")
 	}
 	return nil

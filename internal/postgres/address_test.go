@@ -12,6 +12,7 @@ import (
 
 	"sespan/internal/address"
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/postgres"
 )
 
 // SQL's answer is the key of Go and Python, or NULL where the vectors say so.
@@ -81,4 +82,15 @@ func TestCustomersAreFoundByTheAddressKey(t *testing.T) {
 		db.Exec(t, "INSERT INTO public.auth_user (username, email) SELECT 'u' || n, 'u' || n || '@example.com' FROM generate_series(1, 5000) n; ANALYZE public.auth_user")
 		require.Contains(t, explain(t, db, "SELECT * FROM sespan.customer_by_email('U7@example.com')"), "auth_user_lower_idx")
 	})
+}
+
+// Addresses and mails have no room in another encoding.
+func TestMigrateRefusesAnotherEncodingThanUTF8(t *testing.T) {
+	t.Parallel()
+	db := pgtest.EmptyDB(t)
+	name := db.Name + "_latin1"
+	db.Exec(t, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+	_, err := postgres.Migrate(t.Context(), strings.Replace(db.URL, "/"+db.Name, "/"+name, 1), postgres.MigrateOptions{})
+	db.Exec(t, "DROP DATABASE "+name+" WITH (FORCE)")
+	require.ErrorContains(t, err, "has the encoding LATIN1, and addresses need UTF-8")
 }

@@ -117,6 +117,10 @@ func Status(ctx context.Context, url string) (MigrationStatus, error) {
 // ensureSchema makes the schema, or finds ours. One of somebody else stays as it is,
 // unless it is to be put aside.
 func (s *schemaSession) ensureSchema(ctx context.Context, o MigrateOptions) error {
+	// Addresses and mails are text in Unicode; another encoding has no room for them.
+	if encoding := s.conn.PgConn().ParameterStatus("server_encoding"); encoding != "" && encoding != "UTF8" {
+		return fmt.Errorf("the database %s has the encoding %s, and addresses need UTF-8: restore a dump of it into one that was made with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", s.database, encoding)
+	}
 	owner, err := s.q.SchemaOwner(ctx, s.conn)
 	if err != nil {
 		return err

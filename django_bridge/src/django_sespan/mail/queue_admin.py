@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 
-from django_sespan._internal import customer_table
+from django_sespan._internal import address, customer_table
 from django_sespan.mail.reasons import sentence
 
 Row = dict[str, Any]
@@ -40,6 +40,9 @@ def find(
     Filters: state, category, recipient (its beginning).
     """
     values = [filters.get(name) for name in ("state", "category", "recipient")]
+    if values[2]:
+        with suppress(ValueError):  # the beginning of an address
+            values[2] = address.mailbox(values[2])
     return _rows(
         using,
         "SELECT * FROM sespan.mail_find(state => %s::text, category => %s::text,"
@@ -156,12 +159,23 @@ def cancel(using: str, ids: Sequence[int], actor: str) -> list[Row]:
 
 def pause(using: str, what: str, actor: str) -> list[Row]:
     """Stop `all`, `category:x` or `domain:x`; return the pause."""
-    return _rows(using, "SELECT * FROM sespan.mail_pause(%s::text, %s::text)", [what, actor])
+    call = "SELECT * FROM sespan.mail_pause(%s::text, %s::text)"
+    return _rows(using, call, [_ascii(what), actor])
 
 
 def resume(using: str, what: str, actor: str) -> list[Row]:
     """End a pause; no row where there was none."""
-    return _rows(using, "SELECT * FROM sespan.mail_resume(%s::text, %s::text)", [what, actor])
+    call = "SELECT * FROM sespan.mail_resume(%s::text, %s::text)"
+    return _rows(using, call, [_ascii(what), actor])
+
+
+def _ascii(what: str) -> str:
+    """Write the domain of `domain:x` as A-labels; what is none the database refuses."""
+    scope, colon, name = what.partition(":")
+    if scope == "domain":
+        with suppress(ValueError):
+            name = address.domain(name)
+    return f"{scope}{colon}{name}"
 
 
 def preview(using: str, message_id: int, actor: str) -> Row | None:
