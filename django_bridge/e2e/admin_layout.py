@@ -11,7 +11,8 @@ from playwright.sync_api import Page
 FAULTS = """() => {
   const faults = [];
   const { scrollWidth, clientWidth } = document.documentElement;
-  const clip = (box, element) => {
+  const clip = ({ left, top, right, bottom }, element) => {
+    let box = { left, top, right, bottom };
     for (let e = element; e && e !== document.documentElement; e = e.parentElement) {
       const style = getComputedStyle(e);
       if (style.position === "fixed" || style.position === "sticky") return null;
@@ -36,7 +37,7 @@ FAULTS = """() => {
   const add = (rects, element, what) => {
     for (const rect of rects) {
       const box = clip(rect, element);
-      if (box) pieces.push({ ...box, left: box.left, top: box.top, element, what });
+      if (box) pieces.push({ ...box, element, what });
     }
   };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -100,6 +100,22 @@ def look_at(page: Page, path: str, version: str) -> list[str]:
     return found
 
 
+LAYOUTS = {
+    "<h1>Mails</h1><p>two</p>": [],
+    '<h1 style="position: absolute; top: 0">Mails</h1><p>on top of it, as its line is</p>': ["overlap"],
+    '<p>a</p><button style="margin-top: -30px">Search</button>': ["overlap"],
+    '<div style="width: 2000px">wide</div>': ["scrolls sideways"],
+    '<div style="overflow: auto; width: 300px"><p style="width: 2000px">cut</p></div>': [],
+    '<div class="breadcrumbs">Home</div>': ["bare breadcrumbs"],
+}
+
+
+@pytest.mark.parametrize("body", LAYOUTS)
+def test_faults_of_a_layout_are_seen(page: Page, body: str) -> None:
+    page.set_content(body)
+    assert [fault.partition(":")[0] for fault in admin_layout.faults(page)] == LAYOUTS[body]
+
+
 def test_pages_look_right(shop: tuple[str, str], browser: Browser, watch: Watch) -> None:
     version, address = shop
     context = browser.new_context(base_url=address, locale="en-GB", viewport=SIZES["wide"])  # type: ignore[arg-type]
