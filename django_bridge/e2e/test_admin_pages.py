@@ -102,7 +102,7 @@ def look_at(page: Page, path: str, version: str) -> list[str]:
 
 LAYOUTS = {
     "<h1>Mails</h1><p>two</p>": [],
-    '<h1 style="position: absolute; top: 0">Mails</h1><p>on top of it, as its line is</p>': ["overlap"],
+    '<h1 style="position: absolute; top: 0">Mails</h1><p>under it</p>': ["overlap"],
     '<p>a</p><button style="margin-top: -30px">Search</button>': ["overlap"],
     '<div style="width: 2000px">wide</div>': ["scrolls sideways"],
     '<div style="overflow: auto; width: 300px"><p style="width: 2000px">cut</p></div>': [],
