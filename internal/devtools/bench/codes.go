@@ -24,6 +24,9 @@ const (
 //go:embed codes_customers.sql
 var codesCustomersSQL string
 
+//go:embed codes_ceiling.sql
+var codesCeilingSQL string
+
 //go:embed codes_read.sql
 var codesReadSQL string
 
@@ -68,6 +71,11 @@ func (b *codesBench) prepare(ctx context.Context) error {
 	b.most = testbed.Customers + 2*int64(2*float64(b.rounds+1)*codesASecond*b.length.Seconds()+codeClients)
 	if _, err := b.Admin.Exec(ctx, codesCustomersSQL, b.most); err != nil {
 		return err
+	}
+	if !b.options.Older { // a schema of before the budgets has none
+		if _, err := b.Admin.Exec(ctx, codesCeilingSQL); err != nil {
+			return err
+		}
 	}
 	if err := b.serve(ctx, "api,maintenance"); err != nil {
 		return err

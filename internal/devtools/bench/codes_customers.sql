@@ -1,8 +1,5 @@
 -- Customers for one code each: odd keys are active, even ones have just registered.
--- The site's ceiling of a day is not what is measured.
-WITH opened AS (
-    UPDATE sespan.budget_limit SET most = NULL WHERE name = 'mails_site_day'
-), made AS (
+WITH made AS (
     INSERT INTO public.auth_user (username, email, is_active)
     SELECT 'user' || i, 'user' || i || '@example.com', i % 2 = 1
     FROM generate_series((SELECT max(id) + 1 FROM public.auth_user), $1::bigint + 1) i
