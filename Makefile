@@ -13,6 +13,7 @@ GOLANGCI   := $(TOOLS)/golangci-lint-v2.15.0
 GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
 SQLC       := $(TOOLS)/sqlc-v1.31.1
 PROMTOOL   := $(TOOLS)/promtool
+PROMETHEUS := $(TOOLS)/prometheus
 GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # Draws the charts of the pages for staff. It comes from npm, as package-lock.json says, and is not committed.
 UPLOT      := django_bridge/src/django_sespan/static/django_sespan/vendor/uplot/uPlot.iife.min.js
@@ -118,12 +119,7 @@ charts-if-possible:
 	@if [ ! -f $(UPLOT) ]; then { command -v npm >/dev/null && cd django_bridge && npm run --silent charts; } || \
 	  echo "No charts: install Node.js with npm and run make charts. Until then tables stand in their place."; fi
 
-$(UPLOT): django_bridge/package.json django_bridge/package-lock.json
-	@if command -v npm >/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
-	  echo "The charts need npm: install Node.js with npm"; exit 1; fi; \
-	command -v apt-get >/dev/null || { echo "The charts need npm: install Node.js with npm"; exit 1; }; \
-	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends npm
+$(UPLOT): django_bridge/package.json django_bridge/package-lock.json | /usr/bin/npm
 	@echo "fetching uPlot"
 	@cd django_bridge && npm run --silent charts
 	@touch $@
@@ -170,37 +166,34 @@ test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT) $(AXE)
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
 test-alerts: $(PROMTOOL)
-	cd grafana/prometheus && $(PROMTOOL) check rules *.rules.yml && $(PROMTOOL) test rules *.rules_test.yml
+	cd grafana/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) check rules *.rules.yml && $(PROMTOOL) test rules *.rules_test.yml
 
-# Debian's package is unpacked, not installed: only promtool is wanted, not a server that starts.
-$(PROMTOOL):
+# Debian's package is unpacked, not installed: a server that starts by itself is not wanted.
+$(PROMTOOL) $(PROMETHEUS) &:
 	@mkdir -p $(TOOLS); \
-	if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $@; exit 0; fi; \
-	command -v apt-get >/dev/null || { echo "The tests of the alerts need promtool, which comes with Prometheus; install it with your package manager"; exit 1; }; \
+	if command -v promtool >/dev/null && command -v prometheus >/dev/null; then \
+	  ln -sf "$$(command -v promtool)" $(PROMTOOL); ln -sf "$$(command -v prometheus)" $(PROMETHEUS); exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "The tests of the alerts need Prometheus and its promtool; install them with your package manager"; exit 1; }; \
 	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
 	work=$$(mktemp -d) && chmod 755 $$work && cd $$work && \
 	{ apt-get download -qq prometheus 2>/dev/null || { $$SUDO apt-get update -qq && apt-get download -qq prometheus; }; } && \
-	dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool $@ && rm -rf $$work
+	dpkg-deb -x prometheus_*.deb . && mv -f usr/bin/promtool usr/bin/prometheus $(TOOLS)/ && rm -rf $$work
 
-/usr/sbin/pgbouncer:
-	@if command -v pgbouncer >/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
-	  echo "The tests of the listener need PgBouncer: apt-get install pgbouncer"; exit 1; fi; \
-	command -v apt-get >/dev/null || { echo "The tests of the listener need PgBouncer; install it with your package manager"; exit 1; }; \
-	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends pgbouncer
-
-# The sources of the Turkish locale, in which tests of addresses run; devdb compiles it into a folder of its own.
-/usr/share/i18n/locales/tr_TR:
-	@if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
-	  echo "The tests of addresses need the sources of the C library's locales: apt-get install locales"; exit 1; fi; \
-	command -v apt-get >/dev/null || { echo "The tests of addresses need $@, which comes with the C library's locales; install it with your package manager"; exit 1; }; \
-	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends locales
-
-/usr/bin/chromium:
-	@if [ "$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
-	  echo "The browser tests need Chromium at /usr/bin/chromium: apt-get install chromium"; exit 1; fi; \
-	command -v apt-get >/dev/null || { echo "The browser tests need Chromium at /usr/bin/chromium; install it with your package manager"; exit 1; }; \
-	$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium
+# A package of Debian's that is installed where a file of it is missing, as root or through sudo:
+# $(1) package, $(2) the file, $(3) what needs it, $(4) a command of it that will do from anywhere on the PATH, if any
+define apt
+$(2):
+	@$(if $(4),if command -v $(4) >/dev/null; then exit 0; fi;) \
+	if [ "$$$$(id -u)" = 0 ]; then SUDO=; elif command -v sudo >/dev/null; then SUDO=sudo; else \
+	  echo "$(3) $(2): apt-get install $(1)"; exit 1; fi; \
+	command -v apt-get >/dev/null || { echo "$(3) $(2), of Debian's package $(1); install it with your package manager"; exit 1; }; \
+	$$$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$$$SUDO apt-get install -y -qq --no-install-recommends $(1)
+endef
+$(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,pgbouncer))
+# The sources of the Turkish locale; devdb compiles it into a folder of its own.
+$(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))
+$(eval $(call apt,chromium,/usr/bin/chromium,The browser tests need))
+$(eval $(call apt,npm,/usr/bin/npm,The charts need,npm))
 
 $(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt django_bridge/e2e/requirements.txt
 	@echo "preparing the Python environment in .venv"
