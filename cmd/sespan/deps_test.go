@@ -15,23 +15,32 @@ const mostModules = 26
 // few modules of others.
 func TestWhatShips(t *testing.T) {
 	t.Parallel()
-	const format = `{{.ImportPath}}{{with .Module}}{{if not .Main}} {{.Path}} {{.Indirect}}{{end}}{{end}}`
+	// A module that only tests import directly may ship as a part of another one.
+	const format = `{{.ImportPath}} {{with .Module}}{{if .Main}}ours{{else}}{{.Path}}{{end}}{{else}}std{{end}} {{join .Imports " "}}`
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", format, ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	direct, indirect := map[string]bool{}, map[string]bool{}
+	moduleOf, imported := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
 		if strings.HasPrefix(fields[0], "sespan/internal/devtools") || strings.Contains(fields[0], "embedded-postgres") {
 			t.Errorf("%s is for development", fields[0])
 		}
-		switch {
-		case len(fields) < 3:
-		case fields[2] == "true":
-			indirect[fields[1]] = true
-		default:
-			direct[fields[1]] = true
+		moduleOf[fields[0]] = fields[1]
+		for _, other := range fields[2:] {
+			imported[other] = imported[other] || fields[1] == "ours"
+		}
+	}
+	for path, module := range moduleOf {
+		if module != "ours" && module != "std" && imported[path] {
+			direct[module] = true
+		}
+	}
+	for _, module := range moduleOf {
+		if module != "ours" && module != "std" && !direct[module] {
+			indirect[module] = true
 		}
 	}
 	names := slices.Sorted(maps.Keys(direct))

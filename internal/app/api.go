@@ -64,7 +64,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	}
 	minor := transaction.Minor(a.cfg.MinorUnit) //nolint:gosec // 0 to 4, checked
 	handler := httpapi.New(httpapi.Deps{
-		Logger: a.logger, Registerer: a.registry, Clock: time.Now, Version: "1",
+		Logger: a.logger, Registerer: a.registry, Tracer: a.tracing.Tracer(), Clock: time.Now, Version: "1",
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, CustomerTables: postgres.NewCustomerTables(a.pool, time.Now), Draws: draws, Minor: minor, Ring: a.cfg.Ring,
 		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Customers: postgres.NewCustomerSums(reports, customerSumsTimeout), Zone: a.cfg.Location,

@@ -16,6 +16,7 @@ import (
 
 	"sespan/internal/config"
 	"sespan/internal/postgres"
+	"sespan/internal/tracing"
 )
 
 const stopGrace = 25 * time.Second
@@ -35,14 +36,16 @@ type App struct {
 	registry  *prometheus.Registry
 	lifecycle *lifecycle
 	checks    []check
-	pool      *postgres.Pool // of requests and maintenance
+	pool      *postgres.Pool   // of requests and maintenance
+	tracing   *tracing.Tracing // nil: off
 }
 
 // New makes a service that is not running yet.
 func New(o Options) *App {
+	logger := newLogger(o.Logger)
 	return &App{
-		cfg: o.Settings, version: o.Version, logger: o.Logger, registry: newRegistry(o.Version),
-		lifecycle: newLifecycle(o.Logger, stopGrace),
+		cfg: o.Settings, version: o.Version, logger: logger, registry: newRegistry(o.Version),
+		lifecycle: newLifecycle(logger, stopGrace),
 	}
 }
 
@@ -60,6 +63,9 @@ func (a *App) Run(ctx context.Context) error {
 // start starts the parts, each after what it stands on: the stop goes the other way
 // round.
 func (a *App) start(ctx context.Context) error {
+	if err := a.startTracing(ctx); err != nil {
+		return err
+	}
 	pool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan", MaxConns: a.cfg.Connections})
 	if err != nil {
 		return err

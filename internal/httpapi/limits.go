@@ -83,8 +83,7 @@ func recovery(logger *slog.Logger, next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			logger.ErrorContext(r.Context(), "handler panicked", "panic", fmt.Sprint(v),
-				"response_id", requestContextOf(r.Context()).responseID.String(), "stack", string(debug.Stack()))
+			logger.ErrorContext(r.Context(), "handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			writeProblem(w, r, problem.New(problem.Internal, "The failure has been logged under the response_id."))
 		}()
 		next.ServeHTTP(w, r)

@@ -141,8 +141,7 @@ func documentOf(ctx context.Context, err error) *document {
 		case problem.Unauthorized: // anybody can make these, and as many as they like
 			level = slog.LevelDebug
 		}
-		c.logger.Log(ctx, level, "request failed", "slug", string(p.Slug), "route", c.route,
-			"response_id", c.responseID.String(), "error", cause)
+		c.logger.Log(ctx, level, "request failed", "slug", string(p.Slug), "route", c.route, "error", cause)
 	}
 	c.details = string(p.Slug)
 	answer := statusOf[p.Slug]

@@ -1,7 +1,7 @@
 // Package httpapi is the public HTTP port: huma operations on gorilla/mux, one
 // file per noun. A request passes, from the outside in:
 //
-//	request id ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle counts ─▶ api log (waits for its commit)
+//	request id ─▶ trace ─▶ metrics ─▶ cors ─▶ client ip ─▶ throttle counts ─▶ api log (waits for its commit)
 //	           ─▶ recovery ─▶ limits
 //	           ─▶ mux ─▶ huma: operation ─▶ throttle refuses ─▶ authenticate ─▶ form of a signature ─▶ room for the body
 //	                     ─▶ validation, which reads the body ─▶ handler ─▶ domain service
@@ -21,6 +21,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"sespan/internal/access"
 	"sespan/internal/problem"
@@ -34,6 +35,7 @@ import (
 type Deps struct {
 	Logger         *slog.Logger
 	Registerer     prometheus.Registerer
+	Tracer         trace.Tracer // nil: no spans
 	Clock          func() time.Time
 	Version        string
 	AllowedOrigins []string
@@ -81,6 +83,7 @@ func chain(d Deps, h http.Handler) http.Handler {
 	h = clientIP(d.TrustedProxies, h)
 	h = crossOrigin(d.AllowedOrigins, h)
 	h = newMetrics(d.Registerer).measure(d.Clock, h)
+	h = traced(d.Tracer, h)
 	return withRequestID(d.Clock, d.Logger, h)
 }
 

@@ -88,7 +88,7 @@ func (h *exportCalls) send(ctx huma.Context, export *transaction.Export) {
 		out.abort()
 		c := requestContextOf(ctx.Context())
 		if !errors.Is(err, context.Canceled) {
-			c.logger.WarnContext(ctx.Context(), "export was cut off", "response_id", c.responseID.String(), "error", err)
+			c.logger.WarnContext(ctx.Context(), "export was cut off", "error", err)
 		}
 	}
 }
