@@ -11,7 +11,8 @@ import secrets
 import shlex
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -26,6 +27,15 @@ from database import free_port
 from live.smtp import Sink
 
 READY_WITHIN = 60.0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class Stack:
@@ -94,42 +104,55 @@ class Stack:
         return before
 
     def start_service(self) -> None:
+        self.process = self._serve(self.url, self.admin)
+
+    @contextmanager
+    def another_service(self) -> Iterator[str]:
+        """Run a second process on the same database; gives its address."""
+        url = f"http://127.0.0.1:{free_port()}"
+        process = self._serve(url, f"127.0.0.1:{free_port()}")
+        try:
+            yield url
+        finally:
+            _end(process)
+
+    def _serve(self, url: str, admin: str) -> subprocess.Popen[bytes]:
         settings = dict(
             word.split("=", 1) for word in shlex.split(self.env_file.read_text(), comments=True)
         )
         settings |= {
-            "SESPAN_HTTP_ADDR": urlsplit(self.url).netloc,
-            "SESPAN_ADMIN_ADDR": self.admin,
+            "SESPAN_HTTP_ADDR": urlsplit(url).netloc,
+            "SESPAN_ADMIN_ADDR": admin,
             "SESPAN_SMTP_URL": f"smtp://127.0.0.1:{self.sink.port}?tls=none",
             "SESPAN_MAIL_FROM": "Shop <no-reply@shop.test>",
             "SESPAN_ALLOWED_ORIGINS": "http://testserver",
             "SESPAN_OTP_LINK": "http://testserver/account/code/",
         }
         with (self.work / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            process = subprocess.Popen(
                 [self.binary, "serve"],
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready(process, admin)
+        except AssertionError:
+            _end(process)
+            raise
+        return process
 
     def stop_service(self) -> None:
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            _end(self.process)
             self.process = None
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], admin: str) -> None:
         end = time.monotonic() + READY_WITHIN
-        while time.monotonic() < end and self.process.poll() is None:
+        while time.monotonic() < end and process.poll() is None:
             try:
-                if httpx.get(f"http://{self.admin}/readyz", timeout=5).is_success:
+                if httpx.get(f"http://{admin}/readyz", timeout=5).is_success:
                     return
             except httpx.HTTPError:
                 pass
