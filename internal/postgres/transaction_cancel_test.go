@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 
@@ -88,6 +89,39 @@ func TestNextOrderInheritsTheNumber(t *testing.T) {
 	s.draw(t, one(1, "e", "10", 6)) // another day
 	if got := s.text(t, `SELECT inherited_from FROM sespan.transaction_log WHERE order_ref = 'e'`); got != "NULL" {
 		t.Errorf("inherits from another day: %s", got)
+	}
+}
+
+// From one end of the tier to the other: the amount is not in the number, or each pencil
+// in the cart would be a new chance. What the heir saves goes by its own amount.
+func TestTheNumberIsInheritedAtAnyAmountOfTheTier(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first, next string
+		number      uint64
+		pays        string
+	}{
+		"a win, dearer":    {"10", "99.99", win, "89.99"}, // half of it, and no more than maximum_discount
+		"a win, cheaper":   {"99.99", "10", win, "5.00"},
+		"a loss, dearer":   {"10", "99.99", lose, "99.99"},
+		"a loss, a pencil": {"50", "50.01", lose, "50.01"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.tier(t, "0.5", "0.5", func(x *transaction.Tier) {
+				x.MinimumTransaction, x.MaximumTransaction, x.MaximumDiscount = decp("10"), decp("100"), decp("10")
+			})
+			first := s.draw(t, one(1, "a", c.first, c.number))["a"]
+			s.cancel(t, first.TransactionID)
+			next := s.draw(t, one(1, "b", c.next, win^lose^c.number))["b"]
+			if next.Discounted != (c.number == win) || !next.DiscountedAmount.Equal(*decp(c.pays)) {
+				t.Errorf("the heir: %+v, want it to pay %s", next, c.pays)
+			}
+			if got := s.text(t, `SELECT inherited_from FROM sespan.transaction_log WHERE order_ref = 'b'`); got != strconv.FormatInt(first.TransactionID, 10) {
+				t.Errorf("inherited from %s", got)
+			}
+		})
 	}
 }
 
