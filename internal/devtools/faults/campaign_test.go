@@ -35,6 +35,36 @@ func TestMailFaultsShort(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+	allZero(t, report, 4, &out)
+}
+
+// TestCountingFaultsShort is the campaign of counting in small: processes are killed
+// under draws, cancellations and codes, once with their database sessions. Every
+// answered draw is there once, the limit is met and no count differs.
+func TestCountingFaultsShort(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	report := target.Report{}
+	c := &counting{Env: newEnv(t, &out), report: &report, length: 4 * time.Second, uses: 25}
+	if err := c.run(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	allZero(t, report, 7, &out)
+	least := map[string]float64{
+		"draws answered under faults": 100, "of them cancelled": 10, "codes asked for": 10, "processes killed, or their database sessions": 4,
+		"winners of the tier with a limit": 10,
+	}
+	for _, f := range report.Figures {
+		if f.Value < least[f.Name] {
+			t.Errorf("%s: %.0f, which shows little\n%s", f.Name, f.Value, out.String())
+		}
+	}
+}
+
+// allZero fails the test where a count that must be zero is not.
+func allZero(t *testing.T, report target.Report, counts int, out *bytes.Buffer) {
+	t.Helper()
+	report.Print(out)
 	zeros := 0
 	for _, f := range report.Figures {
 		if f.Zero {
@@ -44,8 +74,8 @@ func TestMailFaultsShort(t *testing.T) {
 			}
 		}
 	}
-	if zeros != 4 {
-		t.Errorf("%d counts of the campaign, want 4", zeros)
+	if zeros != counts {
+		t.Errorf("%d counts of the campaign, want %d", zeros, counts)
 	}
 	t.Log(out.String())
 }

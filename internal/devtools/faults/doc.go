@@ -3,7 +3,10 @@
 // arrived or be in a state that a person can see, and a second copy is allowed only
 // where the answer to the first was lost.
 //
-//	go run ./internal/devtools/faults [flags]
+// The campaign "counting" does the same to draws, cancellations, codes and their
+// counts; its drawing stands at the type.
+//
+//	go run ./internal/devtools/faults [flags] [counting]
 //
 // A phase enqueues mails while one kind of fault goes on, then waits until the queue
 // is idle:

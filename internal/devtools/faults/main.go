@@ -39,12 +39,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
 	o.AddFlags(flags)
 	flags.StringVar(&o.previous, "previous", "", "a sespan of the previous version: adds a phase with both side by side")
-	flags.BoolVar(&o.quick, "quick", false, "few mails in each phase")
+	flags.BoolVar(&o.quick, "quick", false, "a tenth of it, to try it")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	if flags.NArg() > 1 || flags.NArg() == 1 && flags.Arg(0) != "counting" {
+		return fmt.Errorf("unexpected argument %q: the campaigns are that of mails, without a name, and counting", flags.Arg(flags.NArg()-1))
 	}
 	if err := o.Check(); err != nil {
 		return err
@@ -67,15 +67,32 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := e.Describe(ctx); err != nil {
 		return err
 	}
-	mails, length := phaseMails, phaseLength
-	if o.quick {
-		mails, length = mails/20, length/8
-	}
 	var report target.Report
-	c := &campaign{Env: e, report: &report, mails: mails, length: length, previous: o.previous}
-	if err := c.run(ctx, phases(o.previous != "")); err != nil {
+	if flags.Arg(0) == "counting" {
+		err = o.counting(ctx, e, &report)
+	} else {
+		err = o.mails(ctx, e, &report)
+	}
+	if err != nil {
 		return err
 	}
 	report.Print(out)
 	return nil
+}
+
+func (o options) mails(ctx context.Context, e *testbed.Env, report *target.Report) error {
+	mails, length := phaseMails, phaseLength
+	if o.quick {
+		mails, length = mails/20, length/8
+	}
+	c := &campaign{Env: e, report: report, mails: mails, length: length, previous: o.previous}
+	return c.run(ctx, phases(o.previous != ""))
+}
+
+func (o options) counting(ctx context.Context, e *testbed.Env, report *target.Report) error {
+	c := &counting{Env: e, report: report, length: countingLength, uses: countingUses}
+	if o.quick {
+		c.length, c.uses = c.length/10, c.uses/10
+	}
+	return c.run(ctx)
 }
