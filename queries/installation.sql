@@ -57,3 +57,8 @@ SELECT r.who::text AS who, (r.what = 'owner')::boolean AS owns,
     count(DISTINCT r.object)::bigint AS objects, min(r.object)::text AS first_object,
     string_agg(DISTINCT r.what, ', ' ORDER BY r.what)::text AS rights
 FROM rights r GROUP BY 1, 2, 3 ORDER BY 2 DESC, 1;
+
+-- Locks: see the function. Its callers have the owner's rights.
+-- name: InstallationRenew :one
+SELECT r.challenges::bigint AS challenges, r.mails_held::bigint AS mails_held, r.mails_cancelled::bigint AS mails_cancelled
+FROM sespan.installation_renew(@cancel_mails::boolean) AS r;

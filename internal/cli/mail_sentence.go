@@ -42,7 +42,7 @@ func waiting(reason string, f mail.Facts) string {
 		return "The worker that had it vanished at " + at(f.LeasedUntil) + "; another one takes it back within seconds."
 	case "undecided":
 		return "It may have been sent: " + failure(f) + " at " + at(f.TriedAt) +
-			". As its sender asked, a person decides: sespan mail retry or sespan mail cancel."
+			". A person decides: sespan mail retry or sespan mail cancel."
 	case "paused":
 		return "It is held by the pause of " + paused(f) + set(f) + "." + last(f)
 	case "pause_over":

@@ -10,9 +10,10 @@ import (
 
 // Migrate is the command migrate.
 type Migrate struct {
-	Up     MigrateUp     `cmd:"" help:"Apply the migrations that are missing, then roles and grants."`
-	Down   MigrateDown   `cmd:"" help:"Take migrations back."`
-	Status MigrateStatus `cmd:"" help:"Say which migrations are applied."`
+	Up              MigrateUp              `cmd:"" help:"Apply the migrations that are missing, then roles and grants."`
+	Down            MigrateDown            `cmd:"" help:"Take migrations back."`
+	Status          MigrateStatus          `cmd:"" help:"Say which migrations are applied."`
+	NewInstallation MigrateNewInstallation `cmd:"" help:"Make a restored copy safe, before serve works on it: no code works, and no mail goes out twice."`
 	config.Database
 	Roles
 }
@@ -28,6 +29,11 @@ type MigrateDown struct {
 
 // MigrateStatus is the command migrate status.
 type MigrateStatus struct{}
+
+// MigrateNewInstallation is the command migrate new-installation.
+type MigrateNewInstallation struct {
+	CancelMails bool `help:"Cancel all mails that are queued, for a copy beside the original, which sends them itself. Without it those that the original may have sent wait for a person."`
+}
 
 // Roles is how the database roles are named and made; given once, when the schema is made.
 type Roles struct {
@@ -94,6 +100,23 @@ func (*MigrateStatus) Run(ctx context.Context, m *Migrate, e *Env) error {
 	fmt.Fprintf(e.Out, "database at version %d, this program at version %d\n", s.Current, s.Latest)
 	for _, name := range s.Pending {
 		fmt.Fprintf(e.Out, "pending  %s\n", name)
+	}
+	return nil
+}
+
+// Run ends what the other installation may have used up.
+func (n *MigrateNewInstallation) Run(ctx context.Context, m *Migrate, e *Env) error {
+	if err := m.Resolve(); err != nil {
+		return err
+	}
+	r, err := postgres.RenewInstallation(ctx, m.URL, n.CancelMails, e.progress)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Out, "codes     %d challenges ended: their codes no longer work\n", r.Challenges)
+	fmt.Fprintf(e.Out, "mails     %d wait for a person, %d cancelled\n", r.MailsHeld, r.MailsCancelled)
+	if r.MailsHeld > 0 {
+		e.progress("what waits may have been sent: sespan mail stuck lists it, sespan mail retry sends it, sespan mail cancel does not")
 	}
 	return nil
 }

@@ -151,3 +151,11 @@ func parseConfigReason(err error) (reason error, ok bool) { //nolint:revive // t
 	}
 	return errors.New(text), true
 }
+
+// withHint adds what the database says to do, for a person at the command line.
+func withHint(err error) error {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && pe.Hint != "" {
+		return fmt.Errorf("%w. %s", err, pe.Hint)
+	}
+	return err
+}

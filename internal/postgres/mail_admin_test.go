@@ -63,7 +63,7 @@ func TestMailWhy(t *testing.T) {
 		"sending":       {"sending", "state = 'sending', lease_token = -1, leased_until = '2099-01-02Z'", "It is being sent now; the worker's lease ends at 2099-01-02 00:00:00 UTC."},
 		"abandoned":     {"worker_lost", "state = 'sending', lease_token = -1, leased_until = '2020-01-02Z'", "The worker that had it vanished at 2020-01-02 00:00:00 UTC;"},
 		"retry":         {"retry", "state = 'retry', attempts = 2, due_at = '2099-01-02Z', last_reason = 'rcpt_to', last_code = 451, last_reply = 'come back'", "Try number 3 is due at 2099-01-02 00:00:00 UTC, because the last one failed: rcpt_to (451 come back)."},
-		"unknown":       {"undecided", "state = 'unknown', due_at = 'infinity', tried_at = '2026-01-02Z', last_reason = 'timeout'", "It may have been sent: timeout at 2026-01-02 00:00:00 UTC, and on_unknown = hold leaves the decision to a person: mail_retry or mail_cancel."},
+		"unknown":       {"undecided", "state = 'unknown', due_at = 'infinity', tried_at = '2026-01-02Z', last_reason = 'timeout'", "It may have been sent: timeout at 2026-01-02 00:00:00 UTC. A person decides: mail_retry or mail_cancel."},
 		"limited":       {"rate_limited", "state = 'scheduled', due_at = '2099-01-02Z', last_reason = 'limited', last_reply = 'b.co: 5/s'", "A rate limit holds it back until 2099-01-02 00:00:00 UTC: b.co: 5/s."},
 		"breaker":       {"relay_failing", "state = 'retry', due_at = '2099-01-02Z', last_reason = 'breaker'", "Its relay or domain fails at the moment, so it is not tried before 2099-01-02 00:00:00 UTC."},
 		"relay failed":  {"due_again", "state = 'retry', due_at = '2099-01-02Z', last_reason = 'connect', last_reply = 'refused'", "It is due again at 2099-01-02 00:00:00 UTC: connect (refused)."},

@@ -47,7 +47,7 @@ BEGIN
         WHEN 'due' THEN format('It is due since %s and waits for a worker.', f ->> 'due_at') || no_worker
         WHEN 'sending' THEN format('It is being sent now; the worker''s lease ends at %s.', f ->> 'leased_until')
         WHEN 'worker_lost' THEN format('The worker that had it vanished at %s; another one takes it back within seconds.', f ->> 'leased_until') || no_worker
-        WHEN 'undecided' THEN format('It may have been sent: %s at %s, and on_unknown = hold leaves the decision to a person: mail_retry or mail_cancel.',
+        WHEN 'undecided' THEN format('It may have been sent: %s at %s. A person decides: mail_retry or mail_cancel.',
                                      failure, coalesce(f ->> 'tried_at', 'an unknown time'))
         WHEN 'paused' THEN format('It is held by the pause of %s', CASE f ->> 'pause' WHEN 'all' THEN 'all mails' ELSE f ->> 'pause' END)
                            || coalesce(', which ' || (f ->> 'actor') || ' set at ' || (f ->> 'since'), '') || '.' || last_failure

@@ -80,6 +80,25 @@ func (q *Queries) InstallationOwnerPrefix(ctx context.Context, db DBTX) (string,
 	return prefix, err
 }
 
+const installationRenew = `-- name: InstallationRenew :one
+SELECT r.challenges::bigint AS challenges, r.mails_held::bigint AS mails_held, r.mails_cancelled::bigint AS mails_cancelled
+FROM sespan.installation_renew($1::boolean) AS r
+`
+
+type InstallationRenewRow struct {
+	Challenges     int64
+	MailsHeld      int64
+	MailsCancelled int64
+}
+
+// Locks: see the function. Its callers have the owner's rights.
+func (q *Queries) InstallationRenew(ctx context.Context, db DBTX, cancelMails bool) (InstallationRenewRow, error) {
+	row := db.QueryRow(ctx, installationRenew, cancelMails)
+	var i InstallationRenewRow
+	err := row.Scan(&i.Challenges, &i.MailsHeld, &i.MailsCancelled)
+	return i, err
+}
+
 const installationRoles = `-- name: InstallationRoles :many
 SELECT r.rolname::text AS name, (r.rolcanlogin OR r.rolsuper)::boolean AS is_login,
     COALESCE(pg_catalog.shobj_description(r.oid, 'pg_authid') LIKE 'Sespan: %', false)::boolean AS is_ours,

@@ -290,6 +290,13 @@ type SespanInstallation struct {
 	CreatedAt time.Time
 }
 
+// Row type of installation_renew: challenges whose codes no longer work, mails that wait for a person, mails that were cancelled
+type SespanInstallationRenewed struct {
+	Challenges     *int64
+	MailsHeld      *int64
+	MailsCancelled *int64
+}
+
 // A file that mails carry. Not unique by digest: two transactions that bring the same file at once need not wait for each other, and maintenance removes the second
 type SespanMailAttachment struct {
 	// Identity
