@@ -19,6 +19,9 @@ const (
 	Admin       RequestType = "Admin"
 )
 
+// RequestTypes gives the closed list of request types.
+func RequestTypes() []RequestType { return []RequestType{OTP, Login, Transaction, Report, Admin} }
+
 // Outcome is what a call came to; for a login it is the login's own.
 type Outcome string
 

@@ -30,7 +30,7 @@ const (
 // startAPI builds the public port. The log and the draws have connections of
 // their own: a handler that waits for them holds none.
 func (a *App) startAPI(ctx context.Context) error {
-	logPool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan log", MaxConns: logConnections})
+	logPool, err := a.openPool(ctx, "log", postgres.Options{ApplicationName: "sespan log", MaxConns: logConnections})
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reports, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan reports", MaxConns: reportConnections})
+	reports, err := a.openPool(ctx, "report", postgres.Options{ApplicationName: "sespan reports", MaxConns: reportConnections})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *App) logRetention() *postgres.APILogRetention {
 }
 
 func (a *App) draws(ctx context.Context) (*transaction.Service, error) {
-	pool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan draws", MaxConns: drawConnections})
+	pool, err := a.openPool(ctx, "draw", postgres.Options{ApplicationName: "sespan draws", MaxConns: drawConnections})
 	if err != nil {
 		return nil, err
 	}

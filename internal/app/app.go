@@ -1,8 +1,8 @@
 // Package app is the composition root of the service: New takes the settings, Run
 // builds the parts, each after what it stands on, and stops them in reverse order.
 //
-//	pool ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ api: log, draws, codes, keys, public port ─▶ admin port
-//	stop ◀──────────────────────────────────────────────────────────────────────────────────────────────
+//	pool ─▶ health ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ api: log, draws, codes, keys, public port ─▶ admin port
+//	stop ◀────────────────────────────────────────────────────────────────────────────────────────────────────────
 package app
 
 import (
@@ -36,15 +36,16 @@ type App struct {
 	registry  *prometheus.Registry
 	lifecycle *lifecycle
 	checks    []check
+	pools     *poolMetrics
 	pool      *postgres.Pool   // of requests and maintenance
 	tracing   *tracing.Tracing // nil: off
 }
 
 // New makes a service that is not running yet.
 func New(o Options) *App {
-	logger := newLogger(o.Logger)
+	logger, registry := newLogger(o.Logger), newRegistry(o.Version)
 	return &App{
-		cfg: o.Settings, version: o.Version, logger: logger, registry: newRegistry(o.Version),
+		cfg: o.Settings, version: o.Version, logger: logger, registry: registry, pools: newPoolMetrics(registry),
 		lifecycle: newLifecycle(logger, stopGrace),
 	}
 }
@@ -66,7 +67,7 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.startTracing(ctx); err != nil {
 		return err
 	}
-	pool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan", MaxConns: a.cfg.Connections})
+	pool, err := a.openPool(ctx, "api", postgres.Options{ApplicationName: "sespan", MaxConns: a.cfg.Connections})
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,10 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.check("database", true, a.databaseReady)
+	a.check("schema", true, a.schemaReady)
+	if err := a.startHealth(ctx); err != nil {
+		return err
+	}
 	for _, part := range []struct {
 		name  string
 		start func(context.Context) error

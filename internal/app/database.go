@@ -33,18 +33,19 @@ func CheckSchema(ctx context.Context, pool *postgres.Pool) error {
 	return nil
 }
 
-// openPool opens a pool that closes in its turn.
-func (a *App) openPool(ctx context.Context, o postgres.Options) (*postgres.Pool, error) {
+// openPool opens a pool that closes in its turn; its name is a label of metrics.
+func (a *App) openPool(ctx context.Context, name string, o postgres.Options) (*postgres.Pool, error) {
 	o.URL, o.Pooled = a.cfg.URL, a.cfg.Pooled()
 	pool, err := postgres.Open(ctx, o)
 	if err != nil {
 		return nil, &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
 	}
+	a.pools.add(name, pool)
 	a.lifecycle.onStop(o.ApplicationName+" connections", pool.Close)
 	return pool, nil
 }
 
-// databaseReady says whether the database answers and finds customers.
+// databaseReady says whether the database answers, takes writes and finds customers.
 func (a *App) databaseReady(ctx context.Context) error {
 	state, err := a.pool.BindingState(ctx)
 	switch {
@@ -53,5 +54,19 @@ func (a *App) databaseReady(ctx context.Context) error {
 	case !state.OK():
 		return fmt.Errorf("customer table %s: %s", state.State, state.Reason)
 	}
-	return nil
+	server, err := postgres.NewHealth(a.pool).Server(ctx, time.Now)
+	if err == nil && server.ReadOnly {
+		err = errors.New("the database takes no writes: it is a standby, or default_transaction_read_only is on")
+	}
+	return err
+}
+
+// schemaReady says whether the schema is as far as this program needs it. A newer one is
+// right: it is migrated before the last of the older processes is replaced.
+func (a *App) schemaReady(ctx context.Context) error {
+	version, wanted, err := a.pool.SchemaVersion(ctx)
+	if err == nil && version < wanted {
+		err = fmt.Errorf("at version %d, this program needs %d; run: sespan migrate up", version, wanted)
+	}
+	return err
 }

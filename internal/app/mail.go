@@ -10,6 +10,7 @@ import (
 	"sespan/internal/mail/ratelimit"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
+	"sespan/internal/smtp"
 )
 
 const mailConnections = 5 // claims, starts of deliveries, results (two) and maintenance
@@ -30,7 +31,7 @@ func (a *App) startMail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := a.openPool(ctx, postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, GenericPlans: true})
+	pool, err := a.openPool(ctx, "mail", postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, GenericPlans: true})
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (a *App) startMail(ctx context.Context) error {
 	worker, err := mail.NewWorker(mail.WorkerConfig{
 		Store: postgres.NewMail(pool), Sender: sender, Unseal: a.unseal, From: a.cfg.MailFrom, Sign: sign,
 		Limits: ratelimit.Limits{Rate: a.cfg.Rates.All, DomainRate: a.cfg.Rates.Default, Domains: a.cfg.Rates.Domains},
-		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(), Senders: sender.Concurrency(),
+		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(), Senders: sender.Concurrency(), Reasons: smtp.Reasons(),
 		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
 	})
 	if err != nil {

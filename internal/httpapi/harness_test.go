@@ -70,7 +70,7 @@ func newSiteWithLogWait(t *testing.T, wait time.Duration, change func(*Deps), op
 	if operations != nil {
 		operations(api)
 	}
-	server := httptest.NewServer(chain(s.deps, router))
+	server := httptest.NewServer(chain(s.deps, newMetrics(s.deps.Registerer), router))
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s

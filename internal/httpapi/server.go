@@ -70,19 +70,21 @@ func Spec(version string) *huma.OpenAPI {
 
 // New gives the handler of the public port.
 func New(d Deps) http.Handler {
-	_, router := build(d)
-	return chain(d, router)
+	api, router := build(d)
+	measured := newMetrics(d.Registerer)
+	measured.expect(api.OpenAPI())
+	return chain(d, measured, router)
 }
 
 // chain puts the middlewares round the router, the innermost first.
-func chain(d Deps, h http.Handler) http.Handler {
+func chain(d Deps, measured *metrics, h http.Handler) http.Handler {
 	h = limit(d.Timeout, h)
 	h = recovery(d.Logger, h)
 	h = besideDocument(h, logCalls(d.Log, d.Clock, h))
 	h = (&throttle{clock: d.Clock}).counted(h)
 	h = clientIP(d.TrustedProxies, h)
 	h = crossOrigin(d.AllowedOrigins, h)
-	h = newMetrics(d.Registerer).measure(d.Clock, h)
+	h = measured.measure(d.Clock, h)
 	h = traced(d.Tracer, h)
 	return withRequestID(d.Clock, d.Logger, h)
 }

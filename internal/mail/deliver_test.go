@@ -13,7 +13,7 @@ import (
 
 func TestFailuresBecomeResults(t *testing.T) {
 	t.Parallel()
-	w := &Worker{WorkerConfig: WorkerConfig{Now: time.Now, Jitter: func() float64 { return 0 }}, metrics: newMetrics(noRegistry{})}
+	w := &Worker{WorkerConfig: WorkerConfig{Now: time.Now, Jitter: func() float64 { return 0 }}, metrics: newMetrics(noRegistry{}, nil)}
 	now := time.Now()
 	cases := map[string]struct {
 		row   Claimed

@@ -32,7 +32,7 @@ type metrics struct {
 	lost     atomic.Int64
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, reasons []string) *metrics {
 	m := &metrics{
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sespan_mail_events_total", Help: "What happened to queued mails, per envelope recipient.",
@@ -61,6 +61,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		eventSent, eventRetry, eventDead, eventUnknown, eventExpired, eventSuppressed, eventParked, eventReleased, eventReclaimed, eventLapsed, eventFenced,
 	} {
 		m.events.WithLabelValues(e)
+	}
+	for _, r := range append(reasons, reasonContent, reasonSealed, reasonLapsed, reasonPanic, reasonSigning, reasonOther) {
+		m.failures.WithLabelValues(r)
 	}
 	lost := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "sespan_mail_lost_total", Help: "Mails to the site's admins that could not be queued, the same in every process.",

@@ -28,6 +28,7 @@ type WorkerConfig struct {
 	Limits  ratelimit.Limits                     // mails a second
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
+	Reasons []string // the closed list of the Sender's failures, which are counted from 0 on
 
 	Notifications <-chan struct{} // from the listener; nil: poll only
 	Listening     func() bool     // whether notifications reach the listener; nil: no
@@ -121,7 +122,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		WorkerConfig: c,
 		id:           rand.Int64(), //nolint:gosec // as the tokens
 		log:          c.Logger.With("component", "mail"),
-		metrics:      newMetrics(c.Metrics),
+		metrics:      newMetrics(c.Metrics, c.Reasons),
 		backpressure: newBackpressure(),
 		limits:       limits,
 		limitMetrics: newLimitMetrics(c.Metrics, limits),

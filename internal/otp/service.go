@@ -158,6 +158,13 @@ const (
 	eventUpdateRefused     event = "update_refused" // by what the site has on its table; nothing was used up
 )
 
+func allEvents() []event {
+	return []event{
+		eventIssued, eventResent, eventRepeated, eventDecoy, eventNotified, eventAmbiguous, eventTooSoon, eventVerified, eventActivated, eventIncorrect,
+		eventExpired, eventUsed, eventLocked, eventRefusedGuess, eventSuperseded, eventActivationRefused, eventUpdateRefused,
+	}
+}
+
 type metrics struct {
 	events *prometheus.CounterVec
 }
@@ -167,6 +174,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Name: "sespan_otp_events_total", Help: "What happened to one-time codes.",
 	}, []string{"purpose", "event"})}
 	reg.MustRegister(m.events)
+	for _, p := range Purposes() {
+		for _, e := range allEvents() {
+			m.events.WithLabelValues(string(p), string(e)) // a series that starts at 0 lets rate() see the first event
+		}
+	}
 	return m
 }
 

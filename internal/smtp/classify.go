@@ -11,6 +11,11 @@ import (
 	"sespan/internal/mail"
 )
 
+// Reasons is the closed list of reasons why a try failed: phases, and what ends them.
+func Reasons() []string {
+	return []string{"connect", "greeting", "tls", "auth", "mail_from", "rcpt_to", "data", "closed", "timeout", "composed"}
+}
+
 // classify says what a failed try means for the mail, from where the wire stands.
 func classify(ctx context.Context, w *wire, err error) *mail.SendError {
 	e := &mail.SendError{Verdict: mail.Retry, Reason: w.phase.reason(), Err: err}

@@ -88,6 +88,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Name: "sespan_transactions_total", Help: "Orders drawn for the first time, by tier (none: no tier matched).",
 	}, []string{"tier", "discounted"})}
 	reg.MustRegister(m.transactions)
+	m.transactions.WithLabelValues("none", "false")
 	return m
 }
 

@@ -180,6 +180,41 @@ $$;
 COMMENT ON FUNCTION sespan.partition_make(regclass, date) IS
     'Makes and attaches the partition of one UTC day, and moves that day''s rows out of the default partition';
 
+-- How far the partitions reach, and what went past them. Reads the catalogs, and the
+-- default partitions up to a bound: they are empty as a rule. ACCESS SHARE on these for
+-- a moment, for which partition_attach waits.
+CREATE FUNCTION sespan.partition_state(OUT parent text, OUT unit text, OUT ahead int, OUT default_rows bigint) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p record;
+    utc CONSTANT timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    form text;
+BEGIN
+    FOR p IN
+        SELECT t.partrelid, t.partdefid, c.relname::text AS name FROM pg_partitioned_table t JOIN pg_class c ON c.oid = t.partrelid
+        WHERE c.relnamespace = 'sespan'::regnamespace AND NOT c.relispartition ORDER BY c.relname
+    LOOP
+        parent := p.name;
+        unit := CASE WHEN parent ~ '^stats_' THEN 'hour' ELSE 'day' END;
+        form := CASE unit WHEN 'hour' THEN 'YYYYMMDDHH24' ELSE 'YYYYMMDD' END;
+        -- Those that follow each other without a gap, from this hour or day on.
+        SELECT count(*) - 1 INTO ahead
+        FROM (SELECT c.relname::text AS name, row_number() OVER (ORDER BY c.relname) - 1 AS n
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+              WHERE i.inhparent = p.partrelid AND i.inhrelid <> p.partdefid AND c.relname::text >= parent || '_' || to_char(utc, form)) x
+        WHERE x.name = parent || '_' || to_char(utc + x.n * ('1 ' || unit)::interval, form);
+        default_rows := 0;
+        IF p.partdefid <> 0 THEN
+            EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) d', p.partdefid::regclass) INTO default_rows;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sespan.partition_state() IS
+    'Each partitioned table: its unit (day or hour, UTC), how many of them after the present one are made without a gap (-1: the present one is missing), and the rows in its default partition, of which 10000 are counted at most';
+
 -- The login of `sespan serve`: a member of the service group and nothing more. It
 -- takes a SCRAM verifier, so that no password in clear reaches the server's log.
 CREATE FUNCTION sespan.login_ensure(login text, verifier text, service_group text) RETURNS boolean
@@ -213,6 +248,7 @@ COMMENT ON FUNCTION sespan.login_ensure(text, text, text) IS
 
 DROP FUNCTION sespan.login_ensure(text, text, text);
 
+DROP FUNCTION sespan.partition_state();
 DROP FUNCTION sespan.partition_ensure(regclass, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
 DROP FUNCTION sespan.partition_attach(regclass, text, timestamptz, timestamptz);
