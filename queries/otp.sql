@@ -186,7 +186,7 @@ WHERE o.otp_id = p.otp_id AND (p.age >= @live_codes::bigint OR o.valid_until <= 
 -- Takes a KEY SHARE lock on the customer (foreign key).
 INSERT INTO sespan.otp (customer_id, challenge_id, valid_until, purpose, email, key_id, otp_number, message_id)
 VALUES (sqlc.narg(customer_id), @challenge_id, @valid_until, @purpose, @email, @key_id, @otp_number,
-        CASE WHEN @deliver::boolean THEN sespan.mail_enqueue_sealed(@email, @subject::text, @sealed::bytea, 'otp', 1, @valid_until) END);
+        CASE WHEN @deliver::boolean THEN sespan.mail_enqueue_sealed(@email, @subject::text, @sealed::bytea, 'otp', 1, @valid_until, sqlc.narg(traceparent)) END);
 
 -- name: OTPMailsSpend :exec
 -- The last statement of a transaction. Counts one mail; locks a row of the site's day.

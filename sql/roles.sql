@@ -158,7 +158,7 @@ GRANT SELECT ON sespan.mail_setting, sespan.mail_recipient, sespan.mail_dead TO 
 GRANT SELECT, UPDATE ON SEQUENCE sespan.mail_doorbell TO sespan_service;
 GRANT SELECT ON SEQUENCE sespan.mail_lost_seq TO sespan_service;
 GRANT SELECT (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, send_at, expires_at, size_bytes,
-    priority, recipients, pending, sent, dead, on_unknown, retain_body, finished_at, wipe_at, wiped_at) ON sespan.mail_message TO sespan_reader_detail;
+    priority, recipients, pending, sent, dead, on_unknown, retain_body, finished_at, wipe_at, wiped_at, traceparent) ON sespan.mail_message TO sespan_reader_detail;
 GRANT SELECT ON sespan.mail_queue, sespan.mail_outcome, sespan.mail_recipient, sespan.mail_dead TO sespan_reader_detail;
 GRANT SELECT ON sespan.mail_setting TO sespan_reader, sespan_reader_detail, sespan_admin;
 GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;

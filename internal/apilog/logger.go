@@ -116,7 +116,7 @@ func (l *Logger) keep(ctx context.Context) {
 func (l *Logger) Settle(all bool) {
 	rows := l.sampling.settle(l.clock(), all)
 	for batch := range slices.Chunk(rows, maxBatch) {
-		results, _ := l.writer.flush(batch) // its errors are those of the rows
+		results, _ := l.writer.flush(context.Background(), batch) // its errors are those of the rows
 		for i, err := range results {
 			if err != nil {
 				l.sampling.putBack(batch[i])
@@ -198,8 +198,7 @@ func (l *Logger) Record(ctx context.Context, e Entry) {
 	}
 	spooled := l.spool(ctx, e)
 	if l.warnings.Allow(l.clock()) {
-		l.logger.WarnContext(ctx, "api log: an answer went out before its row was committed",
-			"response_id", e.ResponseID.String(), "spooled", spooled, "error", err)
+		l.logger.WarnContext(ctx, "api log: an answer went out before its row was committed", "spooled", spooled, "error", err)
 	}
 }
 
@@ -236,12 +235,12 @@ type writer struct {
 }
 
 // flush gives one error, or nil, per entry.
-func (w *writer) flush(entries []Entry) ([]error, error) {
+func (w *writer) flush(callers context.Context, entries []Entry) ([]error, error) {
 	timeout := flushTimeout
 	if w.failed.Load() || w.closing.Load() {
 		timeout = shortFlushTimeout
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(callers, timeout)
 	defer cancel()
 	results := make([]error, len(entries))
 	w.failed.Store(w.insert(ctx, entries, results))
@@ -261,7 +260,7 @@ func (w *writer) insert(ctx context.Context, entries []Entry, results []error) (
 		for i := range results {
 			results[i] = err
 		}
-		w.logger.Error("api log: rows were lost", "rows", len(entries), "error", err)
+		w.logger.ErrorContext(ctx, "api log: rows were lost", "rows", len(entries), "error", err)
 		return true
 	case len(entries) == 1:
 		results[0] = w.insertBare(ctx, entries[0], err)

@@ -126,6 +126,8 @@ func redactField(name string, values []string) []string {
 		switch {
 		case strings.EqualFold(name, "Authorization"):
 			out[i] = redactAuthorization(v)
+		case traceHeader(name):
+			out[i] = redactTrace(name, v)
 		case secret || secretValue([]byte(v)):
 			out[i] = redacted
 		case strings.EqualFold(name, "Referer") || strings.EqualFold(name, "Location"):

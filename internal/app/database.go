@@ -35,7 +35,7 @@ func CheckSchema(ctx context.Context, pool *postgres.Pool) error {
 
 // openPool opens a pool that closes in its turn; its name is a label of metrics.
 func (a *App) openPool(ctx context.Context, name string, o postgres.Options) (*postgres.Pool, error) {
-	o.URL, o.Pooled = a.cfg.URL, a.cfg.Pooled()
+	o.URL, o.Pooled, o.Spans = a.cfg.URL, a.cfg.Pooled(), a.tracing.Tracer()
 	pool, err := postgres.Open(ctx, o)
 	if err != nil {
 		return nil, &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}

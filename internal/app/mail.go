@@ -17,7 +17,7 @@ const mailConnections = 5 // claims, starts of deliveries, results (two) and mai
 
 // startMail builds the worker: listener → queue → SMTP.
 func (a *App) startMail(ctx context.Context) error {
-	sender, err := Relays(&a.cfg.Settings, a.logger, a.registry)
+	sender, err := Relays(&a.cfg.Settings, a.logger, a.registry, a.tracing.Tracer())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"sespan/internal/config"
 	"sespan/internal/dkim"
@@ -11,7 +12,7 @@ import (
 )
 
 // Relays are those of SESPAN_SMTP_URL; serve and doctor make them alike.
-func Relays(c *config.Settings, logger *slog.Logger, metrics prometheus.Registerer) (*smtp.Relays, error) {
+func Relays(c *config.Settings, logger *slog.Logger, metrics prometheus.Registerer, tracer trace.Tracer) (*smtp.Relays, error) {
 	wrong := func(problem string) error {
 		return &config.Error{Variable: "SESPAN_SMTP_URL", Problem: problem, Hint: config.HintSMTPURL}
 	}
@@ -33,7 +34,7 @@ func Relays(c *config.Settings, logger *slog.Logger, metrics prometheus.Register
 			return nil, &config.Error{Variable: "SESPAN_SMTP_CA_FILE", Problem: err.Error(), Hint: "name a file of PEM certificates"}
 		}
 	}
-	return smtp.NewRelays(all, smtp.RelaysOptions{Logger: logger, Metrics: metrics})
+	return smtp.NewRelays(all, smtp.RelaysOptions{Logger: logger, Metrics: metrics, Tracer: tracer})
 }
 
 // signFunc signs with DKIM, nil where no key is configured.

@@ -17,7 +17,7 @@ func checkRelays(ctx context.Context, c *config.Settings) (string, error) {
 	if c.SMTPURL == "" {
 		return "", errors.New("SESPAN_SMTP_URL is not set; no mail can be sent")
 	}
-	relays, err := app.Relays(c, nil, nil)
+	relays, err := app.Relays(c, nil, nil, nil)
 	if err != nil {
 		return "", err
 	}

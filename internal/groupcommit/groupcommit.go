@@ -24,8 +24,19 @@ var ErrClosed = errors.New("groupcommit: closed")
 var ErrFull = errors.New("groupcommit: too many calls wait")
 
 // Flush commits a batch and gives one result per item, in order, and nil, or
-// an error for the whole batch. It must bound its own time.
-type Flush[T, R any] func(items []T) ([]R, error)
+// an error for the whole batch. It must bound its own time: ctx never ends, for whoever
+// hangs up does not undo what others wait for. It knows the callers (see Callers).
+type Flush[T, R any] func(ctx context.Context, items []T) ([]R, error)
+
+type callersKey struct{}
+
+// Callers gives the contexts of the calls that a flush is for; nil outside of a flush.
+func Callers(ctx context.Context) []context.Context {
+	if list, ok := ctx.Value(callersKey{}).(func() []context.Context); ok {
+		return list()
+	}
+	return nil
+}
 
 // Committer collects calls for a Flush. The zero value is not usable: see New.
 type Committer[T, R any] struct {
@@ -42,6 +53,7 @@ type Committer[T, R any] struct {
 
 type call[T, R any] struct {
 	item   T
+	ctx    context.Context //nolint:containedctx // for Callers; the call ends with the flush
 	result chan<- outcome[R]
 }
 
@@ -70,7 +82,7 @@ func New[T, R any](flush Flush[T, R], flushers, maxBatch, maxWait int) *Committe
 // returned, but the item may still be committed: the caller must be idempotent.
 func (c *Committer[T, R]) Do(ctx context.Context, item T) (R, error) {
 	result := make(chan outcome[R], 1)
-	if err := c.put(call[T, R]{item, result}); err != nil {
+	if err := c.put(call[T, R]{item, ctx, result}); err != nil {
 		var zero R
 		return zero, err
 	}
@@ -149,7 +161,13 @@ func (c *Committer[T, R]) commit(batch []call[T, R]) {
 	for i, waiting := range batch {
 		items[i] = waiting.item
 	}
-	results, err := c.flush(items)
+	results, err := c.flush(context.WithValue(context.Background(), callersKey{}, func() []context.Context {
+		callers := make([]context.Context, len(batch))
+		for i, waiting := range batch {
+			callers[i] = waiting.ctx
+		}
+		return callers
+	}), items)
 	if err == nil && len(results) != len(batch) {
 		err = errors.New("groupcommit: the flush gave a wrong number of results")
 	}

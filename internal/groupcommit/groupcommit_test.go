@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestBatchGrowsWhileAFlushRuns(t *testing.T) {
 	t.Parallel()
 	started, release := make(chan int, 10), make(chan struct{})
-	c := New(func(items []int) ([]int, error) {
+	c := New(func(_ context.Context, items []int) ([]int, error) {
 		started <- len(items)
 		<-release
 		return items, nil
@@ -59,7 +59,7 @@ func waitFor[T, R any](c *Committer[T, R], n int) {
 func TestErrorsReachEveryCallAndLaterBatchesGoOn(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
-	c := New(func(items []int) ([]int, error) {
+	c := New(func(_ context.Context, items []int) ([]int, error) {
 		if items[0] < 0 {
 			return nil, boom
 		}
@@ -77,7 +77,11 @@ func TestErrorsReachEveryCallAndLaterBatchesGoOn(t *testing.T) {
 func TestFullClosedAndCancelled(t *testing.T) {
 	t.Parallel()
 	started, release := make(chan struct{}, 9), make(chan struct{})
-	c := New(func(items []int) ([]int, error) { started <- struct{}{}; <-release; return items, nil }, 1, 1, 1)
+	c := New(func(_ context.Context, items []int) ([]int, error) {
+		started <- struct{}{}
+		<-release
+		return items, nil
+	}, 1, 1, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	errs := make(chan error, 2)
 	go func() { _, err := c.Do(ctx, 1); errs <- err }()

@@ -9,12 +9,32 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"sespan/internal/groupcommit"
 )
 
-// LogResponseID adds to a line of the log which request it belongs to, if any.
+// mostLogged is how many response ids a line holds that belongs to many requests.
+const mostLogged = 10
+
+// LogResponseID adds to a line of the log which request it belongs to, or which ones
+// where it is of a flush that several wait for.
 func LogResponseID(ctx context.Context, line *slog.Record) {
 	if c, ok := ctx.Value(requestContextKey{}).(*requestContext); ok {
 		line.AddAttrs(slog.String("response_id", c.responseID.String()))
+		return
+	}
+	var ids []string
+	for _, caller := range groupcommit.Callers(ctx) {
+		if c, ok := caller.Value(requestContextKey{}).(*requestContext); ok && len(ids) < mostLogged {
+			ids = append(ids, c.responseID.String())
+		}
+	}
+	switch len(ids) {
+	case 0:
+	case 1:
+		line.AddAttrs(slog.String("response_id", ids[0]))
+	default:
+		line.AddAttrs(slog.Any("response_ids", ids))
 	}
 }
 

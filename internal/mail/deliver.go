@@ -91,7 +91,7 @@ func (w *Worker) compose(c *Claimed) (e Envelope, r *Result) {
 			return e, w.dead(c, 0, reasonSigning, err.Error())
 		}
 	}
-	return Envelope{From: bareAddress(message.From), Recipient: c.Recipient, Data: data, HoldUnknown: c.HoldUnknown}, nil
+	return Envelope{From: bareAddress(message.From), Recipient: c.Recipient, Data: data, HoldUnknown: c.HoldUnknown, QueueID: c.QueueID, Trace: c.Trace}, nil
 }
 
 // age is the time since the row was claimed.

@@ -66,6 +66,7 @@ type Claimed struct {
 
 	PausedBy   string // the pause that concerns it, "" for none
 	Suppressed string // why its recipient is not written to, "" when it is
+	Trace      string // traceparent of whatever enqueued it (W3C Trace Context), "" for none
 
 	claimedAt time.Time // just before the claim, by the worker's clock
 }

@@ -12,6 +12,8 @@ type Envelope struct {
 	Recipient   string // bare address
 	Data        []byte // RFC 5322 message with CRLF line ends, not dot-stuffed
 	HoldUnknown bool   // on_unknown = hold: the time in which an answer can be lost is to be short
+	QueueID     int64  // of its row; for the trace
+	Trace       string // traceparent of what enqueued it, "" for none
 
 	// Begin is called when a connection is at hand, before anything that could deliver
 	// the mail. Its error ends the mail and is given back as it is.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sespan/internal/groupcommit"
 	"sespan/internal/problem"
 )
 
@@ -175,8 +176,8 @@ func (w *Worker) count(ctx context.Context, results []Result, ids []int64) {
 }
 
 // markSending notes the beginning of several sendings in one statement.
-func (w *Worker) markSending(write context.Context) func([]Lease) ([]bool, error) {
-	return func(leases []Lease) ([]bool, error) {
+func (w *Worker) markSending(write context.Context) groupcommit.Flush[Lease, bool] {
+	return func(_ context.Context, leases []Lease) ([]bool, error) {
 		ctx, cancel := context.WithTimeout(write, storeTimeout)
 		defer cancel()
 		ids, err := w.Store.MarkSending(ctx, leases)

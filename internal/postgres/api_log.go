@@ -21,7 +21,10 @@ func NewAPILog(pool *Pool) *APILog { return &APILog{pool} }
 // Insert writes the entries in one statement and one transaction, all or none. An
 // entry that is stored already is skipped.
 func (s *APILog) Insert(ctx context.Context, entries []apilog.Entry) error {
-	return mapError(s.pool.queries.APILogInsert(ctx, s.pool, apiLogParams(entries)))
+	ctx, end := s.pool.flush(ctx, "api log")
+	err := s.pool.queries.APILogInsert(ctx, s.pool, apiLogParams(entries))
+	end(err)
+	return mapError(err)
 }
 
 // apiLogParams turns entries into the arrays of APILogInsert, for this store and

@@ -58,7 +58,7 @@ func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {
 	c := mail.Claimed{
 		Lease: mail.Lease{QueueID: r.QueueID, Token: token}, MessageID: r.MessageID, CreatedAt: r.CreatedAt, Recipient: r.Recipient,
 		Priority: int(r.Priority), Attempts: int(r.Attempts), Lapses: int(r.Lapses), HoldUnknown: r.Hold, Fresh: r.Fresh,
-		ExpiresIn: duration(r.ExpiresIn), Waited: duration(r.Waited), Size: int64(r.SizeBytes), PausedBy: r.Parked, Suppressed: r.Suppressed,
+		ExpiresIn: duration(r.ExpiresIn), Waited: duration(r.Waited), Size: int64(r.SizeBytes), PausedBy: r.Parked, Suppressed: r.Suppressed, Trace: orEmpty(r.Traceparent),
 	}
 	if r.ContentFound {
 		c.Stored = &mail.Stored{

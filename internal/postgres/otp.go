@@ -234,7 +234,7 @@ func (s *OTPStore) applyIssue(ctx context.Context, tx *batchTx, d otp.IssueDecis
 	c := code.Challenge
 	row := dbsqlc.OTPInsertParams{
 		CustomerID: c.CustomerID, ChallengeID: c.ID, ValidUntil: c.ValidUntil, Purpose: string(c.Purpose), Email: c.Email,
-		KeyID: code.KeyID, OtpNumber: code.Hash, Deliver: true, Subject: code.Subject, Sealed: code.Sealed,
+		KeyID: code.KeyID, OtpNumber: code.Hash, Deliver: true, Subject: code.Subject, Sealed: code.Sealed, Traceparent: traceparent(ctx),
 	}
 	if err := s.insertCode(ctx, tx, row, code.Deliver); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
 
 	"sespan/internal/postgres/dbsqlc"
 )
@@ -25,6 +26,7 @@ type Options struct {
 	ApplicationName  string          // [sespan]
 	Pooled           bool            // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
 	Tracer           pgx.QueryTracer // sees each statement; nil: nobody does
+	Spans            trace.Tracer    // gives the statements of traced requests spans, where Tracer is nil; nil: none
 	GenericPlans     bool            // one generic plan per statement, by indexes: for tables that are empty now and huge in a minute
 }
 
@@ -32,6 +34,7 @@ type Options struct {
 type Pool struct {
 	*pgxpool.Pool
 	queries *dbsqlc.Queries
+	tracer  trace.Tracer // nil: no spans
 }
 
 // Open makes a pool; it does not wait for the server.
@@ -45,6 +48,9 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	c.MaxConnIdleTime = 5 * time.Minute
 	c.ConnConfig.ConnectTimeout = 3 * time.Second
 	c.ConnConfig.Tracer = o.Tracer
+	if o.Tracer == nil && o.Spans != nil {
+		c.ConnConfig.Tracer = querySpans{o.Spans}
+	}
 	if o.Pooled {
 		// Unlike the mode "exec" it knows the types of parameters, so arrays of uuids work.
 		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
@@ -69,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pool{Pool: pool, queries: dbsqlc.New()}, nil
+	return &Pool{Pool: pool, queries: dbsqlc.New(), tracer: o.Spans}, nil
 }
 
 // hideDSN drops the connection string, which may hold a password, from pgx's

@@ -25,7 +25,8 @@ func NewTransactions(pool *Pool) *Transactions { return &Transactions{pool} }
 // Draw makes the draws of a batch in two round trips, one that locks, draws and
 // inserts, one that writes the log rows and commits; see transaction.DrawStore.
 func (s *Transactions) Draw(ctx context.Context, b transaction.Batch, answer func([]transaction.Result) []apilog.Entry) error {
-	return drawError(s.pool.inBatchTx(ctx, func(tx *batchTx) error {
+	ctx, end := s.pool.flush(ctx, "draw")
+	err := s.pool.inBatchTx(ctx, func(tx *batchTx) error {
 		rows, err := s.pool.queries.TransactionDraw(ctx, tx, drawParams(b))
 		if err != nil {
 			return err
@@ -35,7 +36,9 @@ func (s *Transactions) Draw(ctx context.Context, b transaction.Batch, answer fun
 			return nil
 		}
 		return s.pool.queries.APILogInsert(ctx, tx, apiLogParams(entries))
-	}))
+	})
+	end(err)
+	return drawError(err)
 }
 
 func resultsOf(rows []dbsqlc.TransactionDrawRow) []transaction.Result {

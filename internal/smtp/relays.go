@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"sespan/internal/mail"
 )
@@ -45,6 +46,7 @@ type guardedRelay struct {
 type RelaysOptions struct {
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
+	Tracer  trace.Tracer                   // nil: no spans
 	Pause   func(opened int) time.Duration // from one probe to the next; nil: 5 s doubled up to 20 s
 }
 
@@ -132,11 +134,13 @@ func (r *Relays) tryAll(ctx context.Context, e mail.Envelope) (receipt mail.Rece
 }
 
 // tryRelay offers the mail to one relay and reports the outcome to its breaker.
-func (r *Relays) tryRelay(ctx context.Context, relay *guardedRelay, e mail.Envelope) (mail.Receipt, error) {
+func (r *Relays) tryRelay(ctx context.Context, relay *guardedRelay, e mail.Envelope) (receipt mail.Receipt, err error) {
 	found := unknown // also where Send panics: the trial must not stay taken
 	var failure *mail.SendError
 	defer func() { r.report(ctx, relay, found, failure) }()
-	receipt, err := relay.Send(ctx, e)
+	ctx, span := r.startSpan(ctx, relay, &e)
+	defer func() { span.end(err == nil && found == healthy, failure) }()
+	receipt, err = relay.Send(ctx, e)
 	if err == nil {
 		found = healthy
 		r.metrics.tries.WithLabelValues(relay.label, resultSent).Inc()

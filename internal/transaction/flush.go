@@ -44,8 +44,8 @@ type DrawStore interface {
 // at midnight, and when an administrator saves a tier.
 const maxAttempts = 4
 
-func (s *Service) flush(requests []request) ([]outcome, error) {
-	outcomes, err := s.drawAll(requests)
+func (s *Service) flush(callers context.Context, requests []request) ([]outcome, error) {
+	outcomes, err := s.drawAll(callers, requests)
 	switch {
 	case err == nil:
 		return outcomes, nil
@@ -57,7 +57,7 @@ func (s *Service) flush(requests []request) ([]outcome, error) {
 	half := len(requests) / 2
 	outcomes = outcomes[:0]
 	for _, part := range [][]request{requests[:half], requests[half:]} {
-		outs, err := s.flush(part)
+		outs, err := s.flush(callers, part)
 		if err != nil {
 			outs = make([]outcome, len(part))
 			for i := range outs {
@@ -70,10 +70,9 @@ func (s *Service) flush(requests []request) ([]outcome, error) {
 }
 
 // drawAll draws all requests or none, again when the day or a tier changed.
-func (s *Service) drawAll(requests []request) (outcomes []outcome, err error) {
-	// Not a caller's context: whoever hangs up does not undo the draws of others.
+func (s *Service) drawAll(callers context.Context, requests []request) (outcomes []outcome, err error) {
 	for range maxAttempts {
-		ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+		ctx, cancel := context.WithTimeout(callers, s.timeout)
 		outcomes, err = s.drawOnce(ctx, requests)
 		cancel()
 		if !errors.Is(err, ErrStaleEpoch) && !errors.Is(err, ErrTryAgain) {

@@ -121,7 +121,7 @@ func TestSameOrderInOneBatch(t *testing.T) {
 	entry := func(r Result) (apilog.Entry, bool) {
 		return apilog.Entry{Status: map[bool]int{false: 201, true: 200}[r.Replay]}, true
 	}
-	outs, err := s.flush([]request{
+	outs, err := s.flush(t.Context(), []request{
 		{order("A", "10"), entry},
 		{order("A", "10.00"), entry},
 		{order("A", "11"), entry},
@@ -196,7 +196,7 @@ func TestOneBadRowFailsAlone(t *testing.T) {
 	for _, ref := range []string{"A", "B", "C", "bad", "D"} {
 		requests = append(requests, request{order: order(ref, "1")})
 	}
-	outs, err := s.flush(requests)
+	outs, err := s.flush(t.Context(), requests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestUnavailableIsNotBisected(t *testing.T) {
 	f, calls := newFake(), 0
 	f.interfere = func(Batch) error { calls++; return problem.New(problem.Unavailable, "down") }
 	s, _ := service(t, f, Config{})
-	if _, err := s.flush([]request{{order: order("A", "1")}, {order: order("B", "1")}}); problem.SlugOf(err) != problem.Unavailable {
+	if _, err := s.flush(t.Context(), []request{{order: order("A", "1")}, {order: order("B", "1")}}); problem.SlugOf(err) != problem.Unavailable {
 		t.Errorf("got %v", err)
 	}
 	if calls != 1 {

@@ -33,6 +33,7 @@ CREATE TABLE sespan.mail_message (
     finished_at  timestamptz,
     wipe_at      timestamptz,
     wiped_at     timestamptz,
+    traceparent  text,
     PRIMARY KEY (message_id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE TABLE sespan.mail_message_default PARTITION OF sespan.mail_message DEFAULT;
@@ -67,6 +68,7 @@ COMMENT ON COLUMN sespan.mail_message.retain_body IS 'Keep the body after the fi
 COMMENT ON COLUMN sespan.mail_message.finished_at IS 'When the last recipient reached a final state';
 COMMENT ON COLUMN sespan.mail_message.wipe_at IS 'When the body of a finished message with dead recipients is wiped';
 COMMENT ON COLUMN sespan.mail_message.wiped_at IS 'When the body was wiped';
+COMMENT ON COLUMN sespan.mail_message.traceparent IS 'The trace that the mail belongs to (W3C Trace Context); NULL for none';
 
 CREATE TABLE sespan.mail_queue (
     queue_id     bigint PRIMARY KEY,

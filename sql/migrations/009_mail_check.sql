@@ -173,8 +173,15 @@ END
 $$;
 COMMENT ON FUNCTION sespan.mail_check_rest(int, timestamptz, timestamptz, text, text, boolean, bigint) IS 'SP003 for the plain parameters; returns the size';
 
+-- Callers pass on what their callers sent: no mail is refused for it, and only the form is stored.
+CREATE FUNCTION sespan.mail_traceparent(traceparent text) RETURNS text LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT CASE WHEN traceparent ~ '^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$' THEN traceparent END
+$$;
+COMMENT ON FUNCTION sespan.mail_traceparent(text) IS 'The traceparent of W3C Trace Context, NULL for anything else';
+
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_check_rest(int, timestamptz, timestamptz, text, text, boolean, bigint), sespan.mail_check_headers_of(jsonb),
+DROP FUNCTION sespan.mail_traceparent(text), sespan.mail_check_rest(int, timestamptz, timestamptz, text, text, boolean, bigint), sespan.mail_check_headers_of(jsonb),
     sespan.mail_check_headers(jsonb), sespan.mail_check_subject(text), sespan.mail_mailboxes(text[], text), sespan.mail_mailbox(text, text),
     sespan.mail_address(text, text), sespan.mail_refuse(text, text);

@@ -48,7 +48,7 @@ CREATE FUNCTION sespan.mail_enqueue(
     sender text DEFAULT NULL, reply_to text DEFAULT NULL, cc text[] DEFAULT NULL, bcc text[] DEFAULT NULL, headers jsonb DEFAULT NULL,
     attachments jsonb DEFAULT NULL, raw bytea DEFAULT NULL, priority int DEFAULT 5, send_at timestamptz DEFAULT NULL,
     expires_at timestamptz DEFAULT NULL, category text DEFAULT NULL, idempotency_key text DEFAULT NULL, on_unknown text DEFAULT 'retry',
-    retain_body boolean DEFAULT false) RETURNS bigint
+    retain_body boolean DEFAULT false, traceparent text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -128,9 +128,10 @@ BEGIN
         END;
     END IF;
     INSERT INTO sespan.mail_message AS m (message_id, created_at, category, sender, reply_to, to_addresses, cc_addresses, subject, body_text,
-        body_html, headers, attachments, raw, send_at, expires_at, size_bytes, priority, recipients, pending, on_unknown, retain_body)
+        body_html, headers, attachments, raw, send_at, expires_at, size_bytes, priority, recipients, pending, on_unknown, retain_body, traceparent)
     VALUES (id, now(), category, sender, reply_to, to_list, cc_list, subject, body_text,
-        body_html, headers, kept, raw, send_at, expires_at, size, priority, cardinality(envelope), cardinality(envelope), on_unknown, retain_body);
+        body_html, headers, kept, raw, send_at, expires_at, size, priority, cardinality(envelope), cardinality(envelope), on_unknown, retain_body,
+        sespan.mail_traceparent(traceparent));
     IF digests <> '{}' THEN
         INSERT INTO sespan.mail_attachment_use (sha256, message_id, created_at) SELECT DISTINCT d, id, now() FROM unnest(digests) d;
     END IF;
@@ -166,8 +167,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION sespan.mail_lost() IS 'Mails of the last resort that could not be queued, since the schema was made';
 
-CREATE FUNCTION sespan.mail_enqueue_sealed(recipient text, subject text, sealed bytea, category text, priority int, expires_at timestamptz)
-RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION sespan.mail_enqueue_sealed(recipient text, subject text, sealed bytea, category text, priority int, expires_at timestamptz,
+                                          traceparent text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     id bigint := nextval('sespan.mail_message_id_seq');
@@ -177,19 +178,19 @@ BEGIN
     IF sealed IS NULL OR subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 10000 THEN
         PERFORM sespan.mail_refuse('subject', 'and sealed must be given; a subject is one line of at most 10000 characters');
     END IF;
-    INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, sealed, expires_at, size_bytes, priority, recipients, pending)
-    VALUES (id, now(), category, ARRAY[address], subject, sealed, expires_at, size, priority, 1, 1);
+    INSERT INTO sespan.mail_message (message_id, created_at, category, to_addresses, subject, sealed, expires_at, size_bytes, priority, recipients, pending, traceparent)
+    VALUES (id, now(), category, ARRAY[address], subject, sealed, expires_at, size, priority, 1, 1, sespan.mail_traceparent(traceparent));
     INSERT INTO sespan.mail_queue (queue_id, message_id, created_at, due_at, expires_at, size_bytes, priority, recipient)
     VALUES (id * 1024, id, now(), now(), expires_at, size, priority, address);
     RETURN id;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz) IS
+COMMENT ON FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz, text) IS
     'Like mail_enqueue for a body that only the service can open; always tried again after a lost answer';
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_lost(), sespan.mail_count_lost(int), sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz), sespan.mail_enqueue(text, text[], text, text, text, text, text,
-    text[], text[], jsonb, jsonb, bytea, int, timestamptz, timestamptz, text, text, text, boolean), sespan.mail_claim_key(text, bigint, bytea);
+DROP FUNCTION sespan.mail_lost(), sespan.mail_count_lost(int), sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz, text), sespan.mail_enqueue(text, text[], text, text, text, text, text,
+    text[], text[], jsonb, jsonb, bytea, int, timestamptz, timestamptz, text, text, text, boolean, text), sespan.mail_claim_key(text, bigint, bytea);
 DROP SEQUENCE sespan.mail_lost_seq;
 DROP TABLE sespan.mail_idempotency;

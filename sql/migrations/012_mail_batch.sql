@@ -61,7 +61,7 @@ CREATE FUNCTION sespan.mail_enqueue_plain(mails jsonb[]) RETURNS bigint[] LANGUA
 AS $$
     WITH message AS (
         INSERT INTO sespan.mail_message (message_id, category, sender, reply_to, to_addresses, subject, body_text, body_html, headers, send_at, expires_at,
-            size_bytes, priority, recipients, pending, on_unknown, retain_body)
+            size_bytes, priority, recipients, pending, on_unknown, retain_body, traceparent)
         SELECT pg_catalog.nextval('sespan.mail_message_id_seq'), f.category,
                CASE WHEN f.sender IS NOT NULL THEN (sespan.mail_mailbox(f.sender, 'sender')).mailbox END,
                CASE WHEN f.reply_to IS NOT NULL THEN (sespan.mail_mailbox(f.reply_to, 'reply_to')).mailbox END,
@@ -71,11 +71,12 @@ AS $$
                sespan.mail_check_headers_of(f.headers), f.send_at, f.expires_at,
                sespan.mail_check_rest(f.priority, f.send_at, f.expires_at, f.category, f.on_unknown, f.retain_body, pg_catalog.octet_length(f.subject)::bigint
                    + coalesce(pg_catalog.octet_length(f.body_text), 0) + coalesce(pg_catalog.octet_length(f.body_html), 0) + coalesce(pg_catalog.octet_length(f.headers::text), 0)),
-               f.priority, 1, 1, f.on_unknown, f.retain_body
+               f.priority, 1, 1, f.on_unknown, f.retain_body, sespan.mail_traceparent(f.traceparent)
         FROM (SELECT m ->> 'recipient' AS recipient, coalesce(m ->> 'subject', '') AS subject, m ->> 'body_text' AS body_text, m ->> 'body_html' AS body_html,
                      m ->> 'sender' AS sender, m ->> 'reply_to' AS reply_to, nullif(m -> 'headers', 'null') AS headers,
                      coalesce((m ->> 'priority')::int, 5) AS priority, (m ->> 'send_at')::timestamptz AS send_at, (m ->> 'expires_at')::timestamptz AS expires_at,
-                     m ->> 'category' AS category, coalesce(m ->> 'on_unknown', 'retry') AS on_unknown, coalesce((m ->> 'retain_body')::boolean, false) AS retain_body
+                     m ->> 'category' AS category, coalesce(m ->> 'on_unknown', 'retry') AS on_unknown, coalesce((m ->> 'retain_body')::boolean, false) AS retain_body,
+                     m ->> 'traceparent' AS traceparent
               FROM pg_catalog.unnest(mails) m OFFSET 0) f
         RETURNING message_id, created_at, send_at, expires_at, size_bytes, priority, on_unknown, to_addresses[1] AS mailbox
     ), queued AS (
@@ -115,7 +116,7 @@ BEGIN
         attachments => nullif(m -> 'attachments', 'null'), raw => sespan.mail_member_bytes(m, 'raw'), priority => coalesce((m ->> 'priority')::int, 5),
         send_at => sespan.mail_member_time(m, 'send_at'), expires_at => sespan.mail_member_time(m, 'expires_at'), category => m ->> 'category',
         idempotency_key => m ->> 'idempotency_key', on_unknown => coalesce(m ->> 'on_unknown', 'retry'),
-        retain_body => coalesce((m ->> 'retain_body')::boolean, false));
+        retain_body => coalesce((m ->> 'retain_body')::boolean, false), traceparent => m ->> 'traceparent');
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_enqueue_one(jsonb, text[]) IS 'mail_enqueue with the members of an object as its parameters';
@@ -125,9 +126,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     known CONSTANT text[] := ARRAY['recipient', 'recipients', 'subject', 'body_text', 'body_html', 'sender', 'reply_to', 'cc', 'bcc', 'headers',
-        'attachments', 'raw', 'priority', 'send_at', 'expires_at', 'category', 'idempotency_key', 'on_unknown', 'retain_body'];
+        'attachments', 'raw', 'priority', 'send_at', 'expires_at', 'category', 'idempotency_key', 'on_unknown', 'retain_body', 'traceparent'];
     plain CONSTANT text[] := ARRAY['recipient', 'subject', 'body_text', 'body_html', 'sender', 'reply_to', 'headers', 'priority', 'send_at', 'expires_at',
-        'category', 'on_unknown', 'retain_body'];
+        'category', 'on_unknown', 'retain_body', 'traceparent'];
     all_mails jsonb[];
     ids bigint[] := '{}';
     n int := -1;

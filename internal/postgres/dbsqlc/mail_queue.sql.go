@@ -56,7 +56,7 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
            m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), CASE WHEN m.headers IS NULL AND m.raw IS NULL THEN false ELSE sespan.mail_bulk(m.headers, m.raw) END
        ) END, '')::text AS suppressed,
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
-       coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed
+       coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed, m.traceparent
 FROM leased q
 LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at
 `
@@ -99,6 +99,7 @@ type MailClaimRow struct {
 	Attachments  []byte
 	Raw          []byte
 	Sealed       []byte
+	Traceparent  *string
 }
 
 // Leases up to batch_limit ready rows for one worker and reads their content.
@@ -158,6 +159,7 @@ func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) 
 			&i.Attachments,
 			&i.Raw,
 			&i.Sealed,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}

@@ -493,6 +493,8 @@ type SespanMailMessage struct {
 	WipeAt *time.Time
 	// When the body was wiped
 	WipedAt *time.Time
+	// The trace that the mail belongs to (W3C Trace Context); NULL for none
+	Traceparent *string
 }
 
 type SespanMailMessageDefault struct {
@@ -550,6 +552,8 @@ type SespanMailMessageDefault struct {
 	WipeAt *time.Time
 	// When the body was wiped
 	WipedAt *time.Time
+	// The trace that the mail belongs to (W3C Trace Context); NULL for none
+	Traceparent *string
 }
 
 // Final state per envelope recipient; lives and goes with the day of its message

@@ -338,7 +338,7 @@ func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, 
 const oTPInsert = `-- name: OTPInsert :exec
 INSERT INTO sespan.otp (customer_id, challenge_id, valid_until, purpose, email, key_id, otp_number, message_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
-        CASE WHEN $8::boolean THEN sespan.mail_enqueue_sealed($5, $9::text, $10::bytea, 'otp', 1, $3) END)
+        CASE WHEN $8::boolean THEN sespan.mail_enqueue_sealed($5, $9::text, $10::bytea, 'otp', 1, $3, $11) END)
 `
 
 type OTPInsertParams struct {
@@ -352,6 +352,7 @@ type OTPInsertParams struct {
 	Deliver     bool
 	Subject     string
 	Sealed      []byte
+	Traceparent *string
 }
 
 // Takes a KEY SHARE lock on the customer (foreign key).
@@ -367,6 +368,7 @@ func (q *Queries) OTPInsert(ctx context.Context, db DBTX, arg *OTPInsertParams) 
 		arg.Deliver,
 		arg.Subject,
 		arg.Sealed,
+		arg.Traceparent,
 	)
 	return err
 }
