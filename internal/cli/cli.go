@@ -27,6 +27,7 @@ type CLI struct {
 	Stats         Stats            `cmd:"" help:"Prove the counts of the dashboard by the rows that were counted."`
 	Doctor        Doctor           `cmd:"" help:"Check the database, the binding, the settings and the mail server."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
+	Dashboards    Dashboards       `cmd:"" help:"Write the dashboards of Grafana and the rules of Prometheus into a folder."`
 	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`
 	Version       kong.VersionFlag `help:"Print the version."`
 	Log           config.Log       `embed:"" prefix:"log-"`
