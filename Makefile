@@ -53,6 +53,7 @@ test-fast-django:
 lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
 	$(GOLANGCI) run --allow-parallel-runners ./...
 	go run ./internal/devtools/folding
+	go run ./internal/devtools/sqllint $(VENV)/bin/squawk
 	cd django_bridge && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd django_bridge && $(VENV)/bin/mypy
 	cd django_bridge/example && $(VENV)/bin/mypy
