@@ -206,10 +206,16 @@ func TestEveryObjectIsTidy(t *testing.T) {
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`,
 		"without a comment": `SELECT relname::text FROM pg_class WHERE relnamespace = 'sespan'::regnamespace AND relkind IN ('r', 'p', 'v')
 			AND NOT relispartition AND obj_description(oid, 'pg_class') IS NULL
+			UNION ALL SELECT relname::text FROM pg_class c WHERE relnamespace = 'sespan'::regnamespace AND relkind = 'S' AND obj_description(oid, 'pg_class') IS NULL
+			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i') -- an identity is its column's
 			UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'sespan'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+			UNION ALL SELECT tgrelid::regclass::text || ': ' || tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+			WHERE relnamespace = 'sespan'::regnamespace AND NOT tgisinternal AND tgparentid = 0 AND obj_description(pg_trigger.oid, 'pg_trigger') IS NULL
 			UNION ALL SELECT attrelid::regclass::text || '.' || attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 			WHERE relnamespace = 'sespan'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
 			AND col_description(attrelid, attnum) IS NULL`,
+		"whose updates a publication FOR ALL TABLES makes fail": `SELECT relname::text FROM pg_class c WHERE relnamespace = 'sespan'::regnamespace AND relkind = 'r'
+			AND relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)`,
 		"a table that nobody may use": `SELECT relname::text FROM pg_class c WHERE relnamespace = 'sespan'::regnamespace AND relkind IN ('r', 'p', 'v')
 			AND NOT relispartition AND NOT (relkind = 'v' AND pg_get_viewdef(c.oid) ~ 'WHERE false') -- a row type
 			AND relname NOT IN ('budget', 'api_log_retention') -- of functions alone

@@ -4,6 +4,9 @@ COMMENT ON SCHEMA sespan IS 'Sespan: one-time codes, discount draws, API log and
 
 -- tern makes this table before the first migration runs; the line tells readers and sqlc of it.
 CREATE TABLE IF NOT EXISTS sespan.schema_version (version int4 NOT NULL);
+-- A table without a primary key says what a changed row was by all its columns. Without it the
+-- site's CREATE PUBLICATION … FOR ALL TABLES would make our updates and deletions fail.
+ALTER TABLE sespan.schema_version REPLICA IDENTITY FULL;
 COMMENT ON TABLE sespan.schema_version IS 'One row: the number of the last migration that was applied';
 COMMENT ON COLUMN sespan.schema_version.version IS 'Number of the last applied migration, 0 for none';
 
@@ -156,6 +159,9 @@ BEGIN
     IF child IS NULL THEN
         EXECUTE format('CREATE TABLE sespan.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)',
                                   child_name, parent);
+        IF (SELECT c.relreplident = 'f' FROM pg_catalog.pg_class c WHERE c.oid = parent) THEN -- which LIKE does not copy
+            EXECUTE format('ALTER TABLE sespan.%I REPLICA IDENTITY FULL', child_name);
+        END IF;
         PERFORM sespan.schema_private('pg_class', to_regclass(format('sespan.%I', child_name))); -- it is read through its parent
     END IF;
     IF fallback IS NOT NULL THEN

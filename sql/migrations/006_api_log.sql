@@ -23,6 +23,8 @@ CREATE TABLE sespan.api_log (
 ) PARTITION BY RANGE (time_requested);
 
 CREATE TABLE sespan.api_log_default PARTITION OF sespan.api_log DEFAULT;
+ALTER TABLE sespan.api_log REPLICA IDENTITY FULL;
+ALTER TABLE sespan.api_log_default REPLICA IDENTITY FULL;
 COMMENT ON TABLE sespan.api_log_default IS 'Rows of days without a partition of their own, until partition_ensure makes it';
 
 -- The key of a row: a replayed row finds itself. Also serves "newest first".
@@ -65,6 +67,8 @@ CREATE TABLE sespan.api_log_body (
     response_body text NOT NULL
 ) PARTITION BY RANGE (time_requested);
 CREATE TABLE sespan.api_log_body_default PARTITION OF sespan.api_log_body DEFAULT;
+ALTER TABLE sespan.api_log_body REPLICA IDENTITY FULL;
+ALTER TABLE sespan.api_log_body_default REPLICA IDENTITY FULL;
 -- BRIN: bodies are written with each row of the log and read one call at a time.
 CREATE INDEX api_log_body_time_idx ON sespan.api_log_body USING brin (time_requested) WITH (pages_per_range = 32, autosummarize = on);
 COMMENT ON TABLE sespan.api_log_body IS 'Bodies of calls, secrets redacted; a partition per UTC day of time_requested, dropped before the day itself goes; read api_log_full';

@@ -1,9 +1,8 @@
 -- The mail queue: content in day partitions, one narrow hot row per envelope
 -- recipient, the outcome of each recipient beside the content, and the settings.
 
--- The mail queue: content in day partitions, one narrow hot row per envelope
--- recipient, the outcome of each recipient beside the content, and the doorbell.
 CREATE SEQUENCE sespan.mail_message_id_seq;
+COMMENT ON SEQUENCE sespan.mail_message_id_seq IS 'message_id of mails; numbers are left out, never used twice';
 
 CREATE TABLE sespan.mail_message (
     message_id   bigint NOT NULL DEFAULT nextval('sespan.mail_message_id_seq'),

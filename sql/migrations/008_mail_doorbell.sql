@@ -23,6 +23,7 @@ COMMENT ON FUNCTION sespan.mail_doorbell_ring() IS 'Notifies (NOTIFY sespan_mail
 CREATE TRIGGER mail_doorbell_ring AFTER INSERT ON sespan.mail_queue FOR EACH STATEMENT
     WHEN (coalesce(pg_catalog.pg_sequence_last_value('sespan.mail_doorbell'), 0) < (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint)
     EXECUTE FUNCTION sespan.mail_doorbell_ring();
+COMMENT ON TRIGGER mail_doorbell_ring ON sespan.mail_queue IS 'Wakes a sleeping worker. Switched off: mails go with the next poll, within seconds (setting mail_doorbell)';
 
 CREATE FUNCTION sespan.mail_suppress_notify(seconds int) RETURNS void LANGUAGE sql VOLATILE
 AS $$

@@ -55,6 +55,7 @@ END
 $$;
 COMMENT ON FUNCTION sespan.audit_guard() IS 'Trigger: refuses every UPDATE, DELETE and TRUNCATE of the audit but that of audit_sweep';
 CREATE TRIGGER audit_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON sespan.audit FOR EACH STATEMENT EXECUTE FUNCTION sespan.audit_guard();
+COMMENT ON TRIGGER audit_guard ON sespan.audit IS 'Keeps the audit append only, for the owner too';
 
 CREATE FUNCTION sespan.audit_as(actor text DEFAULT NULL, actor_id text DEFAULT NULL, way text DEFAULT NULL, address inet DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -156,8 +157,10 @@ COMMENT ON FUNCTION sespan.audit_sweep(int, int) IS
 
 CREATE TRIGGER api_key_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.api_key FOR EACH ROW
     EXECUTE FUNCTION sespan.audit_row('{"subject": "key", "id": "key_id", "hidden": ["secret_hash"], "ignored": ["last_used_at"]}');
+COMMENT ON TRIGGER api_key_audit ON sespan.api_key IS 'Audit of made, revoked and rotated keys, without their hashes';
 CREATE TRIGGER mail_setting_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.mail_setting FOR EACH ROW
     EXECUTE FUNCTION sespan.audit_row('{"subject": "setting", "id": "name"}');
+COMMENT ON TRIGGER mail_setting_audit ON sespan.mail_setting IS 'Audit of changed settings';
 
 -- People of the site: their rights are the site's, this is what Sespan was told of
 -- them last. It ends the keys of who lost a right, and knows what nobody told.

@@ -12,6 +12,7 @@ COMMENT ON COLUMN sespan.mail_pause.since IS 'Since when';
 COMMENT ON COLUMN sespan.mail_pause.actor IS 'Who paused it';
 CREATE TRIGGER mail_pause_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.mail_pause FOR EACH ROW
     EXECUTE FUNCTION sespan.audit_row('{"subject": "pause", "id": "what", "INSERT": "pause", "DELETE": "resume"}');
+COMMENT ON TRIGGER mail_pause_audit ON sespan.mail_pause IS 'Audit of pauses';
 
 CREATE VIEW sespan.mail_paused AS
 SELECT NULL::text AS what, NULL::timestamptz AS since, NULL::text AS actor, NULL::bigint AS mails, NULL::bigint AS left_parked

@@ -26,8 +26,10 @@ COMMENT ON COLUMN sespan.mail_suppression.detail IS 'What the mail server or the
 -- that is over is only tidied away.
 CREATE TRIGGER mail_suppression_audit AFTER INSERT OR UPDATE ON sespan.mail_suppression FOR EACH ROW WHEN (NEW.reason = 'manual')
     EXECUTE FUNCTION sespan.audit_row('{"subject": "address", "id": "address", "INSERT": "suppress", "UPDATE": "suppress"}');
+COMMENT ON TRIGGER mail_suppression_audit ON sespan.mail_suppression IS 'Audit of addresses that a person put on the list';
 CREATE TRIGGER mail_suppression_audit_delete AFTER DELETE ON sespan.mail_suppression FOR EACH ROW WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now())
     EXECUTE FUNCTION sespan.audit_row('{"subject": "address", "id": "address", "DELETE": "unsuppress"}');
+COMMENT ON TRIGGER mail_suppression_audit_delete ON sespan.mail_suppression IS 'Audit of addresses that were taken off the list';
 
 CREATE TABLE sespan.mail_event (
     source      text        NOT NULL,

@@ -32,6 +32,7 @@ COMMENT ON COLUMN sespan.budget_limit.period IS 'The sliding while in which it c
 COMMENT ON COLUMN sespan.budget_limit.most IS 'How many in the period; 0 for none, NULL for no limit';
 CREATE TRIGGER budget_limit_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.budget_limit FOR EACH ROW
     EXECUTE FUNCTION sespan.audit_row('{"subject": "setting", "id": "name"}');
+COMMENT ON TRIGGER budget_limit_audit ON sespan.budget_limit IS 'Audit of changed limits';
 
 CREATE TABLE sespan.budget (
     budget_key bytea         PRIMARY KEY,

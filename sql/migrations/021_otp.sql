@@ -134,6 +134,7 @@ $$;
 COMMENT ON FUNCTION sespan.otp_challenge_follow() IS 'Deletes the challenges that have lost their last code';
 CREATE TRIGGER otp_challenge_follow AFTER DELETE ON sespan.otp REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.otp_challenge_follow();
+COMMENT ON TRIGGER otp_challenge_follow ON sespan.otp IS 'A challenge goes with its last code';
 
 CREATE FUNCTION sespan.otp_revoke(customer_id bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

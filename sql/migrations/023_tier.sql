@@ -93,6 +93,7 @@ COMMENT ON COLUMN sespan.transaction_tier_usage.counted_since IS 'When the tier 
 -- Every version of a tier is a row of the audit that never goes.
 CREATE TRIGGER transaction_tier_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.transaction_tier FOR EACH ROW
     EXECUTE FUNCTION sespan.audit_row('{"subject": "tier", "id": "tier_id", "ignored": ["updated_at"]}');
+COMMENT ON TRIGGER transaction_tier_audit ON sespan.transaction_tier IS 'Audit of tiers: the versions that explain old draws. Switched off: a draw of a changed tier cannot be explained any more';
 
 CREATE VIEW sespan.transaction_tier_version AS
 SELECT a.audit_id AS version_id, a.subject_id::bigint AS tier_id, a.action AS operation, coalesce(a.after, a.before) AS tier, a.at AS changed_at, a.actor AS changed_by
@@ -130,6 +131,7 @@ COMMENT ON FUNCTION sespan.transaction_tier_changed() IS 'Trigger: starts or end
 
 CREATE TRIGGER transaction_tier_changed AFTER INSERT OR UPDATE ON sespan.transaction_tier
     FOR EACH ROW EXECUTE FUNCTION sespan.transaction_tier_changed();
+COMMENT ON TRIGGER transaction_tier_changed ON sespan.transaction_tier IS 'Starts or ends the counting of a tiers budget. Switched off: a new cap is not kept';
 
 -- The active tier that stands in the way of these ranges.
 CREATE FUNCTION sespan.tier_overlapping(not_tier_id bigint, amounts numrange, moments tstzrange) RETURNS SETOF sespan.transaction_tier

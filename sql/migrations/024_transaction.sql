@@ -93,8 +93,8 @@ COMMENT ON COLUMN sespan.transaction_log.inherited_by IS 'The transaction that g
 COMMENT ON COLUMN sespan.transaction_log.budget_since IS 'The counted_since of the budget that this win is counted in; NULL: no budget counts it';
 CREATE TRIGGER transaction_log_audit AFTER UPDATE OF cancelled_at ON sespan.transaction_log FOR EACH ROW WHEN (OLD.cancelled_at IS DISTINCT FROM NEW.cancelled_at) EXECUTE FUNCTION
     sespan.audit_row('{"subject": "transaction", "id": "transaction_id", "UPDATE": "cancel", "hidden": ["username", "draw_version", "draw_epoch", "client_nonce", "draw_number", "draw_threshold"]}');
+COMMENT ON TRIGGER transaction_log_audit ON sespan.transaction_log IS 'Audit of cancellations';
 
--- Never read: it is the row type of transaction_draw.
 CREATE VIEW sespan.transaction_drawn AS
 SELECT NULL::boolean AS fresh, NULL::bigint AS transaction_id, NULL::bigint AS customer_id, NULL::text AS order_ref,
        NULL::bigint AS tier_id, NULL::boolean AS discounted, NULL::numeric AS transaction_amount,

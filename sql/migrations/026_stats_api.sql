@@ -11,6 +11,8 @@ CREATE TABLE sespan.stats_api (
     elapsed_us bigint NOT NULL
 ) PARTITION BY RANGE (appended_at);
 CREATE TABLE sespan.stats_api_default PARTITION OF sespan.stats_api DEFAULT;
+ALTER TABLE sespan.stats_api REPLICA IDENTITY FULL;
+ALTER TABLE sespan.stats_api_default REPLICA IDENTITY FULL;
 CREATE INDEX stats_api_xid_idx ON sespan.stats_api (xid);
 
 CREATE TABLE sespan.stats_api_quarter (
@@ -138,6 +140,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_api_count() IS 'Counts rows of the API log as they are inserted';
 CREATE TRIGGER stats_api_count AFTER INSERT ON sespan.api_log REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_api_count();
+COMMENT ON TRIGGER stats_api_count ON sespan.api_log IS 'Counts API hits. Switched off: they are missing for ever';
 
 ---- create above / drop below ----
 

@@ -17,6 +17,8 @@ CREATE TABLE sespan.stats_otp (
     gone_expired int
 ) PARTITION BY RANGE (appended_at);
 CREATE TABLE sespan.stats_otp_default PARTITION OF sespan.stats_otp DEFAULT;
+ALTER TABLE sespan.stats_otp REPLICA IDENTITY FULL;
+ALTER TABLE sespan.stats_otp_default REPLICA IDENTITY FULL;
 CREATE INDEX stats_otp_xid_idx ON sespan.stats_otp (xid);
 
 CREATE TABLE sespan.stats_otp_quarter (
@@ -124,6 +126,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_otp_mailed() IS 'Counts a code that was mailed';
 CREATE TRIGGER stats_otp_mailed AFTER INSERT ON sespan.otp
     FOR EACH ROW WHEN (NEW.message_id IS NOT NULL) EXECUTE FUNCTION sespan.stats_otp_mailed();
+COMMENT ON TRIGGER stats_otp_mailed ON sespan.otp IS 'Counts mailed codes. Switched off: they are missing for ever';
 
 -- A guess is counted on the challenge before it is compared, and taken back in the
 -- same transaction if it was right. So whether it was wrong shows at the commit.
@@ -141,6 +144,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_otp_failed() IS 'Counts a guess that was not taken back';
 CREATE CONSTRAINT TRIGGER stats_otp_failed AFTER UPDATE ON sespan.otp_challenge DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.wrong_guesses > OLD.wrong_guesses) EXECUTE FUNCTION sespan.stats_otp_failed();
+COMMENT ON TRIGGER stats_otp_failed ON sespan.otp_challenge IS 'Counts wrong codes, at the end of the transaction. Switched off: they are missing for ever';
 
 CREATE FUNCTION sespan.stats_otp_ended() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -157,6 +161,7 @@ COMMENT ON FUNCTION sespan.stats_otp_ended() IS 'Counts a challenge that a corre
 CREATE TRIGGER stats_otp_ended AFTER UPDATE ON sespan.otp_challenge
     FOR EACH ROW WHEN (NEW.verified_at IS DISTINCT FROM OLD.verified_at OR NEW.status = 'locked' AND OLD.status <> 'locked')
     EXECUTE FUNCTION sespan.stats_otp_ended();
+COMMENT ON TRIGGER stats_otp_ended ON sespan.otp_challenge IS 'Counts verified and locked challenges. Switched off: they are missing for ever';
 
 -- For each row, because most updates of codes expire none: a condition costs them
 -- less than a table of what changed.
@@ -173,6 +178,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_otp_expired() IS 'Counts a mailed code that is marked as expired';
 CREATE TRIGGER stats_otp_expired AFTER UPDATE ON sespan.otp
     FOR EACH ROW WHEN (NEW.status = 'expired' AND OLD.status <> 'expired' AND NEW.message_id IS NOT NULL) EXECUTE FUNCTION sespan.stats_otp_expired();
+COMMENT ON TRIGGER stats_otp_expired ON sespan.otp IS 'Counts expired codes. Switched off: they are missing for ever';
 
 -- A count stays when its row goes. So that the others can be compared with their
 -- rows, what went is counted too: at the moment that the row was counted at.
@@ -194,6 +200,7 @@ COMMENT ON FUNCTION sespan.stats_otp_gone() IS 'Counts the mailed codes that are
 -- Its name comes before otp_challenge_follow, which deletes the challenge.
 CREATE TRIGGER count_otp_gone AFTER DELETE ON sespan.otp REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_otp_gone();
+COMMENT ON TRIGGER count_otp_gone ON sespan.otp IS 'Counts codes whose rows go, so that the others can be compared with their counts (stats_check)';
 
 CREATE FUNCTION sespan.stats_otp_challenge_gone() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -207,6 +214,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_otp_challenge_gone() IS 'Counts the verified challenges that are deleted';
 CREATE TRIGGER stats_otp_challenge_gone AFTER DELETE ON sespan.otp_challenge REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_otp_challenge_gone();
+COMMENT ON TRIGGER stats_otp_challenge_gone ON sespan.otp_challenge IS 'Counts challenges whose rows go, for the same';
 
 ---- create above / drop below ----
 

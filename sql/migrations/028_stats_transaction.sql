@@ -17,6 +17,8 @@ CREATE TABLE sespan.stats_transaction (
     cancelled_discount numeric
 ) PARTITION BY RANGE (appended_at);
 CREATE TABLE sespan.stats_transaction_default PARTITION OF sespan.stats_transaction DEFAULT;
+ALTER TABLE sespan.stats_transaction REPLICA IDENTITY FULL;
+ALTER TABLE sespan.stats_transaction_default REPLICA IDENTITY FULL;
 CREATE INDEX stats_transaction_xid_idx ON sespan.stats_transaction (xid);
 
 CREATE TABLE sespan.stats_transaction_quarter (
@@ -55,6 +57,10 @@ CREATE TABLE sespan.stats_transaction_day (
     cancelled_discount numeric NOT NULL,
     CONSTRAINT stats_transaction_day_key UNIQUE NULLS NOT DISTINCT (time_zone, day, tier_id)
 ) WITH (fillfactor = 80);
+-- No primary key, because tier_id may be NULL: see schema_version.
+ALTER TABLE sespan.stats_transaction_quarter REPLICA IDENTITY FULL;
+ALTER TABLE sespan.stats_transaction_hour REPLICA IDENTITY FULL;
+ALTER TABLE sespan.stats_transaction_day REPLICA IDENTITY FULL;
 
 COMMENT ON TABLE sespan.stats_transaction IS 'Draws and cancellations, appended in the commit of what they count; a partition per hour of appending, dropped some hours after they were folded';
 COMMENT ON COLUMN sespan.stats_transaction.xid IS 'The transaction that appended it';
@@ -124,6 +130,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_transaction_drawn() IS 'Counts draws as they are inserted';
 CREATE TRIGGER stats_transaction_drawn AFTER INSERT ON sespan.transaction_log REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_transaction_drawn();
+COMMENT ON TRIGGER stats_transaction_drawn ON sespan.transaction_log IS 'Counts draws. Switched off: they are missing for ever';
 
 -- Whoever takes a cancellation back with SQL takes its count back too.
 CREATE FUNCTION sespan.stats_transaction_cancelled() RETURNS trigger
@@ -140,6 +147,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_transaction_cancelled() IS 'Counts a cancellation at its moment';
 CREATE TRIGGER stats_transaction_cancelled AFTER UPDATE ON sespan.transaction_log
     FOR EACH ROW WHEN (NEW.cancelled_at IS DISTINCT FROM OLD.cancelled_at) EXECUTE FUNCTION sespan.stats_transaction_cancelled();
+COMMENT ON TRIGGER stats_transaction_cancelled ON sespan.transaction_log IS 'Counts cancellations. Switched off: they are missing for ever';
 
 ---- create above / drop below ----
 

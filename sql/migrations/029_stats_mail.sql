@@ -9,6 +9,8 @@ CREATE TABLE sespan.stats_mail (
     gone_mails int
 ) PARTITION BY RANGE (appended_at);
 CREATE TABLE sespan.stats_mail_default PARTITION OF sespan.stats_mail DEFAULT;
+ALTER TABLE sespan.stats_mail REPLICA IDENTITY FULL;
+ALTER TABLE sespan.stats_mail_default REPLICA IDENTITY FULL;
 CREATE INDEX stats_mail_xid_idx ON sespan.stats_mail (xid);
 
 CREATE TABLE sespan.stats_mail_quarter (
@@ -82,6 +84,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_mail_inserted() IS 'Counts outcomes as they are inserted; those that retention moves stay uncounted';
 CREATE TRIGGER stats_mail_inserted AFTER INSERT ON sespan.mail_outcome REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_mail_inserted();
+COMMENT ON TRIGGER stats_mail_inserted ON sespan.mail_outcome IS 'Counts final states of mails. Switched off: they are missing for ever';
 
 CREATE FUNCTION sespan.stats_mail_updated() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -97,6 +100,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_mail_updated() IS 'Counts an outcome that a person changes where it is now, and no more where it was';
 CREATE TRIGGER stats_mail_updated AFTER UPDATE ON sespan.mail_outcome REFERENCING OLD TABLE AS before_update NEW TABLE AS after_update
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_mail_updated();
+COMMENT ON TRIGGER stats_mail_updated ON sespan.mail_outcome IS 'Counts a final state that a person changes';
 
 CREATE FUNCTION sespan.stats_mail_deleted() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -110,6 +114,7 @@ $$;
 COMMENT ON FUNCTION sespan.stats_mail_deleted() IS 'Takes back the outcome of a mail that a person sends into the queue again; retention deletes below the table and counts nothing';
 CREATE TRIGGER stats_mail_deleted AFTER DELETE ON sespan.mail_outcome REFERENCING OLD TABLE AS deleted
     FOR EACH STATEMENT EXECUTE FUNCTION sespan.stats_mail_deleted();
+COMMENT ON TRIGGER stats_mail_deleted ON sespan.mail_outcome IS 'Takes the count of a dead mail back that goes into the queue again';
 
 -- Called by mail_retire, which has locked the day. Few rows are so late, and their
 -- BRIN index finds them.
