@@ -15,6 +15,7 @@ import (
 
 	"sespan/internal/access"
 	"sespan/internal/apilog"
+	"sespan/internal/mailevent"
 	"sespan/internal/postgres"
 )
 
@@ -175,6 +176,44 @@ func TestCallsOfStrangersAreSampled(t *testing.T) {
 	assert.Zero(t, bodies)
 	assert.Less(t, longest, 1200)
 	assert.Equal(t, each*len(kinds), counted, "the counts are complete")
+}
+
+// What filled a disk: events without a signature, with one of 501 characters or an
+// invented one, with a query that nobody wants, without a body, and with a key.
+func TestEventsOfStrangersAreSampled(t *testing.T) {
+	t.Parallel()
+	s, keys := eventSite(t, still)
+	const each = 70 // of one address: the throttle lets 500 pass
+	header := mailevent.SignatureHeader
+	invented := keys.Sign("relay-1", time.Now(), []byte("another body"))
+	total := map[int]int{}
+	for _, c := range []struct {
+		target, body string
+		header       []string
+		status       int
+	}{
+		{"", `{"events":[]}`, nil, 401},
+		{"", `{"events":[]}`, []string{header, strings.Repeat("a", 501)}, 401},
+		{"", `{"events":[]}`, []string{header, invented}, 401},
+		{"", `{"events":[]}`, []string{"Authorization", "Bearer sk_abcdefabcdef_" + strings.Repeat("A", 43)}, 401},
+		{"?x=1", `{"events":[]}`, []string{header, invented}, 422},
+		{"", "", []string{header, invented}, 400},
+	} {
+		for range each {
+			a := s.call("POST", mailEventsPath+c.target, c.body, c.header...)
+			require.Equal(t, c.status, a.status, "%s %s: %s", c.target, c.header, a.body)
+		}
+		total[c.status] += each
+	}
+	s.log.Close()
+	for status, n := range total {
+		calls, rows := s.weights(fmt.Sprintf("status = %d", status))
+		assert.Equal(t, n, calls, status)
+		assert.Equal(t, apilog.MinuteRows, rows, status)
+	}
+	var bodies int
+	require.NoError(t, s.db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM sespan.api_log_body`).Scan(&bodies))
+	assert.Zero(t, bodies)
 }
 
 // Whoever is known has a row for each call, but for what strangers make the site call

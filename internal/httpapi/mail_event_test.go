@@ -19,7 +19,7 @@ import (
 	"sespan/internal/postgres"
 )
 
-func eventSite(t *testing.T) (*site, mailevent.Keys) {
+func eventSite(t *testing.T, changes ...func(*Deps)) (*site, mailevent.Keys) {
 	t.Helper()
 	keys, err := mailevent.ParseKeys("relay-1:" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef")))
 	require.NoError(t, err)
@@ -28,7 +28,12 @@ func eventSite(t *testing.T) (*site, mailevent.Keys) {
 		Store: postgres.NewMailEvents(s.pool("events", 2)), Keys: keys, Topics: []string{"arn:aws:sns:eu-west-1:123456789012:ses"}, Fetch: httpfetch.New(),
 		BounceLife: 24 * time.Hour, Clock: time.Now, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
-	return newSite(t, func(d *Deps) { d.MailEvents = service }, nil), keys
+	return newSite(t, func(d *Deps) {
+		d.MailEvents = service
+		for _, change := range changes {
+			change(d)
+		}
+	}, nil), keys
 }
 
 func TestMailEventsOverHTTP(t *testing.T) {

@@ -2,12 +2,14 @@ package postgres_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sespan/internal/devtools/pgtest"
+	"sespan/internal/postgres"
 )
 
 // appendAt appends a count as if it had happened hours ago.
@@ -27,11 +29,42 @@ func TestHoursAreMadeAheadAndTakeRowsFromTheDefault(t *testing.T) {
 		appendAt(t, db, -hours, 1)
 	}
 	assert.NotEqual(t, "0", figure(t, db, "SELECT count(*) FROM sespan.stats_api_default"), "hours that are not made yet")
-	eventuallyTrue(t, "the hours are made", func() bool { return c.PartitionEnsure(t.Context(), 9) == nil })
-	assert.Equal(t, "0", figure(t, db, "SELECT count(*) FROM sespan.stats_api_default"))
+	eventuallyTrue(t, "the hours are made", func() bool {
+		require.NoError(t, c.PartitionEnsure(t.Context(), 9))
+		return figure(t, db, "SELECT count(*) FROM sespan.stats_api_default") == "0"
+	})
 	assert.Equal(t, "8", figure(t, db, callsInAll))
 	require.NoError(t, c.PartitionEnsure(t.Context(), 9), "again")
 	assert.Error(t, c.PartitionEnsure(t.Context(), 1000))
+}
+
+// A dump reads the default partitions for as long as it takes. What waits for it in vain
+// is no error, which the server's log would have once a minute, and is done afterwards.
+func TestPartitionsWaitForADumpWithoutErrors(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	pool := openPool(t, db.URL, 2)
+	ahead := `SELECT string_agg(n::text, ' ' ORDER BY parent) FROM (SELECT inhparent::regclass::text AS parent, count(*) AS n FROM pg_inherits
+		WHERE inhparent IN ('sespan.stats_api'::regclass, 'sespan.api_log'::regclass) GROUP BY 1) x`
+	ensure := func() {
+		t.Helper()
+		require.NoError(t, postgres.NewCounts(pool).PartitionEnsure(t.Context(), 4))
+		_, err := pool.PartitionEnsure(t.Context(), 9)
+		require.NoError(t, err)
+	}
+	before := figure(t, db, ahead)
+	require.NoError(t, inTx(t, db, func(exec func(string)) error {
+		exec("SELECT count(*) FROM sespan.stats_api; SELECT count(*) FROM sespan.api_log")
+		ensure()
+		assert.Equal(t, before, figure(t, db, ahead))
+		return nil
+	}))
+	days, hours, _ := strings.Cut(before, " ")
+	eventuallyTrue(t, "both are made afterwards", func() bool {
+		ensure()
+		d, h, _ := strings.Cut(figure(t, db, ahead), " ")
+		return d != days && h != hours
+	})
 }
 
 // An hour goes when its counts are in sums that are old, and not before; the

@@ -201,3 +201,21 @@ func (*decimalBig) threshold(probability string) (uint64, bool) {
 	r.Mul(r, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 64)))
 	return new(big.Int).Quo(r.Num(), r.Denom()).Uint64(), true
 }
+
+// A cart that is changed there and back is a new order each time. Where nobody names a
+// limit, six carts are three chances, not six.
+func TestACartChangedThereAndBack(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.exec(t, `SELECT sespan.tier_save(name => 'Tier', probability => 0.5, discount => 0.5)`)
+	for i, number := range []uint64{lose, lose, lose, win, win, win} {
+		s.draw(t, one(1, ref(i), "10", number), one(int64(10+i), ref(i), "10", win))
+	}
+	got := s.text(t, `SELECT string_agg(coalesce(capped_by, discounted::text), ' ' ORDER BY transaction_id) FROM sespan.transaction_log WHERE customer_id = 1`)
+	if want := "false false false per_customer_draws per_customer_draws per_customer_draws"; got != want {
+		t.Errorf("six carts: %s, want %s", got, want)
+	}
+	if got := s.text(t, `SELECT count(*) FROM sespan.transaction_log WHERE customer_id >= 10 AND discounted`); got != "6" {
+		t.Errorf("%s of six others won", got)
+	}
+}

@@ -129,15 +129,17 @@ BEGIN
         RETURN 0;
     END IF;
     FOR i IN 0..days LOOP
-        IF sespan.partition_make(parent, first_day + i) THEN
-            made := made + 1;
-        END IF;
+        BEGIN
+            made := made + sespan.partition_make(parent, first_day + i)::int;
+        EXCEPTION WHEN lock_not_available THEN
+            RETURN made; -- a dump reads the default partition, say
+        END;
     END LOOP;
     RETURN made;
 END
 $$;
 COMMENT ON FUNCTION sespan.partition_ensure(regclass, int) IS
-    'Makes the partitions of a table of this schema for today and the given number of further UTC days; returns how many it made, 0 also while another session makes them';
+    'Makes the partitions of a table of this schema for today and the given number of further UTC days; returns how many it made, fewer while another session makes them or has the default partition: call again';
 
 -- CREATE TABLE … PARTITION OF would lock the parent against readers and writers;
 -- LIKE and ATTACH take SHARE UPDATE EXCLUSIVE there, and ACCESS EXCLUSIVE only on

@@ -69,7 +69,8 @@ $$;
 COMMENT ON FUNCTION sespan.stats_hour(regclass, timestamptz) IS 'Name and bounds of the partition of an hour';
 
 -- Locks as partition_attach. The default partition is only waited for shortly: who
--- reads the counts meanwhile waits behind it. A missing hour fails nothing.
+-- reads the counts meanwhile waits behind it. A missing hour fails nothing, so a dump
+-- that holds the table for hours is no error, which the server would log each time.
 CREATE FUNCTION sespan.stats_partition_ensure(hours int) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms'
 AS $$
@@ -88,15 +89,19 @@ BEGIN
         parent := to_regclass('sespan.stats_' || noun);
         CONTINUE WHEN parent IS NULL;
         FOR i IN 0..hours LOOP
-            made := made + (SELECT sespan.partition_attach(parent, h.child, h.lower_bound, h.upper_bound)::int
-                            FROM sespan.stats_hour(parent, clock_timestamp() + make_interval(hours => i)) h);
+            BEGIN
+                made := made + (SELECT sespan.partition_attach(parent, h.child, h.lower_bound, h.upper_bound)::int
+                                FROM sespan.stats_hour(parent, clock_timestamp() + make_interval(hours => i)) h);
+            EXCEPTION WHEN lock_not_available THEN
+                RETURN made;
+            END;
         END LOOP;
     END LOOP;
     RETURN made;
 END
 $$;
 COMMENT ON FUNCTION sespan.stats_partition_ensure(int) IS
-    'Makes the partitions of appended counts for this hour and the given number of further ones; returns how many it made, 0 also while another session makes them';
+    'Makes the partitions of appended counts for this hour and the given number of further ones; returns how many it made, fewer while another session makes them or reads the default partition: call again';
 
 CREATE FUNCTION sespan.stats_fold_noun(noun text, above xid8, below xid8, zones text[], untils timestamptz[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
