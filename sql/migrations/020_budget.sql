@@ -56,31 +56,47 @@ COMMENT ON COLUMN sespan.budget_site.day IS 'Day of UTC';
 COMMENT ON COLUMN sespan.budget_site.shard IS 'Number of the row within the day';
 COMMENT ON COLUMN sespan.budget_site.used IS 'Mails counted on this row, those of known browsers and those that nobody was sent included';
 
+-- These run several times for each mail: as plpgsql they cost microseconds, as SQL
+-- functions, which cannot be inlined here, ten times that.
 CREATE FUNCTION sespan.budget_key(scope text, subject text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(scope || ':' || subject, 'UTF8')), 1, 16);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(scope OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) subject, 'UTF8')), 1, 16);
+END
+$$;
 COMMENT ON FUNCTION sespan.budget_key(text, text) IS 'First 16 bytes of SHA-256 of scope:subject';
 
 -- A peer on this machine is a proxy that does not say for whom it asks.
 CREATE FUNCTION sespan.budget_visitor(address inet) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
-        WHEN a.one <<= '127.0.0.0/8' OR a.one <<= '0.0.0.0/8' OR a.one <<= '::/127' THEN NULL
-        WHEN family(a.one) = 4 THEN host(a.one)
-        ELSE host(network(set_masklen(a.one, 64)))
-    END
-    FROM (SELECT CASE WHEN address <<= '::ffff:0:0/96' THEN substr(host(address), 8)::inet ELSE host(address)::inet END AS one) AS a
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    one inet := CASE WHEN address <<= '::ffff:0:0/96' THEN substr(host(address), 8)::inet ELSE host(address)::inet END;
+BEGIN
+    RETURN CASE
+        WHEN one <<= '127.0.0.0/8' OR one <<= '0.0.0.0/8' OR one <<= '::/127' THEN NULL
+        WHEN family(one) = 4 THEN host(one)
+        ELSE host(network(set_masklen(one, 64)))
+    END;
+END
 $$;
 COMMENT ON FUNCTION sespan.budget_visitor(inet) IS 'The visitor behind a network address: an IPv4 address, or an IPv6 /64; NULL for loopback';
 
-CREATE FUNCTION sespan.budget_rows(noun text, address_key text, known_browser boolean, visitor inet) RETURNS TABLE (place int, scope text, budget_key bytea)
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT r.place, r.scope, sespan.budget_key(r.scope, r.subject)
-    FROM (VALUES (1, noun || CASE WHEN known_browser THEN '_browser' ELSE '_address' END, address_key),
-                 (2, noun || '_visitor', CASE WHEN NOT known_browser THEN sespan.budget_visitor(visitor) END)) AS r (place, scope, subject)
-    WHERE r.subject <> ''
+CREATE FUNCTION sespan.budget_keys(noun text, address_key text, known_browser boolean, visitor inet, OUT scopes text[], OUT keys bytea[])
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    guest text := CASE WHEN NOT known_browser THEN sespan.budget_visitor(visitor) END;
+BEGIN
+    scopes := '{}'; keys := '{}';
+    IF address_key <> '' THEN
+        scopes := ARRAY[noun || CASE WHEN known_browser THEN '_browser' ELSE '_address' END];
+        keys := ARRAY[sespan.budget_key(scopes[1], address_key)];
+    END IF;
+    IF guest <> '' THEN
+        scopes := scopes || (noun || '_visitor'); keys := keys || sespan.budget_key(noun || '_visitor', guest);
+    END IF;
+END
 $$;
-COMMENT ON FUNCTION sespan.budget_rows(text, text, boolean, inet) IS
+COMMENT ON FUNCTION sespan.budget_keys(text, text, boolean, inet) IS
     'The budgets that a use draws on, in the order in which they are locked: a browser that has verified the address draws on its own alone, whatever others do';
 
 CREATE FUNCTION sespan.budget_today() RETURNS date
@@ -92,12 +108,12 @@ COMMENT ON FUNCTION sespan.budget_today() IS 'The day of UTC';
 -- reached one after the other.
 CREATE FUNCTION sespan.budget_site_lock() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ceiling int := (SELECT l.most FROM sespan.budget_limit AS l WHERE l.scope = 'mails_site');
 BEGIN
-    IF EXISTS (
-        SELECT FROM sespan.budget_limit AS l
-        WHERE l.scope = 'mails_site' AND l.most <= current_setting('max_connections')::int
-            + (SELECT coalesce(sum(s.used), 0) FROM sespan.budget_site AS s WHERE s.day = sespan.budget_today())
-    ) THEN
+    IF ceiling <= current_setting('max_connections')::int
+        + (SELECT coalesce(sum(s.used), 0) FROM sespan.budget_site AS s WHERE s.day = sespan.budget_today())
+    THEN
         PERFORM pg_advisory_xact_lock(hashtextextended('sespan.budget_site', 0));
     END IF;
 END
@@ -109,8 +125,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN
     -- An update that is never done locks the row as well and writes nothing.
     INSERT INTO sespan.budget (budget_key)
-    SELECT r.budget_key FROM sespan.budget_rows(budget_lock.noun, budget_lock.address_key, budget_lock.known_browser, budget_lock.visitor) AS r
-    ORDER BY r.place
+    SELECT unnest(k.keys) FROM sespan.budget_keys(budget_lock.noun, budget_lock.address_key, budget_lock.known_browser, budget_lock.visitor) AS k
     ON CONFLICT ON CONSTRAINT budget_pkey DO UPDATE SET touched_at = now() WHERE false;
     IF budget_lock.noun = 'mails' AND NOT budget_lock.known_browser THEN
         PERFORM sespan.budget_site_lock();
@@ -120,26 +135,36 @@ $$;
 COMMENT ON FUNCTION sespan.budget_lock(text, text, boolean, inet) IS
     'Locks the budgets of a use (mails or guesses) until the transaction ends, and makes those that are new. Only a later statement sees what was committed while it waited';
 
+-- The times of a budget are in order: whether a limit is reached, and until when,
+-- is told by the one that is as many from the end as the limit allows. A time of a
+-- clock that was ahead counts as now: nobody waits longer than the period. One look-up
+-- for a key: a join may be planned for an empty table, and then reads all of it.
 CREATE FUNCTION sespan.budget_free(noun text, address_key text, known_browser boolean, visitor inet, OUT free_at timestamptz, OUT next_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    site_used bigint;
+    own record;
+    used timestamptz[];
+    n int;
     site_most int;
+    site_used bigint;
     midnight timestamptz;
 BEGIN
-    SELECT coalesce(max(CASE WHEN u.n < l.most THEN now() ELSE coalesce(u.times[u.n - l.most + 1], now()) + l.period END), now()),
-           coalesce(max(CASE WHEN u.n + 1 < l.most THEN now() ELSE coalesce((u.times || now())[u.n - l.most + 2], now()) + l.period END), now())
-    INTO free_at, next_at
-    FROM sespan.budget_rows(budget_free.noun, budget_free.address_key, budget_free.known_browser, budget_free.visitor) AS r
-    JOIN sespan.budget_limit AS l ON l.scope = r.scope AND l.most IS NOT NULL
-    LEFT JOIN sespan.budget AS b ON b.budget_key = r.budget_key
-    CROSS JOIN LATERAL (
-        SELECT k.times, cardinality(k.times) AS n
-        FROM (SELECT ARRAY(SELECT t.at FROM unnest(b.used_at) AS t (at) WHERE t.at > now() - l.period ORDER BY t.at) AS times) AS k
-    ) AS u;
+    free_at := now(); next_at := now();
+    SELECT k.scopes, k.keys INTO own
+    FROM sespan.budget_keys(budget_free.noun, budget_free.address_key, budget_free.known_browser, budget_free.visitor) AS k;
+    FOR i IN 1 .. cardinality(own.keys) LOOP
+        used := coalesce((SELECT b.used_at FROM sespan.budget AS b WHERE b.budget_key = own.keys[i]), '{}');
+        n := cardinality(used);
+        SELECT greatest(free_at, max(l.period + CASE WHEN l.most < 1 THEN now() WHEN l.most <= n THEN least(used[n - l.most + 1], now()) END)),
+               greatest(next_at, max(l.period + CASE WHEN l.most < 2 THEN now() WHEN l.most <= n + 1 THEN least(used[n - l.most + 2], now()) END))
+        INTO free_at, next_at FROM sespan.budget_limit AS l WHERE l.scope = own.scopes[i];
+    END LOOP;
     IF budget_free.noun = 'mails' AND NOT budget_free.known_browser THEN
-        SELECT coalesce(sum(s.used), 0) INTO site_used FROM sespan.budget_site AS s WHERE s.day = sespan.budget_today();
         SELECT l.most INTO site_most FROM sespan.budget_limit AS l WHERE l.scope = 'mails_site';
+        IF site_most IS NULL THEN
+            RETURN;
+        END IF;
+        SELECT coalesce(sum(s.used), 0) INTO site_used FROM sespan.budget_site AS s WHERE s.day = sespan.budget_today();
         midnight := (sespan.budget_today() + 1)::timestamp AT TIME ZONE 'UTC';
         IF site_used >= site_most THEN
             free_at := greatest(free_at, midnight);
@@ -155,19 +180,23 @@ COMMENT ON FUNCTION sespan.budget_free(text, text, boolean, inet) IS
 
 CREATE FUNCTION sespan.budget_spend(noun text, address_key text, known_browser boolean, visitor inet) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own record;
+    longest interval;
+    kept int;
 BEGIN
-    UPDATE sespan.budget AS b
-    SET touched_at = now(), used_at = ARRAY(
-        SELECT k.at FROM (
-            SELECT t.at FROM unnest(b.used_at) AS t (at) WHERE t.at > now() - r.longest ORDER BY t.at DESC LIMIT r.kept
-        ) AS k ORDER BY k.at) || now()
-    FROM (
-        SELECT o.budget_key, coalesce(max(l.period), interval '0') AS longest, coalesce(max(l.most), 0) AS kept
-        FROM sespan.budget_rows(budget_spend.noun, budget_spend.address_key, budget_spend.known_browser, budget_spend.visitor) AS o
-        LEFT JOIN sespan.budget_limit AS l ON l.scope = o.scope AND l.most IS NOT NULL
-        GROUP BY o.budget_key
-    ) AS r
-    WHERE b.budget_key = r.budget_key;
+    SELECT k.scopes, k.keys INTO own
+    FROM sespan.budget_keys(budget_spend.noun, budget_spend.address_key, budget_spend.known_browser, budget_spend.visitor) AS k;
+    FOR i IN 1 .. cardinality(own.keys) LOOP
+        SELECT coalesce(max(l.period), interval '0'), coalesce(max(l.most), 0) INTO longest, kept
+        FROM sespan.budget_limit AS l WHERE l.scope = own.scopes[i] AND l.most IS NOT NULL;
+        UPDATE sespan.budget AS b
+        SET touched_at = now(), used_at = CASE WHEN cardinality(b.used_at) = 0 THEN ARRAY[now()] ELSE ARRAY(
+            SELECT least(k.at, now()) FROM (
+                SELECT t.at FROM unnest(b.used_at) AS t (at) WHERE t.at > now() - longest ORDER BY t.at DESC LIMIT kept
+            ) AS k ORDER BY k.at) || now() END
+        WHERE b.budget_key = own.keys[i];
+    END LOOP;
     IF budget_spend.noun <> 'mails' THEN
         RETURN;
     END IF;
@@ -211,8 +240,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN
     PERFORM sespan.budget_lock(budget_give_back.noun, budget_give_back.address_key, budget_give_back.known_browser, budget_give_back.visitor);
     UPDATE sespan.budget AS b SET used_at = b.used_at[:cardinality(b.used_at) - 1]
-    FROM sespan.budget_rows(budget_give_back.noun, budget_give_back.address_key, budget_give_back.known_browser, budget_give_back.visitor) AS r
-    WHERE b.budget_key = r.budget_key;
+    WHERE b.budget_key = ANY ((SELECT k.keys FROM sespan.budget_keys(budget_give_back.noun, budget_give_back.address_key, budget_give_back.known_browser, budget_give_back.visitor) AS k)::bytea[]);
 END
 $$;
 COMMENT ON FUNCTION sespan.budget_give_back(text, text, boolean, inet) IS 'For the site: takes the newest use back, of a guess that was right';
@@ -238,6 +266,6 @@ COMMENT ON FUNCTION sespan.budget_sweep(int) IS 'Deletes idle budgets, at most p
 
 DROP FUNCTION sespan.budget_sweep(int), sespan.budget_give_back(text, text, boolean, inet), sespan.budget_take(text, text, boolean, inet),
     sespan.budget_wait(text, text, boolean, inet), sespan.budget_spend(text, text, boolean, inet), sespan.budget_free(text, text, boolean, inet),
-    sespan.budget_lock(text, text, boolean, inet), sespan.budget_site_lock(), sespan.budget_today(), sespan.budget_rows(text, text, boolean, inet),
+    sespan.budget_lock(text, text, boolean, inet), sespan.budget_site_lock(), sespan.budget_today(), sespan.budget_keys(text, text, boolean, inet),
     sespan.budget_visitor(inet), sespan.budget_key(text, text);
 DROP TABLE sespan.budget_site, sespan.budget, sespan.budget_limit;
