@@ -69,7 +69,7 @@ func TestAlertsNameWhatTheWorkerExports(t *testing.T) {
 func scrape(t *testing.T) map[string][]string {
 	t.Helper()
 	admin, relay := freeAddress(t), startMailServer(t, smtptest.Options{})
-	serve(t, "--run=api,mail", "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.Address+"?tls=none")
+	serve(t, "--run=api,mail,maintenance", "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.Address+"?tls=none")
 	late := time.After(time.Minute)
 	for tick := time.NewTicker(10 * time.Millisecond); ; { // the first look at the queue is on its way
 		if exported := scrapeOnce(t, "http://"+admin+"/metrics"); len(exported["sespan_mail_queue"]) > 0 {

@@ -35,7 +35,7 @@ func serveMails(t *testing.T) *sent {
 		t.Fatal(err)
 	}
 	relay := startMailServer(t, smtptest.Options{})
-	s := serve(t, "--run=api,mail", "--mail-event-keys="+key, "--mail-from=Shop <no-reply@shop.example>", "--smtp-url=smtp://"+relay.Address+"?tls=none")
+	s := serve(t, "--run=api,mail,maintenance", "--mail-event-keys="+key, "--mail-from=Shop <no-reply@shop.example>", "--smtp-url=smtp://"+relay.Address+"?tls=none")
 	return &sent{running: s, t: t, relay: relay, keys: keys}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,12 +60,22 @@ func (l *serveLog) String() string {
 // serve starts the service with further arguments and stops it after the test.
 func serve(t *testing.T, more ...string) *running {
 	t.Helper()
-	s := &running{t: t, db: pgtest.NewDB(t), addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
-	pgtest.CheckCounts(t, s.db)
+	db := pgtest.NewDB(t)
+	pgtest.CheckCounts(t, db)
+	return serveOn(t, db, more...)
+}
+
+// serveOn starts it on a database that is there.
+func serveOn(t *testing.T, db *pgtest.DB, more ...string) *running {
+	t.Helper()
+	s := &running{t: t, db: db, addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
 	args := append([]string{
-		"serve", "--run=api,maintenance", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
+		"serve", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
 		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0",
 	}, more...)
+	if !slices.ContainsFunc(more, func(a string) bool { return strings.HasPrefix(a, "--run=") }) { // given twice it means both
+		args = append(args, "--run=api,maintenance")
+	}
 	var line struct {
 		Serve config.Serve `cmd:""`
 		Log   config.Log   `embed:"" prefix:"log-"`

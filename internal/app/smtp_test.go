@@ -44,7 +44,7 @@ const nowhere = "127.0.0.1:1"
 func TestServeWithRelays(t *testing.T) {
 	t.Parallel()
 	up, down, admin := startMailServer(t, smtptest.Options{}), nowhere, freeAddress(t)
-	s := serve(t, "--run=mail", "--admin-addr="+admin, "--mail-from=Shop <no-reply@shop.example>",
+	s := serve(t, "--run=api,mail,maintenance", "--admin-addr="+admin, "--mail-from=Shop <no-reply@shop.example>",
 		"--smtp-url=smtp://"+down+"?tls=none,smtp://"+up.Address+"?tls=none&connections=2",
 		"--smtp-rate=1000", "--smtp-domain-rate=slow.example=0.001",
 		"--dkim-key-file="+keyFile(t), "--dkim-selector=s1")
