@@ -18,7 +18,8 @@ var version = "dev" // set by the linker
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// run gives the exit code: 0 done, 1 failed, 2 a setting or an argument is wrong.
+// run gives the exit code: 0 done, 1 failed, 2 a setting or an argument is wrong; a
+// command may have codes of its own, as the doctor has.
 func run(args []string) int {
 	command, err := cli.Parse(args, cli.IO{Out: os.Stdout, Err: os.Stderr, Version: version, Exit: os.Exit})
 	if err != nil {
@@ -34,6 +35,9 @@ func run(args []string) int {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "sespan:", err)
+	if exit, own := errors.AsType[*cli.ExitError](err); own {
+		return exit.Code
+	}
 	if _, setting := errors.AsType[*config.Error](err); setting {
 		return 2
 	}

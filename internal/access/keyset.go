@@ -82,6 +82,13 @@ func (s *KeySet) Load(ctx context.Context) error {
 	return nil
 }
 
+// Len is how many keys serve.
+func (s *KeySet) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.keys)
+}
+
 // find gives the key of that kid. An unknown kid makes it ask the source, at most
 // once per Retry, and wait for the answer: a new key works at once. Keys that have
 // grown old are fetched beside the call, very old ones before it.

@@ -3,13 +3,10 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"io/fs"
-	"os"
 	"time"
 
 	"sespan/internal/access"
 	"sespan/internal/apilog"
-	"sespan/internal/config"
 	"sespan/internal/httpapi"
 	"sespan/internal/httpfetch"
 	"sespan/internal/mailevent"
@@ -97,15 +94,9 @@ func (a *App) draws(ctx context.Context) (*transaction.Service, error) {
 }
 
 func (a *App) codes() (*otp.Service, error) {
-	var overrides fs.FS
-	if a.cfg.OTPTemplates != "" {
-		overrides = os.DirFS(a.cfg.OTPTemplates)
-	}
-	mailer, err := otp.NewMailer(otp.MailerOptions{
-		Site: a.cfg.SiteName, Link: a.cfg.OTPLink, Life: a.cfg.OTPLifetime, Overrides: overrides,
-	})
+	mailer, err := mailer(a.cfg)
 	if err != nil {
-		return nil, &config.Error{Variable: "SESPAN_OTP_TEMPLATES", Problem: "cannot be used: " + err.Error(), Hint: "correct the file or leave it out"}
+		return nil, err
 	}
 	return otp.New(otp.Options{
 		Store: postgres.NewOTPStore(a.pool), Ring: a.cfg.Ring, Mailer: mailer, Logger: a.logger,

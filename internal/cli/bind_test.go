@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"sespan/internal/devtools/pgtest"
-	"sespan/internal/postgres"
 )
 
 const dropping = `CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
@@ -15,27 +14,18 @@ const dropping = `CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql
 func TestBindAndDoctorTryTheActivation(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	pool, err := postgres.Open(t.Context(), postgres.Options{URL: db.ServiceURL(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	x := examineDB(t, db)
+	try := func() string { return told(x.checkBinding(t.Context())) }
 	at := "--database-url=" + db.URL
-	if text, err := checkBinding(t.Context(), pool); err != nil || !strings.Contains(text, "there is no customer yet to try the activation with") {
-		t.Errorf("doctor without customers: %q, %v", text, err)
-	}
+	says(t, try(), "ok: ", "there is no customer yet to try the activation with")
 	pgtest.AddCustomer(t, db, "ann@example.com", false)
-	if text, err := checkBinding(t.Context(), pool); err != nil || !strings.Contains(text, "customer 1 was read and activated, which was undone") {
-		t.Errorf("doctor: %q, %v", text, err)
-	}
+	says(t, try(), "ok: ", "customer 1 was read and activated, which was undone")
 	if _, messages, err := command(t, "bind-customers", at); err != nil || !strings.Contains(messages, "customer 1 was read and activated, and that was undone") {
 		t.Errorf("bind-customers: %v\n%s", err, messages)
 	}
 	db.Exec(t, dropping)
 	const want = "the update of public.auth_user changed no row; what acts on it: trigger keep"
-	if _, err := checkBinding(t.Context(), pool); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("doctor: %v, want %q", err, want)
-	}
+	says(t, try(), "wrong: ", want)
 	_, messages, err := command(t, "bind-customers", at)
 	if err == nil || !strings.Contains(err.Error(), "bound, but customers cannot be served: "+want) || !strings.Contains(messages, "WRONG: "+want) {
 		t.Errorf("bind-customers: %v\n%s", err, messages)

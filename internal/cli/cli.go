@@ -25,7 +25,8 @@ type CLI struct {
 	Keys          Keys             `cmd:"" help:"Make, list, rotate and revoke service keys."`
 	Mail          Mail             `cmd:"" help:"Look at the mail queue and change it: status, why, retry, cancel, pause and more."`
 	Stats         Stats            `cmd:"" help:"Prove the counts of the dashboard by the rows that were counted."`
-	Doctor        Doctor           `cmd:"" help:"Check the database, the binding, the settings and the mail server."`
+	Doctor        Doctor           `cmd:"" help:"Check everything that serve stands on, and say what to do; exit codes as of monitoring plugins."`
+	Config        Config           `cmd:"" help:"Look at the settings."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
 	Dashboards    Dashboards       `cmd:"" help:"Write the dashboards of Grafana and the rules of Prometheus into a folder."`
 	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`

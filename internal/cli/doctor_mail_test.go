@@ -6,15 +6,11 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"sespan/internal/app"
-	"sespan/internal/config"
 	"sespan/internal/devinbox"
 )
 
@@ -63,48 +59,13 @@ func TestDoctorLooksAtEveryRelay(t *testing.T) {
 	t.Parallel()
 	up, other, down := startInbox(t), startInbox(t), nowhere
 	url := func(address string) string { return "smtp://" + address + "?tls=none" }
-	text, err := checkRelays(t.Context(), &config.Settings{SMTPURL: url(up) + "," + url(other), SMTPConnections: 1})
-	if err != nil || text != up+" takes mail, "+other+" takes mail" {
-		t.Errorf("%q %v", text, err)
+	x := examineSettings(t)
+	ask := func(urls string) string { x.settings.SMTPURL = urls; return told(x.checkRelays(t.Context())) }
+	if got := ask(url(up) + "," + url(other)); got != "ok: "+up+" takes mail, in clear\nok: "+other+" takes mail, in clear" {
+		t.Error(got)
 	}
-	_, err = checkRelays(t.Context(), &config.Settings{SMTPURL: url(up) + "," + url(down), SMTPConnections: 1})
-	if err == nil || !strings.HasPrefix(err.Error(), down+" does not take mail") {
-		t.Errorf("%v", err)
-	}
-	_, err = checkRelays(t.Context(), &config.Settings{SMTPURL: url(up), SMTPCAFile: "/nowhere"})
-	if wrong, ok := errors.AsType[*config.Error](err); !ok || wrong.Variable != "SESPAN_SMTP_CA_FILE" {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestDoctorComparesDKIMWithDNS(t *testing.T) {
-	t.Parallel()
-	c := &config.Settings{DKIMKeyFile: []string{keyFile(t)}, DKIMSelector: []string{"s1"}, DKIMDomain: "shop.example"}
-	s, err := app.Signer(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer := s.Keys()[0].Record()
-	lookup := func(_ context.Context, name string) ([]string, error) {
-		if name != "s1._domainkey.shop.example" {
-			return nil, errors.New("no such host")
-		}
-		return []string{answer}, nil
-	}
-	if text, err := checkDKIM(t.Context(), c, lookup); err != nil || !strings.Contains(text, "DNS holds the key") {
-		t.Errorf("%q %v", text, err)
-	}
-	answer = "v=DKIM1; p=other"
-	if _, err := checkDKIM(t.Context(), c, lookup); err == nil || !strings.Contains(err.Error(), "k=ed25519; p=") {
-		t.Errorf("%v does not say what to publish", err)
-	}
-	if err := os.Chmod(c.DKIMKeyFile[0], 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := checkDKIM(t.Context(), c, lookup); err == nil || !strings.Contains(err.Error(), "SESPAN_DKIM_KEY_FILE") || !strings.Contains(err.Error(), "chmod") {
-		t.Errorf("%v", err)
-	}
-	if text, err := checkDKIM(t.Context(), &config.Settings{}, lookup); err != nil || !strings.HasPrefix(text, "none") {
-		t.Errorf("%q %v", text, err)
-	}
+	says(t, ask(url(up)+","+url(down)), "ok: "+up, "\nwrong: "+down+" does not take mail: connect: ", "→ see that it runs")
+	says(t, ask(""), "wrong: SESPAN_SMTP_URL is not set")
+	x.settings.SMTPCAFile = "/nowhere"
+	says(t, ask(url(up)), "wrong: SESPAN_SMTP_CA_FILE", "→ name a file of PEM certificates")
 }

@@ -2,21 +2,18 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-
-	"sespan/internal/postgres"
 )
 
 // checkRights looks at who owns what is in the schema and who has rights on it. What
-// a DBA granted by name is a note; what belongs to another installation is wrong.
-func checkRights(ctx context.Context, pool *postgres.Pool) (string, error) {
-	i, strangers, err := pool.Strangers(ctx)
+// a DBA granted by name is told; what belongs to another installation is wrong.
+func (x *examination) checkRights(ctx context.Context) []finding {
+	i, strangers, err := x.pool.Strangers(ctx)
 	if err != nil {
-		return "", err
+		return wrong(cause(err), "")
 	}
-	var wrong, known []string
+	var foreign, known []string
 	for _, s := range strangers {
 		where := s.First
 		if s.Objects > 1 {
@@ -24,19 +21,19 @@ func checkRights(ctx context.Context, pool *postgres.Pool) (string, error) {
 		}
 		switch {
 		case s.Owns:
-			wrong = append(wrong, fmt.Sprintf("%s owns %s", s.Role, where))
+			foreign = append(foreign, fmt.Sprintf("%s owns %s", s.Role, where))
 		case s.Other:
-			wrong = append(wrong, fmt.Sprintf("%s of another installation has %s on %s", s.Role, s.Rights, where))
+			foreign = append(foreign, fmt.Sprintf("%s of another installation has %s on %s", s.Role, s.Rights, where))
 		default:
 			known = append(known, fmt.Sprintf("%s has %s on %s", s.Role, s.Rights, where))
 		}
 	}
-	who := fmt.Sprintf("the roles %s… alone", i.RolePrefix)
+	who := fmt.Sprintf("the roles %s…", i.RolePrefix)
 	switch {
-	case len(wrong) > 0:
-		return "", errors.New(strings.Join(append(wrong, known...), "; ") + fmt.Sprintf("; everything belongs to %sowner: ALTER … OWNER TO it, REVOKE the rest, then sespan migrate up", i.RolePrefix))
+	case len(foreign) > 0:
+		return wrong(strings.Join(append(foreign, known...), "; "), fmt.Sprintf("everything belongs to %sowner: ALTER … OWNER TO it, REVOKE the rest, then sespan migrate up", i.RolePrefix))
 	case len(known) > 0:
-		return "", note("granted by name beside " + strings.TrimSuffix(who, " alone") + ": " + strings.Join(known, "; "))
+		return warning("granted by name beside "+who+": "+strings.Join(known, "; "), "REVOKE what nobody needs any more")
 	}
-	return who, nil
+	return well("%s alone", who)
 }

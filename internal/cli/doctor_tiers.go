@@ -2,29 +2,48 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"sespan/internal/postgres"
 	"sespan/internal/transaction"
 )
 
-// checkTiers notes tiers in which a customer may draw often: a cart changed there and
-// back is a new order, and a new order a new draw.
-func checkTiers(ctx context.Context, pool *postgres.Pool) (string, error) {
-	tiers, err := postgres.NewTiers(pool).TierManyDraws(ctx, transaction.DefaultPerCustomerDraws)
+// checkDraws looks whether the keys open what was sealed with them.
+func (x *examination) checkDraws(ctx context.Context) []finding {
+	if err := transaction.NewEpochs(postgres.NewTransactions(x.pool), x.settings.Ring, rand.Reader).Check(ctx); err != nil {
+		return wrong(err.Error(), "put the key that is missing back into SESPAN_SECRET_KEYS, behind the first")
+	}
+	ids, err := x.doctor().CodeKeys(ctx)
 	if err != nil {
-		return "", err
+		return wrong(cause(err), "")
+	}
+	ids = slices.DeleteFunc(ids, x.settings.Ring.Has)
+	if len(ids) > 0 {
+		return wrong(fmt.Sprintf("live codes were made with the secret key %s, which SESPAN_SECRET_KEYS does not hold: they are refused", strings.Join(ids, ", ")),
+			"put that key back behind the first until the codes have ended (SESPAN_OTP_LIFETIME)")
+	}
+	return well("SESPAN_SECRET_KEYS opens the seed of today's draws and verifies every live code")
+}
+
+// checkTiers names tiers in which a customer may draw often: a cart changed there and
+// back is a new order, and a new order a new draw.
+func (x *examination) checkTiers(ctx context.Context) []finding {
+	tiers, err := postgres.NewTiers(x.pool).TierManyDraws(ctx, transaction.DefaultPerCustomerDraws)
+	if err != nil {
+		return wrong(cause(err), "")
 	}
 	if len(tiers) == 0 {
-		return fmt.Sprintf("no active tier lets a customer draw more than %d times a day", transaction.DefaultPerCustomerDraws), nil
+		return well("no active tier lets a customer draw more than %d times a day", transaction.DefaultPerCustomerDraws)
 	}
 	lines := make([]string, len(tiers))
 	for i, t := range tiers {
 		lines[i] = describeDraws(t)
 	}
-	return "", note(strings.Join(lines, "; ") + fmt.Sprintf("; a changed cart is a new draw: per_customer_draws => %d bounds that", transaction.DefaultPerCustomerDraws))
+	return warning(strings.Join(lines, "; "), fmt.Sprintf("a changed cart is a new draw: per_customer_draws => %d bounds that", transaction.DefaultPerCustomerDraws))
 }
 
 // describeDraws says what a customer gets who uses up all draws of a day.

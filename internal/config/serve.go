@@ -23,14 +23,25 @@ type Serve struct {
 // Runs tells whether this process has the given part.
 func (s *Serve) Runs(part string) bool { return slices.Contains(s.Parts, part) }
 
-// Resolve checks the settings and what the chosen parts need of them.
+// Resolve checks the settings and what the chosen parts need of them; once, because it
+// reads the files of the secrets.
 func (s *Serve) Resolve() error {
+	if err := s.ResolveValues(); err != nil {
+		return err
+	}
+	return s.Complete()
+}
+
+// ResolveValues checks the settings that are there.
+func (s *Serve) ResolveValues() error {
 	if !s.Runs("api") {
 		s.JWKS = "" // nobody brings a token
 	}
-	if err := s.Settings.Resolve(); err != nil {
-		return err
-	}
+	return s.Settings.Resolve()
+}
+
+// Complete checks that nothing is missing that the chosen parts need.
+func (s *Serve) Complete() error {
 	if len(s.Parts) == 0 {
 		return invalid("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail and maintenance")
 	}
@@ -49,7 +60,7 @@ func (s *Serve) Resolve() error {
 // Settings are what the service and its doctor need to know.
 type Settings struct {
 	Database
-	DirectURL     string `name:"database-direct-url" env:"SESPAN_DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
+	DirectURL     string `name:"database-direct-url" env:"SESPAN_DATABASE_DIRECT_URL" secret:"" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
 	DirectURLFile string `name:"database-direct-url-file" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
 	Connections   int32  `name:"database-connections" default:"10" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws and mail have a few of their own."`
 
@@ -59,11 +70,11 @@ type Settings struct {
 	TrustedProxies []string      `name:"trusted-proxies" env:"SESPAN_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed."`
 	RequestTimeout time.Duration `name:"request-timeout" default:"10s" env:"SESPAN_REQUEST_TIMEOUT" help:"Longest time for one request."`
 
-	SecretKeys     string `name:"secret-keys" env:"SESPAN_SECRET_KEYS" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
+	SecretKeys     string `name:"secret-keys" env:"SESPAN_SECRET_KEYS" secret:"" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
 	SecretKeysFile string `name:"secret-keys-file" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
 	JWKS           string `name:"jwks" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
 
-	SMTPURL         string   `name:"smtp-url" env:"SESPAN_SMTP_URL" placeholder:"URL,…" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none); further ones after commas are fail-overs."`
+	SMTPURL         string   `name:"smtp-url" env:"SESPAN_SMTP_URL" secret:"" placeholder:"URL,…" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none); further ones after commas are fail-overs."`
 	SMTPURLFile     string   `name:"smtp-url-file" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds them."`
 	SMTPConnections int      `name:"smtp-connections" default:"4" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to each mail server, 1 to 64."`
 	SMTPCAFile      string   `name:"smtp-ca-file" env:"SESPAN_SMTP_CA_FILE" placeholder:"FILE" help:"PEM certificates that the mail servers' are checked against, instead of the system's."`
@@ -74,7 +85,7 @@ type Settings struct {
 	DKIMSelector    []string `name:"dkim-selector" env:"SESPAN_DKIM_SELECTOR" placeholder:"NAME,…" help:"Its selector: the public key stands at NAME._domainkey of the domain; as many as keys."`
 	DKIMDomain      string   `name:"dkim-domain" env:"SESPAN_DKIM_DOMAIN" placeholder:"DOMAIN" help:"Domain of the signatures; that of SESPAN_MAIL_FROM by default."`
 
-	MailEventKeys     string   `name:"mail-event-keys" env:"SESPAN_MAIL_EVENT_KEYS" placeholder:"ID:BASE64,…" help:"Keys that sign delivery events (POST /v1/mail/events), 16 bytes or more each."`
+	MailEventKeys     string   `name:"mail-event-keys" env:"SESPAN_MAIL_EVENT_KEYS" secret:"" placeholder:"ID:BASE64,…" help:"Keys that sign delivery events (POST /v1/mail/events), 16 bytes or more each."`
 	MailEventKeysFile string   `name:"mail-event-keys-file" env:"SESPAN_MAIL_EVENT_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
 	SNSTopics         []string `name:"sns-topics" env:"SESPAN_SNS_TOPICS" placeholder:"ARN,…" help:"Topics of Amazon SNS whose notifications of Amazon SES are believed."`
 	MailBounceDays    int      `name:"mail-bounce-days" default:"90" env:"SESPAN_MAIL_BOUNCE_DAYS" help:"Days that an address which bounced for good is not written to."`

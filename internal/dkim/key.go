@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -12,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 )
 
 // minRSABits is what RFC 8301 section 3.2 asks of signers.
@@ -107,18 +105,10 @@ func (k Key) Record() string {
 	return "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
 }
 
-// Published reports whether the record in DNS holds this key; the error says what to publish.
-func (k Key) Published(ctx context.Context, domain string, lookup func(ctx context.Context, name string) ([]string, error)) error {
-	hint := fmt.Sprintf("publish at %s TXT %q", k.Name(domain), k.Record())
-	records, err := lookup(ctx, k.Name(domain))
-	if err != nil {
-		return fmt.Errorf("%w; %s", err, hint)
-	}
+// In reports whether one of the records of DNS holds this key.
+func (k Key) In(records []string) bool {
 	want := tag(k.Record(), "p")
-	if !slices.ContainsFunc(records, func(r string) bool { return tag(r, "p") == want || asSPKI(tag(r, "p")) == want }) {
-		return errors.New("the DNS record holds another key; " + strings.TrimSpace(hint))
-	}
-	return nil
+	return slices.ContainsFunc(records, func(r string) bool { return tag(r, "p") == want || asSPKI(tag(r, "p")) == want })
 }
 
 // asSPKI turns a bare RSA key (PKCS #1), which some publish, into the usual form.

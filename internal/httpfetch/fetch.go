@@ -20,10 +20,11 @@ type Client struct{ http *http.Client }
 
 // New makes a client with a transport of its own.
 func New() *Client {
-	return withTransport(http.DefaultTransport.(*http.Transport).Clone()) //nolint:forcetypeassert // the standard library's own
+	return WithTransport(http.DefaultTransport.(*http.Transport).Clone()) //nolint:forcetypeassert // the standard library's own
 }
 
-func withTransport(transport http.RoundTripper) *Client {
+// WithTransport makes a client that goes another way than the system's.
+func WithTransport(transport http.RoundTripper) *Client {
 	return &Client{&http.Client{
 		Transport: transport, Timeout: timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -31,7 +31,7 @@ func TestRemoteKeys(t *testing.T) {
 	t.Cleanup(func() { close(hang) })
 
 	fetch := func(address string, wait time.Duration) ([]byte, error) {
-		k := &remoteKeys{address, withTransport(server.Client().Transport)}
+		k := &remoteKeys{address, WithTransport(server.Client().Transport)}
 		if wait > 0 {
 			k.client.http.Timeout = wait
 		}
@@ -50,7 +50,7 @@ func TestRemoteKeys(t *testing.T) {
 		_, err = fetch(address, 0)
 		require.ErrorContains(t, err, "https", address)
 	}
-	_, err = withTransport(http.DefaultTransport).Fetch(t.Context(), server.URL+"/good")
+	_, err = WithTransport(http.DefaultTransport).Fetch(t.Context(), server.URL+"/good")
 	require.Error(t, err, "a certificate that nobody vouches for")
 }
 

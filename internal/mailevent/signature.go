@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sespan/internal/problem"
+	"sespan/internal/secret"
 )
 
 // SignatureHeader carries the signature of the signed form:
@@ -57,6 +58,17 @@ func ParseKeys(s string) (Keys, error) {
 		keys[id] = key
 	}
 	return keys, nil
+}
+
+// Weak names the keys that somebody could guess by their ids, and why.
+func (k Keys) Weak() map[string]string {
+	weak := map[string]string{}
+	for id, raw := range k {
+		if reason := secret.Weakness(raw); reason != "" {
+			weak[id] = reason
+		}
+	}
+	return weak
 }
 
 // Sign gives the header for a body, for tests and for sources written in Go.

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"hash"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -56,6 +57,7 @@ type Ring struct {
 
 type key struct {
 	id    string
+	weak  string // why somebody could guess it; "" for a random one
 	aeads map[Label]cipher.AEAD
 	macs  map[Label]*sync.Pool // of hash.Hash, keyed once: HMAC set-up costs two compressions
 }
@@ -100,7 +102,7 @@ func decode(s string) ([]byte, error) {
 }
 
 func derive(id string, raw []byte) (key, error) {
-	k := key{id: id, aeads: map[Label]cipher.AEAD{}, macs: map[Label]*sync.Pool{}}
+	k := key{id: id, weak: Weakness(raw), aeads: map[Label]cipher.AEAD{}, macs: map[Label]*sync.Pool{}}
 	for _, l := range labels {
 		seal, err := hkdf.Key(sha256.New, raw, nil, "sespan seal "+string(l), keyBytes)
 		if err != nil {
@@ -124,6 +126,14 @@ func derive(id string, raw []byte) (key, error) {
 
 // Current gives the id of the key that signs.
 func (r *Ring) Current() string { return r.keys[0].id }
+
+// Len is how many keys there are.
+func (r *Ring) Len() int { return len(r.keys) }
+
+// Has reports whether there is a key of that id.
+func (r *Ring) Has(id string) bool {
+	return slices.ContainsFunc(r.keys, func(k key) bool { return k.id == id })
+}
 
 // MAC gives the keyed hash of the parts under the signing key and its id. The
 // parts are length-prefixed, so no two lists of parts share a hash.

@@ -1,0 +1,126 @@
+-- What `sespan doctor` reads. The catalogs, sizes of files and the statistics are open
+-- to every login; only schema rows need the service's rights. Nothing here waits for a
+-- lock that a change of the site's rows holds.
+
+-- name: DoctorServer :one
+SELECT pg_catalog.current_setting('server_version')::text AS version, session_user::text AS login,
+    (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)::boolean AS superuser,
+    pg_catalog.pg_is_in_recovery()::boolean AS standby,
+    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only,
+    pg_catalog.current_setting('max_connections')::int AS most_connections,
+    (SELECT COALESCE(sum(d.numbackends), 0) FROM pg_catalog.pg_stat_database d)::int AS connections;
+
+-- What the service's group may and this login may not. service '': there is no such
+-- group, because a DBA makes the roles, or there is no schema.
+-- name: DoctorLogin :one
+WITH service AS (
+    SELECT n.oid AS schema, s.oid, s.rolname
+    FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+    JOIN pg_catalog.pg_roles s ON s.rolname = pg_catalog.regexp_replace(r.rolname, 'owner$', '') || 'service'
+    WHERE n.nspname = 'sespan'
+), missing AS (
+    SELECT a.privilege_type || ' on sespan.' || c.relname AS what
+    FROM service s JOIN pg_catalog.pg_class c ON c.relnamespace = s.schema
+    CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+    WHERE a.grantee = s.oid
+      AND NOT CASE c.relkind WHEN 'S' THEN pg_catalog.has_sequence_privilege(session_user, c.oid, a.privilege_type)
+                             ELSE pg_catalog.has_table_privilege(session_user, c.oid, a.privilege_type) END
+)
+SELECT session_user::text AS login, COALESCE((SELECT s.rolname FROM service s), '')::text AS service,
+    EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')::boolean AS has_schema,
+    COALESCE((SELECT pg_catalog.has_schema_privilege(session_user, n.oid, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'), false)::boolean AS may_use,
+    (SELECT count(*) FROM missing)::int AS missing, COALESCE((SELECT min(m.what) FROM missing m), '')::text AS first_missing;
+
+-- Our triggers that are not there, or not enabled. A test keeps the list whole.
+-- name: DoctorTriggers :many
+SELECT e.relation::text AS relation, e.name::text AS name, (t.oid IS NULL)::boolean AS missing
+FROM (VALUES
+    ('api_key', 'api_key_audit'), ('api_log', 'stats_api_count'), ('audit', 'audit_guard'), ('budget_limit', 'budget_limit_audit'),
+    ('mail_outcome', 'stats_mail_deleted'), ('mail_outcome', 'stats_mail_inserted'), ('mail_outcome', 'stats_mail_updated'),
+    ('mail_pause', 'mail_pause_audit'), ('mail_queue', 'mail_doorbell_ring'), ('mail_setting', 'mail_setting_audit'),
+    ('mail_suppression', 'mail_suppression_audit'), ('mail_suppression', 'mail_suppression_audit_delete'),
+    ('otp', 'count_otp_gone'), ('otp', 'otp_challenge_follow'), ('otp', 'stats_otp_expired'), ('otp', 'stats_otp_mailed'),
+    ('otp_challenge', 'stats_otp_challenge_gone'), ('otp_challenge', 'stats_otp_ended'), ('otp_challenge', 'stats_otp_failed'),
+    ('transaction_log', 'stats_transaction_cancelled'), ('transaction_log', 'stats_transaction_drawn'), ('transaction_log', 'transaction_log_audit'),
+    ('transaction_tier', 'transaction_tier_audit'), ('transaction_tier', 'transaction_tier_changed')
+) AS e (relation, name)
+LEFT JOIN pg_catalog.pg_class c ON c.relname = e.relation AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
+LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND t.tgname = e.name
+WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
+ORDER BY 2;
+
+-- Of an interrupted CREATE INDEX CONCURRENTLY.
+-- name: DoctorInvalidIndexes :many
+SELECT pg_catalog.format('sespan.%I', c.relname)::text AS name
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE NOT i.indisvalid AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
+ORDER BY 1;
+
+-- How many partitions in a row there are from now on, of days or of hours, and what the
+-- default partition holds, as the statistics say: rows that somebody inserts fill it.
+-- name: DoctorPartitions :many
+SELECT c.relname::text AS relation, (c.relname LIKE 'stats\_%')::boolean AS hourly,
+    COALESCE((SELECT min(s.i) FROM generate_series(0, 60) AS s (i)
+              WHERE NOT EXISTS (
+                  SELECT FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhrelid
+                  WHERE h.inhparent = c.oid AND p.relname = c.relname || '_' || CASE
+                      WHEN c.relname LIKE 'stats\_%' THEN to_char(now() AT TIME ZONE 'UTC' + make_interval(hours => s.i), 'YYYYMMDDHH24')
+                      ELSE to_char(now() AT TIME ZONE 'UTC' + make_interval(days => s.i), 'YYYYMMDD') END)), 61)::int AS ahead,
+    (CASE WHEN p.partdefid = 0 OR pg_catalog.pg_relation_size(p.partdefid) = 0 THEN 0
+          ELSE pg_catalog.pg_stat_get_live_tuples(p.partdefid) END)::bigint AS default_rows
+FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_class c ON c.oid = p.partrelid
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
+ORDER BY 1;
+
+-- Bytes of the API log, its oldest day, and those of its last whole days (seven at most).
+-- name: DoctorAPILog :one
+WITH days AS (
+    SELECT right(c.relname, 8) AS day, sum(pg_catalog.pg_total_relation_size(c.oid)) AS bytes
+    FROM pg_catalog.pg_class c
+    WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
+      AND c.relkind = 'r' AND c.relname ~ '^api_log_(body_)?[0-9]{8}$'
+    GROUP BY 1
+), recent AS (
+    SELECT d.bytes FROM days d
+    WHERE d.day < to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') AND d.day >= to_char(now() AT TIME ZONE 'UTC' - interval '7 days', 'YYYYMMDD')
+)
+SELECT sespan.api_log_size()::bigint AS bytes,
+    COALESCE((SELECT min(d.day) FROM days d WHERE d.day <= to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')), '')::text AS oldest_day,
+    (SELECT count(*) FROM recent)::int AS recent_days, COALESCE((SELECT sum(r.bytes) FROM recent r), 0)::bigint AS recent_bytes;
+
+-- Tables of ours with more than twice the dead rows that autovacuum waits for, the worst first.
+-- name: DoctorDeadRows :many
+SELECT s.relname::text AS relation, s.n_dead_tup::bigint AS dead, s.n_live_tup::bigint AS live,
+    COALESCE(greatest(s.last_autovacuum, s.last_vacuum), '0001-01-01 00:00+00')::timestamptz AS vacuumed_at
+FROM pg_catalog.pg_stat_all_tables s
+WHERE s.schemaname = 'sespan' AND s.n_dead_tup > @least::bigint
+  AND s.n_dead_tup > 2 * (pg_catalog.current_setting('autovacuum_vacuum_threshold')::bigint
+                          + pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8 * s.n_live_tup)
+ORDER BY 2 DESC LIMIT 5;
+
+-- Transactions until the server stops for wraparound are about 2100 million less the age.
+-- name: DoctorWraparound :one
+SELECT c.relname::text AS relation, pg_catalog.age(c.relfrozenxid)::bigint AS age,
+    pg_catalog.current_setting('autovacuum_freeze_max_age')::bigint AS freeze_at,
+    (pg_catalog.current_setting('autovacuum') = 'on')::boolean AS autovacuum
+FROM pg_catalog.pg_class c
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan') AND c.relkind IN ('r', 'm')
+ORDER BY 2 DESC LIMIT 1;
+
+-- The address that most of the last day's newest calls about customers came from. Walks
+-- back from the newest row of the log by its key, at most 2000 rows of these types.
+-- name: DoctorAddressesSeen :one
+WITH seen AS (
+    SELECT l.ip, l.customer_id FROM sespan.api_log l
+    WHERE l.time_requested > now() - interval '1 day' AND l.request_type IN ('OTP', 'Transaction', 'Login') AND l.ip IS NOT NULL
+    ORDER BY l.time_requested DESC LIMIT 2000
+)
+SELECT COALESCE(t.address, '')::text AS address, COALESCE(t.calls, 0)::int AS calls, COALESCE(t.customers, 0)::int AS customers,
+    (SELECT count(*) FROM seen)::int AS all_calls
+FROM (SELECT 1) AS one
+LEFT JOIN LATERAL (SELECT host(s.ip) AS address, count(*) AS calls, count(DISTINCT s.customer_id) AS customers
+                   FROM seen s GROUP BY s.ip ORDER BY 2 DESC, 1 LIMIT 1) AS t ON true;
+
+-- Secret keys by which live codes can be verified alone.
+-- name: DoctorCodeKeys :many
+SELECT DISTINCT o.key_id FROM sespan.otp o WHERE o.status = 'pending' AND o.valid_until > now();
