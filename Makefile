@@ -22,7 +22,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts
+.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ help: ## Show this list
 demo: bin/sespan bin/sespan-demo charts-if-possible ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
-SUITES := test-alerts test-go test-go-old test-bridge test-e2e
+SUITES := test-alerts test-dashboards test-go test-go-old test-bridge test-e2e
 test: ## Set up and run every test
 	@times=; for suite in $(SUITES); do \
 	  began=$$SECONDS; $(MAKE) --no-print-directory $$suite; times+="  $$suite $$((SECONDS - began)) s"$$'\n'; \
@@ -172,6 +172,16 @@ test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT) $(AXE)
 	else echo "The staff's pages are looked at on Django 5.2 alone: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
+# The dashboards as literals of Grafana's own TypeScript types; what they show is held by the Go tests.
+DASHBOARD_TYPES := internal/devtools/dashboards/typescript
+test-dashboards: $(DASHBOARD_TYPES)/node_modules/.package-lock.json
+	go run ./internal/devtools/dashboards -types > $(DASHBOARD_TYPES)/dashboards.ts
+	cd $(DASHBOARD_TYPES) && npm run --silent check
+
+$(DASHBOARD_TYPES)/node_modules/.package-lock.json: $(DASHBOARD_TYPES)/package-lock.json | /usr/bin/npm
+	cd $(DASHBOARD_TYPES) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 test-alerts: $(PROMTOOL)
 	cd grafana/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) check rules *.rules.yml && $(PROMTOOL) test rules *.rules_test.yml
 
@@ -200,7 +210,7 @@ $(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,p
 # The sources of the Turkish locale; devdb compiles it into a folder of its own.
 $(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))
 $(eval $(call apt,chromium,/usr/bin/chromium,The browser tests need))
-$(eval $(call apt,npm,/usr/bin/npm,The charts need,npm))
+$(eval $(call apt,npm,/usr/bin/npm,The charts and the check of the dashboards need,npm))
 
 $(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt django_bridge/e2e/requirements.txt
 	@echo "preparing the Python environment in .venv"

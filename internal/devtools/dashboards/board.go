@@ -90,7 +90,7 @@ func labelVariable(name, label, query, description string) dashboard.VariableMod
 	}
 	return dashboard.VariableModel{
 		Type: dashboard.VariableTypeQuery, Name: name, Label: &label, Description: &description,
-		Query: &dashboard.StringOrMap{String: &query}, Definition: &query, Datasource: source(),
+		Query: &dashboard.StringOrMap{String: &query}, Datasource: source(),
 		Multi: cog.ToPtr(true), IncludeAll: cog.ToPtr(true), AllValue: cog.ToPtr(".+"),
 		Current: &dashboard.VariableOption{Selected: cog.ToPtr(true), Text: all("All"), Value: all("$__all")},
 		Refresh: cog.ToPtr(dashboard.VariableRefreshOnTimeRangeChanged), Sort: cog.ToPtr(dashboard.VariableSortAlphabeticalAsc),

@@ -150,8 +150,11 @@ func (p panel) look() (options, custom any) {
 		return o, &statetimeline.FieldConfig{FillOpacity: cog.ToPtr[uint32](80), LineWidth: cog.ToPtr[uint32](0)}
 	case rows:
 		o := table.NewOptions()
-		o.Footer = nil
-		return o, table.NewFieldConfig()
+		o.Footer = nil // gone from Grafana's own types
+		c := table.NewFieldConfig()
+		c.CellOptions = common.NewTableCellOptions()
+		c.CellOptions.TableAutoCellOptions = common.NewTableAutoCellOptions()
+		return o, c
 	default:
 		return p.graphLook()
 	}
