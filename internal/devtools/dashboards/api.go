@@ -198,7 +198,7 @@ func apiDatabase() []panel {
 		{
 			id: 506, kind: figure, title: "People's keys compared", unit: units.DateTimeFromNow, width: 4, height: 8, nothing: "nobody has a key",
 			description: "When the keys of people were last compared with the site's groups. Older than a day: the bridge's comparison does not run.",
-			queries:     of(`max(sespan_people_comparison_timestamp_seconds{}) * 1000`, "compared"),
+			queries:     of(`max(sespan_people_comparison_timestamp_seconds{}) * 1000`, "compared"), words: map[string]word{"0": {"never", red}},
 		},
 	}
 }

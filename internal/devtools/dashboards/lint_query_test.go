@@ -42,6 +42,7 @@ func lintQuery(p *dashboard.Panel, q *prometheus.Dataquery) []string {
 		say("brackets do not match")
 	}
 	faults = append(faults, lintSelectors(q.Expr)...)
+	faults = append(faults, lintShared(q.Expr)...)
 	windows := rateWindow.FindAllStringSubmatch(q.Expr, -1)
 	if len(windows) != len(rateCall.FindAllString(q.Expr, -1)) {
 		say("a rate without a selector and a window")
@@ -57,6 +58,24 @@ func lintQuery(p *dashboard.Panel, q *prometheus.Dataquery) []string {
 		}
 	}
 	return append(faults, lintLegend(q)...)
+}
+
+// sharedGauge is what every process reads from the same database, and its name is that of
+// one number however many export it.
+var (
+	sharedGauge = regexp.MustCompile(`sespan_(stats|tier|partition|mail_queue|mail_oldest|mail_lost|mail_workers|budget|apilog_(max_)?bytes|schema|people|database_server)[a-z_]*\{`)
+	onlyOnce    = regexp.MustCompile(`(max|min)( by \([^)]*\))? \(?((increase|delta|deriv)\()?$|(max|min)\($`)
+)
+
+// lintShared holds that what all processes share is not added up.
+func lintShared(expr string) []string {
+	var faults []string
+	for _, at := range sharedGauge.FindAllStringIndex(expr, -1) {
+		if name := expr[at[0] : at[1]-1]; !strings.HasPrefix(name, "sespan_stats_fold_failures") && !onlyOnce.MatchString(expr[:at[0]]) {
+			faults = append(faults, name+" is the same in every process, and is not taken once")
+		}
+	}
+	return faults
 }
 
 // lintSelectors looks at each metric: it has the matchers of job and instance (of what a

@@ -59,9 +59,9 @@ func mailFigures() []panel {
 			queries:     of(inState("unknown"), "undecided"), steps: wrongFrom(1),
 		},
 		{
-			id: 106, kind: figure, title: "Sender loops", unit: units.Short,
-			description: "Goroutines that send, of all workers. None: nothing is sent, and the mails are safe in the database.",
-			queries:     of(`sum(sespan_mail_workers{})`, "loops"), steps: below(1, 1),
+			id: 106, kind: figure, title: "Workers", unit: units.Short,
+			description: "Mail workers of all processes that gave a sign of life within a minute. None: nothing is sent, and the mails are safe in the database.",
+			queries:     of(ever(`sespan_mail_workers{}`, "", ""), "workers"), steps: below(1, 1),
 		},
 	}
 }

@@ -81,6 +81,7 @@ func TestLintFinds(t *testing.T) {
 		{"window", `[$__rate_interval]`, `[5m]`, "window 5m"},
 		{"counter", `sum(up{`, `sum(sespan_logins_total{`, "is a counter without a rate"},
 		{"bare metric", `sum(up{job=~\"$job\", instance=~\"$instance\"})`, `sum(up)`, "up has no job"},
+		{"shared", `sum(max by (job) (sespan_stats_mails`, `sum((sespan_stats_mails`, "is the same in every process"},
 		{"legend", `"legendFormat": "processes"`, `"legendFormat": ""`, "no legend"},
 		{"legend's label", `"legendFormat": "{{class}}"`, `"legendFormat": "{{code}}"`, "the legend names code"},
 		{"id", `"id": 102`, `"id": 101`, "panel 101: its id is 0 or taken"},

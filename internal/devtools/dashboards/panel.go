@@ -9,6 +9,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/statetimeline"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+	"github.com/grafana/grafana-foundation-sdk/go/units"
 )
 
 type kind string
@@ -166,7 +167,7 @@ func (p panel) figureLook() *stat.Options {
 	if len(p.queries) == 1 && p.queries[0].instant || p.words != nil {
 		o.GraphMode = common.BigValueGraphModeNone
 	}
-	if p.words != nil {
+	if p.unit == units.Bool {
 		o.ColorMode = common.BigValueColorModeBackground
 	}
 	return o
