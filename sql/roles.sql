@@ -221,7 +221,7 @@ DECLARE
             "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
         "sespan_reader": ["tier_name"],
         "sespan_reader_detail": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence"],
-        "sespan_admin": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke", "stats_check"]
+        "sespan_admin": ["audit_as", "tier_name", "mail_status", "mail_why", "mail_find", "mail_reasons", "mail_sentence", "mail_pause", "mail_resume", "mail_preview", "tier_save", "tier_delete", "mail_retry", "mail_cancel", "mail_suppress", "mail_unsuppress", "otp_revoke", "stats_check", "customer_known", "customer_export", "customer_erase"]
     }';
     statement text;
 BEGIN

@@ -17,6 +17,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN pg_catalog.lower(pg_catalog.substring(address, '[^@]*$') COLLATE "C");
 COMMENT ON FUNCTION sespan.address_domain(text) IS 'The domain of an address; its ASCII letters in lower case';
 
+-- Not reversible by reading, but whoever has an address can tell whether it is this one.
+CREATE FUNCTION sespan.address_erased(address_key text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'erased:' || pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to('address:' || address_key, 'UTF8')), 1, 16), 'hex');
+COMMENT ON FUNCTION sespan.address_erased(text) IS
+    'What stands for an address key after an erasure (customer_erase): erased: and the first 16 bytes of a SHA-256 of it, so that a suppression goes on without the address';
+
 -- For functions of people and sites: what has no key here is refused with the way out.
 CREATE FUNCTION sespan.address_key_checked(address text, address_key text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -37,4 +44,4 @@ COMMENT ON FUNCTION sespan.address_key_checked(text, text) IS
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.address_key_checked(text, text), sespan.address_domain(text), sespan.address_key(text);
+DROP FUNCTION sespan.address_key_checked(text, text), sespan.address_erased(text), sespan.address_domain(text), sespan.address_key(text);

@@ -13,7 +13,7 @@ CREATE TABLE sespan.audit (
     way        text        NOT NULL DEFAULT 'sql' CONSTRAINT audit_way_check CHECK (way IN ('admin', 'http', 'cli', 'sql', 'service')),
     address    inet,
     action     text        NOT NULL CONSTRAINT audit_action_check CHECK (action IN ('insert', 'update', 'delete', 'read', 'export', 'retry', 'cancel', 'pause',
-        'resume', 'preview', 'suppress', 'unsuppress', 'grant', 'revoke', 'found')),
+        'resume', 'preview', 'suppress', 'unsuppress', 'grant', 'revoke', 'found', 'erase')),
     subject    text        NOT NULL CONSTRAINT audit_subject_check CHECK (subject IN ('tier', 'key', 'role', 'user', 'mail', 'pause', 'address', 'setting',
         'activation', 'api_log', 'transaction', 'customer', 'code')),
     subject_id text,
@@ -35,7 +35,7 @@ COMMENT ON COLUMN sespan.audit.actor_id IS 'Primary key of that person at the si
 COMMENT ON COLUMN sespan.audit.login IS 'Database login of the session, by the server';
 COMMENT ON COLUMN sespan.audit.way IS 'Through what: admin (pages of the site), http, cli, sql, or service (by itself)';
 COMMENT ON COLUMN sespan.audit.address IS 'Network address of the person, where the program knows it';
-COMMENT ON COLUMN sespan.audit.action IS 'insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found';
+COMMENT ON COLUMN sespan.audit.action IS 'insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found erase';
 COMMENT ON COLUMN sespan.audit.subject IS 'Of what: tier key role user mail pause address setting activation api_log transaction customer code';
 COMMENT ON COLUMN sespan.audit.subject_id IS 'Which one: its key as text; NULL when there are several or none';
 COMMENT ON COLUMN sespan.audit.before IS 'What changed, as it was, without secrets; NULL for a new one';
@@ -156,8 +156,8 @@ COMMENT ON FUNCTION sespan.audit_sweep(int, int) IS
     'Deletes rows of the audit older than these days, at most a portion, past rows that others hold; returns how many: portion, call again. Versions of tiers stay: draws are for ever, and they explain them';
 
 CREATE TRIGGER api_key_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.api_key FOR EACH ROW
-    EXECUTE FUNCTION sespan.audit_row('{"subject": "key", "id": "key_id", "hidden": ["secret_hash"], "ignored": ["last_used_at"]}');
-COMMENT ON TRIGGER api_key_audit ON sespan.api_key IS 'Audit of made, revoked and rotated keys, without their hashes';
+    EXECUTE FUNCTION sespan.audit_row('{"subject": "key", "id": "key_id", "hidden": ["secret_hash", "owner_name"], "ignored": ["last_used_at"]}');
+COMMENT ON TRIGGER api_key_audit ON sespan.api_key IS 'Audit of made, revoked and rotated keys, without their hashes and the names of their owners';
 CREATE TRIGGER mail_setting_audit AFTER INSERT OR UPDATE OR DELETE ON sespan.mail_setting FOR EACH ROW
     EXECUTE FUNCTION sespan.audit_row('{"subject": "setting", "id": "name"}');
 COMMENT ON TRIGGER mail_setting_audit ON sespan.mail_setting IS 'Audit of changed settings';

@@ -14,7 +14,7 @@ CREATE TABLE sespan.mail_suppression (
 );
 CREATE INDEX mail_suppression_expires_at_idx ON sespan.mail_suppression (expires_at) WHERE expires_at IS NOT NULL;
 COMMENT ON TABLE sespan.mail_suppression IS 'Addresses that are not written to: a mail to one ends as suppressed when a worker takes it';
-COMMENT ON COLUMN sespan.mail_suppression.address IS 'Address key: see sespan.address_key; beyond ASCII made by Go or Python';
+COMMENT ON COLUMN sespan.mail_suppression.address IS 'Address key: see sespan.address_key; beyond ASCII made by Go or Python. After an erasure sespan.address_erased of it, which goes on to count';
 COMMENT ON COLUMN sespan.mail_suppression.scope IS 'all mails; except_codes: all but codes, which a person asks for each time; bulk: mails with a List-Unsubscribe header';
 COMMENT ON COLUMN sespan.mail_suppression.reason IS 'bounce (permanent), complaint, unsubscribe, manual';
 COMMENT ON COLUMN sespan.mail_suppression.created_at IS 'Since when; a further event of the same kind moves only expires_at';
@@ -24,7 +24,8 @@ COMMENT ON COLUMN sespan.mail_suppression.source IS 'Key or topic that signed th
 COMMENT ON COLUMN sespan.mail_suppression.detail IS 'What the mail server or the person said, shortened';
 -- What people decide: events of mail servers have their own table, and a suppression
 -- that is over is only tidied away.
-CREATE TRIGGER mail_suppression_audit AFTER INSERT OR UPDATE ON sespan.mail_suppression FOR EACH ROW WHEN (NEW.reason = 'manual')
+CREATE TRIGGER mail_suppression_audit AFTER INSERT OR UPDATE ON sespan.mail_suppression FOR EACH ROW
+    WHEN (NEW.reason = 'manual' AND NOT pg_catalog.starts_with(NEW.address, 'erased:')) -- an erasure must not write the address here
     EXECUTE FUNCTION sespan.audit_row('{"subject": "address", "id": "address", "INSERT": "suppress", "UPDATE": "suppress"}');
 COMMENT ON TRIGGER mail_suppression_audit ON sespan.mail_suppression IS 'Audit of addresses that a person put on the list';
 CREATE TRIGGER mail_suppression_audit_delete AFTER DELETE ON sespan.mail_suppression FOR EACH ROW WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now())
@@ -133,7 +134,7 @@ CREATE FUNCTION sespan.mail_suppressed(address_key text, code boolean, bulk bool
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
     SELECT s.reason FROM sespan.mail_suppression s
-    WHERE s.address = mail_suppressed.address_key AND (s.expires_at IS NULL OR s.expires_at > pg_catalog.now())
+    WHERE s.address IN (mail_suppressed.address_key, sespan.address_erased(mail_suppressed.address_key)) AND (s.expires_at IS NULL OR s.expires_at > pg_catalog.now())
       AND (s.scope = 'all' OR (s.scope = 'except_codes' AND NOT code) OR (s.scope = 'bulk' AND bulk))
     LIMIT 1);
 COMMENT ON FUNCTION sespan.mail_suppressed(text, boolean, boolean) IS
@@ -183,7 +184,7 @@ BEGIN
     RETURN QUERY
         DELETE FROM sespan.mail_suppression AS s
         WHERE (s.address, s.scope) IN (SELECT o.address, o.scope FROM sespan.mail_suppression o
-                                       WHERE o.address = key FOR UPDATE SKIP LOCKED)
+                                       WHERE o.address IN (key, sespan.address_erased(key)) FOR UPDATE SKIP LOCKED)
         RETURNING s.*;
 END
 $$;

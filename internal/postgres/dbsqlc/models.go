@@ -170,7 +170,7 @@ type SespanAudit struct {
 	Way string
 	// Network address of the person, where the program knows it
 	Address *netip.Addr
-	// insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found
+	// insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found erase
 	Action string
 	// Of what: tier key role user mail pause address setting activation api_log transaction customer code
 	Subject string
@@ -734,7 +734,7 @@ type SespanMailStuck struct {
 
 // Addresses that are not written to: a mail to one ends as suppressed when a worker takes it
 type SespanMailSuppression struct {
-	// Address key: see sespan.address_key; beyond ASCII made by Go or Python
+	// Address key: see sespan.address_key; beyond ASCII made by Go or Python. After an erasure sespan.address_erased of it, which goes on to count
 	Address string
 	// all mails; except_codes: all but codes, which a person asks for each time; bulk: mails with a List-Unsubscribe header
 	Scope string

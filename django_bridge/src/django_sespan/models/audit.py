@@ -24,6 +24,7 @@ ACTIONS = (
     "grant",
     "revoke",
     "found",
+    "erase",
 )
 SUBJECTS = (
     "tier",
