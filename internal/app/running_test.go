@@ -45,7 +45,7 @@ type serveLog struct {
 func (l *serveLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if bytes.Contains(p, []byte("msg=ready")) {
+	if bytes.Contains(p, []byte("msg=ready")) || bytes.Contains(p, []byte(`"msg":"ready"`)) {
 		l.once.Do(func() { close(l.ready) })
 	}
 	return l.text.Write(p)

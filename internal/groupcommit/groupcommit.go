@@ -53,7 +53,7 @@ type Committer[T, R any] struct {
 
 type call[T, R any] struct {
 	item   T
-	ctx    context.Context //nolint:containedctx // for Callers; the call ends with the flush
+	ctx    context.Context // for Callers; the call ends with the flush
 	result chan<- outcome[R]
 }
 

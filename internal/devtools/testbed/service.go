@@ -19,8 +19,9 @@ import (
 
 // Service is a running `sespan serve`.
 type Service struct {
-	Addr string // of the public port
-	Log  *Tail
+	Addr  string // of the public port
+	Admin string // of the admin port
+	Log   *Tail
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -35,8 +36,16 @@ func (e *Env) Serve(ctx context.Context, parts string, settings ...string) (*Ser
 
 // ServeBinary does so with another binary.
 func (e *Env) ServeBinary(ctx context.Context, binary, parts string, settings ...string) (*Service, error) {
-	addr, admin := FreeAddress(), FreeAddress()
-	s := &Service{Addr: addr, Log: &Tail{}, done: make(chan struct{})}
+	return e.serveAt(ctx, binary, parts, FreeAddress(), FreeAddress(), settings...)
+}
+
+// ServeAgain starts the binary at the addresses of a service that has ended.
+func (e *Env) ServeAgain(ctx context.Context, ended *Service, parts string, settings ...string) (*Service, error) {
+	return e.serveAt(ctx, e.Binary, parts, ended.Addr, ended.Admin, settings...)
+}
+
+func (e *Env) serveAt(ctx context.Context, binary, parts, addr, admin string, settings ...string) (*Service, error) {
+	s := &Service{Addr: addr, Admin: admin, Log: &Tail{}, done: make(chan struct{})}
 	s.cmd = exec.Command(binary, "serve") //nolint:noctx // the binary under test; Close stops it
 	s.cmd.Env = append(os.Environ(),
 		"SESPAN_DATABASE_URL="+e.login, "SESPAN_SECRET_KEYS="+e.secret, "SESPAN_RUN="+parts,
