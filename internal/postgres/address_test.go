@@ -41,6 +41,9 @@ func TestAddressKeyVectors(t *testing.T) {
 			}
 			require.Equal(t, want, got, "%+q", v.Address)
 		}
+		var domain string
+		require.NoError(t, db.Pool.QueryRow(t.Context(), "SELECT sespan.address_domain('INFO@MAIL.EXAMPLE')").Scan(&domain))
+		require.Equal(t, "mail.example", domain)
 	})
 }
 

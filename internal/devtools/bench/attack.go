@@ -153,7 +153,7 @@ func (b *attackBench) watch(ctx context.Context, over <-chan time.Time) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		mb, err := resident(b.service.PID())
+		mb, err := b.service.Resident()
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (b *attackBench) hold(ctx context.Context, signature string) (most float64,
 	defer wg.Wait()
 	defer close(over)
 	for end := time.Now().Add(halfSentHold); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		mb, err := resident(b.service.PID())
+		mb, err := b.service.Resident()
 		if err != nil {
 			return most, err
 		}

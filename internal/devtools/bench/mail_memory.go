@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"sespan/internal/devtools/testbed"
 )
@@ -51,7 +48,7 @@ func (b *mailBench) tenth(ctx context.Context, worker *testbed.Service) ([]float
 		if _, err := b.drain(b.enqueueSealed, min(remaining, mailRound))(ctx); err != nil {
 			return nil, err
 		}
-		mb, err := resident(worker.PID())
+		mb, err := worker.Resident()
 		if err != nil {
 			return nil, err
 		}
@@ -63,19 +60,4 @@ func (b *mailBench) tenth(ctx context.Context, worker *testbed.Service) ([]float
 func medianOf(list []float64) float64 {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[len(sorted)/2]
-}
-
-// resident gives the resident memory of a process in megabytes (VmRSS, proc(5)).
-func resident(pid int) (float64, error) {
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status") //nolint:gosec // the process that the bench itself has started
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(raw)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
-			return kb / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS of process %d", pid)
 }

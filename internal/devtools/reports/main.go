@@ -90,6 +90,9 @@ func report(out io.Writer, small, large []figure) {
 	r := &target.Report{}
 	for i, f := range large {
 		switch {
+		case f.memory > 0:
+			r.AtMost(f.name+", most memory of the service", f.memory, slowTarget, "MB")
+			continue
 		case f.rows > 0:
 			r.AtLeast(f.name+", rows a second", float64(f.rows)/f.took.Seconds(), rowsTarget, "")
 			continue
