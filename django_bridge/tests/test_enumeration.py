@@ -5,6 +5,8 @@ The one exception is a user name that is taken: it must be said, and it is.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
@@ -249,3 +251,27 @@ def test_what_an_answer_costs(bound, sespan, hashes, step, calls, hashed):
     assert {c[:2] for c in costs.values()} == {(calls, hashed)}, costs
     numbers = [c[2] for c in costs.values()]
     assert max(numbers) - min(numbers) <= 7, costs
+
+
+def statements(act):
+    """The statements of a request, but the one that undoes what was pretended."""
+    with CaptureQueriesContext(connection) as queries:
+        act()
+    texts = [re.sub(r"'[^']*'|\d+|\"s\d+_x\d+\"", "…", query["sql"]) for query in queries]
+    return [text for text in texts if "ROLLBACK TO" not in text]
+
+
+@pytest.mark.parametrize("url", [REGISTER_URL, "/code-first/"])
+def test_a_registration_runs_the_same_statements(bound, sespan, url):
+    """Known and unknown, in the same order; of who was banned the right is looked at besides."""
+    ran = {}
+    for state in ("unknown", "unknown", "verified", "banned"):  # the first one fills what is kept
+        User.objects.all().delete()
+        cache.clear()
+        prepare(state)
+        ran[state] = statements(lambda: Client().post(url, form("fresh")))
+    assert len(ran["unknown"]) > 3
+    assert ran["verified"] == ran["unknown"]
+    of_right = [text for text in ran["banned"] if "otp_right" in text]
+    assert len(of_right) <= 2
+    assert [text for text in ran["banned"] if text not in of_right] == ran["unknown"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 
 from live.stack import Stack
 
@@ -36,6 +36,12 @@ WHERE has_schema_privilege(l.login, 'sespan', 'USAGE, CREATE')
 
 def logins(site):
     return {"logins": [site.name, f"{site.name}_serve"]}
+
+
+def test_every_command_has_its_line():
+    """A new one shows that it leaves other sites alone."""
+    ours = {name for name, app in get_commands().items() if app == "django_sespan"}
+    assert ours <= {"sespan_init", *(command[0] for command in COMMANDS)}
 
 
 def test_no_command_gives_a_right_on_the_other_site(stack, tmp_path, settings, runtime):
