@@ -135,14 +135,14 @@ func apiSaturation() []panel {
 		{
 			id: 402, title: "Connections in use, of each pool", unit: units.PercentUnit, limits: [2]float64{0, 1},
 			description: "Share of a pool's connections that are in use, in the fullest process. At 100 % calls wait for one.",
-			queries: of(`max by (pool) (sespan_database_connections{state="used"} / on (job, instance, pool) group_left ()
+			queries: of(`max by (pool) (sespan_database_connections{state="used"} / on (job, instance, pool)
 				(sespan_database_connections_max{} > 0))`, "{{pool}}"),
 			steps: above(0.8, 0.95),
 		},
 		{
 			id: 403, title: "Waiting for a connection", unit: units.Seconds,
 			description: "Seconds that callers waited for a connection, a second: 1 is one caller who waits all the time.",
-			queries:     of(`sum by (pool) (rate(sespan_database_acquire_seconds_total{}[$__rate_interval]))`, "{{pool}}"),
+			queries:     of(`sum by (pool) (rate(sespan_database_acquire_seconds_total{}[$__rate_interval]))`, "{{pool}}"), steps: wrongFrom(1),
 		},
 		{
 			id: 404, title: "Connections of the server", unit: units.Short,
@@ -178,9 +178,9 @@ func apiDatabase() []panel {
 			queries:     of(`sespan_database_read_only{}`, "{{instance}}"), words: map[string]word{"0": {"read and write", green}, "1": {"read only", red}},
 		},
 		{
-			id: 503, title: "Clocks", unit: units.Seconds, limits: [2]float64{-5, 5}, width: 8,
+			id: 503, title: "Clocks", unit: units.Seconds, limits: [2]float64{-10, 10}, width: 8,
 			description: "The database's clock minus each process's. Tokens allow for 30 seconds.",
-			queries:     of(`sespan_database_clock_skew_seconds{}`, "{{instance}}"), steps: between(2, 10),
+			queries:     of(`sespan_database_clock_skew_seconds{}`, "{{instance}}"), steps: between(2, 5),
 		},
 		{
 			id: 504, kind: figure, title: "Schema", unit: units.Short, width: 8, height: 8,
@@ -200,6 +200,11 @@ func apiDatabase() []panel {
 			description: "When the keys of people were last compared with the site's groups. Older than a day: the bridge's comparison does not run.",
 			queries:     of(`max(sespan_people_comparison_timestamp_seconds{}) * 1000`, "compared"), words: map[string]word{"0": {"never", red}},
 		},
+		{
+			id: 507, title: "Looks at the database that failed", unit: units.CountsPerSecond, width: 24, height: 6,
+			description: "Each process looks every 15 seconds. server: it does not answer; another part alone: a right or an object is missing, and the log says which.",
+			queries:     of(`sum by (part) (rate(sespan_health_failures_total{}[$__rate_interval]))`, "{{part}}"),
+		},
 	}
 }
 
@@ -213,7 +218,7 @@ func apiKeeping() []panel {
 		{
 			id: 602, title: "Partitions of counts: hours ahead", unit: units.Hours, width: 8,
 			description: "Hours for which a partition of the appended counts is there.",
-			queries:     of(`min by (table) (sespan_partition_hours_ahead{})`, "{{table}}"), steps: below(1, 2),
+			queries:     of(`min by (table) (sespan_partition_hours_ahead{})`, "{{table}}"), steps: below(1, 6),
 		},
 		{
 			id: 603, title: "Rows in default partitions", unit: units.Short, width: 8,
@@ -228,7 +233,7 @@ func apiKeeping() []panel {
 		{
 			id: 605, title: "Counts: time since the last fold", unit: units.Seconds, width: 10,
 			description: "Counts are summed up once a minute, by any process. Figures stay exact when it stops, and become slower to read.",
-			queries:     of(`time() - max by (job) (sespan_stats_folded_timestamp_seconds{})`, "{{job}}"), steps: above(300, 3600),
+			queries:     of(`time() - max by (job) (sespan_stats_folded_timestamp_seconds{})`, "{{job}}"), steps: above(180, 600),
 		},
 		{
 			id: 606, title: "Counts: not summed, and failures", unit: units.Short, width: 10,
@@ -278,7 +283,7 @@ func apiRuntime() []panel {
 		{
 			id: 704, title: "Open files, of those allowed", unit: units.PercentUnit, width: 8, limits: [2]float64{0, 1},
 			description: "File descriptors in use, sockets among them, of the limit of the process.",
-			queries:     of(`process_open_fds{} / process_max_fds{}`, "{{instance}}"), steps: above(0.7, 0.9),
+			queries:     of(`process_open_fds{} / process_max_fds{}`, "{{instance}}"), steps: above(0.7, 0.8),
 		},
 		{
 			id: 705, title: "Up since", unit: units.Seconds, width: 8,
@@ -289,6 +294,12 @@ func apiRuntime() []panel {
 			id: 706, title: "Versions", unit: units.Short, width: 8, stacked: true,
 			description: "Processes by version. Two versions stand side by side during an update, and at no other time.",
 			queries:     of(`sum by (version, go) (sespan_build_info{})`, "{{version}}, {{go}}"),
+		},
+		{
+			id: 707, title: "Spans of traces", unit: units.CountsPerSecond, width: 24, height: 6,
+			description: "Spans given to the collector of traces, and lost ones. Both are 0 while tracing is off.",
+			queries:     of(`sum by (result) (rate(sespan_trace_spans_total{}[$__rate_interval]))`, "{{result}}"),
+			colours:     map[string]string{"sent": green, "lost": red},
 		},
 	}
 }

@@ -181,7 +181,7 @@ func mailLimits() []panel {
 			description: "Codes, notices and password resets since midnight UTC, and the ceiling of a day. At the ceiling only known browsers get mails.",
 			queries: []query{
 				{expr: `sum(max by (job) (sespan_budget_site_mails{}))`, legend: "mails"},
-				{expr: `sum(max by (job) (sespan_budget_site_ceiling{}))`, legend: "ceiling"},
+				{expr: `sum(max by (job) (sespan_budget_site_ceiling{}) < Inf)`, legend: "ceiling"},
 			},
 			colours: map[string]string{"mails": blue, "ceiling": red},
 		},

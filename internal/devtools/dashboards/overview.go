@@ -51,7 +51,7 @@ func overviewFigures() []panel {
 		{
 			id: 105, kind: figure, title: "Latency, p95", unit: units.Seconds, nothing: "no calls",
 			description: "Of twenty answers nineteen were faster. From the request's header to the answer, the API log's commit included.",
-			queries:     quantiles(seconds, "95"), steps: above(0.25, 1),
+			queries:     quantiles(seconds, "95"), steps: above(0.25, 0.5),
 		},
 		{
 			id: 106, kind: figure, title: "Processes", unit: units.Short,
@@ -76,7 +76,7 @@ func overviewAPI() []panel {
 		{
 			id: 203, title: "Answers by status", unit: units.RequestsPerSecond, stacked: true,
 			description: "2xx are well, 4xx are refusals (a wrong code is one), 5xx are failures of ours.",
-			queries:     of(`sum by (class) (label_replace(rate(`+calls+`[$__rate_interval]), "class", "$1xx", "code", "(.)..") )`, "{{class}}"),
+			queries:     of(`sum by (class) (label_replace(rate(`+calls+`[$__rate_interval]), "class", "${1}xx", "code", "(.)..") )`, "{{class}}"),
 			colours:     map[string]string{"2xx": green, "3xx": blue, "4xx": orange, "5xx": red},
 		},
 		{

@@ -64,7 +64,7 @@ func transactionPromise() []panel {
 	table := panel{
 		id: 201, kind: rows, title: "Tiers", unit: units.Short, width: 24, height: 7,
 		description: "Each tier: what it promised over its draws, what was observed since ever (wins that a limit stopped included), and how many standard errors " +
-			"lie between: beyond 3 look closer. Now is its present probability.",
+			"lie between: beyond 4.5 it is no chance. Now is its present probability.",
 	}
 	for _, c := range []struct {
 		column
@@ -73,12 +73,12 @@ func transactionPromise() []panel {
 		{column{"Now", units.PercentUnit, nil}, `max by (job, tier) (sespan_tier_probability{})`},
 		{column{"Promised", units.PercentUnit, nil}, promised},
 		{column{"Observed", units.PercentUnit, nil}, observed},
-		{column{"Standard errors off", units.Short, between(2, 3)}, offPromise},
+		{column{"Standard errors off", units.Short, between(3, 4.5)}, offPromise},
 		{column{"Draws", units.Short, nil}, draws},
 		{column{"Discounts", units.Short, nil}, wins},
 		{column{"Stopped by a limit", units.Short, nil}, capped},
-		{column{"Uses, of the budget", units.PercentUnit, above(0.8, 0.95)}, usesRatio},
-		{column{"Money, of the budget", units.PercentUnit, above(0.8, 0.95)}, amountRatio},
+		{column{"Uses, of the budget", units.PercentUnit, above(0.9, 0.99)}, usesRatio},
+		{column{"Money, of the budget", units.PercentUnit, above(0.9, 0.99)}, amountRatio},
 	} {
 		table.cols = append(table.cols, c.column)
 		table.queries = append(table.queries, query{expr: c.expr, legend: "{{tier}}"})
@@ -91,9 +91,13 @@ func transactionPromise() []panel {
 			queries:     []query{{expr: observed, legend: "{{job}}, tier {{tier}}: observed"}, {expr: promised, legend: "{{job}}, tier {{tier}}: promised"}},
 		},
 		{
-			id: 203, title: "Standard errors off the promise", unit: units.Short, limits: [2]float64{-5, 5},
-			description: "Within 2 is chance; beyond 3 is chance in one of 370 tiers. The promise is the mean over the draws, so that a changed probability compares, too.",
-			queries:     of(offPromise, "{{job}}, tier {{tier}}"), steps: between(2, 3),
+			id: 203, title: "Standard errors off the promise", unit: units.Short, limits: [2]float64{-6, 6},
+			description: "Within 3 is chance in all but one of 370 cases; beyond 4.5 it is not. The promise is the mean over the draws, so that a changed probability compares, too.",
+			queries: []query{
+				{expr: offPromise, legend: "{{job}}, tier {{tier}}: since ever"},
+				{expr: `job_tier:sespan_draws_deviation:stddevs1d{}`, legend: "{{job}}, tier {{tier}}: last day"},
+			},
+			steps: between(3, 4.5),
 		},
 	}
 }
@@ -134,7 +138,7 @@ func transactionLimits() []panel {
 			id: 401, kind: bars, title: "Budget used, by tier", unit: units.PercentUnit, limits: [2]float64{0, 1}, nothing: "no tier has a budget",
 			description: "Share of the uses and of the money that a tier may give. At 100 % its draws still win, and get nothing.",
 			queries:     []query{{usesRatio, "{{job}}, tier {{tier}}: uses", true}, {amountRatio, "{{job}}, tier {{tier}}: money", true}},
-			steps:       above(0.8, 0.95),
+			steps:       above(0.9, 0.99),
 		},
 		{
 			id: 402, title: "Stopped by a limit since ever, by tier", unit: units.Short,
@@ -148,7 +152,7 @@ func transactionLimits() []panel {
 		},
 		{
 			id: 404, title: "Latency of transactions", unit: units.Seconds,
-			description: "A customer waits for a draw at the checkout.", queries: quantiles(drawSeconds, "50", "95", "99"), steps: above(0.25, 1),
+			description: "A customer waits for a draw at the checkout.", queries: quantiles(drawSeconds, "50", "95", "99"), steps: above(0.25, 0.5),
 		},
 	}
 }
