@@ -40,8 +40,11 @@ func below(warn, fine float64) []dashboard.Threshold {
 // between is green within ±warn and red from ±wrong on.
 func between(warn, wrong float64) []dashboard.Threshold {
 	return []dashboard.Threshold{
-		{Color: red}, {Color: orange, Value: cog.ToPtr(-wrong)}, {Color: green, Value: cog.ToPtr(-warn)},
-		{Color: orange, Value: &warn}, {Color: red, Value: &wrong},
+		{Color: red},
+		{Color: orange, Value: cog.ToPtr(-wrong)},
+		{Color: green, Value: cog.ToPtr(-warn)},
+		{Color: orange, Value: &warn},
+		{Color: red, Value: &wrong},
 	}
 }
 

@@ -129,7 +129,7 @@ func (p panel) mapping() dashboard.ValueMapping {
 	options := map[string]dashboard.ValueMappingResult{}
 	for i, value := range sorted(p.words) {
 		w := p.words[value]
-		options[value] = dashboard.ValueMappingResult{Text: &w.text, Color: &w.colour, Index: cog.ToPtr(int32(i))} //nolint:gosec // a handful
+		options[value] = dashboard.ValueMappingResult{Text: &w.text, Color: &w.colour, Index: cog.ToPtr(int32(i))}
 	}
 	return dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: options}}
 }

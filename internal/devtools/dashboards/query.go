@@ -41,7 +41,7 @@ func expand(expr string) string {
 
 func (q query) build(place int, asTable bool) variants.Dataquery {
 	d := prometheus.NewDataquery()
-	d.RefId = cog.ToPtr(string(rune('A' + place)))
+	d.RefId = cog.ToPtr("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place : place+1])
 	d.Datasource = source()
 	d.Expr = expand(q.expr)
 	d.LegendFormat = &q.legend
