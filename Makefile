@@ -59,16 +59,18 @@ lint: $(GOLANGCI) $(VENV)/.ready ## Run the linters and type checkers
 	cd django_bridge/example && $(VENV)/bin/mypy
 	cd django_bridge/e2e && $(VENV)/bin/mypy
 
-generate: $(SQLC) $(GOFUMPT) ## Write the generated files: sqlc, OpenAPI, dashboards
+generate: $(SQLC) $(GOFUMPT) ## Write the generated files: sqlc, OpenAPI, settings, dashboards
 	$(SQLC) generate
 	$(GOFUMPT) -w cmd internal sql
 	@$(MAKE) --no-print-directory bin/sespan
 	bin/sespan openapi > docs/openapi.json
+	go run ./internal/devtools/configdoc > docs/configuration.md
 	go run ./internal/devtools/dashboards
 
 verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
 	$(SQLC) diff
 	diff -u docs/openapi.json <(bin/sespan openapi) || { echo "docs/openapi.json is stale: run make generate"; exit 1; }
+	diff -u docs/configuration.md <(go run ./internal/devtools/configdoc) || { echo "docs/configuration.md is stale: run make generate"; exit 1; }
 	@folder=$$(mktemp -d) && go run ./internal/devtools/dashboards -folder $$folder && diff -ru grafana/dashboards $$folder || \
 	  { echo "grafana/dashboards is stale: run make generate"; exit 1; }; rm -r $$folder
 	go mod tidy -diff

@@ -6,9 +6,7 @@
 SELECT pg_catalog.current_setting('server_version')::text AS version, session_user::text AS login,
     (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)::boolean AS superuser,
     pg_catalog.pg_is_in_recovery()::boolean AS standby,
-    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only,
-    pg_catalog.current_setting('max_connections')::int AS most_connections,
-    (SELECT COALESCE(sum(d.numbackends), 0) FROM pg_catalog.pg_stat_database d)::int AS connections;
+    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only;
 
 -- What the service's group may and this login may not. service '': there is no such
 -- group, because a DBA makes the roles, or there is no schema.
@@ -54,22 +52,6 @@ ORDER BY 2;
 SELECT pg_catalog.format('sespan.%I', c.relname)::text AS name
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 WHERE NOT i.indisvalid AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
-ORDER BY 1;
-
--- How many partitions in a row there are from now on, of days or of hours, and what the
--- default partition holds, as the statistics say: rows that somebody inserts fill it.
--- name: DoctorPartitions :many
-SELECT c.relname::text AS relation, (c.relname LIKE 'stats\_%')::boolean AS hourly,
-    COALESCE((SELECT min(s.i) FROM generate_series(0, 60) AS s (i)
-              WHERE NOT EXISTS (
-                  SELECT FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhrelid
-                  WHERE h.inhparent = c.oid AND p.relname = c.relname || '_' || CASE
-                      WHEN c.relname LIKE 'stats\_%' THEN to_char(now() AT TIME ZONE 'UTC' + make_interval(hours => s.i), 'YYYYMMDDHH24')
-                      ELSE to_char(now() AT TIME ZONE 'UTC' + make_interval(days => s.i), 'YYYYMMDD') END)), 61)::int AS ahead,
-    (CASE WHEN p.partdefid = 0 OR pg_catalog.pg_relation_size(p.partdefid) = 0 THEN 0
-          ELSE pg_catalog.pg_stat_get_live_tuples(p.partdefid) END)::bigint AS default_rows
-FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_class c ON c.oid = p.partrelid
-WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
 ORDER BY 1;
 
 -- Bytes of the API log, its oldest day, and those of its last whole days (seven at most).

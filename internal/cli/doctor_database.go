@@ -149,12 +149,16 @@ const fullShare = 0.8
 
 // checkConnections sees whether the server has connections left.
 func (x *examination) checkConnections(ctx context.Context) []finding {
-	s, err := x.doctor().Server(ctx)
+	h, err := postgres.NewHealth(x.pool).Server(ctx, x.now)
 	if err != nil {
 		return wrong(cause(err), "")
 	}
-	text := fmt.Sprintf("%d of the server's %d are in use", s.Connections, s.MostConnections)
-	if float64(s.Connections) > fullShare*float64(s.MostConnections) {
+	return judgeConnections(h)
+}
+
+func judgeConnections(h postgres.ServerHealth) []finding {
+	text := fmt.Sprintf("%d of the server's %d are in use", h.Connections, h.MaxConnections)
+	if float64(h.Connections) > fullShare*float64(h.MaxConnections) {
 		return warning(text, "raise max_connections, lower SESPAN_DATABASE_CONNECTIONS, or put a pooler between (docs/database.md)")
 	}
 	return well("%s", text)

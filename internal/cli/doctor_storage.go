@@ -3,52 +3,47 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"sespan/internal/postgres"
 )
 
-const (
-	daysAhead  = 7 // that maintenance makes, with today one more
-	hoursAhead = 2 // of counts, that of now included
-)
+const daysAhead = 7 // maintenance makes them; today is one more
 
 // checkPartitions looks whether maintenance keeps ahead of time.
 func (x *examination) checkPartitions(ctx context.Context) []finding {
-	tables, err := x.doctor().Partitions(ctx)
+	tables, err := postgres.NewHealth(x.pool).Partitions(ctx)
 	if err != nil {
 		return wrong(cause(err), "")
 	}
 	var out []finding
-	days := daysAhead + 1
+	days := int64(math.MaxInt64)
 	for _, t := range tables {
 		out = append(out, judgePartitions(t)...)
-		if !t.Hourly {
+		if !t.Hours {
 			days = min(days, t.Ahead)
 		}
 	}
 	if len(out) > 0 {
 		return out
 	}
-	return well("%d tables have theirs, %d days of them ahead; nothing is in a default partition", len(tables), days-1)
+	return well("%d tables have theirs, %d days ahead; nothing is in a default partition", len(tables), days)
 }
 
-func judgePartitions(t postgres.Partitions) []finding {
+func judgePartitions(t postgres.PartitionHealth) []finding {
 	const run = "let a sespan serve run maintenance (SESPAN_RUN); its log says why it cannot"
-	unit, least := "days", daysAhead
-	if t.Hourly {
-		unit, least = "hours", hoursAhead
-	}
+	table := "sespan." + t.Table
 	switch {
 	case t.DefaultRows > 0:
-		return wrong(fmt.Sprintf("about %d rows of %s are in its default partition, which holds what has no partition of its own", t.DefaultRows, t.Table), run+"; it moves the rows when it makes their partition")
-	case t.Ahead == 0 && t.Hourly: // counts wait in the default partition until the next fold; a service that stands still has none
-		return unchecked(fmt.Sprintf("%s has no partition of this hour: no maintenance runs now", t.Table), run)
-	case t.Ahead == 0:
-		return wrong(t.Table+" has no partition of today", run)
-	case t.Ahead < least && !t.Hourly:
-		return warning(fmt.Sprintf("%s has partitions for %d %s only, that of now included", t.Table, t.Ahead, unit), run)
+		return wrong(fmt.Sprintf("%d rows of %s are in its default partition, which takes what has no partition of its own", t.DefaultRows, table), run+"; it moves the rows when it makes their partition")
+	case t.Ahead < 0 && t.Hours: // nothing was counted in vain: where no maintenance runs, hours are made late
+		return warning(table+" has no partition of this hour", run)
+	case t.Ahead < 0:
+		return wrong(table+" has no partition of today", run)
+	case t.Ahead < daysAhead-1 && !t.Hours: // just after midnight the last one is not made yet
+		return warning(fmt.Sprintf("%s has partitions for %d days ahead only", table, t.Ahead), run)
 	}
 	return nil
 }

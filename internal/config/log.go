@@ -7,8 +7,8 @@ import (
 
 // Log says how to log; the log goes to standard error.
 type Log struct {
-	Level  string `enum:"debug,info,warn,error" default:"info" env:"SESPAN_LOG_LEVEL" help:"debug, info, warn or error."`
-	Format string `enum:"text,json" default:"text" env:"SESPAN_LOG_FORMAT" help:"text or json."`
+	Level  string `enum:"debug,info,warn,error" default:"info" group:"Process" env:"SESPAN_LOG_LEVEL" help:"debug, info, warn or error."`
+	Format string `enum:"text,json" default:"text" group:"Process" env:"SESPAN_LOG_FORMAT" help:"text or json."`
 }
 
 // Logger writes as the settings say.

@@ -17,7 +17,7 @@ import (
 // Serve is the settings of `sespan serve`.
 type Serve struct {
 	Settings
-	Parts []string `name:"run" enum:"api,mail,maintenance" default:"api,mail,maintenance" env:"SESPAN_RUN" help:"What this process does: api, mail, maintenance."`
+	Parts []string `name:"run" enum:"api,mail,maintenance" default:"api,mail,maintenance" group:"Process" env:"SESPAN_RUN" help:"What this process does: api, mail, maintenance."`
 }
 
 // Runs tells whether this process has the given part.
@@ -60,48 +60,48 @@ func (s *Serve) Complete() error {
 // Settings are what the service and its doctor need to know.
 type Settings struct {
 	Database
-	DirectURL     string `name:"database-direct-url" env:"SESPAN_DATABASE_DIRECT_URL" secret:"" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
-	DirectURLFile string `name:"database-direct-url-file" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
-	Connections   int32  `name:"database-connections" default:"10" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws and mail have a few of their own."`
+	DirectURL     string `name:"database-direct-url" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL" secret:"" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
+	DirectURLFile string `name:"database-direct-url-file" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
+	Connections   int32  `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws and mail have a few of their own."`
 
-	HTTPAddr       string        `name:"http-addr" default:"127.0.0.1:8080" env:"SESPAN_HTTP_ADDR" help:"Public port."`
-	AdminAddr      string        `name:"admin-addr" default:"127.0.0.1:9090" env:"SESPAN_ADMIN_ADDR" help:"Port of /metrics, /livez and /readyz; keep it private."`
-	AllowedOrigins []string      `name:"allowed-origins" env:"SESPAN_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins of the site's pages that may call by Ajax, such as https://shop.example."`
-	TrustedProxies []string      `name:"trusted-proxies" env:"SESPAN_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed."`
-	RequestTimeout time.Duration `name:"request-timeout" default:"10s" env:"SESPAN_REQUEST_TIMEOUT" help:"Longest time for one request."`
+	HTTPAddr       string        `name:"http-addr" default:"127.0.0.1:8080" group:"Ports and callers" env:"SESPAN_HTTP_ADDR" help:"Public port."`
+	AdminAddr      string        `name:"admin-addr" default:"127.0.0.1:9090" group:"Ports and callers" env:"SESPAN_ADMIN_ADDR" help:"Port of /metrics, /livez and /readyz; keep it private."`
+	AllowedOrigins []string      `name:"allowed-origins" group:"Ports and callers" env:"SESPAN_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins of the site's pages that may call by Ajax, such as https://shop.example."`
+	TrustedProxies []string      `name:"trusted-proxies" group:"Ports and callers" env:"SESPAN_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed."`
+	RequestTimeout time.Duration `name:"request-timeout" default:"10s" group:"Ports and callers" env:"SESPAN_REQUEST_TIMEOUT" help:"Longest time for one request."`
 
-	SecretKeys     string `name:"secret-keys" env:"SESPAN_SECRET_KEYS" secret:"" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
-	SecretKeysFile string `name:"secret-keys-file" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
-	JWKS           string `name:"jwks" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
+	SecretKeys     string `name:"secret-keys" group:"Keys" env:"SESPAN_SECRET_KEYS" needed:"always" secret:"" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
+	SecretKeysFile string `name:"secret-keys-file" group:"Keys" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
+	JWKS           string `name:"jwks" group:"Keys" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
 
-	SMTPURL         string   `name:"smtp-url" env:"SESPAN_SMTP_URL" secret:"" placeholder:"URL,…" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none); further ones after commas are fail-overs."`
-	SMTPURLFile     string   `name:"smtp-url-file" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds them."`
-	SMTPConnections int      `name:"smtp-connections" default:"4" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to each mail server, 1 to 64."`
-	SMTPCAFile      string   `name:"smtp-ca-file" env:"SESPAN_SMTP_CA_FILE" placeholder:"FILE" help:"PEM certificates that the mail servers' are checked against, instead of the system's."`
-	SMTPRate        string   `name:"smtp-rate" env:"SESPAN_SMTP_RATE" placeholder:"N" help:"Mails a second that this process sends at most; unlimited by default."`
-	SMTPDomainRate  []string `name:"smtp-domain-rate" env:"SESPAN_SMTP_DOMAIN_RATE" placeholder:"DOMAIN=N,…" help:"The same for single domains of recipients, such as gmail.com=5,default=20."`
-	MailFrom        string   `name:"mail-from" env:"SESPAN_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
-	DKIMKeyFile     []string `name:"dkim-key-file" env:"SESPAN_DKIM_KEY_FILE" placeholder:"FILE,…" help:"PEM key (RSA or Ed25519) that signs every mail; or two, of which each signs."`
-	DKIMSelector    []string `name:"dkim-selector" env:"SESPAN_DKIM_SELECTOR" placeholder:"NAME,…" help:"Its selector: the public key stands at NAME._domainkey of the domain; as many as keys."`
-	DKIMDomain      string   `name:"dkim-domain" env:"SESPAN_DKIM_DOMAIN" placeholder:"DOMAIN" help:"Domain of the signatures; that of SESPAN_MAIL_FROM by default."`
+	SMTPURL         string   `name:"smtp-url" group:"Mail" env:"SESPAN_SMTP_URL" needed:"mail" secret:"" placeholder:"URL,…" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none); further ones after commas are fail-overs."`
+	SMTPURLFile     string   `name:"smtp-url-file" group:"Mail" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds them."`
+	SMTPConnections int      `name:"smtp-connections" default:"4" group:"Mail" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to each mail server, 1 to 64."`
+	SMTPCAFile      string   `name:"smtp-ca-file" group:"Mail" env:"SESPAN_SMTP_CA_FILE" placeholder:"FILE" help:"PEM certificates that the mail servers' are checked against, instead of the system's."`
+	SMTPRate        string   `name:"smtp-rate" group:"Mail" env:"SESPAN_SMTP_RATE" placeholder:"N" help:"Mails a second that this process sends at most; unlimited by default."`
+	SMTPDomainRate  []string `name:"smtp-domain-rate" group:"Mail" env:"SESPAN_SMTP_DOMAIN_RATE" placeholder:"DOMAIN=N,…" help:"The same for single domains of recipients, such as gmail.com=5,default=20."`
+	MailFrom        string   `name:"mail-from" group:"Mail" env:"SESPAN_MAIL_FROM" needed:"mail" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
+	DKIMKeyFile     []string `name:"dkim-key-file" group:"Mail" env:"SESPAN_DKIM_KEY_FILE" placeholder:"FILE,…" help:"PEM key (RSA or Ed25519) that signs every mail; or two, of which each signs."`
+	DKIMSelector    []string `name:"dkim-selector" group:"Mail" env:"SESPAN_DKIM_SELECTOR" placeholder:"NAME,…" help:"Its selector: the public key stands at NAME._domainkey of the domain; as many as keys."`
+	DKIMDomain      string   `name:"dkim-domain" group:"Mail" env:"SESPAN_DKIM_DOMAIN" placeholder:"DOMAIN" help:"Domain of the signatures; that of SESPAN_MAIL_FROM by default."`
 
-	MailEventKeys     string   `name:"mail-event-keys" env:"SESPAN_MAIL_EVENT_KEYS" secret:"" placeholder:"ID:BASE64,…" help:"Keys that sign delivery events (POST /v1/mail/events), 16 bytes or more each."`
-	MailEventKeysFile string   `name:"mail-event-keys-file" env:"SESPAN_MAIL_EVENT_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
-	SNSTopics         []string `name:"sns-topics" env:"SESPAN_SNS_TOPICS" placeholder:"ARN,…" help:"Topics of Amazon SNS whose notifications of Amazon SES are believed."`
-	MailBounceDays    int      `name:"mail-bounce-days" default:"90" env:"SESPAN_MAIL_BOUNCE_DAYS" help:"Days that an address which bounced for good is not written to."`
+	MailEventKeys     string   `name:"mail-event-keys" group:"Delivery events" env:"SESPAN_MAIL_EVENT_KEYS" secret:"" placeholder:"ID:BASE64,…" help:"Keys that sign delivery events (POST /v1/mail/events), 16 bytes or more each."`
+	MailEventKeysFile string   `name:"mail-event-keys-file" group:"Delivery events" env:"SESPAN_MAIL_EVENT_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
+	SNSTopics         []string `name:"sns-topics" group:"Delivery events" env:"SESPAN_SNS_TOPICS" placeholder:"ARN,…" help:"Topics of Amazon SNS whose notifications of Amazon SES are believed."`
+	MailBounceDays    int      `name:"mail-bounce-days" default:"90" group:"Delivery events" env:"SESPAN_MAIL_BOUNCE_DAYS" help:"Days that an address which bounced for good is not written to."`
 
-	OTPDigits    int           `name:"otp-digits" default:"6" enum:"6,8" env:"SESPAN_OTP_DIGITS" help:"6 or 8."`
-	OTPLifetime  time.Duration `name:"otp-lifetime" default:"10m" env:"SESPAN_OTP_LIFETIME" help:"Life of a code, 1m to 1h."`
-	OTPLink      string        `name:"otp-link" env:"SESPAN_OTP_LINK" placeholder:"URL" help:"Page of the site that takes a code; the mail links to it with the code in the fragment. {challenge_id} is replaced."`
-	OTPTemplates string        `name:"otp-templates" env:"SESPAN_OTP_TEMPLATES" placeholder:"FOLDER" help:"Folder whose files replace the built-in mail templates of the same name."`
-	SiteName     string        `name:"site-name" env:"SESPAN_SITE_NAME" help:"The shop's name in mails; the sender's display name by default."`
+	OTPDigits    int           `name:"otp-digits" default:"6" enum:"6,8" group:"Codes" env:"SESPAN_OTP_DIGITS" help:"6 or 8."`
+	OTPLifetime  time.Duration `name:"otp-lifetime" default:"10m" group:"Codes" env:"SESPAN_OTP_LIFETIME" help:"Life of a code, 1m to 1h."`
+	OTPLink      string        `name:"otp-link" group:"Codes" env:"SESPAN_OTP_LINK" placeholder:"URL" help:"Page of the site that takes a code; the mail links to it with the code in the fragment. {challenge_id} is replaced."`
+	OTPTemplates string        `name:"otp-templates" group:"Codes" env:"SESPAN_OTP_TEMPLATES" placeholder:"FOLDER" help:"Folder whose files replace the built-in mail templates of the same name."`
+	SiteName     string        `name:"site-name" group:"Codes" env:"SESPAN_SITE_NAME" help:"The shop's name in mails; the sender's display name by default."`
 
-	MinorUnit int    `name:"minor-unit" default:"2" env:"SESPAN_MINOR_UNIT" help:"Decimal places of the currency, 0 to 4."`
-	TimeZone  string `name:"time-zone" default:"UTC" env:"SESPAN_TIME_ZONE" help:"Zone of the days and months of reports."`
+	MinorUnit int    `name:"minor-unit" default:"2" group:"Money and days" env:"SESPAN_MINOR_UNIT" help:"Decimal places of the currency, 0 to 4."`
+	TimeZone  string `name:"time-zone" default:"UTC" group:"Money and days" env:"SESPAN_TIME_ZONE" help:"Zone of the days and months of reports."`
 
-	AuditDays      int   `name:"audit-days" default:"365" env:"SESPAN_AUDIT_DAYS" help:"Days that the audit is kept."`
-	APILogDays     int   `name:"api-log-days" default:"30" env:"SESPAN_API_LOG_DAYS" help:"Days that the API log is kept."`
-	APILogMaxBytes int64 `name:"api-log-max-bytes" default:"10737418240" env:"SESPAN_API_LOG_MAX_BYTES" placeholder:"BYTES" help:"What the API log may take on disk; bodies of the oldest days go first, then days."`
+	AuditDays      int   `name:"audit-days" default:"365" group:"Retention" env:"SESPAN_AUDIT_DAYS" help:"Days that the audit is kept."`
+	APILogDays     int   `name:"api-log-days" default:"30" group:"Retention" env:"SESPAN_API_LOG_DAYS" help:"Days that the API log is kept."`
+	APILogMaxBytes int64 `name:"api-log-max-bytes" default:"10737418240" group:"Retention" env:"SESPAN_API_LOG_MAX_BYTES" placeholder:"BYTES" help:"What the API log may take on disk; bodies of the oldest days go first, then days."`
 
 	Ring     *secret.Ring   `kong:"-"`
 	Proxies  []netip.Prefix `kong:"-"`

@@ -20,12 +20,10 @@ func NewDoctor(pool *Pool) *Doctor { return &Doctor{pool} }
 
 // Server is the database as this login finds it.
 type Server struct {
-	Version         string
-	Login           string
-	Superuser       bool
-	ReadOnly        string // why nothing can be written; "" where it can
-	Connections     int    // of the whole server
-	MostConnections int
+	Version   string
+	Login     string
+	Superuser bool
+	ReadOnly  string // why nothing can be written; "" where it can
 }
 
 // Server asks the database for itself.
@@ -34,7 +32,7 @@ func (d *Doctor) Server(ctx context.Context) (Server, error) {
 	if err != nil {
 		return Server{}, mapError(err)
 	}
-	s := Server{Version: row.Version, Login: row.Login, Superuser: row.Superuser, Connections: int(row.Connections), MostConnections: int(row.MostConnections)}
+	s := Server{Version: row.Version, Login: row.Login, Superuser: row.Superuser}
 	switch {
 	case row.Standby:
 		s.ReadOnly = "it is a standby"
@@ -83,24 +81,6 @@ func (d *Doctor) BrokenTriggers(ctx context.Context) ([]Trigger, error) {
 func (d *Doctor) InvalidIndexes(ctx context.Context) ([]string, error) {
 	names, err := d.pool.queries.DoctorInvalidIndexes(ctx, d.pool)
 	return names, mapError(err)
-}
-
-// Partitions of one table.
-type Partitions struct {
-	Table       string
-	Hourly      bool
-	Ahead       int   // in a row from now on, that of now included
-	DefaultRows int64 // about so many rows found no partition of their own
-}
-
-// Partitions tells of every partitioned table of ours.
-func (d *Doctor) Partitions(ctx context.Context) ([]Partitions, error) {
-	rows, err := d.pool.queries.DoctorPartitions(ctx, d.pool)
-	out := make([]Partitions, len(rows))
-	for i, r := range rows {
-		out[i] = Partitions{"sespan." + r.Relation, r.Hourly, int(r.Ahead), r.DefaultRows}
-	}
-	return out, mapError(err)
 }
 
 // LogSize is what the API log takes.
