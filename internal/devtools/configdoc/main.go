@@ -152,8 +152,8 @@ func (s *setting) readBy() string {
 	if slices.Contains(names, "serve") {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == "doctor" || n == "config" })
 	}
-	if len(names) > 9 {
-		return "every command"
+	if len(names) > 5 {
+		return "most commands"
 	}
 	return strings.Join(names, ", ")
 }
