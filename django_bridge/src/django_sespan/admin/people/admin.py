@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.crypto import get_random_string
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ from django_sespan._internal.flows.staff_people import STAFF, Person
 from django_sespan._internal.messages import taken
 from django_sespan._internal.violations import violation
 from django_sespan.admin.page import AdminRolePage, Tool, for_admins
+from django_sespan.admin.people.data import view_of
 from django_sespan.admin.people.forms import NewPersonForm, RolesForm, Search, new_person_form
 from django_sespan.models import Access
 
@@ -35,6 +36,11 @@ class PeopleAdmin(AdminRolePage):
         """Let an admin add, where the user model can."""
         return self.has_view_permission(request) and staff_people.can_create()
 
+    def get_urls(self) -> list[Any]:
+        """Add the page Personal data."""
+        view = self.admin_site.admin_view(view_of(self))
+        return [path("data/", view, name="sespan_access_data"), *super().get_urls()]
+
     @for_admins
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -46,10 +52,11 @@ class PeopleAdmin(AdminRolePage):
         page = values.get("page") or 0
         people, more = staff_people.search(term, role, page)
         here = {"q": term, "role": role}
-        tools = [Tool(self.url_of("add"), _("New member of the staff"), adds=True)]
+        new = [Tool(self.url_of("add"), _("New member of the staff"), adds=True)]
+        data = Tool(self.url_of("data"), _("Personal data"))
         context = {
             "title": _("People"),
-            "tools": tools if self.has_add_permission(request) else [],
+            "tools": [data, *(new if self.has_add_permission(request) else [])],
             "form": form,
             "people": people,
             "filtered": bool(term) or role != "any",
