@@ -9,9 +9,11 @@ SELECT clock_timestamp()::timestamptz AS now,
     (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
         - coalesce(current_setting('reserved_connections', true)::int, 0))::bigint AS max_connections; -- the last from PostgreSQL 16 on
 
--- Compared: the moment in seconds; 0 where living keys belong to people who were never compared, -1 where none does.
+-- Epochs of draws after today's, without a gap; -1: today's is missing. Compared: the moment in seconds; 0 where living keys belong to people who were never compared, -1 where none does.
 -- name: HealthSchema :one
 SELECT sespan.stats_enabled()::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
+    coalesce((SELECT max(n) FROM generate_series(0, 30) n WHERE NOT EXISTS (
+        SELECT FROM generate_series(0, n) d WHERE NOT EXISTS (SELECT FROM sespan.draw_epoch e WHERE e.draw_epoch = sespan.draw_epoch_today() + d))), -1)::bigint AS epochs_ahead,
     coalesce((SELECT extract(epoch FROM c.compared_at) FROM sespan.people_comparison c),
         CASE WHEN EXISTS (SELECT FROM sespan.api_key k
                           WHERE k.owner_id IS NOT NULL AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()))
@@ -34,12 +36,12 @@ CROSS JOIN LATERAL (VALUES ('issued', o.issued::float8), ('resent', o.resent), (
     ('expired', o.expired)) AS x (event, value)
 UNION ALL
 SELECT x.event, coalesce(t.tier_id::text, 'none'), '', x.value
-FROM (SELECT tier_id, sum(draws) AS draws, sum(wins) AS wins, sum(capped) AS capped, sum(amount) AS amount, sum(discount) AS discount,
+FROM (SELECT tier_id, sum(draws) AS draws, sum(wins) AS wins, sum(capped) AS capped, sum(promised) AS promised, sum(amount) AS amount, sum(discount) AS discount,
           sum(cancelled) AS cancelled
-      FROM (SELECT tier_id, draws, wins, capped, amount, discount, cancelled FROM sespan.stats_transaction_day_total
-            UNION ALL SELECT tier_id, 0, 0, 0, 0, 0, 0 FROM sespan.transaction_tier) d -- tiers that nobody has drawn yet
+      FROM (SELECT tier_id, draws, wins, capped, promised, amount, discount, cancelled FROM sespan.stats_transaction_day_total
+            UNION ALL SELECT tier_id, 0, 0, 0, 0, 0, 0, 0 FROM sespan.transaction_tier) d -- tiers that nobody has drawn yet
       GROUP BY tier_id) t
-CROSS JOIN LATERAL (VALUES ('draws', t.draws::float8), ('wins', t.wins), ('capped_wins', t.capped), ('amount', t.amount), ('discount', t.discount),
+CROSS JOIN LATERAL (VALUES ('draws', t.draws::float8), ('wins', t.wins), ('capped_wins', t.capped), ('promised_wins', t.promised), ('amount', t.amount), ('discount', t.discount),
     ('cancellations', t.cancelled)) AS x (event, value)
 UNION ALL
 SELECT 'mails', '', m.outcome, sum(m.mails)::float8 FROM sespan.stats_mail_day_total m GROUP BY m.outcome;

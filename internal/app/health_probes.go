@@ -65,7 +65,7 @@ func (h *health) server(ctx context.Context) ([]sample, error) {
 
 func (h *health) state(ctx context.Context) ([]sample, error) {
 	s, err := h.store.Schema(ctx)
-	samples := []sample{plain("counting_enabled", boolean(s.Counting)), plain("mail_workers", float64(s.MailWorkers))}
+	samples := []sample{plain("counting_enabled", boolean(s.Counting)), plain("mail_workers", float64(s.MailWorkers)), plain("draw_epoch_days_ahead", float64(s.EpochsAhead))}
 	if s.Compared >= 0 {
 		samples = append(samples, plain("people_comparison_timestamp_seconds", s.Compared))
 	}
@@ -153,5 +153,5 @@ func countedMails() []string {
 }
 
 func countedByTier() []string {
-	return []string{"draws", "wins", "capped_wins", "cancellations", "amount", "discount"}
+	return []string{"draws", "wins", "capped_wins", "promised_wins", "cancellations", "amount", "discount"}
 }

@@ -47,13 +47,14 @@ func (h *Health) Server(ctx context.Context, clock func() time.Time) (ServerHeal
 type SchemaHealth struct {
 	Counting    bool // every trigger that counts is there and on
 	MailWorkers int64
+	EpochsAhead int64   // epochs of draws after today's, without a gap; -1: today's is missing
 	Compared    float64 // people with their rights, in seconds; 0: never; -1: no key belongs to a person
 }
 
 // Schema asks ours.
 func (h *Health) Schema(ctx context.Context) (SchemaHealth, error) {
 	row, err := h.pool.queries.HealthSchema(ctx, h.pool)
-	return SchemaHealth{Counting: row.Counting, MailWorkers: row.MailWorkers, Compared: row.Compared}, mapError(err)
+	return SchemaHealth{Counting: row.Counting, MailWorkers: row.MailWorkers, EpochsAhead: row.EpochsAhead, Compared: row.Compared}, mapError(err)
 }
 
 // SchemaVersion gives the version of the schema, 0 without one, and that of this program.

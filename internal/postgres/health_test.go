@@ -138,7 +138,7 @@ func TestHealthCountsAreThoseOfTheDatabase(t *testing.T) {
 		return counts
 	}
 	label := strconv.FormatInt(tier, 10)
-	want := []postgres.Count{{"draws", label, "", 2}, {"wins", label, "", 2}, {"capped_wins", label, "", 0}, {"amount", label, "", 400}, {"discount", label, "", 40}}
+	want := []postgres.Count{{"draws", label, "", 2}, {"wins", label, "", 2}, {"capped_wins", label, "", 0}, {"promised_wins", label, "", 2}, {"amount", label, "", 400}, {"discount", label, "", 40}}
 	for _, when := range []string{"before", "after"} {
 		got := look()
 		for _, w := range want {
@@ -176,5 +176,23 @@ func TestHealthOfThePeoplesComparison(t *testing.T) {
 	db.Exec(t, `SELECT sespan.people_lock(), sespan.people_compare('{"7": ["report"]}')`)
 	if got := compared(t.Context()); time.Since(time.Unix(int64(got), 0)).Abs() > time.Minute {
 		t.Errorf("compared at %v", got)
+	}
+}
+
+// A seed that is missing in between is one that will be missing on its day.
+func TestHealthCountsTheSeedsOfDraws(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	h := newHealth(t, db)
+	for _, c := range []struct {
+		days  string
+		ahead int64
+	}{{"1", -1}, {"0, 1, 3", 1}, {"0, 1, 2, 3", 3}} {
+		db.Exec(t, "DELETE FROM sespan.draw_epoch")
+		db.Exec(t, `INSERT INTO sespan.draw_epoch (draw_epoch, sealed_seed, seed_hash)
+			SELECT sespan.draw_epoch_today() + d, '\x00', sha256('\x00') FROM unnest(ARRAY[`+c.days+`]) d`)
+		if s, err := h.Schema(t.Context()); err != nil || s.EpochsAhead != c.ahead {
+			t.Errorf("days %s: %d ahead, %v; want %d", c.days, s.EpochsAhead, err, c.ahead)
+		}
 	}
 }
