@@ -69,7 +69,7 @@ func (a *App) startAPI(ctx context.Context) error {
 		Tiers: transaction.NewTiers(postgres.NewTiers(a.pool), minor), MailEvents: a.mailEvents(),
 		StaffKeys: access.StaffKeys{Admin: access.KeyAdmin{Store: postgres.NewKeys(a.pool), Clock: time.Now}},
 	})
-	a.lifecycle.start("public port", serveHTTP(a.logger, l, handler, 15*time.Second))
+	a.lifecycle.start("public port", serveHTTP(a.logger, l, a.closeWhileDraining(handler), 15*time.Second))
 	return nil
 }
 

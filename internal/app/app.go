@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,16 +39,19 @@ type App struct {
 	checks    []check
 	pools     *poolMetrics
 	pool      *postgres.Pool   // of requests and maintenance
+	draining  atomic.Bool      // see drain
 	tracing   *tracing.Tracing // nil: off
 }
 
 // New makes a service that is not running yet.
 func New(o Options) *App {
 	logger, registry := newLogger(o.Logger), newRegistry(o.Version)
-	return &App{
+	a := &App{
 		cfg: o.Settings, version: o.Version, logger: logger, registry: registry, pools: newPoolMetrics(registry),
 		lifecycle: newLifecycle(logger, stopGrace),
 	}
+	a.lifecycle.drain = a.drain
+	return a
 }
 
 // Run starts the parts and returns when ctx ends or a part fails, after everything

@@ -11,7 +11,8 @@ import (
 // that nothing outlives what it stands on.
 type lifecycle struct {
 	logger *slog.Logger
-	grace  time.Duration // for one part to stop
+	grace  time.Duration                     // for one part to stop
+	drain  func() (drained <-chan time.Time) // before they stop at the end of the context; nil: at once
 	parts  []part
 	failed chan error
 }
@@ -60,6 +61,13 @@ func (l *lifecycle) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		l.logger.Info("stopping")
+		if l.drain != nil {
+			select {
+			case <-l.drain():
+			case err = <-l.failed:
+				l.logger.Error("a part failed while stopping", "error", err)
+			}
+		}
 	case err = <-l.failed:
 		l.logger.Error("a part failed; stopping", "error", err)
 	}

@@ -71,7 +71,7 @@ func serveOn(t *testing.T, db *pgtest.DB, more ...string) *running {
 	s := &running{t: t, db: db, addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
 	args := append([]string{
 		"serve", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
-		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0",
+		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0", "--drain-time=0s",
 	}, more...)
 	if !slices.ContainsFunc(more, func(a string) bool { return strings.HasPrefix(a, "--run=") }) { // given twice it means both
 		args = append(args, "--run=api,maintenance")

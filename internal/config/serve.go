@@ -69,6 +69,7 @@ type Settings struct {
 	AllowedOrigins []string      `name:"allowed-origins" group:"Ports and callers" env:"SESPAN_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins of the site's pages that may call by Ajax, such as https://shop.example."`
 	TrustedProxies []string      `name:"trusted-proxies" group:"Ports and callers" env:"SESPAN_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed."`
 	RequestTimeout time.Duration `name:"request-timeout" default:"10s" group:"Ports and callers" env:"SESPAN_REQUEST_TIMEOUT" help:"Longest time for one request."`
+	DrainTime      time.Duration `name:"drain-time" default:"1s" group:"Ports and callers" env:"SESPAN_DRAIN_TIME" help:"How long a process that is to end says so at /readyz and still answers, so that a proxy can turn to another one."`
 
 	SecretKeys     string `name:"secret-keys" group:"Keys" env:"SESPAN_SECRET_KEYS" needed:"always" secret:"" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
 	SecretKeysFile string `name:"secret-keys-file" group:"Keys" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
@@ -213,6 +214,7 @@ func (s *Settings) resolveLimits() error {
 		{"SESPAN_MINOR_UNIT", int64(s.MinorUnit), 0, 4, "choose 0 to 4"},
 		{"SESPAN_OTP_LIFETIME", int64(s.OTPLifetime), int64(time.Minute), int64(time.Hour), "choose 1m to 1h"},
 		{"SESPAN_REQUEST_TIMEOUT", int64(s.RequestTimeout), int64(time.Second), int64(time.Minute), "choose 1s to 1m"},
+		{"SESPAN_DRAIN_TIME", int64(s.DrainTime), 0, int64(time.Minute), "choose 0s to 1m"},
 	}
 	for _, b := range bounds {
 		if b.value < b.min || b.value > b.max {

@@ -20,7 +20,7 @@ func newTracer() (trace.Tracer, *tracetest.SpanRecorder) {
 // queued tells when its call waits for the flush.
 type queued struct {
 	context.Context
-	waits           chan<- struct{}
+	waits chan<- struct{}
 }
 
 func (q queued) Done() <-chan struct{} {
