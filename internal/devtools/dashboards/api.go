@@ -211,9 +211,13 @@ func apiDatabase() []panel {
 func apiKeeping() []panel {
 	return []panel{
 		{
-			id: 601, title: "Partitions: days ahead", unit: units.Days, width: 8,
-			description: "Whole days after today for which a partition is there. They are made seven days ahead; without one, rows fall into the default partition or are refused.",
-			queries:     of(`min by (table) (sespan_partition_days_ahead{})`, "{{table}}"), steps: below(1, 3),
+			id: 601, title: "Days ahead: partitions and draws", unit: units.Days, width: 8,
+			description: "Days after today (UTC) whose partition, or whose seed of draws, is there. They are made seven days ahead; without a partition rows wait in the default one, without a seed nothing is drawn.",
+			queries: []query{
+				{expr: `min by (table) (sespan_partition_days_ahead{})`, legend: "{{table}}"},
+				{expr: `min(sespan_draw_epoch_days_ahead{})`, legend: "seeds of draws"},
+			},
+			steps: below(1, 3),
 		},
 		{
 			id: 602, title: "Partitions of counts: hours ahead", unit: units.Hours, width: 8,

@@ -104,11 +104,11 @@ func codesGuesses() []panel {
 			colours:     map[string]string{"verified": green, "incorrect": orange, "locked": red, "limited": "dark-red"},
 		},
 		{
-			id: 302, title: "Wrong guesses for each right one", unit: units.Short,
-			description: "People mistype one code in ten; a storm of guesses is far above one.",
-			queries: of(`sum(rate(sespan_otp_events_total{event=~"incorrect|locked|limited"}[$__rate_interval]))
-				/ (sum(rate(sespan_otp_events_total{event="verified"}[$__rate_interval])) > 0)`, "wrong for each right"),
-			steps: above(1, 3),
+			id: 302, title: "Wrong guesses, of all", unit: units.PercentUnit, limits: [2]float64{0, 1}, nothing: "no guess",
+			description: "Share of the guesses that were wrong or no longer compared. People mistype one code in ten; in a storm of guesses three of four are wrong.",
+			queries: of(`sum(rate(sespan_otp_events_total{event=~"incorrect|limited"}[$__rate_interval]))
+				/ (sum(rate(sespan_otp_events_total{event=~"incorrect|limited|verified"}[$__rate_interval])) > 0)`, "wrong"),
+			steps: above(0.5, 0.75),
 		},
 		{
 			id: 303, title: "Codes that came to nothing", unit: units.CountsPerSecond,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -222,4 +223,42 @@ func lintGrid(d *model) []string {
 		}
 	}
 	return faults
+}
+
+// Every metric stands in docs/metrics.md, or a recording rule makes it.
+func TestMetricsExist(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, m := range regexp.MustCompile("`(sespan_[a-z_]+)`").FindAllStringSubmatch(string(page), -1) {
+		known[m[1]] = true
+	}
+	rules, err := filepath.Glob(filepath.Join(rulesFolder, "*.rules.yml"))
+	if err != nil || len(rules) == 0 {
+		t.Fatal(rules, err)
+	}
+	for _, file := range rules {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`record: (\S+)`).FindAllStringSubmatch(string(text), -1) {
+			known[m[1]] = true
+		}
+	}
+	selected := regexp.MustCompile(`(sespan_[a-z_]+|[a-z_]+:[a-z0-9_:]+)\{`)
+	for file, d := range readAll(t) {
+		for _, p := range panelsOf(d) {
+			for _, target := range p.Targets {
+				for _, m := range selected.FindAllStringSubmatch(target.(*prometheus.Dataquery).Expr, -1) {
+					if !known[strings.TrimSuffix(m[1], "_bucket")] {
+						t.Errorf("%s, panel %d: there is no %s", file, *p.Id, m[1])
+					}
+				}
+			}
+		}
+	}
 }
