@@ -39,6 +39,9 @@ func CheckSettings(c *config.Serve) error {
 func mailer(c *config.Serve) (*otp.Mailer, error) {
 	var overrides fs.FS
 	if c.OTPTemplates != "" {
+		if info, err := os.Stat(c.OTPTemplates); err != nil || !info.IsDir() { // no file of it would be missed
+			return nil, &config.Error{Variable: "SESPAN_OTP_TEMPLATES", Problem: "names no folder that can be read", Hint: "name the folder of your own templates, or leave it out"}
+		}
 		overrides = os.DirFS(c.OTPTemplates)
 	}
 	m, err := otp.NewMailer(otp.MailerOptions{Site: c.SiteName, Link: c.OTPLink, Life: c.OTPLifetime, Overrides: overrides})

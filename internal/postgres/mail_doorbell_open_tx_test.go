@@ -27,7 +27,7 @@ const openFor = 65 * time.Second
 func TestMailTransactionsOpenForAMinute(t *testing.T) {
 	t.Parallel() // first: tests that fold wait for transactions that are open, and run before
 	db := pgtest.NewDB(t)
-	through := pooler(t, db.URL)
+	through := pgtest.Pooler(t, db.URL)
 	if err := postgres.NewMail(openMailPool(t, db.URL)).SuppressNotify(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
