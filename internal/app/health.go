@@ -49,7 +49,6 @@ type sample struct {
 type health struct {
 	store  *postgres.Health
 	clock  func() time.Time
-	wanted int // version of the schema
 	probes map[string]func(context.Context) ([]sample, error)
 	logger *slog.Logger
 
@@ -145,7 +144,6 @@ func (h *health) Collect(ch chan<- prometheus.Metric) {
 		up = 1
 	}
 	ch <- prometheus.MustNewConstMetric(h.up, prometheus.GaugeValue, up)
-	ch <- prometheus.MustNewConstMetric(h.descs["schema_version_wanted"], prometheus.GaugeValue, float64(h.wanted))
 	for _, s := range h.seen {
 		if h.clock().Sub(s.at) > healthKept {
 			continue

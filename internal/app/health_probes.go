@@ -44,8 +44,8 @@ func (a *App) newHealth(pool *postgres.Pool) *health {
 	h.probes = map[string]func(context.Context) ([]sample, error){
 		healthServer: h.server, healthState: h.state, healthPartitions: h.partitions, healthCounts: h.counts, healthTiers: h.tiers,
 		healthSchema: func(ctx context.Context) ([]sample, error) {
-			version, _, err := pool.SchemaVersion(ctx)
-			return []sample{plain("schema_version", float64(version))}, err
+			version, wanted, err := pool.SchemaVersion(ctx)
+			return []sample{plain("schema_version", float64(version)), plain("schema_version_wanted", float64(wanted))}, err
 		},
 		healthBinding: func(ctx context.Context) ([]sample, error) {
 			state, err := pool.BindingState(ctx)

@@ -154,6 +154,12 @@ func TestMetricsPageIsWhatIsExported(t *testing.T) {
 		t.Run(run, func(t *testing.T) {
 			exported := settledExport(t, admin, lines, run)
 			compareMetrics(t, run, exported, lines, groups)
+			page := get(t, "http://"+admin+"/metrics")
+			has := regexp.MustCompile(`(?m)^sespan_schema_version (\d+)$`).FindStringSubmatch(page)
+			wants := regexp.MustCompile(`(?m)^sespan_schema_version_wanted (\d+)$`).FindStringSubmatch(page)
+			if has == nil || wants == nil || has[1] != wants[1] || has[1] == "0" {
+				t.Errorf("the schema has version %q, the program wants %q", has, wants)
+			}
 		})
 	}
 }
