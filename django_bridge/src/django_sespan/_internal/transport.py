@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from django_sespan import errors
+from django_sespan._internal import trace_context
 from django_sespan._internal.exports import Export
 
 PROBLEM_PREFIX = "urn:sespan:problem:"
@@ -81,7 +82,7 @@ class Transport:
         never an httpx one.
         """
         headers = {"Sespan-Client-Ip": client_ip} if client_ip else {}
-        headers |= _authorization(bearer)
+        headers |= _authorization(bearer) | trace_context.headers()
         path_and_query = _with_query(path, params)
         seconds = self._timeout if timeout is None else timeout
         try:
@@ -102,7 +103,10 @@ class Transport:
         self, path: str, params: Mapping[str, Any] | None = None, *, bearer: str | None = None
     ) -> Export:
         """Begin to download a CSV. An error before its first byte is raised here, as by `call`."""
-        headers = {"Accept": "text/csv, application/problem+json", **_authorization(bearer)}
+        headers = {
+            "Accept": "text/csv, application/problem+json",
+            **_authorization(bearer),
+        } | trace_context.headers()
         seconds = httpx.Timeout(EXPORT_SECONDS, connect=CONNECT_TIMEOUT)
         request = self._http.build_request(
             "GET", _with_query(path, params), headers=headers, timeout=seconds

@@ -19,6 +19,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db import Error as AnyDatabaseError
 
 from django_sespan import errors, signals
+from django_sespan._internal import trace_context
 from django_sespan.conf import get_settings
 from django_sespan.mail import last_resort
 from django_sespan.mail.attachments import Attachments
@@ -101,6 +102,8 @@ class EmailBackend(BaseEmailBackend):
         self, messages: Iterable[EmailMessage], *, lenient: bool = False
     ) -> Iterator[Mail]:
         attachments = Attachments()
+        parent = trace_context.own_traceparent()
+        trace = {"traceparent": parent} if parent else {}
         for message in messages:
             if not message.recipients():
                 continue
@@ -109,7 +112,7 @@ class EmailBackend(BaseEmailBackend):
             try:
                 chosen = self._defaults | options(message)
                 values = parameters(message, attachments, lenient=lenient)
-                yield Mail(message, using, values | chosen, last_resort=lenient)
+                yield Mail(message, using, values | chosen | trace, last_resort=lenient)
             except ValueError as exc:
                 yield Mail(message, using, {}, refused=exc, last_resort=lenient)
 

@@ -25,6 +25,7 @@ from django_sespan._internal.flows import double_submit
 from django_sespan._internal.flows.log_in import log_in
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.send_code import send_code
+from django_sespan._internal.trace_context import of_visitor
 from django_sespan.adapter import get_adapter
 from django_sespan.views.visitor import VisitorView
 
@@ -104,7 +105,8 @@ class SespanView(VisitorView):
 def ask_for_code(request: HttpRequest, pending: PendingCode) -> HttpResponse:
     """Ask for a code after a correct password; an error is shown on the code page."""
     try:
-        send_code(request, pending)
+        with of_visitor(request):
+            send_code(request, pending)
     except errors.SespanError as exc:
         messages.log(logger, "No code for a resumed registration", exc)
         pending.notice = messages.for_send(exc)

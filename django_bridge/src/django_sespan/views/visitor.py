@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import View
+
+from django_sespan._internal.trace_context import of_visitor
 
 MIDDLEWARE = {
     "session": "django.contrib.sessions.middleware.SessionMiddleware",
@@ -29,3 +31,8 @@ class VisitorView(View):
                     f"{MIDDLEWARE[attribute]} to MIDDLEWARE, or one of your own that sets it."
                 )
         super().setup(request, *args, **kwargs)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer within the trace of the visitor's browser."""
+        with of_visitor(request):
+            return super().dispatch(request, *args, **kwargs)
