@@ -9,6 +9,14 @@ CROSS JOIN LATERAL (SELECT sespan.draw_epoch_today() + n.n AS day) AS d
 WHERE NOT EXISTS (SELECT FROM sespan.draw_epoch e WHERE e.draw_epoch = d.day)
 ORDER BY day;
 
+-- name: DrawEpochSealed :many
+-- Those that are not published: a few, or as many as there are days since the first draw.
+SELECT draw_epoch, sealed_seed, seed_hash FROM sespan.draw_epoch WHERE seed IS NULL ORDER BY draw_epoch;
+
+-- name: DrawEpochReseal :exec
+-- Locks the row of the day; a draw only reads it. What another process has sealed anew stays.
+UPDATE sespan.draw_epoch SET sealed_seed = @resealed WHERE draw_epoch = @draw_epoch AND sealed_seed = @sealed_seed AND seed IS NULL;
+
 -- name: DrawEpochInsert :execrows
 -- The first process that makes a day's seed wins; the others' seeds are dropped.
 INSERT INTO sespan.draw_epoch (draw_epoch, sealed_seed, seed_hash)

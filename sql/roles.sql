@@ -193,7 +193,7 @@ GRANT SELECT ON sespan.transaction_tier, sespan.transaction_tier_usage TO sespan
 
 -- transaction: a draw is for ever
 GRANT SELECT, INSERT ON sespan.transaction_log TO sespan_service;
-GRANT SELECT, INSERT, UPDATE (tier_set_hash, seed, revealed_at) ON sespan.draw_epoch TO sespan_service;
+GRANT SELECT, INSERT, UPDATE (sealed_seed, tier_set_hash, seed, revealed_at) ON sespan.draw_epoch TO sespan_service;
 GRANT SELECT ON sespan.transaction_log TO sespan_reader_detail;
 GRANT SELECT (draw_epoch, seed_hash, tier_set_hash, seed, created_at, revealed_at) ON sespan.draw_epoch TO sespan_reader, sespan_reader_detail;
 

@@ -82,6 +82,9 @@ func (a *App) start(ctx context.Context) error {
 	if err := CheckSchema(ctx, a.pool); err != nil {
 		return err
 	}
+	if err := a.checkSeals(ctx); err != nil {
+		return err
+	}
 	a.check("database", true, a.databaseReady)
 	a.check("schema", true, a.schemaReady)
 	if err := a.startHealth(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"sespan/internal/config"
 	"sespan/internal/postgres"
+	"sespan/internal/transaction"
 )
 
 // CheckLogin refuses a login that the server will never let in. A server that does
@@ -69,4 +70,19 @@ func (a *App) schemaReady(ctx context.Context) error {
 		err = fmt.Errorf("at version %d, this program needs %d; run: sespan migrate up", version, wanted)
 	}
 	return err
+}
+
+// checkSeals refuses a key ring without a key that seals a seed of draws: these could be
+// neither drawn nor proven any more. A database that does not answer is none.
+func (a *App) checkSeals(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := transaction.NewSeals(postgres.NewTransactions(a.pool), a.cfg.Ring).Check(ctx)
+	if missing, ok := errors.AsType[*transaction.MissingKeyError](err); ok {
+		return &config.Error{
+			Variable: "SESPAN_SECRET_KEYS", Problem: missing.Error(),
+			Hint: "put it back behind the others until sespan secret-keys says that it may go; lost: docs/runbooks/Keys.md",
+		}
+	}
+	return nil // a database that is not there yet is no fault of the keys
 }

@@ -32,6 +32,13 @@ func (a *App) tasks() []task {
 	return []task{
 		{"partitions", func(ctx context.Context) error { _, err := a.pool.PartitionEnsure(ctx, partitionsAhead); return err }},
 		{"draw epochs", func(ctx context.Context) error { _, err := epochs.Ensure(ctx); return err }},
+		{"seals of draw epochs", func(ctx context.Context) error {
+			renewed, err := transaction.NewSeals(store, a.cfg.Ring).Renew(ctx)
+			if renewed > 0 {
+				a.logger.InfoContext(ctx, "seeds of draws are sealed under the key in front now", "seeds", renewed, "key", a.cfg.Ring.Current())
+			}
+			return err
+		}},
 		{"old codes", func(ctx context.Context) error {
 			for swept := int64(sweepBatch); swept >= sweepBatch; {
 				var err error

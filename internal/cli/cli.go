@@ -25,6 +25,7 @@ type CLI struct {
 	Keys          Keys             `cmd:"" help:"Make, list, rotate and revoke service keys."`
 	Mail          Mail             `cmd:"" help:"Look at the mail queue and change it: status, why, retry, cancel, pause and more."`
 	Customer      Customer         `cmd:"" help:"What a person may ask for: an export of all that is held, and an erasure."`
+	SecretKeys    SecretKeys       `cmd:"" help:"Tell what each of SESPAN_SECRET_KEYS is still needed for."`
 	Stats         Stats            `cmd:"" help:"Prove the counts of the dashboard by the rows that were counted."`
 	Doctor        Doctor           `cmd:"" help:"Check everything that serve stands on, and say what to do; exit codes as of monitoring plugins."`
 	Config        Config           `cmd:"" help:"Look at the settings."`

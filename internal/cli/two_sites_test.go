@@ -65,7 +65,7 @@ func (s *twin) everyCommand(t *testing.T) (order []string, runs map[string][]str
 		"mail resume": {at, "domain:example.com"}, "mail stuck": {at}, "mail throughput": {at}, "mail dead": {at}, "mail preview": {at, "1"}, "mail audit": {at},
 		"mail suppress": {at, "a@b.co"}, "mail suppressed": {at}, "mail unsuppress": {at, "a@b.co"}, "stats check": {at},
 		"customer export": {at, "--email=a@b.co"}, "customer erase": {at, "--email=a@b.co", "--yes"}, "doctor": {"--env-file=" + s.env},
-		"serve": nil, "openapi": nil, "inbox": nil, "config check": nil, // serve changes no definition
+		"serve": nil, "openapi": nil, "inbox": nil, "config check": nil, "secret-keys": nil, // serve changes no definition
 	}
 	return order, runs
 }

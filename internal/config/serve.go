@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sespan/internal/mailevent"
-	"sespan/internal/secret"
 )
 
 // Serve is the settings of `sespan serve`.
@@ -71,9 +70,8 @@ type Settings struct {
 	RequestTimeout time.Duration `name:"request-timeout" default:"10s" group:"Ports and callers" env:"SESPAN_REQUEST_TIMEOUT" help:"Longest time for one request."`
 	DrainTime      time.Duration `name:"drain-time" default:"1s" group:"Ports and callers" env:"SESPAN_DRAIN_TIME" help:"How long a process that is to end says so at /readyz and still answers, so that a proxy can turn to another one."`
 
-	SecretKeys     string `name:"secret-keys" group:"Keys" env:"SESPAN_SECRET_KEYS" needed:"always" secret:"" placeholder:"ID:BASE64,…" help:"Keys of 32 bytes; the first signs and seals, all verify and open."`
-	SecretKeysFile string `name:"secret-keys-file" group:"Keys" env:"SESPAN_SECRET_KEYS_FILE" placeholder:"FILE" help:"File that holds them."`
-	JWKS           string `name:"jwks" group:"Keys" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
+	SecretKeys
+	JWKS string `name:"jwks" group:"Keys" env:"SESPAN_JWKS" placeholder:"FILE|URL" help:"Public keys of the site's tokens: a file, or an https URL. Without it browsers cannot call."`
 
 	SMTPURL         string   `name:"smtp-url" group:"Mail" env:"SESPAN_SMTP_URL" needed:"mail" secret:"" placeholder:"URL,…" help:"smtp://user:password@host:587?tls=starttls (or tls=implicit, tls=none); further ones after commas are fail-overs."`
 	SMTPURLFile     string   `name:"smtp-url-file" group:"Mail" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds them."`
@@ -104,7 +102,6 @@ type Settings struct {
 	APILogDays     int   `name:"api-log-days" default:"30" group:"Retention" env:"SESPAN_API_LOG_DAYS" help:"Days that the API log is kept."`
 	APILogMaxBytes int64 `name:"api-log-max-bytes" default:"10737418240" group:"Retention" env:"SESPAN_API_LOG_MAX_BYTES" placeholder:"BYTES" help:"What the API log may take on disk; bodies of the oldest days go first, then days."`
 
-	Ring     *secret.Ring   `kong:"-"`
 	Proxies  []netip.Prefix `kong:"-"`
 	Location *time.Location `kong:"-"`
 	Direct   string         `kong:"-"`
@@ -116,7 +113,7 @@ type Settings struct {
 // checked without the network.
 func (s *Settings) Resolve() error {
 	checks := []func() error{
-		s.Database.Resolve, s.resolveDirect, s.resolveKeys, s.resolveProxies,
+		s.Database.Resolve, s.resolveDirect, s.ResolveKeys, s.resolveProxies,
 		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents,
 	}
 	for _, check := range checks {
@@ -135,19 +132,6 @@ func (s *Settings) resolveDirect() error {
 	if s.Direct == "" {
 		s.Direct = s.URL
 	}
-	return nil
-}
-
-func (s *Settings) resolveKeys() error {
-	const hint = `set it to 1:<32 random bytes in base64>, as from: echo "1:$(openssl rand -base64 32)"`
-	if err := required(&s.SecretKeys, s.SecretKeysFile, "SESPAN_SECRET_KEYS", hint); err != nil {
-		return err
-	}
-	ring, err := secret.Parse(s.SecretKeys)
-	if err != nil {
-		return invalid("SESPAN_SECRET_KEYS", "cannot be used: "+err.Error(), hint)
-	}
-	s.Ring = ring
 	return nil
 }
 

@@ -99,6 +99,22 @@ func (s *Transactions) EpochsMissing(ctx context.Context, days int) ([]time.Time
 	return missing, mapError(err)
 }
 
+// EpochsSealed gives the epochs whose seed is not published, oldest first.
+func (s *Transactions) EpochsSealed(ctx context.Context) ([]transaction.SealedEpoch, error) {
+	rows, err := s.pool.queries.DrawEpochSealed(ctx, s.pool)
+	epochs := make([]transaction.SealedEpoch, len(rows))
+	for i, row := range rows {
+		epochs[i] = transaction.SealedEpoch{Day: row.DrawEpoch.Time, SealedSeed: row.SealedSeed}
+		copy(epochs[i].SeedHash[:], row.SeedHash)
+	}
+	return epochs, mapError(err)
+}
+
+// EpochReseal puts another seal around the seed of a day.
+func (s *Transactions) EpochReseal(ctx context.Context, e transaction.SealedEpoch, sealed []byte) error {
+	return mapError(s.pool.queries.DrawEpochReseal(ctx, s.pool, sealed, dateOf(e.Day), e.SealedSeed))
+}
+
 // EpochsInsert stores the seeds of days that have none, and tells how many.
 func (s *Transactions) EpochsInsert(ctx context.Context, epochs []transaction.SealedEpoch) (int, error) {
 	days, seeds, hashes := make([]pgtype.Date, len(epochs)), make([][]byte, len(epochs)), make([][]byte, len(epochs))

@@ -178,6 +178,23 @@ func (r *Ring) Seal(l Label, context string, plain []byte) []byte {
 	return aead.Seal(out[:len(out)+len(nonce)], nonce, plain, []byte(context))
 }
 
+// SealedBy gives the id of the key that sealed a value; empty for what is no seal.
+func SealedBy(sealed []byte) string {
+	if len(sealed) < 1 || len(sealed) < 1+int(sealed[0]) {
+		return ""
+	}
+	return string(sealed[1 : 1+int(sealed[0])])
+}
+
+// IDs gives the ids of the keys, the one that signs first.
+func (r *Ring) IDs() []string {
+	ids := make([]string, len(r.keys))
+	for i := range r.keys {
+		ids[i] = r.keys[i].id
+	}
+	return ids
+}
+
 // Open is the inverse of Seal. Errors: ErrUnknownKey, ErrBroken.
 func (r *Ring) Open(l Label, context string, sealed []byte) ([]byte, error) {
 	if len(sealed) < 1 || len(sealed) < 1+int(sealed[0]) {

@@ -55,6 +55,47 @@ func (q *Queries) DrawEpochMissing(ctx context.Context, db DBTX, days int32) ([]
 	return items, nil
 }
 
+const drawEpochReseal = `-- name: DrawEpochReseal :exec
+UPDATE sespan.draw_epoch SET sealed_seed = $1 WHERE draw_epoch = $2 AND sealed_seed = $3 AND seed IS NULL
+`
+
+// Locks the row of the day; a draw only reads it. What another process has sealed anew stays.
+func (q *Queries) DrawEpochReseal(ctx context.Context, db DBTX, resealed []byte, drawEpoch pgtype.Date, sealedSeed []byte) error {
+	_, err := db.Exec(ctx, drawEpochReseal, resealed, drawEpoch, sealedSeed)
+	return err
+}
+
+const drawEpochSealed = `-- name: DrawEpochSealed :many
+SELECT draw_epoch, sealed_seed, seed_hash FROM sespan.draw_epoch WHERE seed IS NULL ORDER BY draw_epoch
+`
+
+type DrawEpochSealedRow struct {
+	DrawEpoch  pgtype.Date
+	SealedSeed []byte
+	SeedHash   []byte
+}
+
+// Those that are not published: a few, or as many as there are days since the first draw.
+func (q *Queries) DrawEpochSealed(ctx context.Context, db DBTX) ([]DrawEpochSealedRow, error) {
+	rows, err := db.Query(ctx, drawEpochSealed)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DrawEpochSealedRow
+	for rows.Next() {
+		var i DrawEpochSealedRow
+		if err := rows.Scan(&i.DrawEpoch, &i.SealedSeed, &i.SeedHash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const drawEpochToday = `-- name: DrawEpochToday :one
 SELECT draw_epoch, sealed_seed, seed_hash FROM sespan.draw_epoch WHERE draw_epoch = sespan.draw_epoch_today()
 `
