@@ -16,6 +16,7 @@ func (a *App) startAdmin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.adminAddr = l.Addr().String()
 	checker := &readinessChecker{checks: a.checks, clock: time.Now}
 	a.lifecycle.start("admin port", serveHTTP(a.logger, l, adminHandler(a.registry, a.readiness(checker)), 2*time.Second))
 	return nil
@@ -24,10 +25,10 @@ func (a *App) startAdmin(ctx context.Context) error {
 func adminHandler(reg *prometheus.Registry, ready func(context.Context) readiness) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, Timeout: 10 * time.Second, MaxRequestsInFlight: 4}))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+Livez, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET "+Readyz, func(w http.ResponseWriter, r *http.Request) {
 		state := ready(r.Context())
 		status := http.StatusOK
 		if state.Status == "unavailable" {

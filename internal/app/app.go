@@ -17,6 +17,7 @@ import (
 
 	"sespan/internal/config"
 	"sespan/internal/postgres"
+	"sespan/internal/systemd"
 	"sespan/internal/tracing"
 )
 
@@ -24,9 +25,10 @@ const stopGrace = 25 * time.Second
 
 // Options of a service.
 type Options struct {
-	Settings *config.Serve // resolved
-	Logger   *slog.Logger
-	Version  string
+	Settings   *config.Serve // resolved
+	Logger     *slog.Logger
+	Version    string
+	Supervisor *systemd.Notifier // nil: none
 }
 
 // App is one `sespan serve`: what its parts share.
@@ -38,9 +40,12 @@ type App struct {
 	lifecycle *lifecycle
 	checks    []check
 	pools     *poolMetrics
-	pool      *postgres.Pool   // of requests and maintenance
-	draining  atomic.Bool      // see drain
-	tracing   *tracing.Tracing // nil: off
+	pool      *postgres.Pool // of requests and maintenance
+	draining  atomic.Bool    // see drain
+	adminAddr string         // as it listens
+
+	supervisor *systemd.Notifier
+	tracing    *tracing.Tracing // nil: off
 }
 
 // New makes a service that is not running yet.
@@ -48,7 +53,7 @@ func New(o Options) *App {
 	logger, registry := newLogger(o.Logger), newRegistry(o.Version)
 	a := &App{
 		cfg: o.Settings, version: o.Version, logger: logger, registry: registry, pools: newPoolMetrics(registry),
-		lifecycle: newLifecycle(logger, stopGrace),
+		lifecycle: newLifecycle(logger, stopGrace), supervisor: o.Supervisor,
 	}
 	a.lifecycle.drain = a.drain
 	return a
@@ -102,7 +107,11 @@ func (a *App) start(ctx context.Context) error {
 		}
 	}
 	a.startSiteBudget()
-	return a.startAdmin(ctx)
+	if err := a.startAdmin(ctx); err != nil {
+		return err
+	}
+	a.startSupervision(ctx)
+	return nil
 }
 
 func newRegistry(version string) *prometheus.Registry {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"sespan/internal/systemd"
 )
 
 // drain begins the end of a process that has a public port. Until drained it answers as
@@ -12,6 +14,7 @@ import (
 // could otherwise be closed under the next request, which nobody may repeat.
 func (a *App) drain() (drained <-chan time.Time) {
 	a.draining.Store(true)
+	a.tell(context.Background(), systemd.Stopping, "stops")
 	if !a.cfg.Runs("api") {
 		return time.After(0)
 	}

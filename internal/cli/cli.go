@@ -29,6 +29,7 @@ type CLI struct {
 	Stats         Stats            `cmd:"" help:"Prove the counts of the dashboard by the rows that were counted."`
 	Doctor        Doctor           `cmd:"" help:"Check everything that serve stands on, and say what to do; exit codes as of monitoring plugins."`
 	Config        Config           `cmd:"" help:"Look at the settings."`
+	Healthcheck   Healthcheck      `cmd:"" help:"Ask a running serve on this machine whether it can serve; for containers."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
 	Dashboards    Dashboards       `cmd:"" help:"Write the dashboards of Grafana and the rules of Prometheus into a folder."`
 	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`

@@ -7,6 +7,7 @@ import (
 
 	"sespan/internal/app"
 	"sespan/internal/config"
+	"sespan/internal/systemd"
 )
 
 // Serve is the command serve.
@@ -22,5 +23,9 @@ func (s *Serve) Run(ctx context.Context, e *Env) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	return app.New(app.Options{Settings: &s.Serve, Logger: e.logger, Version: e.Version}).Run(ctx)
+	supervisor, err := systemd.FromEnvironment(os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
+	return app.New(app.Options{Settings: &s.Serve, Logger: e.logger, Version: e.Version, Supervisor: supervisor}).Run(ctx)
 }

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"sespan/internal/app"
+)
+
+// Healthcheck is the command healthcheck.
+type Healthcheck struct {
+	AdminAddr string `name:"admin-addr" default:"127.0.0.1:9090" env:"SESPAN_ADMIN_ADDR" help:"Where the process has its admin port."`
+	Live      bool   `name:"live" help:"Ask only whether it lives: a process whose database is away lives, and cannot serve."`
+}
+
+// Run asks once, and fails with what is wrong.
+func (h *Healthcheck) Run(ctx context.Context, e *Env) error {
+	question := app.Readyz
+	if h.Live {
+		question = app.Livez
+	}
+	status, err := app.Probe(ctx, h.AdminAddr, question)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.Out, status)
+	return err
+}
