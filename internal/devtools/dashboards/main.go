@@ -38,6 +38,9 @@ func run(out io.Writer, folder, rules string, list, types bool) error {
 	if err != nil {
 		return err
 	}
+	if missing := alerts.missing(boards()); missing != nil {
+		return fmt.Errorf("alerts lead to panels that are not there: %v", missing)
+	}
 	for _, b := range boards() {
 		text, err := b.json(alerts)
 		if err != nil {

@@ -34,6 +34,29 @@ func TestCommittedIsGenerated(t *testing.T) {
 	}
 }
 
+// An alert whose panel is gone leads to an empty page.
+func TestAlertsLeadToPanels(t *testing.T) {
+	t.Parallel()
+	rules := t.TempDir()
+	text := "groups:\n- rules:\n  - alert: A\n    annotations: {dashboard_url: '/d/sespan-codes?viewPanel=999'}\n" +
+		"  - alert: B\n    annotations: {dashboard_url: '/d/sespan-codes?viewPanel=101'}\n"
+	if err := os.WriteFile(filepath.Join(rules, "a.rules.yml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Output(), t.TempDir(), rules, false, false)
+	if err == nil || !strings.Contains(err.Error(), "sespan-codes/999 of [A]") || strings.Contains(err.Error(), "101") {
+		t.Errorf("%v", err)
+	}
+	alerts, err := readRunbooks(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := codes().json(alerts)
+	if err != nil || !bytes.Contains(made, []byte(`"url": "docs/runbooks/B.md"`)) {
+		t.Errorf("the panel does not link to the runbook of its alert: %v", err)
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

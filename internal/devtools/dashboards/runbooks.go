@@ -49,3 +49,22 @@ func readRunbooks(rules string) (runbooks, error) {
 	}
 	return found, nil
 }
+
+// missing names the panels that alerts lead to and that are not there.
+func (r runbooks) missing(all []board) []string {
+	there := map[string]bool{}
+	for _, b := range all {
+		for _, row := range b.rows {
+			for _, p := range row.panels {
+				there[fmt.Sprintf("%s/%d", b.uid(), p.id)] = true
+			}
+		}
+	}
+	var out []string
+	for _, panel := range sorted(r) {
+		if !there[panel] {
+			out = append(out, fmt.Sprintf("%s of %v", panel, r[panel]))
+		}
+	}
+	return out
+}
