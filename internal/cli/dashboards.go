@@ -10,15 +10,17 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
+	"sespan/docs"
 	"sespan/grafana"
 	"sespan/internal/config"
 )
 
 // Dashboards are the commands of what Grafana and Prometheus read.
 type Dashboards struct {
-	Export DashboardsExport `cmd:"" help:"Write Grafana's dashboards and Prometheus' rules into a folder."`
+	Export DashboardsExport `cmd:"" help:"Write Grafana's dashboards, Prometheus' rules and the runbooks into a folder."`
 }
 
 // DashboardsExport is the command dashboards export.
@@ -91,15 +93,32 @@ func (c *DashboardsExport) files() ([]exported, error) {
 	}
 	replacer := strings.NewReplacer(swaps...)
 	var out []exported
-	err := fs.WalkDir(grafana.Files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for _, from := range []fs.FS{grafana.Files, docs.Runbooks} {
+		err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := fs.ReadFile(from, name)
+			out = append(out, exported{name, []byte(replacer.Replace(leaveDocs(name, string(text))))})
 			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		text, err := grafana.Files.ReadFile(name)
-		out = append(out, exported{name, []byte(replacer.Replace(string(text)))})
-		return err
-	})
-	return out, err
+	}
+	return out, nil
+}
+
+// pageOfDocs is a runbook's link to another page of docs/.
+var pageOfDocs = regexp.MustCompile(`\[([^\]]+)\]\(\.\./([a-z-]+\.md)[^)]*\)`)
+
+// leaveDocs makes a runbook's links those of the folder that it is written to; a page that
+// is not written is named.
+func leaveDocs(name, text string) string {
+	if path.Ext(name) != ".md" {
+		return text
+	}
+	return pageOfDocs.ReplaceAllString(strings.ReplaceAll(text, "](../../grafana/", "](../"), "$1 (docs/$2)")
 }
 
 // linkBase reads an address that paths are put behind.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,13 +40,23 @@ func TestDashboardsExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(files["runbooks/SespanMailDead.md"], "# SespanMailDead") {
+		t.Errorf("no runbook: %q", files["runbooks/SespanMailDead.md"])
+	}
 	for _, name := range []string{"dashboards/overview.json", "prometheus/prometheus.yml", "prometheus/sespan-mail.rules.yml"} {
 		want, err := grafana.Files.ReadFile(name)
 		if err != nil || files[name] != string(want) {
 			t.Errorf("%s: %v, %d bytes", name, err, len(files[name]))
 		}
 	}
-	for name := range files {
+	for name, text := range files {
+		if filepath.Ext(name) == ".md" {
+			for _, link := range regexp.MustCompile(`\]\(([^):#]+)[#)]`).FindAllStringSubmatch(text, -1) {
+				if _, err := os.Stat(filepath.Join(dir, filepath.Dir(name), link[1])); err != nil {
+					t.Errorf("%s links to %s, which was not written", name, link[1])
+				}
+			}
+		}
 		if strings.Contains(name, "_test") || strings.Contains(name, "unfinished") {
 			t.Errorf("%s was written", name)
 		}
