@@ -37,7 +37,7 @@ type Exports struct{ store EntryStore }
 func NewExports(store EntryStore) *Exports { return &Exports{store} }
 
 // exportPage is how many rows are read at once; no more than twice as many are kept.
-const exportPage = 5000
+const exportPage = 2000
 
 // Export is the entries of [From, Until) that a filter wants.
 type Export struct {
