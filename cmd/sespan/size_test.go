@@ -43,7 +43,7 @@ func TestFilesStayShort(t *testing.T) {
 func handWritten(path string) bool {
 	switch filepath.Ext(path) {
 	case ".go", ".sql", ".py", ".js":
-		return !strings.Contains(filepath.ToSlash(path), "dbsqlc/")
+		return !strings.Contains(filepath.ToSlash(path), "dbsqlc/") && !strings.Contains(filepath.ToSlash(path), "node_modules/")
 	}
 	return false
 }
