@@ -11,7 +11,7 @@ SELECT clock_timestamp()::timestamptz AS now,
 
 -- Epochs of draws after today's, without a gap; -1: today's is missing. Compared: the moment in seconds; 0 where living keys belong to people who were never compared, -1 where none does.
 -- name: HealthSchema :one
-SELECT sespan.stats_enabled()::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
+SELECT (sespan.stats_triggers_off() = '{}')::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
     coalesce((SELECT max(n) FROM generate_series(0, 30) n WHERE NOT EXISTS (
         SELECT FROM generate_series(0, n) d WHERE NOT EXISTS (SELECT FROM sespan.draw_epoch e WHERE e.draw_epoch = sespan.draw_epoch_today() + d))), -1)::bigint AS epochs_ahead,
     coalesce((SELECT extract(epoch FROM c.compared_at) FROM sespan.people_comparison c),
@@ -19,12 +19,16 @@ SELECT sespan.stats_enabled()::boolean AS counting, sespan.mail_workers()::bigin
                           WHERE k.owner_id IS NOT NULL AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()))
              THEN 0 ELSE -1 END)::float8 AS compared;
 
+-- name: HealthTriggersOff :one
+SELECT sespan.stats_triggers_off()::text[] AS triggers;
+
 -- name: HealthPartitions :many
 SELECT p.parent::text AS parent, p.unit::text AS unit, p.ahead::bigint AS ahead, p.default_rows::bigint AS default_rows
 FROM sespan.partition_state() AS p (parent, unit, ahead, default_rows);
 
 -- All that was ever counted: days, of which there are few, and what is not folded yet; exact
--- as the views of quarters are. One snapshot for all.
+-- as the views of quarters are. One snapshot for all. After ten years with 20 tiers, and with
+-- 60,000 fresh rows, it reads 3,400 blocks; statement_timeout ends what would take longer.
 -- name: HealthCounts :many
 SELECT 'api_calls'::text AS count, a.request_type::text AS label, a.outcome::text AS event, sum(a.calls)::float8 AS value
 FROM sespan.stats_api_day_total a GROUP BY a.request_type, a.outcome

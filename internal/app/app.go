@@ -6,6 +6,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime"
@@ -29,6 +30,8 @@ type Options struct {
 	Logger     *slog.Logger
 	Version    string
 	Supervisor *systemd.Notifier // nil: none
+
+	HealthEvery time.Duration // between two looks at the database [15 s]
 }
 
 // App is one `sespan serve`: what its parts share.
@@ -44,8 +47,9 @@ type App struct {
 	draining  atomic.Bool    // see drain
 	adminAddr string         // as it listens
 
-	supervisor *systemd.Notifier
-	tracing    *tracing.Tracing // nil: off
+	healthEvery time.Duration
+	supervisor  *systemd.Notifier
+	tracing     *tracing.Tracing // nil: off
 }
 
 // New makes a service that is not running yet.
@@ -53,7 +57,7 @@ func New(o Options) *App {
 	logger, registry := newLogger(o.Logger), newRegistry(o.Version)
 	a := &App{
 		cfg: o.Settings, version: o.Version, logger: logger, registry: registry, pools: newPoolMetrics(registry),
-		lifecycle: newLifecycle(logger, stopGrace), supervisor: o.Supervisor,
+		lifecycle: newLifecycle(logger, stopGrace), supervisor: o.Supervisor, healthEvery: cmp.Or(o.HealthEvery, healthEvery),
 	}
 	a.lifecycle.drain = a.drain
 	return a
@@ -92,6 +96,8 @@ func (a *App) start(ctx context.Context) error {
 	}
 	a.check("database", true, a.databaseReady)
 	a.check("schema", true, a.schemaReady)
+	a.check("counting", false, a.countingReady)
+	a.check("partitions", false, a.partitionsReady)
 	if err := a.startHealth(ctx); err != nil {
 		return err
 	}

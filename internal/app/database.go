@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"sespan/internal/config"
@@ -44,32 +43,6 @@ func (a *App) openPool(ctx context.Context, name string, o postgres.Options) (*p
 	a.pools.add(name, pool)
 	a.lifecycle.onStop(o.ApplicationName+" connections", pool.Close)
 	return pool, nil
-}
-
-// databaseReady says whether the database answers, takes writes and finds customers.
-func (a *App) databaseReady(ctx context.Context) error {
-	state, err := a.pool.BindingState(ctx)
-	switch {
-	case err != nil:
-		return err
-	case !state.OK():
-		return fmt.Errorf("customer table %s: %s", state.State, state.Reason)
-	}
-	server, err := postgres.NewHealth(a.pool).Server(ctx, time.Now)
-	if err == nil && server.ReadOnly {
-		err = errors.New("the database takes no writes: it is a standby, or default_transaction_read_only is on")
-	}
-	return err
-}
-
-// schemaReady says whether the schema is as far as this program needs it. A newer one is
-// right: it is migrated before the last of the older processes is replaced.
-func (a *App) schemaReady(ctx context.Context) error {
-	version, wanted, err := a.pool.SchemaVersion(ctx)
-	if err == nil && version < wanted {
-		err = fmt.Errorf("at version %d, this program needs %d; run: sespan migrate up", version, wanted)
-	}
-	return err
 }
 
 // checkSeals refuses a key ring without a key that seals a seed of draws: these could be

@@ -23,7 +23,7 @@ func (a *App) startHealth(ctx context.Context) error {
 	h := a.newHealth(pool)
 	a.registry.MustRegister(h, h.failures)
 	a.lifecycle.start("health", func(ctx context.Context) error {
-		a.repeat(ctx, []task{{"health", func(ctx context.Context) error { _ = h.look(ctx); return nil }}}, healthEvery, healthEvery, func() {})
+		a.repeat(ctx, []task{{"health", func(ctx context.Context) error { _ = h.look(ctx); return nil }}}, a.healthEvery, a.healthEvery, func() {})
 		return nil
 	})
 	return nil

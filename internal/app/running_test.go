@@ -68,6 +68,12 @@ func serve(t *testing.T, more ...string) *running {
 // serveOn starts it on a database that is there.
 func serveOn(t *testing.T, db *pgtest.DB, more ...string) *running {
 	t.Helper()
+	return serveWith(t, db, nil, more...)
+}
+
+// serveWith starts it with other options.
+func serveWith(t *testing.T, db *pgtest.DB, change func(*Options), more ...string) *running {
+	t.Helper()
 	s := &running{t: t, db: db, addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
 	args := append([]string{
 		"serve", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
@@ -89,7 +95,11 @@ func serveOn(t *testing.T, db *pgtest.DB, more ...string) *running {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	service := New(Options{Settings: &line.Serve, Logger: line.Log.Logger(s.log), Version: "test"})
+	options := Options{Settings: &line.Serve, Logger: line.Log.Logger(s.log), Version: "test"}
+	if change != nil {
+		change(&options)
+	}
+	service := New(options)
 	go func() { ended <- service.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()

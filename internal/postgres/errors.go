@@ -80,7 +80,11 @@ func mapError(err error) error {
 		return nil
 	}
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return mapState(pe, err)
+		mapped := mapState(pe, err)
+		if mapped == err && unreachable(err) { // it let nobody in, whatever for
+			return unavailable("The database cannot be reached.", err)
+		}
+		return mapped
 	}
 	if _, ok := errors.AsType[*problem.Problem](err); ok {
 		return err

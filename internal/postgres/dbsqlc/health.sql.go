@@ -40,7 +40,8 @@ type HealthCountsRow struct {
 }
 
 // All that was ever counted: days, of which there are few, and what is not folded yet; exact
-// as the views of quarters are. One snapshot for all.
+// as the views of quarters are. One snapshot for all. After ten years with 20 tiers, and with
+// 60,000 fresh rows, it reads 3,400 blocks; statement_timeout ends what would take longer.
 func (q *Queries) HealthCounts(ctx context.Context, db DBTX) ([]HealthCountsRow, error) {
 	rows, err := db.Query(ctx, healthCounts)
 	if err != nil {
@@ -105,7 +106,7 @@ func (q *Queries) HealthPartitions(ctx context.Context, db DBTX) ([]HealthPartit
 
 const healthSchema = `-- name: HealthSchema :one
 
-SELECT sespan.stats_enabled()::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
+SELECT (sespan.stats_triggers_off() = '{}')::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
     coalesce((SELECT max(n) FROM generate_series(0, 30) n WHERE NOT EXISTS (
         SELECT FROM generate_series(0, n) d WHERE NOT EXISTS (SELECT FROM sespan.draw_epoch e WHERE e.draw_epoch = sespan.draw_epoch_today() + d))), -1)::bigint AS epochs_ahead,
     coalesce((SELECT extract(epoch FROM c.compared_at) FROM sespan.people_comparison c),
@@ -208,4 +209,15 @@ func (q *Queries) HealthTiers(ctx context.Context, db DBTX) ([]HealthTiersRow, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const healthTriggersOff = `-- name: HealthTriggersOff :one
+SELECT sespan.stats_triggers_off()::text[] AS triggers
+`
+
+func (q *Queries) HealthTriggersOff(ctx context.Context, db DBTX) ([]string, error) {
+	row := db.QueryRow(ctx, healthTriggersOff)
+	var triggers []string
+	err := row.Scan(&triggers)
+	return triggers, err
 }
