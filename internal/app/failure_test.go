@@ -144,8 +144,8 @@ func TestFailuresAreToldShownAndOver(t *testing.T) {
 	}
 	rules := alertRules(t)
 	for _, f := range failures(status.Latest) {
-		if name, _, _ := strings.Cut(f.metric, "{"); !regexp.MustCompile(`(?s)- alert: ` + f.alert + `\n(?:[^-]|-[^ ])*\b` + name + `\b`).MatchString(rules) {
-			t.Errorf("%s: no rule %s watches %s", f.name, f.alert, name)
+		if name, _, _ := strings.Cut(f.metric, "{"); !strings.Contains(rules, "- alert: "+f.alert+"\n") || !strings.Contains(rules, name) {
+			t.Errorf("%s: there is no rule %s, or none watches %s", f.name, f.alert, name)
 		}
 		t.Run(f.name, func(t *testing.T) { b.goThrough(t, f) })
 	}
