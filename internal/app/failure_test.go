@@ -304,11 +304,12 @@ func dropToday(t *testing.T, b *broken) {
 	b.db.Exec(t, `DO $$ BEGIN EXECUTE format('DROP TABLE sespan.%I', 'api_log_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')); END $$`)
 }
 
-// maintain lets a process with the part maintenance run until it has made the partitions.
+// maintain does what a process with the part maintenance does every few minutes, for less
+// of the future.
 func maintain(t *testing.T, b *broken) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	pool, err := postgres.Open(ctx, postgres.Options{URL: b.db.ServiceURL(t)})
+	pool, err := postgres.Open(ctx, postgres.Options{URL: b.db.ServiceURL(t), StatementTimeout: time.Minute, LockTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +317,7 @@ func maintain(t *testing.T, b *broken) {
 	if _, err := pool.PartitionEnsure(ctx, partitionsAhead); err != nil {
 		t.Fatal(err)
 	}
-	if err := postgres.NewCounts(pool).PartitionEnsure(ctx, countHours); err != nil {
+	if err := postgres.NewCounts(pool).PartitionEnsure(ctx, 3); err != nil {
 		t.Fatal(err)
 	}
 }
