@@ -42,7 +42,7 @@ func TestARequestHasASpanInItsCallersTrace(t *testing.T) {
 	require.Equal(t, trace.SpanKindServer, span.SpanKind())
 	got := map[string]string{}
 	for _, attribute := range span.Attributes() {
-		got[string(attribute.Key)] = attribute.Value.Emit()
+		got[string(attribute.Key)] = attribute.Value.String()
 	}
 	require.Equal(t, map[string]string{
 		"http.request.method": "GET", "http.route": "/v1/tiers", "http.response.status_code": "422", "error.type": "invalid",

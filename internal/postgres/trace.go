@@ -93,7 +93,7 @@ func setError(span trace.Span, err error) {
 // statementName is the name that sqlc's statements begin with, else the first word.
 func statementName(sql string) string {
 	sql, _ = strings.CutPrefix(sql, "-- name: ")
-	end := strings.IndexFunc(sql, func(r rune) bool { return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') })
+	end := strings.IndexFunc(sql, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
 	if end < 0 {
 		return sql
 	}

@@ -58,7 +58,7 @@ func TestEachRelayThatAMailIsOfferedToHasASpan(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, a := range ended[1].Attributes() {
-		got[string(a.Key)] = a.Value.Emit()
+		got[string(a.Key)] = a.Value.String()
 	}
 	if got["sespan.smtp.reply_code"] != "550" || got["sespan.smtp.enhanced_code"] != "5.1.1" || got["sespan.mail.outcome"] != "dead" || got["sespan.queue_id"] != "7" {
 		t.Errorf("attributes of the refusal: %v", got)

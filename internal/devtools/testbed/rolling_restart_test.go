@@ -42,7 +42,7 @@ func TestARollingRestartLosesNothing(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
 	for n := range rollingClients {
-		clients.Go(func() { load.run(t, ctx, n) })
+		clients.Go(func() { load.run(ctx, t, n) })
 	}
 	for i := range rollingRestarts {
 		s := pair[i%2]
@@ -81,7 +81,7 @@ type rollingLoad struct {
 }
 
 // run calls until ctx ends. A call that was begun is waited for.
-func (l *rollingLoad) run(t *testing.T, ctx context.Context, n int) {
+func (l *rollingLoad) run(ctx context.Context, t *testing.T, n int) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}}
 	defer client.CloseIdleConnections()
 	for i := 0; ctx.Err() == nil; i++ {
