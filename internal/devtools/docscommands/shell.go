@@ -23,6 +23,7 @@ type Shell struct {
 	Env     []string          // what they find in their environment
 	Service string            // of pg_service.conf: where sql goes
 	Prepare map[string]func() // what the page's marks ask for
+	Places  map[string]string // addresses of the page, and where the test has them
 
 	state  string // what a command leaves to the next one
 	groups []int  // process groups of the commands, with what they left in the background
@@ -82,6 +83,9 @@ func (s *Shell) check(ctx context.Context, command string, output []string, show
 	if !shown {
 		return nil
 	}
+	for page, real := range s.Places {
+		printed = strings.ReplaceAll(printed, real, page)
+	}
 	if wrong := Mismatch(output, strings.Split(printed, "\n")); wrong != "" {
 		return fmt.Errorf("%s\n%s", command, wrong)
 	}
@@ -91,6 +95,9 @@ func (s *Shell) check(ctx context.Context, command string, output []string, show
 // Command runs one command after those before and gives what it prints. Its output goes
 // to a file: what it leaves in the background may keep that open.
 func (s *Shell) Command(ctx context.Context, command string) (string, error) {
+	for page, real := range s.Places {
+		command = strings.ReplaceAll(command, page, real)
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	out, err := os.CreateTemp(s.Dir, ".output-")
