@@ -143,7 +143,7 @@ bin/sespan bin/sespan-demo:
 	@echo "building $@"
 	@$(GO_BUILD) -o $@ ./cmd/$(@F)
 
-test-go: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
+test-go: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR .cache/postgresql-15/.ready
 	go test -race -timeout 30m ./...
 
 test-go-old: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
@@ -209,6 +209,17 @@ $(2):
 	command -v apt-get >/dev/null || { echo "$(3) $(2), of Debian's package $(1); install it with your package manager"; exit 1; }; \
 	$$$$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$$$SUDO apt-get install -y -qq --no-install-recommends $(1)
 endef
+# PostgreSQL 15 with its client, for the commands of docs/dba.md: unpacked, not installed, because no server is to start. Of
+# what it needs, libraries are installed.
+.cache/postgresql-15/.ready:
+	@mkdir -p $(@D); if [ -x /usr/lib/postgresql/15/bin/postgres ] && [ -x /usr/lib/postgresql/15/bin/psql ]; then touch $@; exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "The tests of the DBA's page need PostgreSQL 15 in /usr/lib/postgresql/15; install it with your package manager"; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	$$SUDO apt-get update -qq; libraries=$$(apt-get install -s --no-install-recommends postgresql-15 | sed -n 's/^Inst \(lib[^ ]*\) .*/\1/p'); \
+	[ -z "$$libraries" ] || DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $$libraries; \
+	work=$$(mktemp -d) && chmod 755 $$work && cd $$work && apt-get download -qq postgresql-15 postgresql-client-15 && \
+	for package in *.deb; do dpkg-deb -x $$package $(CURDIR)/$(@D); done && rm -rf $$work && touch $(CURDIR)/$@
+
 $(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,pgbouncer))
 # The sources of the Turkish locale; devdb compiles it into a folder of its own.
 $(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))

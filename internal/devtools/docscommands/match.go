@@ -7,8 +7,9 @@ import (
 
 const anything = "…"
 
-// Mismatch says what of the shown lines was not printed; empty where all were. Blanks at
-// the end of a line and empty lines at the end do not count.
+// Mismatch says what of the shown lines was not printed; empty where all were. Runs of
+// blanks and dashes are one, because tables are as wide as their values; empty lines at
+// the end do not count.
 func Mismatch(shown, printed []string) string {
 	if matches(trimmed(shown), trimmed(printed)) {
 		return ""
@@ -19,7 +20,7 @@ func Mismatch(shown, printed []string) string {
 func trimmed(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	for _, line := range lines {
-		out = append(out, strings.TrimRight(line, " \t\r"))
+		out = append(out, dashes.ReplaceAllString(strings.Join(strings.Fields(line), " "), "---"))
 	}
 	for len(out) > 0 && out[len(out)-1] == "" {
 		out = out[:len(out)-1]
@@ -31,7 +32,7 @@ func matches(shown, printed []string) bool {
 	if len(shown) == 0 {
 		return len(printed) == 0
 	}
-	if strings.TrimSpace(shown[0]) == anything {
+	if shown[0] == anything {
 		for skip := range len(printed) + 1 {
 			if matches(shown[1:], printed[skip:]) {
 				return true
@@ -42,18 +43,10 @@ func matches(shown, printed []string) bool {
 	return len(printed) > 0 && line(shown[0]).MatchString(printed[0]) && matches(shown[1:], printed[1:])
 }
 
-// line lets runs of blanks, which psql makes as wide as its values, be of any length
-// around something that stands for anything.
+// dashes are the rule below the heads of a table.
+var dashes = regexp.MustCompile(`-{3,}`)
+
+// line is what a printed line has to be, where anything may stand for anything.
 func line(shown string) *regexp.Regexp {
-	if !strings.Contains(shown, anything) {
-		return regexp.MustCompile("^" + regexp.QuoteMeta(shown) + "$")
-	}
-	var pattern strings.Builder
-	for i, field := range strings.Fields(shown) {
-		if i > 0 {
-			pattern.WriteString(`\s+`)
-		}
-		pattern.WriteString(strings.ReplaceAll(regexp.QuoteMeta(field), anything, ".*"))
-	}
-	return regexp.MustCompile(`^\s*` + pattern.String() + `\s*$`)
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(shown), anything, ".*") + "$")
 }

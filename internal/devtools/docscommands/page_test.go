@@ -54,6 +54,8 @@ func TestMismatch(t *testing.T) {
 		{"a", "a\nb", false},
 		{"at … o'clock", "at   12:30 o'clock", true},
 		{"at … o'clock", "at 12:30", false},
+		{"  a  | b\n----+---", "a | b\n---------+----------", true},
+		{"a-b", "a--b", false},
 		{"a\n…\nz", "a\nb\nc\nz", true},
 		{"a\n…\nz", "a\nz", true},
 		{"a\n…\nz", "a\nb", false},

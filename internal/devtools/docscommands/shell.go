@@ -24,27 +24,38 @@ type Shell struct {
 	Service string            // of pg_service.conf: where sql goes
 	Prepare map[string]func() // what the page's marks ask for
 	Places  map[string]string // addresses of the page, and where the test has them
+	Begins  func(Step)        // told of each step; may be nil
 
 	state  string // what a command leaves to the next one
 	groups []int  // process groups of the commands, with what they left in the background
 }
 
-// Run does the steps and stops at the first one that fails. The error names the line of
-// the page.
+// errPrinted is a command that worked and printed something else than the page shows.
+var errPrinted = errors.New("prints something else")
+
+// Run does the steps and stops at the first one that fails; one that prints something
+// else is told of at the end. The error names the lines of the page.
 func (s *Shell) Run(ctx context.Context, steps []Step) error {
 	s.state = filepath.Join(s.Dir, ".state")
 	if err := os.WriteFile(s.state, nil, 0o600); err != nil {
 		return err
 	}
+	var wrong error
 	for _, step := range steps {
 		if step.NotRun != "" {
 			continue
 		}
+		if s.Begins != nil {
+			s.Begins(step)
+		}
 		if err := s.step(ctx, step); err != nil {
-			return fmt.Errorf("line %d (%s): %w", step.Line, step.Section, err)
+			wrong = errors.Join(wrong, fmt.Errorf("line %d (%s): %w", step.Line, step.Section, err))
+			if !errors.Is(err, errPrinted) {
+				break
+			}
 		}
 	}
-	return nil
+	return wrong
 }
 
 func (s *Shell) step(ctx context.Context, step Step) error {
@@ -67,12 +78,16 @@ func (s *Shell) step(ctx context.Context, step Step) error {
 	if err != nil {
 		return err
 	}
+	var wrong error
 	for _, c := range commands {
 		if err := s.check(ctx, c.Text, c.Output, len(c.Output) > 0); err != nil {
-			return err
+			wrong = errors.Join(wrong, err)
+			if !errors.Is(err, errPrinted) {
+				return err
+			}
 		}
 	}
-	return nil
+	return wrong
 }
 
 func (s *Shell) check(ctx context.Context, command string, output []string, shown bool) error {
@@ -87,7 +102,7 @@ func (s *Shell) check(ctx context.Context, command string, output []string, show
 		printed = strings.ReplaceAll(printed, real, page)
 	}
 	if wrong := Mismatch(output, strings.Split(printed, "\n")); wrong != "" {
-		return fmt.Errorf("%s\n%s", command, wrong)
+		return fmt.Errorf("%s\n%w: %s", command, errPrinted, wrong)
 	}
 	return nil
 }
