@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -234,7 +235,15 @@ func (s *site) stopServe() {
 
 // pooler starts PgBouncer in transaction mode before the shop's database.
 func (s *site) pooler() {
-	through, err := url.Parse(pgtest.Pooler(s.t, s.admin))
+	raw, err := os.ReadFile(filepath.Join(s.Dir, "sespan.env"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	login := regexp.MustCompile(`(?m)^SESPAN_DATABASE_URL="(.*)"$`).FindSubmatch(raw)
+	if login == nil {
+		s.t.Fatal("no address of the database in sespan.env")
+	}
+	through, err := url.Parse(pgtest.Pooler(s.t, string(login[1])))
 	if err != nil {
 		s.t.Fatal(err)
 	}
