@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -17,6 +18,19 @@ import (
 
 	"sespan/internal/devtools/devdb"
 )
+
+const poolerSettings = `[databases]
+%s = host=%s port=%s user=%s password=%s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+max_client_conn = 200
+default_pool_size = 8
+ignore_startup_parameters = extra_float_digits
+`
 
 // Pooler runs PgBouncer in transaction mode before the database and gives the URL
 // through it. It needs the program, which `make test` installs.
@@ -41,22 +55,11 @@ func Pooler(tb testing.TB, target string) string {
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	config := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf(`[databases]
-%s = host=%s port=%s user=%s password=%s
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %d
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-max_client_conn = 200
-default_pool_size = 8
-ignore_startup_parameters = extra_float_digits
-`, u.Path[1:], u.Hostname(), u.Port(), u.User.Username(), password, port)
+	text := fmt.Sprintf(poolerSettings, u.Path[1:], u.Hostname(), u.Port(), u.User.Username(), password, port)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	cmd := osexec.Command(program, config)
+	cmd := osexec.CommandContext(context.Background(), program, config)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() == 0 { // it refuses to run as root
 		cmd.SysProcAttr.Credential = nobody(tb)
