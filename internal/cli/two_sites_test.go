@@ -56,16 +56,16 @@ func (s *twin) everyCommand(t *testing.T) (order []string, runs map[string][]str
 	order = []string{
 		"init", "migrate up", "migrate status", "migrate down", "migrate up", "bind-customers", "unbind", "bind-customers", "keys create", "keys list",
 		"keys rotate", "keys revoke", "mail status", "mail list", "mail why", "mail retry", "mail cancel", "mail pause", "mail resume", "mail stuck",
-		"mail throughput", "mail dead", "mail preview", "mail audit", "mail suppress", "mail suppressed", "mail unsuppress", "customer export", "customer erase", "stats check", "doctor", "init",
+		"mail throughput", "mail dead", "mail preview", "mail audit", "mail suppress", "mail suppressed", "mail unsuppress", "customer export", "customer erase", "stats check", "doctor", "migrate new-installation", "init",
 	}
 	runs = map[string][]string{
-		"init": {"--dsn=" + s.URL, "--env-file=" + s.env}, "migrate up": {at}, "migrate status": {at}, "migrate down": {at, "--steps=1", "--force"},
+		"init": {"--dsn=" + s.URL, "--env-file=" + s.env}, "migrate up": {at}, "migrate status": {at}, "migrate new-installation": {at}, "migrate down": {at, "--steps=1", "--force"},
 		"bind-customers": {at}, "unbind": {at}, "keys create": {at, "--role=report", "--name=x"}, "keys list": {at}, "keys rotate": {at, "KEY"}, "keys revoke": {at, "KEY"},
 		"mail status": {at}, "mail list": {at}, "mail why": {at, "1"}, "mail retry": {at, "1"}, "mail cancel": {at, "1"}, "mail pause": {at, "domain:example.com"},
 		"mail resume": {at, "domain:example.com"}, "mail stuck": {at}, "mail throughput": {at}, "mail dead": {at}, "mail preview": {at, "1"}, "mail audit": {at},
 		"mail suppress": {at, "a@b.co"}, "mail suppressed": {at}, "mail unsuppress": {at, "a@b.co"}, "stats check": {at},
 		"customer export": {at, "--email=a@b.co"}, "customer erase": {at, "--email=a@b.co", "--yes"}, "doctor": {"--env-file=" + s.env},
-		"serve": nil, "openapi": nil, "inbox": nil, "config check": nil, "secret-keys": nil, // serve changes no definition
+		"serve": nil, "openapi": nil, "inbox": nil, "config check": nil, "dashboards export": nil, "healthcheck": nil, "secret-keys": nil, // serve changes no definition
 	}
 	return order, runs
 }
