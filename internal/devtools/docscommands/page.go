@@ -107,7 +107,6 @@ func (s Step) Commands() ([]Command, error) {
 		switch {
 		case typed:
 			commands = append(commands, Command{Text: text})
-			last++
 		case going:
 			commands[last].Text += "\n" + line
 		case last < 0:

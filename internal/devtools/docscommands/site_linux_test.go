@@ -211,9 +211,9 @@ func (s *site) startServe(settings string) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	if err := poll.Until(ctx, 50*time.Millisecond, func() (bool, error) {
-		res, err := http.Get("http://" + s.Places["127.0.0.1:9090"] + "/readyz") //nolint:noctx // bounded by the loop
+		res, err := http.Get("http://" + s.Places["127.0.0.1:9090"] + "/readyz")
 		if err != nil {
-			return false, nil //nolint:nilerr // not yet
+			return false, nil // not yet
 		}
 		defer res.Body.Close()
 		return res.StatusCode == http.StatusOK, nil
