@@ -182,3 +182,22 @@ func TestDoctorFindsWeakKeysAndOpenFiles(t *testing.T) {
 	says(t, strings.TrimSpace(lineWith(out, "  settings ")), "warning ", "SESPAN_OTP_LIVETIME: no setting has this name")
 	says(t, out, "Settings", "→ chmod 600 "+path, "openssl rand -base64 32")
 }
+
+// The page has a line for every check, and names none that is not there.
+func TestDoctorsPageHasEveryCheck(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root, "docs", "doctor.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## What is looked at\n")
+	table, _, _ = strings.Cut(table, "\nNames in DNS")
+	for _, c := range checks() {
+		if !strings.Contains(table, "| "+c.name+" | ") || !strings.Contains(table, "| "+c.group+" | ") {
+			t.Errorf("docs/doctor.md has no line for %s of %s", c.name, c.group)
+		}
+	}
+	if rows := strings.Count(table, "\n|") - 2; rows != len(checks()) {
+		t.Errorf("docs/doctor.md has %d lines, and there are %d checks", rows, len(checks()))
+	}
+}
