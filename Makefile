@@ -12,6 +12,9 @@ VENV_NEXT  := $(CURDIR)/.venv-next
 GOLANGCI   := $(TOOLS)/golangci-lint-v2.15.0
 GOFUMPT    := $(TOOLS)/gofumpt-v0.12.0
 SQLC       := $(TOOLS)/sqlc-v1.31.1
+NFPM       := $(TOOLS)/nfpm-v2.43.1
+CYCLONEDX  := $(TOOLS)/cyclonedx-gomod-v1.9.0
+GOVULN     := $(TOOLS)/govulncheck-v1.1.4
 PROMTOOL   := $(TOOLS)/promtool
 PROMETHEUS := $(TOOLS)/prometheus
 GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
@@ -22,7 +25,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards
+.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +33,7 @@ help: ## Show this list
 demo: bin/sespan bin/sespan-demo charts-if-possible ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
-SUITES := test-alerts test-dashboards test-go test-go-old test-bridge test-e2e
+SUITES := test-alerts test-dashboards test-package test-go test-go-old test-bridge test-e2e
 test: ## Set up and run every test
 	@times=; for suite in $(SUITES); do \
 	  began=$$SECONDS; $(MAKE) --no-print-directory $$suite; times+="  $$suite $$((SECONDS - began)) s"$$'\n'; \
@@ -111,6 +114,13 @@ try-relays: bin/sespan ## Send through Debian's Postfix, Exim and OpenSMTPD and 
 build: ## Build the static binary bin/sespan
 	$(GO_BUILD) -o bin/sespan ./cmd/sespan
 
+package: $(NFPM) $(CYCLONEDX) ## Build Debian packages, archives, their bills of materials and sums into dist
+	@ARCHES="$(ARCHES)" VERSION=$(VERSION) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) packaging/package
+
+# Outside .ci/run: what it asks changes from day to day. A database that cannot be reached fails it.
+audit: $(GOVULN) $(VENV)/.ready ## Look the dependencies up in the databases of known vulnerabilities (needs the internet)
+	@packaging/audit $(GOVULN) $(VENV)
+
 wheel: $(VENV)/.ready $(UPLOT) ## Build the Python package, with the charts in it, into django_bridge/dist
 	cd django_bridge && $(VENV)/bin/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
@@ -119,7 +129,7 @@ fmt: $(GOFUMPT) $(VENV)/.ready ## Format Go and Python
 	cd django_bridge && $(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
 
 clean: ## Remove what the build and the tests made
-	rm -rf bin .venv .venv-next .cache test-results
+	rm -rf bin dist .venv .venv-next .cache test-results
 
 charts: $(UPLOT) ## Fetch uPlot from npm for the charts of the pages for staff
 
@@ -184,6 +194,11 @@ $(DASHBOARD_TYPES)/node_modules/.package-lock.json: $(DASHBOARD_TYPES)/package-l
 	cd $(DASHBOARD_TYPES) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# As root, or with sudo: a package is installed by nobody else.
+test-package: ARCHES = $(shell go env GOARCH)
+test-package: package /usr/bin/systemd-analyze
+	@if [ "$$(id -u)" = 0 ]; then packaging/try; else sudo packaging/try; fi
+
 test-alerts: $(PROMTOOL)
 	cd grafana/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) check rules *.rules.yml && \
 	printf '%s\n' *.rules_test.yml | xargs -n 1 -P 2 $(PROMTOOL) test rules
@@ -224,6 +239,7 @@ $(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,p
 # The sources of the Turkish locale; devdb compiles it into a folder of its own.
 $(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))
 $(eval $(call apt,chromium,/usr/bin/chromium,The browser tests need))
+$(eval $(call apt,systemd,/usr/bin/systemd-analyze,The test of the package needs,systemd-analyze))
 $(eval $(call apt,npm,/usr/bin/npm,The charts and the check of the dashboards need,npm))
 
 $(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt django_bridge/e2e/requirements.txt
@@ -247,4 +263,7 @@ $(TOOLS)/$(1)-$(3):
 endef
 $(eval $(call tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,v2.15.0))
 $(eval $(call tool,gofumpt,mvdan.cc/gofumpt,v0.12.0))
+$(eval $(call tool,nfpm,github.com/goreleaser/nfpm/v2/cmd/nfpm,v2.43.1))
+$(eval $(call tool,cyclonedx-gomod,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod,v1.9.0))
+$(eval $(call tool,govulncheck,golang.org/x/vuln/cmd/govulncheck,v1.1.4))
 $(eval $(call tool,sqlc,github.com/sqlc-dev/sqlc/cmd/sqlc,v1.31.1))
