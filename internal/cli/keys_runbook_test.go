@@ -86,13 +86,13 @@ func (s *keysSite) restart() {
 	s.t.Helper()
 	s.stop()
 	log := &bytes.Buffer{}
-	s.served = exec.Command(s.path("bin/sespan"), "serve", "--env-file", s.path("sespan.env")) //nolint:noctx // stop ends it
+	s.served = exec.Command(s.path("bin/sespan"), "serve", "--env-file", s.path("sespan.env"))
 	s.served.Env, s.served.Stdout, s.served.Stderr = s.environment(), log, log
 	if err := s.served.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.until("serve is ready", func() bool {
-		res, err := http.Get("http://" + s.live + "/readyz") //nolint:noctx // of this machine
+		res, err := http.Get("http://" + s.live + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -121,7 +121,7 @@ func (s *keysSite) call(path, header, credential string, body []byte) (status in
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end
+	defer res.Body.Close()
 	raw, _ := io.ReadAll(res.Body)
 	_ = json.Unmarshal(raw, &answer)
 	return res.StatusCode, answer

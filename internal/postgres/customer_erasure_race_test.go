@@ -19,7 +19,7 @@ func TestErasureWaitsForADrawThatIsUnderWay(t *testing.T) {
 	who := p.find(t)
 	tx, err := p.db.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	defer tx.Rollback(context.Background()) //nolint:errcheck // it is committed
+	defer tx.Rollback(context.Background())
 	_, err = tx.Exec(t.Context(), `SELECT sespan.transaction_announce()`)
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), `INSERT INTO sespan.transaction_log (customer_id, order_ref, username, discounted, transaction_amount, discounted_amount, transaction_time, draw_version, draw_epoch, client_nonce, draw_number)
