@@ -88,7 +88,18 @@ func (w *Worker) measureDepth(ctx context.Context) error {
 	d, err := w.Store.Depth(ctx)
 	if err == nil {
 		w.metrics.depth(d)
-		w.triggerOff.Store(!d.TriggerEnabled)
+		w.noteTrigger(ctx, d.TriggerEnabled)
 	}
 	return err
+}
+
+// noteTrigger says once what no mail shows: that they come later, at a higher cost.
+func (w *Worker) noteTrigger(ctx context.Context, enabled bool) {
+	switch off := w.triggerOff.Swap(!enabled); {
+	case !enabled && !off:
+		w.log.WarnContext(ctx, "mail: the trigger that wakes workers is disabled or gone; polling. As the owner of the schema: "+
+			"ALTER TABLE sespan.mail_queue ENABLE TRIGGER mail_doorbell_ring")
+	case enabled && off:
+		w.log.InfoContext(ctx, "mail: the trigger that wakes workers is there again")
+	}
 }
