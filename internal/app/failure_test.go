@@ -22,14 +22,14 @@ import (
 // it, and that it is over when it is mended.
 type failure struct {
 	name   string
-	breaks func(*testing.T, *broken)
+	breaks func(*broken)
 	ready  string // how /readyz answers meanwhile: ok, degraded or unavailable
 	reason string // what it says
 	log    string // what the log says; "" where /readyz alone says it
 	metric string // what shows it: a series
 	shows  func(float64) bool
 	alert  string // that fires for it
-	mends  func(*testing.T, *broken)
+	mends  func(*broken)
 }
 
 // broken is what a failure has to work with.
@@ -42,8 +42,8 @@ type broken struct {
 func is(v float64) func(float64) bool    { return func(got float64) bool { return got == v } }
 func above(v float64) func(float64) bool { return func(got float64) bool { return got > v } }
 
-func sqlOf(statements string) func(*testing.T, *broken) {
-	return func(t *testing.T, b *broken) { b.db.Exec(t, statements) }
+func sqlOf(statements string) func(*broken) {
+	return func(b *broken) { b.db.Exec(b.t, statements) }
 }
 
 func failures(wanted int) []failure {
@@ -70,7 +70,7 @@ func failures(wanted int) []failure {
 			mends: maintain,
 		},
 		{
-			name: "rows miss their partition", breaks: func(t *testing.T, b *broken) { dropToday(t, b); b.login(t, http.StatusCreated) },
+			name: "rows miss their partition", breaks: func(b *broken) { dropToday(b); b.login(http.StatusCreated) },
 			ready: "degraded", reason: "none made ahead for api_log",
 			metric: `sespan_partition_default_rows{table="api_log"}`, shows: above(0), alert: "SespanPartitionDefaultFilled",
 			mends: maintain,
@@ -80,9 +80,9 @@ func failures(wanted int) []failure {
 			breaks: sqlOf("REVOKE ALL ON public.auth_user FROM sespan_service; REVOKE ALL (id, email, is_active, username, date_joined) ON public.auth_user FROM sespan_service"),
 			ready:  "unavailable", reason: "customer table refused: ",
 			metric: "sespan_binding_ok", shows: is(0), alert: "SespanBindingStale",
-			mends: func(t *testing.T, b *broken) {
-				if _, err := postgres.BindCustomers(t.Context(), b.db.URL, postgres.Binding{}); err != nil {
-					t.Fatal(err)
+			mends: func(b *broken) {
+				if _, err := postgres.BindCustomers(b.t.Context(), b.db.URL, postgres.Binding{}); err != nil {
+					b.t.Fatal(err)
 				}
 			},
 		},
@@ -97,47 +97,47 @@ func failures(wanted int) []failure {
 			name: "the database is away", breaks: closeDatabase,
 			ready: "unavailable", reason: "The database cannot be reached", log: "health: the database cannot be looked at.*part=server",
 			metric: "sespan_database_up", shows: is(0), alert: "SespanDatabaseDown",
-			mends: func(t *testing.T, b *broken) { b.elsewhere(t, "ALTER DATABASE %I ALLOW_CONNECTIONS true") },
+			mends: func(b *broken) { b.elsewhere("ALTER DATABASE %I ALLOW_CONNECTIONS true") },
 		},
 		{
-			name: "the database takes no writes", breaks: func(t *testing.T, b *broken) {
-				b.elsewhere(t, "ALTER DATABASE %I SET default_transaction_read_only = on")
-				b.elsewhere(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
+			name: "the database takes no writes", breaks: func(b *broken) {
+				b.elsewhere("ALTER DATABASE %I SET default_transaction_read_only = on")
+				b.elsewhere("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
 			},
 			ready: "unavailable", reason: "the database takes no writes",
 			metric: "sespan_database_read_only", shows: is(1), alert: "SespanDatabaseReadOnly",
-			mends: func(t *testing.T, b *broken) {
-				b.elsewhere(t, "ALTER DATABASE %I RESET default_transaction_read_only")
-				b.elsewhere(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
+			mends: func(b *broken) {
+				b.elsewhere("ALTER DATABASE %I RESET default_transaction_read_only")
+				b.elsewhere("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
 			},
 		},
 		{
 			name: "the disk is full", breaks: fillDisk,
 			ready: "ok", log: "No space left on device",
 			metric: `sespan_http_requests_total{code="503",method="POST",request_type="OTP",route="/v1/otp"}`, shows: above(0), alert: "SespanErrorBudgetFast",
-			mends: func(t *testing.T, b *broken) {
-				b.db.Exec(t, "DROP FUNCTION public.full_disk() CASCADE")
-				b.post(t, "/v1/otp", `{"email":"sari@example.com","purpose":"login"}`, http.StatusAccepted)
+			mends: func(b *broken) {
+				b.db.Exec(b.t, "DROP FUNCTION public.full_disk() CASCADE")
+				b.post("/v1/otp", `{"email":"sari@example.com","purpose":"login"}`, http.StatusAccepted)
 			},
 		},
 		{
-			name: "a migration is half applied", breaks: func(t *testing.T, b *broken) { b.migrate(t, 1) },
+			name: "a migration is half applied", breaks: func(b *broken) { b.migrate(1) },
 			ready: "unavailable", reason: "run: sespan migrate up",
 			metric: "sespan_schema_version", shows: func(v float64) bool { return v < float64(wanted) }, alert: "SespanSchemaDiffers",
-			mends: func(t *testing.T, b *broken) { b.migrate(t, 0) },
+			mends: func(b *broken) { b.migrate(0) },
 		},
 	}
 }
 
 // Whatever breaks under a running service is told, is shown by a metric that an alert
 // watches, and is over without a restart as soon as it is mended.
-func TestFailuresAreToldShownAndOver(t *testing.T) {
+func TestFailuresAreToldShownAndOver(t *testing.T) { //nolint:tparallel // one service goes through all of them
 	t.Parallel()
 	db, admin := inUse(t), freeAddress(t)
 	s := serveWith(t, db, func(o *Options) { o.HealthEvery = 100 * time.Millisecond }, "--run=api", "--admin-addr="+admin)
 	b := &broken{running: s, admin: admin, key: s.key(access.RoleService)}
-	maintain(t, b)
-	b.wait(t, "before anything breaks", func() bool { return strings.Contains(b.readyz(t), `"status":"ok"`) })
+	maintain(b)
+	b.wait("before anything breaks", func() bool { return strings.Contains(b.readyz(), `"status":"ok"`) })
 	status, err := postgres.Status(t.Context(), db.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,10 @@ func TestFailuresAreToldShownAndOver(t *testing.T) {
 		if name, _, _ := strings.Cut(f.metric, "{"); !strings.Contains(rules, "- alert: "+f.alert+"\n") || !strings.Contains(rules, name) {
 			t.Errorf("%s: there is no rule %s, or none watches %s", f.name, f.alert, name)
 		}
-		t.Run(f.name, func(t *testing.T) { b.goThrough(t, f) })
+		t.Run(f.name, func(t *testing.T) {
+			b.t = t
+			b.goThrough(f)
+		})
 	}
 }
 
@@ -169,45 +172,45 @@ func alertRules(t *testing.T) string {
 	return all.String()
 }
 
-func (b *broken) goThrough(t *testing.T, f failure) {
+func (b *broken) goThrough(f failure) {
 	name, _, _ := strings.Cut(f.metric, "{")
 	counter := strings.HasSuffix(name, "_total")
-	b.wait(t, f.metric+" is there, and shows nothing before", func() bool { v, there := b.value(t, f.metric); return there && (counter || !f.shows(v)) })
+	b.wait(f.metric+" is there, and shows nothing before", func() bool { v, there := b.value(f.metric); return there && (counter || !f.shows(v)) })
 	logged := len(b.log.String())
 	mended := false
 	defer func() {
 		if !mended { // the next one is to find all well
-			f.mends(t, b)
+			f.mends(b)
 		}
 	}()
-	f.breaks(t, b)
-	b.wait(t, f.metric+" shows it", func() bool { v, there := b.value(t, f.metric); return there && f.shows(v) })
-	b.wait(t, "/readyz says "+f.ready+" and "+f.reason, func() bool {
-		answer := b.readyz(t)
+	f.breaks(b)
+	b.wait(f.metric+" shows it", func() bool { v, there := b.value(f.metric); return there && f.shows(v) })
+	b.wait("/readyz says "+f.ready+" and "+f.reason, func() bool {
+		answer := b.readyz()
 		return strings.Contains(answer, `"status":"`+f.ready+`"`) && strings.Contains(answer, f.reason)
 	})
-	b.wait(t, "the log says "+f.log, func() bool { return regexp.MustCompile(f.log).MatchString(b.log.String()[logged:]) })
+	b.wait("the log says "+f.log, func() bool { return regexp.MustCompile(f.log).MatchString(b.log.String()[logged:]) })
 	mended = true
-	f.mends(t, b)
-	b.wait(t, "it is over", func() bool { return strings.Contains(b.readyz(t), `"status":"ok"`) })
+	f.mends(b)
+	b.wait("it is over", func() bool { return strings.Contains(b.readyz(), `"status":"ok"`) })
 	if counter {
-		before, _ := b.value(t, f.metric)
-		b.looks(t, 3)
-		if after, _ := b.value(t, f.metric); after != before {
-			t.Errorf("%s goes on rising", f.metric)
+		before, _ := b.value(f.metric)
+		b.looks(3)
+		if after, _ := b.value(f.metric); after != before {
+			b.t.Errorf("%s goes on rising", f.metric)
 		}
 		return
 	}
-	b.wait(t, f.metric+" is as before", func() bool { v, there := b.value(t, f.metric); return there && !f.shows(v) })
+	b.wait(f.metric+" is as before", func() bool { v, there := b.value(f.metric); return there && !f.shows(v) })
 }
 
-func (b *broken) wait(t *testing.T, what string, done func() bool) {
-	t.Helper()
+func (b *broken) wait(what string, done func() bool) {
+	b.t.Helper()
 	late := time.After(time.Minute)
 	for tick := time.NewTicker(50 * time.Millisecond); !done(); {
 		select {
 		case <-late:
-			t.Fatalf("a minute long not: %s\n/readyz: %s\nlog: %s", what, b.readyz(t), b.tail())
+			b.t.Fatalf("a minute long not: %s\n/readyz: %s\nlog: %s", what, b.readyz(), b.tail())
 		case <-tick.C:
 		}
 	}
@@ -219,23 +222,23 @@ func (b *broken) tail() string {
 }
 
 // looks waits for so many further looks at the database, which its clock shows.
-func (b *broken) looks(t *testing.T, n int) {
-	t.Helper()
-	last, _ := b.value(t, "sespan_database_clock_skew_seconds")
-	b.wait(t, "further looks", func() bool {
-		if v, _ := b.value(t, "sespan_database_clock_skew_seconds"); v != last {
+func (b *broken) looks(n int) {
+	b.t.Helper()
+	last, _ := b.value("sespan_database_clock_skew_seconds")
+	b.wait("further looks", func() bool {
+		if v, _ := b.value("sespan_database_clock_skew_seconds"); v != last {
 			last, n = v, n-1
 		}
 		return n <= 0
 	})
 }
 
-func (b *broken) readyz(t *testing.T) string { return get(t, "http://"+b.admin+"/readyz") }
+func (b *broken) readyz() string { return get(b.t, "http://"+b.admin+"/readyz") }
 
 // value is that of a series, written as it is exported.
-func (b *broken) value(t *testing.T, series string) (v float64, there bool) {
-	t.Helper()
-	for line := range strings.SplitSeq(get(t, "http://"+b.admin+"/metrics"), "\n") {
+func (b *broken) value(series string) (v float64, there bool) {
+	b.t.Helper()
+	for line := range strings.SplitSeq(get(b.t, "http://"+b.admin+"/metrics"), "\n") {
 		if text, found := strings.CutPrefix(line, series+" "); found {
 			v, err := strconv.ParseFloat(text, 64)
 			return v, err == nil
@@ -244,94 +247,94 @@ func (b *broken) value(t *testing.T, series string) (v float64, there bool) {
 	return 0, false
 }
 
-func (b *broken) post(t *testing.T, path, body string, want int) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+b.addr+path, strings.NewReader(body))
+func (b *broken) post(path, body string, want int) {
+	b.t.Helper()
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, "http://"+b.addr+path, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+b.key)
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	response.Body.Close()
 	if response.StatusCode != want {
-		t.Errorf("%s is answered %d, want %d", path, response.StatusCode, want)
+		b.t.Errorf("%s is answered %d, want %d", path, response.StatusCode, want)
 	}
 }
 
-func (b *broken) login(t *testing.T, want int) {
-	t.Helper()
-	b.post(t, "/v1/logins", `{"username":"sari","outcome":"success","ip":"192.0.2.7"}`, want)
+func (b *broken) login(want int) {
+	b.t.Helper()
+	b.post("/v1/logins", `{"username":"sari","outcome":"success","ip":"192.0.2.7"}`, want)
 }
 
 // elsewhere runs a statement with the name of the database from another one.
-func (b *broken) elsewhere(t *testing.T, statement string) {
-	t.Helper()
+func (b *broken) elsewhere(statement string) {
+	b.t.Helper()
 	u, err := url.Parse(b.db.URL)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	u.Path = "/postgres"
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, u.String())
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var text string
 	if err := conn.QueryRow(ctx, "SELECT format($1, $2::text)", statement, b.db.Name).Scan(&text); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if _, err := conn.Exec(ctx, text); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	b.db.Pool.Reset()
 }
 
 // migrate takes migrations back, or with 0 applies all.
-func (b *broken) migrate(t *testing.T, down int) {
-	t.Helper()
-	if _, err := postgres.Migrate(t.Context(), b.db.URL, postgres.MigrateOptions{Down: down}); err != nil {
-		t.Fatal(err)
+func (b *broken) migrate(down int) {
+	b.t.Helper()
+	if _, err := postgres.Migrate(b.t.Context(), b.db.URL, postgres.MigrateOptions{Down: down}); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
-func dropToday(t *testing.T, b *broken) {
-	b.db.Exec(t, `DO $$ BEGIN EXECUTE format('DROP TABLE sespan.%I', 'api_log_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')); END $$`)
+func dropToday(b *broken) {
+	b.db.Exec(b.t, `DO $$ BEGIN EXECUTE format('DROP TABLE sespan.%I', 'api_log_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')); END $$`)
 }
 
 // maintain does what a process with the part maintenance does every few minutes, for less
 // of the future.
-func maintain(t *testing.T, b *broken) {
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+func maintain(b *broken) {
+	ctx, stop := context.WithTimeout(b.t.Context(), time.Minute)
 	defer stop()
-	pool, err := postgres.Open(ctx, postgres.Options{URL: b.db.ServiceURL(t), StatementTimeout: time.Minute, LockTimeout: 10 * time.Second})
+	pool, err := postgres.Open(ctx, postgres.Options{URL: b.db.ServiceURL(b.t), StatementTimeout: time.Minute, LockTimeout: 10 * time.Second})
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	defer pool.Close()
 	if _, err := pool.PartitionEnsure(ctx, partitionsAhead); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	if err := postgres.NewCounts(pool).PartitionEnsure(ctx, 3); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 }
 
 // closeDatabase is what a server that restarts, or a firewall, does to its clients.
-func closeDatabase(t *testing.T, b *broken) {
-	b.elsewhere(t, "ALTER DATABASE %I ALLOW_CONNECTIONS false")
-	b.elsewhere(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
+func closeDatabase(b *broken) {
+	b.elsewhere("ALTER DATABASE %I ALLOW_CONNECTIONS false")
+	b.elsewhere("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
 }
 
 // fillDisk lets the server answer as it does when a table cannot grow: reads go on.
-func fillDisk(t *testing.T, b *broken) {
-	b.db.Exec(t, `CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+func fillDisk(b *broken) {
+	b.db.Exec(b.t, `CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = 'disk_full'; END $$;
 		CREATE TRIGGER full_disk BEFORE INSERT ON sespan.otp_challenge FOR EACH STATEMENT EXECUTE FUNCTION public.full_disk()`)
-	b.post(t, "/v1/otp", `{"email":"sari@example.com","purpose":"login"}`, http.StatusServiceUnavailable)
+	b.post("/v1/otp", `{"email":"sari@example.com","purpose":"login"}`, http.StatusServiceUnavailable)
 }

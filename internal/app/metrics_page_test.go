@@ -135,7 +135,7 @@ func inUse(t *testing.T) *pgtest.DB {
 
 // Each metric that is exported has its line in docs/metrics.md, with its type, its labels
 // and their values, and each line its metric: of the whole service, and of each part alone.
-func TestMetricsPageIsWhatIsExported(t *testing.T) {
+func TestMetricsPageIsWhatIsExported(t *testing.T) { //nolint:tparallel // the services end with the test, before parallel subtests would begin
 	t.Parallel()
 	lines, groups := readMetricsPage(t)
 	db, relay := inUse(t), startMailServer(t, smtptest.Options{})

@@ -71,12 +71,11 @@ func serveOn(t *testing.T, db *pgtest.DB, more ...string) *running {
 	return serveWith(t, db, nil, more...)
 }
 
-// serveWith starts it with other options.
-func serveWith(t *testing.T, db *pgtest.DB, change func(*Options), more ...string) *running {
-	t.Helper()
-	s := &running{t: t, db: db, addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
+// options are those of a service with further arguments.
+func (s *running) options(more []string) Options {
+	s.t.Helper()
 	args := append([]string{
-		"serve", "--log-level=debug", "--database-url=" + s.db.ServiceURL(t),
+		"serve", "--log-level=debug", "--database-url=" + s.db.ServiceURL(s.t),
 		"--secret-keys=" + secret.Generate("1"), "--jwks=" + s.jwks(), "--http-addr=" + s.addr, "--admin-addr=127.0.0.1:0", "--drain-time=0s",
 	}, more...)
 	if !slices.ContainsFunc(more, func(a string) bool { return strings.HasPrefix(a, "--run=") }) { // given twice it means both
@@ -86,16 +85,23 @@ func serveWith(t *testing.T, db *pgtest.DB, change func(*Options), more ...strin
 		Serve config.Serve `cmd:""`
 		Log   config.Log   `embed:"" prefix:"log-"`
 	}
-	program := config.Program{Name: "sespan", Out: io.Discard, Err: io.Discard, Exit: func(int) { t.Error("kong wanted to exit") }}
+	program := config.Program{Name: "sespan", Out: io.Discard, Err: io.Discard, Exit: func(int) { s.t.Error("kong wanted to exit") }}
 	if _, err := config.Parse(&line, program, args); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if err := line.Serve.Resolve(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
+	return Options{Settings: &line.Serve, Logger: line.Log.Logger(s.log), Version: "test"}
+}
+
+// serveWith starts it with other options.
+func serveWith(t *testing.T, db *pgtest.DB, change func(*Options), more ...string) *running {
+	t.Helper()
+	s := &running{t: t, db: db, addr: freeAddress(t), log: &serveLog{ready: make(chan struct{})}}
+	options := s.options(more)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	options := Options{Settings: &line.Serve, Logger: line.Log.Logger(s.log), Version: "test"}
 	if change != nil {
 		change(&options)
 	}

@@ -80,11 +80,7 @@ func mapError(err error) error {
 		return nil
 	}
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
-		mapped := mapState(pe, err)
-		if mapped == err && unreachable(err) { // it let nobody in, whatever for
-			return unavailable("The database cannot be reached.", err)
-		}
-		return mapped
+		return mapState(pe, err)
 	}
 	if _, ok := errors.AsType[*problem.Problem](err); ok {
 		return err
@@ -112,6 +108,9 @@ func mapState(pe *pgconn.PgError, err error) error {
 		return problem.New(problem.Invalid, "Text must be valid UTF-8 without NUL.").WithCause(err)
 	case stateInsufficientPrivilege, stateUndefinedTable, stateUndefinedFunction, stateUndefinedColumn, stateInvalidSchemaName:
 		return unavailable("The database is not as this program needs it; sespan doctor says what is missing.", err)
+	}
+	if unreachable(err) { // it lets nobody in, whatever for
+		return unavailable("The database cannot be reached.", err)
 	}
 	return err
 }
