@@ -63,7 +63,7 @@ func TestSend(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer socket.Close() //nolint:errcheck // a test's
+			defer socket.Close()
 			n, err := systemd.FromEnvironment(environment("NOTIFY_SOCKET="+address), 7)
 			if err != nil {
 				t.Fatal(err)

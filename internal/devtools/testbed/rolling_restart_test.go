@@ -82,6 +82,7 @@ type rollingLoad struct {
 
 // run calls until ctx ends. A call that was begun is waited for.
 func (l *rollingLoad) run(ctx context.Context, t *testing.T, n int) {
+	t.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}}
 	defer client.CloseIdleConnections()
 	for i := 0; ctx.Err() == nil; i++ {

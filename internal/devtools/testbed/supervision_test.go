@@ -21,7 +21,7 @@ func TestSystemdAndContainersAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close() //nolint:errcheck // a test's
+	defer socket.Close()
 	told := func(want string) {
 		t.Helper()
 		if err := socket.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -65,7 +65,7 @@ func check(t *testing.T, s *Service, option, want string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput() //nolint:gosec // the binary under test
+	out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
 	if !strings.Contains(string(out), want) || (err == nil) != (want == "ok") {
 		t.Errorf("healthcheck %s says %q (%v), want %q", option, out, err, want)
 	}
