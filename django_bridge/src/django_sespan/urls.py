@@ -16,6 +16,7 @@ urlpatterns = [
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),
+    path("grafana-token/", views.GrafanaTokenView.as_view(), name="grafana-token"),
     path("keys/", views.KeysView.as_view(), name="keys"),
     path("keys/<slug:key_id>/rotate/", views.RotateKeyView.as_view(), name="keys-rotate"),
     path("keys/<slug:key_id>/revoke/", views.RevokeKeyView.as_view(), name="keys-revoke"),

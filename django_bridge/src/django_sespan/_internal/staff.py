@@ -15,6 +15,9 @@ ROLES = {
 }
 """Role of the service → permission of the site; a superuser has all."""
 
+GRAFANA_ROLES = frozenset({"admin", "dashboard"})
+"""Who may see Grafana; `role_attribute_path` in `grafana/grafana.ini` says as what."""
+
 MAX_NAME = 150
 
 
@@ -32,6 +35,14 @@ def staff_token(user: Any, address: str | None = None) -> str:
     if not roles:
         raise PermissionError(f"{user.pk} has no role")
     return _key().sign_staff(str(user.pk), display_name(user), roles, address)
+
+
+def grafana_token(user: Any) -> str:
+    """Mint Grafana's token; PermissionError without its roles, ImproperlyConfigured."""
+    roles = roles_of(user)
+    if not GRAFANA_ROLES & set(roles):
+        raise PermissionError(f"{user.pk} has no role in Grafana")
+    return _key().sign_grafana(str(user.pk), display_name(user), roles)
 
 
 def _key() -> SigningKey:

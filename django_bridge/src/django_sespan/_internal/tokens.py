@@ -5,8 +5,11 @@
     customer  {"sub": "<customer id>", "customer_table": "public.auth_user", "order_ref",
                "amount": "150000.00"}: for one draw
     staff     {"scope": "staff", "sub": "<key of the user>", "name", "roles": ["report", …]}
+    Grafana's {"aud": "sespan-grafana", "exp" (in a minute), "sub": "sespan:<key of the user>",
+               "name", "roles": ["dashboard", …]}
 
-Sespan checks them against the public keys in `SESPAN_JWKS`.
+Sespan checks them against the public keys in `SESPAN_JWKS`, Grafana against the same ones
+(`grafana/grafana.ini`). The audience keeps either from taking the other's token.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ LIFE_SECONDS = 300
 CLOCK_SECONDS = 60
 """How much this server's clock may be fast: Sespan refuses a token from the future."""
 AUDIENCE = "sespan"
+GRAFANA_AUDIENCE = "sespan-grafana"
+GRAFANA_LIFE_SECONDS = 60
+"""The proxy asks for a token with each request and uses it at once."""
 ISSUER = "django_sespan"
 
 
@@ -74,13 +80,24 @@ class SigningKey:
         claims = {"scope": "staff", "sub": user_id, "name": name, "roles": list(roles)}
         return self._mint({**claims, "address": address} if address else claims)
 
-    def _mint(self, claims: dict[str, Any]) -> str:
+    def sign_grafana(self, user_id: str, name: str, roles: Sequence[str]) -> str:
+        """Mint a token for Grafana, which Sespan refuses.
+
+        `sub` has a prefix: Grafana looks people up by it, and a local account of it that is called
+        as somebody's primary key would be taken for theirs.
+        """
+        claims = {"sub": f"sespan:{user_id}", "name": name, "roles": list(roles)}
+        return self._mint(claims, GRAFANA_AUDIENCE, GRAFANA_LIFE_SECONDS)
+
+    def _mint(
+        self, claims: dict[str, Any], audience: str = AUDIENCE, life: int = LIFE_SECONDS
+    ) -> str:
         now = int(time.time())
         common = {
             "iss": ISSUER,
-            "aud": AUDIENCE,
+            "aud": audience,
             "iat": now - CLOCK_SECONDS,
-            "exp": now + LIFE_SECONDS,
+            "exp": now + life,
             "jti": str(uuid.uuid4()),
         }
         headers = {"kid": self.kid}

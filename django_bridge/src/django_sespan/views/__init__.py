@@ -3,6 +3,7 @@
 from django_sespan.views.checkout import CheckoutTokenView
 from django_sespan.views.code import CodeView, ResendView
 from django_sespan.views.dashboard import DashboardView
+from django_sespan.views.grafana import GrafanaTokenView
 from django_sespan.views.keys import KeysView, RevokeKeyView, RotateKeyView
 from django_sespan.views.login import LoginView
 from django_sespan.views.register import RegisterView
@@ -20,6 +21,7 @@ __all__ = [
     "CheckoutTokenView",
     "CodeView",
     "DashboardView",
+    "GrafanaTokenView",
     "KeysView",
     "LoginView",
     "RegisterView",
