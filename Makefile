@@ -1,6 +1,6 @@
 # Sespan. `make help` lists the targets; everything they need is fetched into
 # .cache and .venv, nothing else on the machine is touched (make test may
-# install Debian's chromium, locales, npm and pgbouncer where it runs as root or may sudo).
+# install Debian's chromium, locales, nginx, npm and pgbouncer where it runs as root or may sudo).
 
 SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -178,7 +178,7 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan /usr/share/i18n/locales/tr_TR
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
-test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium $(UPLOT) $(AXE)
+test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium /usr/sbin/nginx $(UPLOT) $(AXE)
 	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory $(VENV_NEXT)/.ready; \
 	elif [ -n "$(CI)" ]; then echo "the staff's pages on Django 6.1 need Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
 	else echo "The staff's pages are looked at on Django 5.2 alone: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
@@ -240,6 +240,8 @@ $(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,p
 $(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))
 $(eval $(call apt,chromium,/usr/bin/chromium,The browser tests need))
 $(eval $(call apt,systemd,/usr/bin/systemd-analyze,The test of the package needs,systemd-analyze))
+# Debian starts a server of its own on port 80; it may, the tests start theirs beside it.
+$(eval $(call apt,nginx-light,/usr/sbin/nginx,The test of Grafana behind the login needs))
 $(eval $(call apt,npm,/usr/bin/npm,The charts and the check of the dashboards need,npm))
 
 $(VENV)/.ready: django_bridge/pyproject.toml django_bridge/example/requirements.txt django_bridge/e2e/requirements.txt
