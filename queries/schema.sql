@@ -9,10 +9,11 @@ WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspn
   AND c.relname !~ '^stats_' -- theirs are hours: StatsPartitionEnsure
 ORDER BY 1;
 
--- Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, only
--- while a day is attached, ACCESS EXCLUSIVE on its default partition.
+-- Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, once a
+-- day is attached, ACCESS EXCLUSIVE on its default partition; holds them until the
+-- end of the statement, so it makes a few at a time.
 -- name: PartitionEnsure :one
-SELECT sespan.partition_ensure(CAST(CAST(@parent AS text) AS regclass), @days::int)::int AS made;
+SELECT sespan.partition_ensure(CAST(CAST(@parent AS text) AS regclass), @days::int, @most::int)::int AS made;
 
 -- A session lock: it ends with the connection. Tried, never waited for: a session
 -- that waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY

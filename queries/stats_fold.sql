@@ -9,7 +9,7 @@ SELECT h.folded_at FROM sespan.stats_horizon AS h;
 
 -- name: StatsPartitionEnsure :one
 -- Locks as PartitionEnsure, waiting 50 ms at most.
-SELECT sespan.stats_partition_ensure(@hours::int)::int AS made;
+SELECT sespan.stats_partition_ensure(@hours::int, @most::int)::int AS made;
 
 -- name: StatsRetire :one
 -- Drops one hour, waiting at most 50 ms for ACCESS EXCLUSIVE on the table, its

@@ -44,9 +44,10 @@ func (c *Counts) SetTimeZone(ctx context.Context, zone string) error {
 	return mapError(err)
 }
 
-// PartitionEnsure makes the partitions of this hour and the given number of further ones.
+// PartitionEnsure makes the partitions of this hour and the given number of further ones,
+// a few at a time, the present hour's first.
 func (c *Counts) PartitionEnsure(ctx context.Context, hours int32) error {
-	_, err := c.pool.queries.StatsPartitionEnsure(ctx, c.pool, hours)
+	_, err := inBatches(func(most int32) (int32, error) { return c.pool.queries.StatsPartitionEnsure(ctx, c.pool, hours, most) })
 	return mapError(err)
 }
 

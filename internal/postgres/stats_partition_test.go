@@ -38,6 +38,38 @@ func TestHoursAreMadeAheadAndTakeRowsFromTheDefault(t *testing.T) {
 	assert.Error(t, c.PartitionEnsure(t.Context(), 1000))
 }
 
+// What cannot make all at once, as on a slow server with its statement timeout, gets on:
+// the partitions of the next hours and days stay made when a later one fails.
+func TestWhatWasMadeStaysWhenALaterPartitionFails(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	pool := openPool(t, db.ServiceURL(t), 1)
+	db.Exec(t, `DO $$ BEGIN
+		EXECUTE format('CREATE TABLE sespan.%I (in_the_way int)', 'stats_api_' || to_char(now() AT TIME ZONE 'UTC' + interval '9 hours', 'YYYYMMDDHH24'));
+		EXECUTE format('CREATE TABLE sespan.%I (in_the_way int)', 'api_log_' || to_char(now() AT TIME ZONE 'UTC' + interval '20 days', 'YYYYMMDD')); END $$`)
+	require.Error(t, postgres.NewCounts(pool).PartitionEnsure(t.Context(), 25))
+	_, err := pool.PartitionEnsure(t.Context(), 25)
+	require.ErrorContains(t, err, "partitions of sespan.api_log: ")
+	ahead := func(table string) int {
+		t.Helper()
+		return count(t, db, "SELECT ahead FROM sespan.partition_state() WHERE parent = $1", table)
+	}
+	assert.GreaterOrEqual(t, ahead("stats_api"), 7, "hours")
+	assert.GreaterOrEqual(t, ahead("stats_otp"), 7, "hours of the others")
+	assert.GreaterOrEqual(t, ahead("api_log"), 15, "days")
+	assert.Equal(t, 25, ahead("mail_message"), "days of the others")
+}
+
+// A bound makes the next hours of all counts first.
+func TestTheNextHoursAreMadeFirst(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	nouns := count(t, db, "SELECT cardinality(sespan.stats_nouns())")
+	assert.Equal(t, nouns, count(t, db, "SELECT sespan.stats_partition_ensure(25, $1)", nouns))
+	assert.Zero(t, count(t, db, "SELECT max(ahead) - min(ahead) FROM sespan.partition_state() WHERE unit = 'hour'"), "all reach as far")
+	assert.Equal(t, 2, count(t, db, "SELECT sespan.partition_ensure('sespan.api_log', 20, 2)"))
+}
+
 // A dump reads the default partitions for as long as it takes. What waits for it in vain
 // is no error, which the server's log would have once a minute, and is done afterwards.
 func TestPartitionsWaitForADumpWithoutErrors(t *testing.T) {

@@ -109,8 +109,9 @@ COMMENT ON FUNCTION sespan.schema_private(regclass, oid) IS
     'The same for one object that was just made, given by its catalog and oid: for whatever makes objects after the migrations';
 
 -- One partition per UTC day. A day that has no partition yet goes to the default
--- partition, so that inserts never fail; its rows move when their day is made.
-CREATE FUNCTION sespan.partition_ensure(parent regclass, days int) RETURNS int
+-- partition, so that inserts never fail; its rows move when their day is made. With
+-- most, a call is short and its locks are, too; what it made stays made.
+CREATE FUNCTION sespan.partition_ensure(parent regclass, days int, most int DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -134,12 +135,13 @@ BEGIN
         EXCEPTION WHEN lock_not_available THEN
             RETURN made; -- a dump reads the default partition, say
         END;
+        EXIT WHEN made >= most;
     END LOOP;
     RETURN made;
 END
 $$;
-COMMENT ON FUNCTION sespan.partition_ensure(regclass, int) IS
-    'Makes the partitions of a table of this schema for today and the given number of further UTC days; returns how many it made, fewer while another session makes them or has the default partition: call again';
+COMMENT ON FUNCTION sespan.partition_ensure(regclass, int, int) IS
+    'Makes the partitions of a table of this schema for today and the given number of further UTC days, the next ones first and no more than most (NULL: all); returns how many it made, fewer while another session makes them or has the default partition: call again';
 
 -- CREATE TABLE … PARTITION OF would lock the parent against readers and writers;
 -- LIKE and ATTACH take SHARE UPDATE EXCLUSIVE there, and ACCESS EXCLUSIVE only on
@@ -164,7 +166,11 @@ BEGIN
         IF (SELECT c.relreplident = 'f' FROM pg_catalog.pg_class c WHERE c.oid = parent) THEN -- which LIKE does not copy
             EXECUTE format('ALTER TABLE sespan.%I REPLICA IDENTITY FULL', child_name);
         END IF;
-        PERFORM sespan.schema_private('pg_class', to_regclass(format('sespan.%I', child_name))); -- it is read through its parent
+        child := to_regclass(format('sespan.%I', child_name));
+        -- It is read through its parent. Where no default privileges gave anything, there is no list of rights.
+        IF (SELECT c.relacl IS NOT NULL FROM pg_catalog.pg_class c WHERE c.oid = child) THEN
+            PERFORM sespan.schema_private('pg_class', child);
+        END IF;
     END IF;
     IF fallback IS NOT NULL THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', fallback);
@@ -257,7 +263,7 @@ COMMENT ON FUNCTION sespan.login_ensure(text, text, text) IS
 DROP FUNCTION sespan.login_ensure(text, text, text);
 
 DROP FUNCTION sespan.partition_state();
-DROP FUNCTION sespan.partition_ensure(regclass, int);
+DROP FUNCTION sespan.partition_ensure(regclass, int, int);
 DROP FUNCTION sespan.partition_make(regclass, date);
 DROP FUNCTION sespan.partition_attach(regclass, text, timestamptz, timestamptz);
 DROP FUNCTION sespan.schema_private(regclass, oid);

@@ -71,7 +71,7 @@ COMMENT ON FUNCTION sespan.stats_hour(regclass, timestamptz) IS 'Name and bounds
 -- Locks as partition_attach. The default partition is only waited for shortly: who
 -- reads the counts meanwhile waits behind it. A missing hour fails nothing, so a dump
 -- that holds the table for hours is no error, which the server would log each time.
-CREATE FUNCTION sespan.stats_partition_ensure(hours int) RETURNS int
+CREATE FUNCTION sespan.stats_partition_ensure(hours int, most int DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms'
 AS $$
 DECLARE
@@ -85,23 +85,26 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock('sespan.schema_version'::regclass::oid::int, 'sespan.stats_nouns'::regproc::oid::int) THEN
         RETURN 0;
     END IF;
-    FOREACH noun IN ARRAY sespan.stats_nouns() LOOP
-        parent := to_regclass('sespan.stats_' || noun);
-        CONTINUE WHEN parent IS NULL;
-        FOR i IN 0..hours LOOP
+    FOR i IN 0..hours LOOP
+        FOREACH noun IN ARRAY sespan.stats_nouns() LOOP
+            parent := to_regclass('sespan.stats_' || noun);
+            CONTINUE WHEN parent IS NULL;
             BEGIN
                 made := made + (SELECT sespan.partition_attach(parent, h.child, h.lower_bound, h.upper_bound)::int
                                 FROM sespan.stats_hour(parent, clock_timestamp() + make_interval(hours => i)) h);
             EXCEPTION WHEN lock_not_available THEN
                 RETURN made;
             END;
+            IF made >= most THEN
+                RETURN made;
+            END IF;
         END LOOP;
     END LOOP;
     RETURN made;
 END
 $$;
-COMMENT ON FUNCTION sespan.stats_partition_ensure(int) IS
-    'Makes the partitions of appended counts for this hour and the given number of further ones; returns how many it made, fewer while another session makes them or reads the default partition: call again';
+COMMENT ON FUNCTION sespan.stats_partition_ensure(int, int) IS
+    'Makes the partitions of appended counts for this hour and the given number of further ones, the next ones first and no more than most (NULL: all); returns how many it made, fewer while another session makes them or reads the default partition: call again';
 
 CREATE FUNCTION sespan.stats_fold_noun(noun text, above xid8, below xid8, zones text[], untils timestamptz[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -359,7 +362,7 @@ DROP FUNCTION sespan.stats_retire(int);
 DROP FUNCTION sespan.stats_fold(int, interval);
 DROP FUNCTION sespan.stats_restored(bigint);
 DROP FUNCTION sespan.stats_fold_noun(text, xid8, xid8, text[], timestamptz[]);
-DROP FUNCTION sespan.stats_partition_ensure(int);
+DROP FUNCTION sespan.stats_partition_ensure(int, int);
 DROP FUNCTION sespan.stats_hour(regclass, timestamptz);
 DROP FUNCTION sespan.stats_restored_by();
 DROP FUNCTION sespan.stats_columns(text);

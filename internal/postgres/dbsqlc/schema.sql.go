@@ -11,13 +11,14 @@ import (
 )
 
 const partitionEnsure = `-- name: PartitionEnsure :one
-SELECT sespan.partition_ensure(CAST(CAST($1 AS text) AS regclass), $2::int)::int AS made
+SELECT sespan.partition_ensure(CAST(CAST($1 AS text) AS regclass), $2::int, $3::int)::int AS made
 `
 
-// Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, only
-// while a day is attached, ACCESS EXCLUSIVE on its default partition.
-func (q *Queries) PartitionEnsure(ctx context.Context, db DBTX, parent string, days int32) (int32, error) {
-	row := db.QueryRow(ctx, partitionEnsure, parent, days)
+// Takes an advisory lock on the table, SHARE UPDATE EXCLUSIVE on it and, once a
+// day is attached, ACCESS EXCLUSIVE on its default partition; holds them until the
+// end of the statement, so it makes a few at a time.
+func (q *Queries) PartitionEnsure(ctx context.Context, db DBTX, parent string, days int32, most int32) (int32, error) {
+	row := db.QueryRow(ctx, partitionEnsure, parent, days, most)
 	var made int32
 	err := row.Scan(&made)
 	return made, err

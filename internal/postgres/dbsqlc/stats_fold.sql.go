@@ -42,12 +42,12 @@ func (q *Queries) StatsFoldedAt(ctx context.Context, db DBTX) (time.Time, error)
 }
 
 const statsPartitionEnsure = `-- name: StatsPartitionEnsure :one
-SELECT sespan.stats_partition_ensure($1::int)::int AS made
+SELECT sespan.stats_partition_ensure($1::int, $2::int)::int AS made
 `
 
 // Locks as PartitionEnsure, waiting 50 ms at most.
-func (q *Queries) StatsPartitionEnsure(ctx context.Context, db DBTX, hours int32) (int32, error) {
-	row := db.QueryRow(ctx, statsPartitionEnsure, hours)
+func (q *Queries) StatsPartitionEnsure(ctx context.Context, db DBTX, hours int32, most int32) (int32, error) {
+	row := db.QueryRow(ctx, statsPartitionEnsure, hours, most)
 	var made int32
 	err := row.Scan(&made)
 	return made, err
