@@ -25,7 +25,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards
+.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ help: ## Show this list
 demo: bin/sespan bin/sespan-demo charts-if-possible ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
-SUITES := test-alerts test-dashboards test-package test-go test-go-old test-bridge test-e2e
+SUITES := test-alerts test-dashboards test-monitoring test-package test-go test-go-old test-bridge test-e2e
 test: ## Set up and run every test
 	@times=; for suite in $(SUITES); do \
 	  began=$$SECONDS; $(MAKE) --no-print-directory $$suite; times+="  $$suite $$((SECONDS - began)) s"$$'\n'; \
@@ -154,7 +154,7 @@ bin/sespan bin/sespan-demo:
 	@$(GO_BUILD) -o $@ ./cmd/$(@F)
 
 test-go: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR .cache/postgresql-15/.ready
-	go test -race -timeout 30m ./...
+	go test -race -timeout 30m $$(go list ./... | grep -v devtools/monitoring$$)
 
 test-go-old: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
 	PGTEST_VERSION=$(OLD_POSTGRES) go test -count=1 -timeout 30m ./internal/postgres/... ./internal/httpapi/...
@@ -202,6 +202,10 @@ test-package: package /usr/bin/systemd-analyze
 test-alerts: $(PROMTOOL)
 	cd grafana/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) check rules *.rules.yml && \
 	printf '%s\n' *.rules_test.yml | xargs -n 1 -P 2 $(PROMTOOL) test rules
+
+# Every query of dashboards, rules and alerts, asked of a Prometheus that scrapes a service in use; alone, because it scrapes each second.
+test-monitoring: $(PROMETHEUS)
+	go test -count=1 -v ./internal/devtools/monitoring
 
 # Debian's package is unpacked, not installed: a server that starts by itself is not wanted.
 $(PROMTOOL) $(PROMETHEUS) &:
