@@ -60,11 +60,23 @@ func authenticate(keys keyAuthenticator, tokens tokenVerifier) func(huma.Context
 		}
 		allow, _ := op.Metadata[metaAllow].([]access.Role)
 		if !p.Has(allow...) {
-			respond(w, r, problem.New(problem.Forbidden, "The role of this key or token does not reach this call."))
+			respond(w, r, outOfReach(allow))
 			return
 		}
 		next(huma.WithContext(ctx, withActor(access.With(ctx.Context(), p), p)))
 	}
+}
+
+// outOfReach says which roles reach the call, and who gives them.
+func outOfReach(allow []access.Role) error {
+	if len(allow) == 0 {
+		return problem.New(problem.Forbidden, "No role reaches this call.")
+	}
+	names := make([]string, len(allow))
+	for i, role := range allow {
+		names[i] = string(role)
+	}
+	return problem.Newf(problem.Forbidden, "The role of this key or token does not reach this call. Bring a key or token of the role %s, which an admin of the site gives.", strings.Join(names, " or "))
 }
 
 // withActor says who is at work, for the audit. A customer is none: draws are not
