@@ -174,9 +174,13 @@ func writeAtomically(dir *os.Root, name string, text []byte) error {
 	if err := dir.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	unfinished := path.Join(path.Dir(name), ".unfinished-"+path.Base(name))
-	if err := dir.WriteFile(unfinished, text, 0o644); err != nil {
-		return err
+	unfinished := name + ".unfinished" // no *.json, no *.yml: neither of the two reads it
+	err := dir.WriteFile(unfinished, text, 0o644)
+	if err == nil {
+		err = dir.Rename(unfinished, name)
 	}
-	return dir.Rename(unfinished, name)
+	if err != nil {
+		_ = dir.Remove(unfinished) // none was made, or it is half a file
+	}
+	return err
 }

@@ -148,3 +148,21 @@ func TestDashboardsExportStaysInItsFolder(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 }
+
+// What is written meanwhile, or left by a failure, is read by neither Grafana nor Prometheus.
+func TestDashboardsExportLeavesNoHalfFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "prometheus", "prometheus.yml", "mine"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files, err := export(t, dir, "--force")
+	if err == nil {
+		t.Error("a folder was overwritten")
+	}
+	for name := range files {
+		if strings.Contains(name, "unfinished") {
+			t.Errorf("%s was left", name)
+		}
+	}
+}

@@ -15,13 +15,13 @@ func (x *examination) checkBinding(ctx context.Context) []finding {
 	b, err := x.pool.BindingState(ctx)
 	switch {
 	case err != nil:
-		return wrong(cause(err), "")
+		return failed(err)
 	case !b.OK():
 		return wrong(b.State+": "+b.Reason, "run: sespan bind-customers")
 	}
 	watched, err := x.pool.Watched(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	text := "bound; whom plain SQL activates is not seen (bind-customers --watch)"
 	if watched {
@@ -34,7 +34,9 @@ func (x *examination) checkBinding(ctx context.Context) []finding {
 	switch {
 	case postgres.NotTried(err):
 		return warning(fmt.Sprintf("%s; %v", text, err), "run the doctor again")
-	case err != nil:
+	case err != nil && strings.Contains(cause(err), "SQLSTATE"):
+		return failed(err)
+	case err != nil: // it says itself what the site is to let pass
 		return wrong(err.Error(), "")
 	case tried == "none":
 		return well("%s; there is no customer yet to try the activation with", text)
@@ -49,7 +51,7 @@ const addressCount = 2 * time.Second
 func (x *examination) checkAddresses(ctx context.Context) []finding {
 	a, err := x.pool.Addresses(ctx, addressCount)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	return judgeAddresses(a)
 }
@@ -88,7 +90,7 @@ func (x *examination) checkPeople(ctx context.Context) []finding {
 	const mend = "let cron run: manage.py sespan_compare_people"
 	switch {
 	case err != nil:
-		return wrong(cause(err), "")
+		return failed(err)
 	case keys == 0:
 		return well("nobody has a key of their own")
 	case at.IsZero():
@@ -109,7 +111,7 @@ func (x *examination) checkServiceKeys(ctx context.Context) []finding {
 	}
 	keys, err := postgres.NewKeys(x.pool).KeyList(ctx, "")
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	var live int
 	var ending []string

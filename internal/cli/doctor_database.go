@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -31,29 +30,6 @@ func (x *examination) checkDatabase(ctx context.Context) []finding {
 	return well("PostgreSQL %s answers in %s", s.Version, x.now().Sub(begun).Round(time.Millisecond))
 }
 
-// cause is what the server or the network said, in one line.
-func cause(err error) string {
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
-	}
-	return strings.Join(strings.Fields(err.Error()), " ")
-}
-
-// mendConnection says what to do about a connection that cannot be made.
-func mendConnection(said string) string {
-	switch {
-	case strings.Contains(said, "password authentication failed"), strings.Contains(said, "28P01"):
-		return "correct login and password in SESPAN_DATABASE_URL; sespan init --url-file makes a login anew"
-	case strings.Contains(said, "does not exist"):
-		return "correct the database's name in SESPAN_DATABASE_URL"
-	case strings.Contains(said, "no such host"):
-		return "correct the host in SESPAN_DATABASE_URL, or the resolver of this machine"
-	case strings.Contains(said, "too many"):
-		return "the server has no connection left: raise max_connections, or lower SESPAN_DATABASE_CONNECTIONS"
-	}
-	return "see that the server runs, that host and port of SESPAN_DATABASE_URL are its own, and that pg_hba.conf and firewalls let this machine in"
-}
-
 const (
 	clockTolerance = 5 * time.Second
 	clockWrong     = 30 * time.Second // what a token of the site may be off
@@ -65,7 +41,7 @@ func (x *examination) checkClock(ctx context.Context) []finding {
 	asked := x.now()
 	there, err := x.pool.Clock(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	return judgeClock("the database's clock", there, asked, x.now())
 }
@@ -91,7 +67,7 @@ func (x *examination) checkSchema(ctx context.Context) []finding {
 	case err != nil && strings.Contains(err.Error(), "permission denied"):
 		return wrong("this login may not read it: "+cause(err), "see what is said of login")
 	case err != nil:
-		return wrong(err.Error(), "")
+		return failed(err)
 	case s.Current == 0:
 		return wrong("there is none in this database", "run: sespan init, as a login that may create a schema")
 	case len(s.Pending) > 0:
@@ -102,7 +78,7 @@ func (x *examination) checkSchema(ctx context.Context) []finding {
 	broken, err := x.doctor().InvalidIndexes(ctx)
 	switch {
 	case err != nil:
-		return wrong(cause(err), "")
+		return failed(err)
 	case len(broken) > 0:
 		return wrong("a migration was broken off: "+strings.Join(broken, ", ")+" cannot be used", "run: sespan migrate up, which makes it anew")
 	}
@@ -113,11 +89,11 @@ func (x *examination) checkSchema(ctx context.Context) []finding {
 func (x *examination) checkLogin(ctx context.Context) []finding {
 	l, err := x.doctor().LoginRights(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	s, err := x.doctor().Server(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	grant := fmt.Sprintf("a superuser runs: GRANT %q TO %q", l.Service, l.Login)
 	switch {
@@ -151,7 +127,7 @@ const fullShare = 0.8
 func (x *examination) checkConnections(ctx context.Context) []finding {
 	h, err := postgres.NewHealth(x.pool).Server(ctx, x.now)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	return judgeConnections(h)
 }

@@ -23,8 +23,11 @@ func (x *examination) senderDomain() (domain, why string) {
 	case err != nil:
 		return "", "SESPAN_MAIL_FROM names no address"
 	}
-	domain = address.Lower(from.Address[strings.LastIndexByte(from.Address, '@')+1:])
-	if reserved(domain) {
+	domain, err = address.Domain(from.Address[strings.LastIndexByte(from.Address, '@')+1:]) // as DNS has it: beyond ASCII in Punycode
+	switch {
+	case err != nil:
+		return "", "SESPAN_MAIL_FROM names no domain"
+	case reserved(domain):
 		return "", "not looked up: " + domain + " is a name for examples and tests (RFC 2606)"
 	}
 	return domain, ""

@@ -50,7 +50,12 @@ func TestDoctorLooksAtTheSendersDomain(t *testing.T) {
 		"everybody":   {from, names{"mail.shop.co": {"v=spf1 +all"}}, "warning: mail.shop.co lets every server", "warning: "},
 		"no resolver": {from, deaf{}, "not_checked: not looked up: no resolver answers", "not_checked: not looked up: no resolver answers"},
 		"an example":  {"shop@shop.example", names{}, "not_checked: not looked up: shop.example is a name for examples", "not_checked: "},
-		"no sender":   {"", names{}, "not_checked: SESPAN_MAIL_FROM names no address", "not_checked: "},
+		"beyond ASCII": {
+			"Toko <halo@Bücher.de>",
+			names{"xn--bcher-kva.de": {"v=spf1 mx -all"}, "_dmarc.xn--bcher-kva.de": {"v=DMARC1; p=none"}},
+			"ok: xn--bcher-kva.de publishes", "ok: _dmarc.xn--bcher-kva.de publishes",
+		},
+		"no sender": {"", names{}, "not_checked: SESPAN_MAIL_FROM names no address", "not_checked: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,7 +34,7 @@ func (x *examination) checkListen(ctx context.Context) []finding {
 func (x *examination) checkTriggers(ctx context.Context) []finding {
 	broken, err := x.doctor().BrokenTriggers(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	if len(broken) == 0 {
 		return well("the doorbell's, those that count, and those of the audit are enabled")
@@ -43,7 +43,7 @@ func (x *examination) checkTriggers(ctx context.Context) []finding {
 	for _, t := range broken {
 		how, mend := "is disabled", fmt.Sprintf("ALTER TABLE %s ENABLE TRIGGER %s", t.Table, t.Name)
 		if t.Missing {
-			how, mend = "is missing", "make the schema anew, or have a DBA run its CREATE TRIGGER as it stands in sql/migrations"
+			how, mend = "is missing", "have its CREATE TRIGGER run by the owner of the schema, as it stands in sql/migrations of this version; a schema without anything to keep is made anew by migrate down and up"
 		}
 		f := finding{stateWrong, fmt.Sprintf("%s of %s %s: %s", t.Name, t.Table, how, lossOf(t.Name)), mend}
 		if t.Name == doorbell {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,9 @@ func mendRelay(err error) string {
 	failure, ok := errors.AsType[*mail.SendError](err)
 	if !ok {
 		return ""
+	}
+	if strings.Contains(err.Error(), "offers no STARTTLS") {
+		return "tls=implicit where that port speaks TLS from the first byte (465 does), tls=none only on a network that you trust; else ask its operator for TLS"
 	}
 	switch failure.Reason {
 	case "connect", "timeout", "closed":

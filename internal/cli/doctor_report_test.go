@@ -177,7 +177,7 @@ func TestDoctorFindsWeakKeysAndOpenFiles(t *testing.T) {
 	if exitOf(err) != exitWrong {
 		t.Error(err)
 	}
-	says(t, strings.TrimSpace(lineWith(out, "  keys ")), "WRONG ", `weak: key "1" of SESPAN_SECRET_KEYS has only 1 different bytes of 32`)
+	says(t, strings.TrimSpace(lineWith(out, "  keys ")), "WRONG ", `weak: key "1" of SESPAN_SECRET_KEYS is one byte 32 times`)
 	says(t, strings.TrimSpace(lineWith(out, "  files ")), "warning ", "may be read or written by everybody")
 	says(t, strings.TrimSpace(lineWith(out, "  settings ")), "warning ", "SESPAN_OTP_LIVETIME: no setting has this name")
 	says(t, out, "Settings", "→ chmod 600 "+path, "openssl rand -base64 32")

@@ -11,7 +11,7 @@ import (
 func (x *examination) checkRights(ctx context.Context) []finding {
 	i, strangers, err := x.pool.Strangers(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	var foreign, known []string
 	for _, s := range strangers {

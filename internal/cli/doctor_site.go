@@ -79,7 +79,7 @@ func (x *examination) checkProxies(ctx context.Context) []finding {
 	}
 	seen, err := x.doctor().AddressesSeen(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	if seen.AllCalls == 0 {
 		return unchecked("no call about a customer in the last day", "")

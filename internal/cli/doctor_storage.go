@@ -16,7 +16,7 @@ const daysAhead = 7 // maintenance makes them; today is one more
 func (x *examination) checkPartitions(ctx context.Context) []finding {
 	tables, err := postgres.NewHealth(x.pool).Partitions(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	var out []finding
 	days := int64(math.MaxInt64)
@@ -58,11 +58,11 @@ const (
 func (x *examination) checkVacuum(ctx context.Context) []finding {
 	w, err := x.doctor().Wraparound(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	dead, err := x.doctor().DeadRows(ctx, leastDead)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	out := judgeWraparound(w)
 	if !w.Autovacuum {
@@ -113,7 +113,7 @@ const fullLog = 0.8
 func (x *examination) checkAPILog(ctx context.Context) []finding {
 	l, err := x.doctor().LogSize(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	return judgeLog(l, x.settings.APILogMaxBytes, x.settings.APILogDays, x.now())
 }

@@ -15,11 +15,14 @@ import (
 // checkDraws looks whether the keys open what was sealed with them.
 func (x *examination) checkDraws(ctx context.Context) []finding {
 	if err := transaction.NewEpochs(postgres.NewTransactions(x.pool), x.settings.Ring, rand.Reader).Check(ctx); err != nil {
-		return wrong(err.Error(), "put the key that is missing back into SESPAN_SECRET_KEYS, behind the first")
+		if said := cause(err); strings.Contains(said, "SQLSTATE") || ctx.Err() != nil {
+			return failed(err)
+		}
+		return wrong("the seed of today's draws cannot be opened: "+cause(err), "put the key that is missing back into SESPAN_SECRET_KEYS, behind the first")
 	}
 	ids, err := x.doctor().CodeKeys(ctx)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	ids = slices.DeleteFunc(ids, x.settings.Ring.Has)
 	if len(ids) > 0 {
@@ -34,7 +37,7 @@ func (x *examination) checkDraws(ctx context.Context) []finding {
 func (x *examination) checkTiers(ctx context.Context) []finding {
 	tiers, err := postgres.NewTiers(x.pool).TierManyDraws(ctx, transaction.DefaultPerCustomerDraws)
 	if err != nil {
-		return wrong(cause(err), "")
+		return failed(err)
 	}
 	if len(tiers) == 0 {
 		return well("no active tier lets a customer draw more than %d times a day", transaction.DefaultPerCustomerDraws)

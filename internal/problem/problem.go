@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -112,7 +113,7 @@ func (p *Problem) WithCause(err error) *Problem {
 func (p *Problem) Error() string {
 	s := string(p.Slug) + ": " + p.Detail
 	if p.cause != nil {
-		s += ": " + p.cause.Error()
+		s = strings.TrimSuffix(s, ".") + ": " + p.cause.Error()
 	}
 	return s
 }

@@ -26,6 +26,8 @@ func Weakness(raw []byte) string {
 		printable = printable && b >= ' ' && b <= '~'
 	}
 	switch {
+	case different == 1:
+		return fmt.Sprintf("is one byte %d times", len(raw))
 	case different <= len(raw)/2:
 		return fmt.Sprintf("has only %d different bytes of %d", different, len(raw))
 	case printable && len(raw) > 20:

@@ -14,7 +14,7 @@ func TestWeakKeysAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	weak := strings.Join(r.Weak(), "; ")
-	if want := `key "zero" of SESPAN_SECRET_KEYS has only 1 different bytes of 32; key "typed" of SESPAN_SECRET_KEYS is text that somebody typed, not random bytes`; weak != want {
+	if want := `key "zero" of SESPAN_SECRET_KEYS is one byte 32 times; key "typed" of SESPAN_SECRET_KEYS is text that somebody typed, not random bytes`; weak != want {
 		t.Errorf("%q, want %q", weak, want)
 	}
 	if r.Len() != 3 || !r.Has("good") || r.Has("bad") {
