@@ -25,6 +25,8 @@ type compose struct {
 type service struct {
 	Image       string
 	Build       *build
+	Profiles    []string
+	NetworkMode string `yaml:"network_mode"`
 	Command     []string
 	Environment map[string]string
 	Volumes     []string
@@ -33,6 +35,7 @@ type service struct {
 		Test              []string
 		Interval, Timeout string
 		Retries           int
+		Disable           bool
 	}
 	DependsOn map[string]struct{ Condition string } `yaml:"depends_on"`
 }
@@ -87,13 +90,18 @@ func TestComposeServices(t *testing.T) {
 			}
 		}
 		for _, mount := range s.Volumes {
-			if volume, _, _ := strings.Cut(mount, ":"); !declared(c.Volumes, volume) {
+			volume, _, _ := strings.Cut(mount, ":")
+			if _, err := os.Stat(filepath.Join(root, volume)); strings.HasPrefix(volume, "./") && (err != nil || !strings.HasSuffix(mount, ":ro")) {
+				t.Errorf("%s mounts %s: %v, want a folder that it cannot write to", name, mount, err)
+			} else if !strings.HasPrefix(volume, "./") && !declared(c.Volumes, volume) {
 				t.Errorf("%s mounts %s, which is no volume", name, volume)
 			}
 		}
 		for dependency, d := range s.DependsOn {
-			if _, ok := c.Services[dependency]; !ok {
+			if on, ok := c.Services[dependency]; !ok {
 				t.Errorf("%s depends on %s, which is no service", name, dependency)
+			} else if len(s.Profiles) == 0 && len(on.Profiles) > 0 {
+				t.Errorf("%s depends on %s, which is there with %v alone", name, dependency, on.Profiles)
 			}
 			if !slices.Contains([]string{"service_started", "service_healthy", "service_completed_successfully"}, d.Condition) {
 				t.Errorf("%s waits for %s to be %q", name, dependency, d.Condition)
@@ -122,13 +130,19 @@ func TestComposeCommandsAndVariables(t *testing.T) {
 		if name == "sespan-setup" {
 			args = append(args, "--dsn", s.Environment["SESPAN_DATABASE_URL"])
 		}
-		if _, err := parse(args...); err != nil {
-			t.Errorf("%s: sespan %s: %v", name, strings.Join(s.Command, " "), err)
-		}
-		for variable := range s.Environment {
-			if !known[variable] {
+		for variable, value := range s.Environment {
+			flag := known[variable]
+			switch {
+			case flag == nil:
 				t.Errorf("%s: variable %s is not known", name, variable)
+			case flag.HasDefault && flag.Default == value:
+				t.Errorf("%s: %s=%s is the default", name, variable, value)
+			case s.Command[0] != "init": // its flags have other names
+				args = append(args, "--"+flag.Name+"="+value)
 			}
+		}
+		if _, err := parse(args...); err != nil {
+			t.Errorf("%s: sespan %s: %v", name, strings.Join(args, " "), err)
 		}
 	}
 	if commands < 3 {
@@ -136,19 +150,19 @@ func TestComposeCommandsAndVariables(t *testing.T) {
 	}
 }
 
-// variables are those that a command reads.
-func variables(t *testing.T) map[string]bool {
+// variables are the flags of those that a command reads.
+func variables(t *testing.T) map[string]*kong.Flag {
 	t.Helper()
 	parser, err := kong.New(&CLI{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{}
+	known := map[string]*kong.Flag{}
 	for _, leaf := range parser.Model.Leaves(false) {
 		for _, flags := range leaf.AllFlags(false) {
 			for _, flag := range flags {
 				for _, name := range flag.Envs {
-					known[name] = true
+					known[name] = flag
 				}
 			}
 		}
