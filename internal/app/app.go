@@ -91,7 +91,7 @@ func (a *App) start(ctx context.Context) error {
 	if err := CheckSchema(ctx, a.pool); err != nil {
 		return err
 	}
-	if err := a.checkSeals(ctx); err != nil {
+	if err := CheckSeals(ctx, a.pool, a.cfg.Ring); err != nil {
 		return err
 	}
 	a.check("database", true, a.databaseReady)

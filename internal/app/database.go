@@ -7,6 +7,7 @@ import (
 
 	"sespan/internal/config"
 	"sespan/internal/postgres"
+	"sespan/internal/secret"
 	"sespan/internal/transaction"
 )
 
@@ -45,12 +46,12 @@ func (a *App) openPool(ctx context.Context, name string, o postgres.Options) (*p
 	return pool, nil
 }
 
-// checkSeals refuses a key ring without a key that seals a seed of draws: these could be
+// CheckSeals refuses a key ring without a key that seals a seed of draws: these could be
 // neither drawn nor proven any more. A database that does not answer is none.
-func (a *App) checkSeals(ctx context.Context) error {
+func CheckSeals(ctx context.Context, pool *postgres.Pool, ring *secret.Ring) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	err := transaction.NewSeals(postgres.NewTransactions(a.pool), a.cfg.Ring).Check(ctx)
+	err := transaction.NewSeals(postgres.NewTransactions(pool), ring).Check(ctx)
 	if missing, ok := errors.AsType[*transaction.MissingKeyError](err); ok {
 		return &config.Error{
 			Variable: "SESPAN_SECRET_KEYS", Problem: missing.Error(),

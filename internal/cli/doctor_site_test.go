@@ -123,4 +123,6 @@ func TestDoctorMissesASecretKey(t *testing.T) {
 	db.Exec(t, `INSERT INTO sespan.otp (challenge_id, email, purpose, otp_number, key_id, valid_until)
 		VALUES ('01a20305-209d-765b-b71e-b43892fd4c76', 'a@b.co', 'login', sha256('x'), 'gone', now() + interval '5 minutes')`)
 	says(t, told(x.checkDraws(t.Context())), "wrong: live codes were made with the secret key gone, which SESPAN_SECRET_KEYS does not hold", "→ put that key back")
+	db.Exec(t, `INSERT INTO sespan.draw_epoch (draw_epoch, seed_hash, sealed_seed) VALUES (sespan.draw_epoch_today() - 3, sha256('x'), '\x046c6f7374' || sha256('x'))`)
+	says(t, told(x.checkDraws(t.Context())), "wrong: SESPAN_SECRET_KEYS lacks the key lost, which seals the seed of the draws of ", "→ put it back behind the others")
 }

@@ -8,12 +8,16 @@ import (
 	"slices"
 	"strings"
 
+	"sespan/internal/app"
 	"sespan/internal/postgres"
 	"sespan/internal/transaction"
 )
 
 // checkDraws looks whether the keys open what was sealed with them.
 func (x *examination) checkDraws(ctx context.Context) []finding {
+	if err := app.CheckSeals(ctx, x.pool, x.settings.Ring); err != nil { // serve would not start
+		return settingError(err)
+	}
 	if err := transaction.NewEpochs(postgres.NewTransactions(x.pool), x.settings.Ring, rand.Reader).Check(ctx); err != nil {
 		if said := cause(err); strings.Contains(said, "SQLSTATE") || ctx.Err() != nil {
 			return failed(err)
@@ -29,7 +33,7 @@ func (x *examination) checkDraws(ctx context.Context) []finding {
 		return wrong(fmt.Sprintf("live codes were made with the secret key %s, which SESPAN_SECRET_KEYS does not hold: they are refused", strings.Join(ids, ", ")),
 			"put that key back behind the first until the codes have ended (SESPAN_OTP_LIFETIME)")
 	}
-	return well("SESPAN_SECRET_KEYS opens the seed of today's draws and verifies every live code")
+	return well("SESPAN_SECRET_KEYS opens the seeds of draws and verifies every live code")
 }
 
 // checkTiers names tiers in which a customer may draw often: a cart changed there and
