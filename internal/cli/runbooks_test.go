@@ -1,18 +1,12 @@
 package cli
 
 import (
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
+	"sespan/internal/devtools/docscommands"
 	"sespan/internal/devtools/pgtest"
-)
-
-var (
-	consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
-	sqlBlock     = regexp.MustCompile("(?s)```sql\n(.*?)```")
 )
 
 // What a runbook tells somebody to type at night exists: commands parse, SQL runs.
@@ -25,29 +19,25 @@ func TestCommandsOfRunbooks(t *testing.T) {
 	db := pgtest.NewDB(t)
 	commands, statements := 0, 0
 	for _, page := range pages {
-		text, err := os.ReadFile(page)
+		steps, err := docscommands.Read(page)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", page, err)
 		}
-		for _, block := range consoleBlock.FindAllStringSubmatch(string(text), -1) {
-			for line := range strings.Lines(block[1]) {
-				commands++
-				if fault := faultOfCommand(strings.TrimSpace(line)); fault != "" {
-					t.Errorf("%s: %s: %s", filepath.Base(page), strings.TrimSpace(line), fault)
-				}
+		for _, step := range steps {
+			if step.Language == "sql" {
+				statements++
+				tryStatement(t, db, filepath.Base(page), step.Text)
+				continue
 			}
-		}
-		for _, block := range sqlBlock.FindAllStringSubmatch(string(text), -1) {
-			statements++
-			tx, err := db.Pool.Begin(t.Context())
+			list, err := step.Commands()
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: %v", page, err)
 			}
-			if _, err := tx.Exec(t.Context(), block[1]); err != nil {
-				t.Errorf("%s: %v in:\n%s", filepath.Base(page), err, block[1])
-			}
-			if err := tx.Rollback(t.Context()); err != nil {
-				t.Fatal(err)
+			for _, c := range list {
+				commands++
+				if fault := faultOfCommand(c.Text); fault != "" {
+					t.Errorf("%s: %s: %s", filepath.Base(page), c.Text, fault)
+				}
 			}
 		}
 	}
@@ -56,11 +46,26 @@ func TestCommandsOfRunbooks(t *testing.T) {
 	}
 }
 
+// tryStatement runs what a page shows, and takes it back.
+func tryStatement(t *testing.T, db *pgtest.DB, page, statement string) {
+	t.Helper()
+	tx, err := db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), statement); err != nil {
+		t.Errorf("%s: %v in:\n%s", page, err, statement)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFaultOfCommand(t *testing.T) {
 	t.Parallel()
 	for line, right := range map[string]bool{
-		"$ sespan mail why 4711": true, "$ sespan --version": true, "$ promtool check config prometheus.yml": true,
-		"$ sespan mail whence": false, "$ sespan doctor --loud": false, "sespan doctor": false, "$ grafana-cli": false,
+		"sespan mail why 4711": true, "sespan --version": true, "promtool check config prometheus.yml": true,
+		"sespan mail whence": false, "sespan doctor --loud": false, "doctor": false, "grafana-cli x": false,
 	} {
 		if fault := faultOfCommand(line); (fault == "") != right {
 			t.Errorf("%s: %q", line, fault)
@@ -68,20 +73,20 @@ func TestFaultOfCommand(t *testing.T) {
 	}
 }
 
-// faultOfCommand says what is wrong with a line of a console, "" for nothing.
+// faultOfCommand says what is wrong with a command of a page, "" for nothing.
 func faultOfCommand(line string) string {
 	words := strings.Fields(line)
 	switch {
-	case len(words) < 3 || words[0] != "$":
-		return "no command after $"
-	case words[1] == "psql" || words[1] == "promtool":
+	case len(words) < 2:
+		return "no command"
+	case words[0] == "psql" || words[0] == "promtool":
 		return ""
-	case words[1] != "sespan":
+	case words[0] != "sespan":
 		return "neither sespan, psql nor promtool"
 	}
 	said := &strings.Builder{}
 	ended := false
-	_, err := Parse(words[2:], IO{Out: said, Err: said, Version: "test", Exit: func(int) { ended = true }})
+	_, err := Parse(words[1:], IO{Out: said, Err: said, Version: "test", Exit: func(int) { ended = true }})
 	if err != nil && !ended {
 		return err.Error()
 	}
