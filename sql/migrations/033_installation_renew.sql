@@ -17,7 +17,7 @@ DECLARE
     ids bigint[];
 BEGIN
     IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-               AND a.application_name IN ('sespan', 'sespan mail', 'sespan log', 'sespan draws', 'sespan reports')) THEN
+               AND a.application_name IN ('sespan', 'sespan mail', 'sespan log', 'sespan draws', 'sespan reports', 'sespan health', 'sespan listener')) THEN
         RAISE EXCEPTION 'sespan serve works on this database' USING ERRCODE = 'object_in_use',
             HINT = 'This is for a restored copy, before sespan serve works on it for the first time: stop it, if this is the copy.';
     END IF;
