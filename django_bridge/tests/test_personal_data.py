@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from django_sespan._internal import personal_data
 from people import group, person
 from queued_mails import execute, message_texts
 
@@ -70,6 +71,7 @@ def test_the_export_is_a_file_and_stands_in_the_audit(client, anna, budi):
 def test_the_erasure_asks_first(client, anna, budi):
     asked = client.post(PAGE, {"email": "BUDI@example.com", "action": "erase"})
     assert "It cannot be undone" in asked.text
+    assert "a ban must hold" in asked.text
     assert f'name="customer_id" value="{budi.pk}"' in asked.text
     assert entries() == []
     sure = {"customer_id": budi.pk, "email": "", "action": "erase", "sure": "yes"}
@@ -116,3 +118,13 @@ def test_only_the_role_admin(client, budi):
     body = {"customer_id": budi.pk, "email": "", "action": "export"}
     assert client.post(PAGE, body).status_code == 403
     assert entries() == []
+
+
+def test_mails_under_way_are_counted_once(monkeypatch, rf):
+    """A step of the queue that comes again meets the same ones."""
+    steps = iter(
+        [("queue", '{"cancelled": 2, "sending": 1}', "queue:")] * 2 + [("codes", "{}", None)]
+    )
+    monkeypatch.setattr(personal_data, "_step", lambda *_given: next(steps))
+    done = personal_data.erase(rf.get("/"), personal_data.Subject(1))
+    assert done == {"cancelled": 4, "sending": 1}

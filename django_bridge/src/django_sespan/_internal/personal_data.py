@@ -94,7 +94,8 @@ def erase(request: HttpRequest, subject: Subject) -> dict[str, int]:
     while True:
         _section, done, place = _step(request, query, subject, place)
         for name, number in json.loads(done).items():
-            total[name] = total.get(name, 0) + number
+            before = 0 if name == "sending" else total.get(name, 0)  # these are counted again
+            total[name] = before + number
         if place is None:
             return total
 

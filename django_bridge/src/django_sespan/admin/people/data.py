@@ -40,6 +40,7 @@ KEPT = (
     gettext_lazy("rows of the API log without the person, and all counts"),
     gettext_lazy("suppressions as a hash: nobody writes to the address against the person’s wish"),
     gettext_lazy("entries of the audit, until their age: they prove this erasure, too"),
+    gettext_lazy("the right to be activated: a ban must hold"),
     gettext_lazy("the customer’s own row: delete it in the site’s own administration"),
 )
 
