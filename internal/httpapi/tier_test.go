@@ -168,5 +168,5 @@ func TestTierRefusesBadInput(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, service.status)
 	assert.Contains(t, decode[document](t, service).Detail, "Bring a key or token of the role admin,")
 	service = d.call("GET", "/v1/tiers", "", "Authorization", d.service)
-	assert.Contains(t, decode[document](t, service).Detail, "of the role report or admin,")
+	assert.Contains(t, decode[document](t, service).Detail, "of the role admin or report,")
 }
