@@ -178,7 +178,7 @@ test-django-newer: $(VENV_NEXT)/.ready bin/sespan /usr/share/i18n/locales/tr_TR
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
-test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium /usr/sbin/nginx $(UPLOT) $(AXE)
+test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium /usr/sbin/nginx $(UPLOT) $(AXE) $(PROMETHEUS)
 	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory $(VENV_NEXT)/.ready; \
 	elif [ -n "$(CI)" ]; then echo "the staff's pages on Django 6.1 need Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
 	else echo "The staff's pages are looked at on Django 5.2 alone: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi

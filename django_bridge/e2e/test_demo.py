@@ -21,6 +21,7 @@ from processes import free_port, run
 from stack import ROOT
 
 FIRST_START, SECOND_START, STOP = 300.0, 60.0, 40.0
+SCRAPED_WITHIN = 60.0  # a target is scraped every 15 seconds
 
 
 def demo_binary() -> Path:
@@ -33,8 +34,8 @@ def demo_binary() -> Path:
 class Demo:
     """One run of the command."""
 
-    def __init__(self, folder: Path, port: int, log: Path) -> None:
-        command = [demo_binary(), "--sespan", binary(), "--dir", folder, "--port", str(port)]
+    def __init__(self, folder: Path, port: int, log: Path, *more: str) -> None:
+        command = [demo_binary(), "--sespan", binary(), "--dir", folder, "--port", str(port), *more]
         # Names that only the tests' own servers should hear of.
         env = {k: v for k, v in os.environ.items() if not k.startswith("SESPAN_")}
         self.log = log
@@ -123,9 +124,28 @@ def numbers_agree_with_the_rows(demo: Demo) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def prometheus_scrapes_and_has_rules(demo: Demo) -> None:
+    """It reaches the service, and the rules that ship are loaded and work."""
+    api = httpx.URL(demo.address("Alerts")).join("/api/v1/")
+    with httpx.Client(base_url=api, timeout=30) as prometheus:
+        limit = time.monotonic() + SCRAPED_WITHIN
+        while True:
+            targets = prometheus.get("targets").json()["data"]["activeTargets"]
+            groups = prometheus.get("rules").json()["data"]["groups"]
+            # The slowest rules are worked out every five minutes: theirs is unknown until then.
+            rules = {rule["health"] for group in groups for rule in group["rules"]} - {"unknown"}
+            if {target["health"] for target in targets} == {"up"} and rules == {"ok"}:
+                break
+            assert time.monotonic() < limit, (targets, rules)
+            time.sleep(0.5)
+    assert [target["scrapeUrl"] for target in targets] == [demo.address("Metrics")]
+    shipped = {path.name for path in (ROOT / "grafana" / "prometheus").glob("*.rules.yml")}
+    assert {Path(group["file"]).name for group in groups} == shipped
+
+
 def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
     port = free_port()
-    first = Demo(folder, port, tmp_path / "first.log")
+    first = Demo(folder, port, tmp_path / "first.log", "--monitoring")
     try:
         first.wait(FIRST_START)
         assert first.address("Shop") == f"http://127.0.0.1:{port}/"
@@ -134,6 +154,7 @@ def test_demo_from_nothing_and_again(folder: Path, tmp_path: Path) -> None:
             assert answer.status_code == 200, name
         roles_open_their_pages(first)
         numbers_agree_with_the_rows(first)
+        prometheus_scrapes_and_has_rules(first)
         assert "What to click" in first.text()
         password = re.search(r"admin@example.com / (\S+)", first.text())
         assert password

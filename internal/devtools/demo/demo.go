@@ -3,7 +3,7 @@
 // shop. It sets up what is missing, keeps its data in one folder, and stops
 // everything when its context ends:
 //
-//	python environment ─▶ database ─▶ shop's tables ─▶ sespan init ─▶ inbox ─▶ serve ─▶ shop
+//	python environment ─▶ database ─▶ shop's tables ─▶ sespan init ─▶ inbox ─▶ serve ─▶ shop (─▶ Prometheus)
 //
 // Each part is the real program with the settings that a site would give it.
 package demo
@@ -21,14 +21,15 @@ import (
 
 // Options of a demonstration; the tags make them flags.
 type Options struct {
-	Dir      string    `default:".demo" env:"SESPAN_DEMO_DIR" help:"Where the demonstration keeps its data, logs and Python environment."`
-	Source   string    `default:"django_bridge" help:"The folder of the Django bridge and its example shop."`
-	Sespan   string    `placeholder:"FILE" env:"SESPAN_BIN" help:"The program to demonstrate; the sespan beside this one by default."`
-	Postgres string    `default:"auto" enum:"auto,embedded,installed" env:"SESPAN_DEMO_POSTGRES" help:"auto, embedded or installed."`
-	Reset    bool      `help:"Start again: removes the data of earlier demonstrations."`
-	History  bool      `default:"true" negatable:"" help:"Fill in ten weeks of made-up history, marked demo-… and DEMO-…, when there is none."`
-	Port     int       `default:"8000" help:"Port of the shop; the others follow it. A busy one is replaced and said so."`
-	Out      io.Writer `kong:"-"`
+	Dir        string    `default:".demo" env:"SESPAN_DEMO_DIR" help:"Where the demonstration keeps its data, logs and Python environment."`
+	Source     string    `default:"django_bridge" help:"The folder of the Django bridge and its example shop."`
+	Sespan     string    `placeholder:"FILE" env:"SESPAN_BIN" help:"The program to demonstrate; the sespan beside this one by default."`
+	Postgres   string    `default:"auto" enum:"auto,embedded,installed" env:"SESPAN_DEMO_POSTGRES" help:"auto, embedded or installed."`
+	Reset      bool      `help:"Start again: removes the data of earlier demonstrations."`
+	History    bool      `default:"true" negatable:"" help:"Fill in ten weeks of made-up history, marked demo-… and DEMO-…, when there is none."`
+	Monitoring bool      `help:"Start a Prometheus too, where one is installed, with the rules and alerts of grafana/prometheus."`
+	Port       int       `default:"8000" help:"Port of the shop; the others follow it. A busy one is replaced and said so."`
+	Out        io.Writer `kong:"-"`
 }
 
 // demo is one run.
@@ -49,10 +50,11 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer d.stop()
-	steps := []struct {
+	type step struct {
 		title string
 		run   func(context.Context) error
-	}{
+	}
+	steps := []step{
 		{"Python environment", d.preparePython},
 		{"PostgreSQL", d.startDatabase},
 		{"shop: tables, products, staff", d.prepareShop},
@@ -61,6 +63,9 @@ func Run(ctx context.Context, o Options) error {
 		{"sespan serve", d.startServe},
 		{"tiers and history", d.seedHistory},
 		{"shop", d.startShop},
+	}
+	if d.Monitoring {
+		steps = append(steps, step{"Prometheus", d.startPrometheus})
 	}
 	for i, s := range steps {
 		err := d.console.step(ctx, fmt.Sprintf("[%d/%d] %s", i+1, len(steps), s.title), s.run)
@@ -135,7 +140,7 @@ func (d *demo) reset() error {
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{data, d.path("state.json"), d.path("shop.stamp"), d.path("service.key"), d.path("admin.key"), d.path("serve.env"), d.path("checkout.pem"), d.path("checkout.pem.jwks.json")} {
+	for _, dir := range []string{data, d.path("state.json"), d.path("shop.stamp"), d.path("service.key"), d.path("admin.key"), d.path("serve.env"), d.path("checkout.pem"), d.path("checkout.pem.jwks.json"), d.path("prometheus")} {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}

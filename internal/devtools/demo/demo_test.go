@@ -94,3 +94,15 @@ func TestSespanIsNamedOrStandsBeside(t *testing.T) {
 		t.Errorf("got %v, want that there is none at %s and what to do", err, want)
 	}
 }
+
+func TestWithoutAPrometheusTheDemonstrationSaysWhatToInstall(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var out strings.Builder
+	d := &demo{Options: Options{Source: filepath.Join(t.TempDir(), "django_bridge")}, console: newConsole(&out)}
+	if err := d.startPrometheus(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "apt-get install prometheus") || strings.Count(strings.TrimSpace(out.String()), "\n") > 0 || d.ports.prometheus != 0 || len(d.children) > 0 {
+		t.Errorf("it says %q and takes port %d", out.String(), d.ports.prometheus)
+	}
+}

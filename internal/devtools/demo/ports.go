@@ -9,6 +9,7 @@ import (
 // ports are where the parts listen on 127.0.0.1.
 type ports struct {
 	shop, api, admin, smtp, inbox, postgres int
+	prometheus                              int // 0 for none
 }
 
 // choosePorts takes the usual port of each part, or the next free one, and says so.

@@ -30,6 +30,9 @@ func (d *demo) summary() {
 		{"Database", fmt.Sprintf("psql '%s'", d.database.site)},
 		{"Logs", d.path("log")},
 	}
+	if d.ports.prometheus != 0 {
+		rows = append(rows, [2]string{"Alerts", link(d.ports.prometheus, "/alerts") + "   " + link(d.ports.prometheus, "/targets")})
+	}
 	var b strings.Builder
 	b.WriteString("\nSespan runs.\n\n")
 	if d.History {
