@@ -47,7 +47,7 @@ var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
 func startSite(t *testing.T) *site {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "sespan")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/sespan").CombinedOutput(); err != nil { //nolint:gosec // of this tree
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/sespan").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	env, err := testbed.New(t.Context(), testbed.Options{Out: io.Discard, Binary: binary})

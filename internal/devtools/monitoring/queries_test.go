@@ -59,6 +59,12 @@ func TestEveryQueryHasData(t *testing.T) {
 	t.Logf("%d panels with %d queries, %d variables, %d recording rules, %d alerts; %d questions in all, answered within %s",
 		panels, inPanels, variables, recorded, alerts, len(questions), time.Since(began).Round(time.Second))
 	alertsAre(t, p)
+	// And it would have been told.
+	for expr, fails := range map[string]bool{"sespan_gone": false, "sespan_build_info * NaN": false, "sum(": true} {
+		if found, err := instant("", expr).ask(t.Context(), p); found || (err != nil) != fails {
+			t.Errorf("%s has data: %v, %v", expr, found, err)
+		}
+	}
 }
 
 func instant(of, expr string) question {

@@ -33,7 +33,7 @@ func startPrometheus(t *testing.T, s *testbed.Service) *server {
 		t.Fatal(err)
 	}
 	log, done := &testbed.Tail{}, make(chan struct{})
-	cmd := exec.CommandContext(t.Context(), program, args...) //nolint:gosec // the program that was found
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	testbed.KillWithParent(cmd)
 	if err := cmd.Start(); err != nil {
