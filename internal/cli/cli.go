@@ -31,7 +31,7 @@ type CLI struct {
 	Config        Config           `cmd:"" help:"Look at the settings."`
 	Healthcheck   Healthcheck      `cmd:"" help:"Ask a running serve on this machine whether it can serve; for containers."`
 	Openapi       OpenAPI          `cmd:"" help:"Print the OpenAPI 3.1 document."`
-	Dashboards    Dashboards       `cmd:"" help:"Write the dashboards of Grafana, the rules of Prometheus and the runbooks into a folder."`
+	Dashboards    Dashboards       `cmd:"" help:"Write the dashboards and the set-up of Grafana, the rules of Prometheus and the runbooks into a folder."`
 	Inbox         Inbox            `cmd:"" help:"Run a development mail inbox: an SMTP server with a web page."`
 	Version       kong.VersionFlag `help:"Print the version."`
 	Log           config.Log       `embed:"" prefix:"log-"`

@@ -20,7 +20,7 @@ import (
 
 // Dashboards are the commands of what Grafana and Prometheus read.
 type Dashboards struct {
-	Export DashboardsExport `cmd:"" help:"Write Grafana's dashboards, Prometheus' rules and the runbooks into a folder."`
+	Export DashboardsExport `cmd:"" help:"Write Grafana's dashboards and set-up, Prometheus' rules and the runbooks into a folder."`
 }
 
 // DashboardsExport is the command dashboards export.

@@ -43,7 +43,7 @@ func TestDashboardsExport(t *testing.T) {
 	if !strings.Contains(files["runbooks/SespanMailDead.md"], "# SespanMailDead") {
 		t.Errorf("no runbook: %q", files["runbooks/SespanMailDead.md"])
 	}
-	for _, name := range []string{"dashboards/overview.json", "prometheus/prometheus.yml", "prometheus/sespan-mail.rules.yml"} {
+	for _, name := range []string{"grafana.ini", "nginx.conf", "provisioning/datasources/sespan.yml", "provisioning/dashboards/sespan.yml", "dashboards/overview.json", "prometheus/prometheus.yml", "prometheus/sespan-mail.rules.yml"} {
 		want, err := grafana.Files.ReadFile(name)
 		if err != nil || files[name] != string(want) {
 			t.Errorf("%s: %v, %d bytes", name, err, len(files[name]))
