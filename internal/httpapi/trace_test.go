@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"sespan/internal/access"
+	"sespan/internal/postgres"
+	"sespan/internal/transaction"
 )
 
 const parentID = "0af7651916cd43dd8448eb211c80319c"
@@ -23,7 +25,10 @@ func newTraced(t *testing.T) (*site, *tracetest.SpanRecorder) {
 	t.Helper()
 	spans := tracetest.NewSpanRecorder()
 	tracer := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans)).Tracer("test")
-	return newSite(t, func(d *Deps) { d.Tracer = tracer }, nil), spans
+	var tiers lateTiers
+	s := newSite(t, func(d *Deps) { d.Tracer, d.Tiers = tracer, &tiers }, nil)
+	tiers.Tiers = transaction.NewTiers(postgres.NewTiers(s.pool("tiers", 1)), 2)
+	return s, spans
 }
 
 func TestARequestHasASpanInItsCallersTrace(t *testing.T) {

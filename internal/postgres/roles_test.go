@@ -140,7 +140,7 @@ func TestRights(t *testing.T) {
 		{"service", "DELETE FROM sespan.transaction_log", false},
 		{"service", "UPDATE sespan.api_key SET role = 'admin'", false},
 		{"service", "UPDATE sespan.transaction_tier SET discount = 1", false},
-		{"service", "UPDATE sespan.draw_epoch SET sealed_seed = ''", false},
+		{"service", "UPDATE sespan.draw_epoch SET seed_hash = ''", false},
 		{"service", "CREATE TABLE sespan.mine (a int)", false},
 		{"service", "SELECT sespan.customer_unbind()", false},
 		{"service", "SELECT sespan.customer_bind('public.auth_user'::regclass, '{\"customer_id\":{\"column\":\"id\"},\"email\":{\"column\":\"password\"}}')", false},
