@@ -249,6 +249,14 @@ func (b *broken) value(series string) (v float64, there bool) {
 
 func (b *broken) post(path, body string, want int) {
 	b.t.Helper()
+	if got := b.status(path, body); got != want {
+		b.t.Errorf("%s is answered %d, want %d", path, got, want)
+	}
+}
+
+// status is that of the answer to a call.
+func (b *broken) status(path, body string) int {
+	b.t.Helper()
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, "http://"+b.addr+path, strings.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
@@ -260,9 +268,7 @@ func (b *broken) post(path, body string, want int) {
 		b.t.Fatal(err)
 	}
 	response.Body.Close()
-	if response.StatusCode != want {
-		b.t.Errorf("%s is answered %d, want %d", path, response.StatusCode, want)
-	}
+	return response.StatusCode
 }
 
 func (b *broken) login(want int) {
