@@ -250,7 +250,7 @@ func (b *broken) value(series string) (v float64, there bool) {
 func (b *broken) post(path, body string, want int) {
 	b.t.Helper()
 	if got := b.status(path, body); got != want {
-		b.t.Errorf("%s is answered %d, want %d", path, got, want)
+		b.t.Errorf("%s is answered %d, want %d\nlog: %s", path, got, want, b.tail())
 	}
 }
 

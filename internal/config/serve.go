@@ -61,7 +61,7 @@ type Settings struct {
 	Database
 	DirectURL     string `name:"database-direct-url" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL" secret:"" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
 	DirectURLFile string `name:"database-direct-url-file" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
-	Connections   int32  `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws and mail have a few of their own."`
+	Connections   int32  `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws, reports and mail have a few of their own, the watch over the database one (pool health)."`
 
 	HTTPAddr       string        `name:"http-addr" default:"127.0.0.1:8080" group:"Ports and callers" env:"SESPAN_HTTP_ADDR" help:"Public port."`
 	AdminAddr      string        `name:"admin-addr" default:"127.0.0.1:9090" group:"Ports and callers" env:"SESPAN_ADMIN_ADDR" help:"Port of /metrics, /livez and /readyz; keep it private."`
