@@ -136,7 +136,8 @@ def bound(db):
         cursor.execute("SELECT sespan.customer_unbind()")
         cursor.execute(
             "TRUNCATE sespan.otp_activation, sespan.otp_challenge, sespan.otp,"
-            " sespan.otp_budget, sespan.budget, sespan.budget_site"
+            " sespan.otp_budget, sespan.budget, sespan.budget_site,"
+            " sespan.pretended_registration"
         )
 
 

@@ -8,7 +8,6 @@ import threading
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
-from django.core.cache import cache
 from django.db import connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -202,7 +201,6 @@ def test_a_pretended_registration_takes_its_user_name(memory):
     pages = {}
     for state in ("unknown", "verified", "banned"):
         User.objects.all().delete()
-        cache.clear()
         memory.reset()
         prepare(state)
         Client().post(REGISTER_URL, form("fresh"))
@@ -333,7 +331,6 @@ def test_a_spelling_does_not_tell_who_is_known(memory, spelling):
     pages = {}
     for state in ("unknown", "verified"):
         User.objects.all().delete()
-        cache.clear()
         memory.reset()
         prepare(state)
         page = Client().post(REGISTER_URL, form("fresh", email=spelling))

@@ -223,7 +223,6 @@ def test_a_user_model_that_cannot_serve(monkeypatch, change, faults):
 
 def test_a_path_of_the_site_as_public_url(settings):
     settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": "/sespan"}
-    settings.CACHES = SHARED
     assert ids() == []
     assert checks.check_deployment() == []
 
@@ -256,30 +255,7 @@ def test_several_login_backends(settings):
     assert ids() == []
 
 
-@pytest.mark.parametrize(
-    ("backend", "expected"),
-    [
-        ("locmem.LocMemCache", ["sespan.W024"]),
-        ("dummy.DummyCache", ["sespan.W024"]),
-        ("db.DatabaseCache", []),
-        ("filebased.FileBasedCache", []),
-        ("redis.RedisCache", []),
-    ],
-)
-def test_a_cache_of_each_process(settings, backend, expected):
-    """What was pretended to a visitor must be found by the next process, too."""
-    path = f"django.core.cache.backends.{backend}"
-    settings.CACHES = {"default": {"BACKEND": path, "LOCATION": "/nowhere"}}
-    assert [m.id for m in checks.check_deployment()] == expected
-    settings.SESPAN = {**settings.SESPAN, "ENABLED": False}
-    assert checks.check_deployment() == []
-
-
-SHARED = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "c"}}
-
-
 def test_deployment(settings):
-    settings.CACHES = SHARED
     assert checks.check_deployment() == []
     settings.SESPAN = {**settings.SESPAN, "PUBLIC_URL": "http://api.shop.test"}
     assert [m.id for m in checks.check_deployment()] == ["sespan.W002"]

@@ -218,7 +218,7 @@ func TestEveryObjectIsTidy(t *testing.T) {
 			AND relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)`,
 		"a table that nobody may use": `SELECT relname::text FROM pg_class c WHERE relnamespace = 'sespan'::regnamespace AND relkind IN ('r', 'p', 'v')
 			AND NOT relispartition AND NOT (relkind = 'v' AND pg_get_viewdef(c.oid) ~ 'WHERE false') -- a row type
-			AND relname NOT IN ('budget', 'api_log_retention') -- of functions alone
+			AND relname NOT IN ('budget', 'pretended_registration', 'api_log_retention') -- of functions alone
 			AND NOT has_any_column_privilege('sespan_service', c.oid, 'SELECT, INSERT')`,
 	} {
 		rows, err := db.Pool.Query(t.Context(), query)

@@ -189,11 +189,11 @@ BEGIN
         LIMIT portion FOR UPDATE SKIP LOCKED)
     DELETE FROM sespan.otp_budget AS b USING old WHERE b.budget_key = old.budget_key;
     GET DIAGNOSTICS n = ROW_COUNT;
-    RETURN changed + n + sespan.budget_sweep(portion);
+    RETURN changed + n + sespan.budget_sweep(portion) + sespan.pretended_sweep(portion);
 END
 $$;
 COMMENT ON FUNCTION sespan.otp_sweep(interval, int) IS
-    'Marks expired codes, wipes form data that nobody came back for, deletes codes older than keep (2 days at least) and idle budgets, each at most portion rows; returns the rows changed';
+    'Marks expired codes, wipes form data that nobody came back for, deletes codes older than keep (2 days at least), idle budgets and old pretended registrations, each at most portion rows; returns the rows changed';
 
 ---- create above / drop below ----
 

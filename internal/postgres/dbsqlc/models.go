@@ -880,6 +880,20 @@ type SespanPeopleRole struct {
 	ChangedAt time.Time
 }
 
+// Registrations of addresses that have an account, for a week: one row for an address, and no address or name in it
+type SespanPretendedRegistration struct {
+	// budget_key(pretended_address, address key)
+	AddressHash []byte
+	// budget_key(pretended_name, user name), NULL where none was given
+	NameHash []byte
+	// Whose address it is; no reference, NULL where the site does not know
+	CustomerID *int64
+	// The site's hash of the password that was given
+	Password string
+	// The newest one; a week later the row is deleted
+	RegisteredAt time.Time
+}
+
 // The migrations that made this schema; rows above schema_version are of those that were taken back
 type SespanSchemaMigration struct {
 	// Number of the migration

@@ -1,4 +1,4 @@
-"""The objects that live as long as the process: client, login queue, registrations, budgets.
+"""The objects that live as long as the process: client, login queue, what the database keeps.
 
 Each is made when it is first asked for. `override` puts others in their place, as Django's
 `override_settings` does for settings:
@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from django_sespan._internal.budgets import Budgets
 from django_sespan._internal.login_queue import LoginQueue
+from django_sespan._internal.pretended_registrations import PretendedRegistrations
 from django_sespan._internal.registrations import Registrations
 from django_sespan.client import Client
 from django_sespan.conf import get_settings
@@ -76,6 +77,12 @@ class Runtime:
         replacement: Budgets | None = self._replacement("budgets")
         return Budgets() if replacement is None else replacement
 
+    @property
+    def pretended_registrations(self) -> PretendedRegistrations:
+        """Registrations for which nothing was made, as the database keeps them."""
+        replacement: PretendedRegistrations | None = self._replacement("pretended_registrations")
+        return PretendedRegistrations() if replacement is None else replacement
+
     def cache_key(self, kind: str, value: str) -> str:
         """Return a key of the site's cache that does not show the value; another in each test."""
         prefix = self._replacement("cache_prefix") or ""
@@ -126,6 +133,7 @@ class override:  # noqa: N801  (named like Django's override_settings)
     login_queue: LoginQueue | None = None
     registrations: Registrations | None = None
     budgets: Budgets | None = None
+    pretended_registrations: PretendedRegistrations | None = None
     cache_prefix: str | None = None
 
     def enable(self) -> None:

@@ -13,7 +13,6 @@ W003 behind a proxy, no CLIENT_IP  W007 the pages without URL and KEY
 W004 several login backends        W008 key file not made or not readable
 W009 user model: key or columns    W022 sessions or users not set
 W023 a password reset without a limit
-W024 a default cache of one process, or none (`check --deploy`)
 
 Of the database, by `manage.py migrate` and `manage.py check --database default`:
 

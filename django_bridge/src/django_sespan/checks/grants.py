@@ -22,6 +22,9 @@ PRODUCER = (
     "otp_activated",
     "otp_right",
     "otp_unused",
+    "pretended_begin",
+    "pretended_find",
+    "pretended_takes_name",
     "customer_binding_state",
 )
 """What the bridge calls for the site's visitors; a missing function is reported by W011."""

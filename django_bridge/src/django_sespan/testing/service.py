@@ -25,6 +25,7 @@ from django_sespan.testing.client import FakeClient
 from django_sespan.testing.draws import Draws, Order, Rule, lose
 from django_sespan.testing.keys import Keys
 from django_sespan.testing.logins import ImmediateLogins
+from django_sespan.testing.pretended_registrations import FakePretendedRegistrations
 from django_sespan.testing.registrations import FakeRegistrations
 from django_sespan.testing.stats import FakeStats
 from django_sespan.testing.transactions import Sale, Transactions
@@ -83,6 +84,7 @@ class SespanTesting:
     registrations: FakeRegistrations
     budgets: FakeBudgets
     """What strangers may cause; `budgets.refuse()` lets no mail of a stranger go."""
+    pretended_registrations: FakePretendedRegistrations
     stats: FakeStats
     cache_prefix: str
 
@@ -101,6 +103,7 @@ class SespanTesting:
             self.registrations = FakeRegistrations()
             self._challenges = Challenges(self.registrations, self)
             self.budgets = FakeBudgets()
+            self.pretended_registrations = FakePretendedRegistrations()
             self.registrations.superseded = self._challenges.supersede
             self._draws = Draws()
             self.transactions = Transactions()

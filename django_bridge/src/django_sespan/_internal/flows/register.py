@@ -44,6 +44,7 @@ from django_sespan._internal.flows import pretended_registrations, taken, use_bu
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
 from django_sespan._internal.runtime import runtime
+from django_sespan._internal.violations import violation
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
 from django_sespan.forms import RegisterForm
@@ -101,7 +102,7 @@ def register(
     if saved is None:
         return None
     if not saved.waits:
-        _remember_pretended(form, saved.user, pretended)
+        _supersede_pretended(saved.user, pretended)
     elif not saved.again:
         signals.send_signal(
             signals.customer_registered,
@@ -139,15 +140,10 @@ def _came_second(email: str, password: _Password) -> bool:
     return user is None and pretended is not None and pretended.password_matches
 
 
-def _remember_pretended(
-    form: RegisterForm, user: AbstractBaseUser, before: PretendedRegistration | None
-) -> None:
+def _supersede_pretended(user: AbstractBaseUser, before: PretendedRegistration | None) -> None:
     """Let a pretended registration replace the one before, as a real one does."""
     if before is not None and not before.password_matches and user.pk is not None:
         runtime.registrations.supersede(user)
-    name = str(form.cleaned_data.get(get_user_model().USERNAME_FIELD) or "")
-    email = form.cleaned_data[form.email_field]
-    pretended_registrations.remember(email, name, form.password_hash)
 
 
 def _save_or_explain(
@@ -165,7 +161,9 @@ def _save_or_explain(
     if find_account(email) is not None:
         form.known_account = None
         return _save(request, form, password)
-    return _Saved(with_email(email, hidden=True).first() or get_user_model()(), waits=False)
+    user = with_email(email, hidden=True).first() or get_user_model()()
+    pretended_registrations.begin(form, user)
+    return _Saved(user, waits=False)
 
 
 def _save(request: HttpRequest, form: RegisterForm, password: _Password) -> _Saved:
@@ -174,10 +172,12 @@ def _save(request: HttpRequest, form: RegisterForm, password: _Password) -> _Sav
     with transaction.atomic(using=using):
         lock_address(email, using)
         known = find_account(email, before=form.known_account)
+        has_account = known is not None and not known.unverified
+        pretended_registrations.begin(form, known.user if known and has_account else None)
         if known is None:
             with transaction.atomic(using=using):  # the savepoint of `_pretend`
                 return _create(request, form)
-        if not known.unverified:
+        if has_account:
             _pretend(form, using)
             return _Saved(known.user, waits=False)
         return _replace(request, form, known.user, password)
@@ -187,7 +187,8 @@ def _pretend(form: RegisterForm, using: str) -> None:
     """Do what a new customer costs the database, and undo it, so that the time is the same.
 
     Nothing of the site's is called for it, neither signals nor the adapter: what they do could
-    not be undone.
+    not be undone. The user name is inserted as it was given: whoever registers it at this moment
+    is waited for, and IntegrityError raised, as for a new customer.
     """
     if get_settings().in_memory:
         return
@@ -200,13 +201,18 @@ def _pretend(form: RegisterForm, using: str) -> None:
         form.password_hash,
     )
     nobody = secrets.token_hex(10)
-    setattr(user, user.USERNAME_FIELD, nobody)
+    if not form.cleaned_data.get(user.USERNAME_FIELD):
+        setattr(user, user.USERNAME_FIELD, nobody)
     setattr(user, user.get_email_field_name(), f"{nobody}@example.com")
     try:
         with transaction.atomic(using=using):
             type(user)._base_manager.using(using).bulk_create([user])
             runtime.registrations.register(user)
             transaction.set_rollback(True, using=using)
+    except IntegrityError as exc:
+        if form.email_field != user.USERNAME_FIELD and taken.is_user_name(exc, using):
+            raise
+        logger.debug("A pretended registration costs less than a real one: %s", violation(exc))
     except Exception as exc:  # noqa: BLE001  (a table that takes no such row)
         logger.debug("A pretended registration costs less than a real one: %s", exc)
 
@@ -229,8 +235,9 @@ def _replace(
     again = password.is_of(older) and runtime.registrations.right(older) == "live"
     locked = lock_unverified(older, supersede=not again)
     if locked is None:
-        # Verified or banned meanwhile.
-        return _Saved(with_key(older.pk) or older, waits=False)
+        user = with_key(older.pk) or older  # verified or banned meanwhile
+        pretended_registrations.begin(form, user)
+        return _Saved(user, waits=False)
     form.use_instance(locked)
     if again:
         form.password_hash = locked.password

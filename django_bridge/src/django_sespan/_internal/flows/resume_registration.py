@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from django_sespan import known_browser
-from django_sespan._internal.accounts import is_unverified, with_email
+from django_sespan._internal.accounts import is_unverified, with_key
 from django_sespan._internal.flows import pretended_registrations
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan.adapter import get_adapter
@@ -71,5 +71,5 @@ def _find_pretended(login: str, password: str) -> Claim | None:
     pretended = pretended_registrations.look_up(login, password)
     if pretended is None or not pretended.password_matches:
         return None
-    user = with_email(pretended.email).first()
+    user = with_key(pretended.customer_id)
     return None if user is None else Claim(user, pretended=True)

@@ -48,6 +48,13 @@ def explain(error: IntegrityError, form: Any) -> Taken:
     return Taken(address=False)
 
 
+def is_user_name(error: IntegrityError, using: str) -> bool:
+    """Whether the user name alone is what another customer has."""
+    model, found = get_user_model(), violation(error)
+    name: Any = model._meta.get_field(model.USERNAME_FIELD)
+    return found.is_taken and _is_of_users(found) and found.columns(using) == {name.column}
+
+
 def _email_column(form: Any) -> str:
     field: Any = get_user_model()._meta.get_field(form.email_field)
     return str(field.column)
