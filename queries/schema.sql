@@ -1,7 +1,3 @@
--- The database's clock, for the doctor's comparison with this machine's.
--- name: SchemaClock :one
-SELECT pg_catalog.clock_timestamp()::timestamptz AS now;
-
 -- name: PartitionTables :many
 SELECT pg_catalog.format('sespan.%I', c.relname)::text AS qualified
 FROM pg_catalog.pg_class c

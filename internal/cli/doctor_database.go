@@ -38,17 +38,15 @@ const (
 // checkClock compares this machine's clock with the database's, by which codes and
 // draws run.
 func (x *examination) checkClock(ctx context.Context) []finding {
-	asked := x.now()
-	there, err := x.pool.Clock(ctx)
+	h, err := postgres.NewHealth(x.pool).Server(ctx, x.now)
 	if err != nil {
 		return failed(err)
 	}
-	return judgeClock("the database's clock", there, asked, x.now())
+	return judgeClock("the database's clock", h.ClockSkew)
 }
 
-// judgeClock takes the moment between question and answer for that of the other clock.
-func judgeClock(whose string, there, asked, answered time.Time) []finding {
-	skew := there.Sub(asked.Add(answered.Sub(asked) / 2))
+// judgeClock takes another clock minus this machine's.
+func judgeClock(whose string, skew time.Duration) []finding {
 	text := fmt.Sprintf("%s is %s %s this machine's", whose, skew.Abs().Round(time.Second), map[bool]string{true: "ahead of", false: "behind"}[skew > 0])
 	const mend = "let both machines follow NTP (timedatectl shows whether they do)"
 	switch {

@@ -63,7 +63,8 @@ func (x *examination) checkSiteClock(ctx context.Context) []finding {
 	if err != nil {
 		return unchecked(at+" does not answer: "+cause(err), "run the doctor again when the site runs")
 	}
-	return judgeClock("the clock of "+at, there, asked, x.now())
+	halfway := asked.Add(x.now().Sub(asked) / 2) // when the site looked at its clock
+	return judgeClock("the clock of "+at, there.Sub(halfway))
 }
 
 const (

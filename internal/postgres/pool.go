@@ -98,9 +98,3 @@ func (p *Pool) CheckLogin(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Clock gives the server's time.
-func (p *Pool) Clock(ctx context.Context) (time.Time, error) {
-	now, err := p.queries.SchemaClock(ctx, p.Pool)
-	return now, mapError(err)
-}

@@ -64,7 +64,7 @@ func statements(t *testing.T) map[string]string {
 
 // setUp are run by who migrates and binds, not by the service.
 func setUp(name string) bool {
-	return strings.HasPrefix(name, "Schema") && name != "SchemaClock" ||
+	return strings.HasPrefix(name, "Schema") ||
 		slices.Contains([]string{"CustomerBind", "CustomerUnbind", "CustomerReference", "CustomerReferenceValidate", "CustomerGrants", "CustomerForgetCodes", "CustomerForgetRights", "InstallationSettle", "CustomerHandOver"}, name) ||
 		strings.HasPrefix(name, "CustomerTable")
 }

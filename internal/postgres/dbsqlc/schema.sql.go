@@ -7,7 +7,6 @@ package dbsqlc
 
 import (
 	"context"
-	"time"
 )
 
 const partitionEnsure = `-- name: PartitionEnsure :one
@@ -71,18 +70,6 @@ func (q *Queries) SchemaAside(ctx context.Context, db DBTX) (string, error) {
 	var statement string
 	err := row.Scan(&statement)
 	return statement, err
-}
-
-const schemaClock = `-- name: SchemaClock :one
-SELECT pg_catalog.clock_timestamp()::timestamptz AS now
-`
-
-// The database's clock, for the doctor's comparison with this machine's.
-func (q *Queries) SchemaClock(ctx context.Context, db DBTX) (time.Time, error) {
-	row := db.QueryRow(ctx, schemaClock)
-	var now time.Time
-	err := row.Scan(&now)
-	return now, err
 }
 
 const schemaCreate = `-- name: SchemaCreate :exec
