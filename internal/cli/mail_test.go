@@ -159,7 +159,7 @@ func TestMailCommandsWithoutADatabase(t *testing.T) {
 	db := pgtest.NewDB(t)
 	for at, want := range map[string]string{
 		"no address":                                   "SESPAN_DATABASE_URL cannot be used: not a PostgreSQL URL",
-		"postgres://x@127.0.0.1:1/x":                   "The database cannot be reached.",
+		"postgres://x@127.0.0.1:1/x":                   "The database cannot be reached: ",
 		db.URLFor(t, "postgres", "wrong"):              "SESPAN_DATABASE_URL is refused by the server: password authentication failed",
 		strings.Replace(db.URL, db.Name, "nowhere", 1): "SESPAN_DATABASE_URL is refused by the server: database \"nowhere\" does not exist",
 	} {
