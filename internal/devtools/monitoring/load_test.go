@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,7 +69,7 @@ func startSite(t *testing.T) *site {
 			return smtptest.None
 		},
 		OnReceived: func(r smtptest.Received) {
-			if strings.HasPrefix(r.To, "user") {
+			if strings.HasPrefix(r.To, "user") && !strings.HasPrefix(r.To, "user99") { // those of lateCodes, 998 and 999, are never read
 				s.codes <- sixDigits.FindString(r.Data)
 			}
 		},
@@ -92,6 +93,9 @@ func (s *site) use(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
+		if err := s.lateCodes(ctx); err != nil && ctx.Err() == nil {
+			t.Errorf("late codes: %v\n%s", err, s.Log)
+		}
 		for n := 1; ctx.Err() == nil; n++ {
 			if err := s.round(ctx, n); err != nil && ctx.Err() == nil {
 				t.Errorf("round %d: %v\n%s", n, err, s.Log)
@@ -146,6 +150,8 @@ func (s *site) useCodes(ctx context.Context, n int) error {
 	case code = <-s.codes:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-time.After(time.Minute):
+		return errors.New("no mail with a code came")
 	}
 	wrong := "000000"
 	if code == wrong {
@@ -166,6 +172,33 @@ func (s *site) useCodes(ctx context.Context, n int) error {
 			body = object{"otp_number": step.code}
 		}
 		if _, err := s.call(ctx, step.status, http.MethodPost, challenge+step.path, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+//go:embed age.sql
+var ageSQL string
+
+// lateCodes asks for a further code after two minutes, and guesses after twenty.
+func (s *site) lateCodes(ctx context.Context) error {
+	for i, late := range []struct {
+		by, path string
+		body     any
+		status   int
+	}{
+		{"2 minutes", "/resend", nil, http.StatusAccepted},
+		{"20 minutes", "/verify", object{"otp_number": "000000"}, http.StatusGone},
+	} {
+		asked, err := s.call(ctx, http.StatusAccepted, http.MethodPost, "/otp", object{"customer_id": 998 + i, "purpose": "login"})
+		if err != nil {
+			return err
+		}
+		if _, err := s.env.Admin.Exec(ctx, ageSQL, asked["challenge_id"], late.by); err != nil {
+			return err
+		}
+		if _, err := s.call(ctx, late.status, http.MethodPost, "/otp/"+fmt.Sprint(asked["challenge_id"])+late.path, late.body); err != nil {
 			return err
 		}
 	}
