@@ -13,6 +13,15 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{[]string{"nonsense"}, 2},
 		{append([]string{"serve", "--http-addr=x"}, good...), 2},
+		{append([]string{"serve", "--time-zone=Mars/Olympus"}, good...), 2},
+		{append([]string{"serve", "--jwks=/nowhere/keys.json"}, good...), 2},
+		{append([]string{"serve", "--allowed-origins=*"}, good...), 2},
+		{append([]string{"serve", "--otp-lifetime=2h"}, good...), 2},
+		{append([]string{"serve", "--api-log-max-bytes=1000"}, good...), 2},
+		{append([]string{"serve", "--smtp-rate=fast"}, good...), 2},
+		{append([]string{"serve", "--dkim-domain=shop.example"}, good...), 2},
+		{[]string{"serve", good[0], good[1], good[2], "--database-url=mysql://shop"}, 2},
+		{[]string{"serve", good[0], good[1], good[2], "--secret-keys=1:short"}, 2},
 		{append([]string{"config", "check"}, good...), 0},
 		{append([]string{"config", "check", "--http-addr=x"}, good...), 1},
 		{append([]string{"doctor"}, good...), 2}, // no database is there

@@ -27,7 +27,7 @@ func newSmallDisk(t *testing.T) *smallDisk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // to be passed by the server's account
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "size=64m"); err != nil {

@@ -52,7 +52,7 @@ func newPair(t *testing.T) *pair {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // to be passed by the server's account
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	p := &pair{t: t, dir: dir}
@@ -100,7 +100,7 @@ func (p *pair) follow() {
 	if _, err := conf.WriteString("primary_conninfo = '" + p.first.URL("") + "'\n"); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil { //nolint:gosec // to be read by the server's account
+	if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
 		p.t.Fatal(err)
 	}
 }

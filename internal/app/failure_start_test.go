@@ -32,7 +32,9 @@ func TestServersThatAreAwayArePassedOver(t *testing.T) {
 }
 
 // A wrong setting ends serve before it serves, with one line that names the variable and
-// what to do. Nothing is exported then: the alert is SespanDown, because the scrape fails.
+// what to do; mended, it starts. Nothing is exported meanwhile: the alert is SespanDown,
+// because the scrape fails. What is wrong by itself is refused before: TestWrongSettings and
+// TestWrongRelaySettings of package config; the exit code is in TestExitCodes of cmd/sespan.
 func TestWrongSettingsEndServeWithALineThatNamesThem(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
@@ -55,6 +57,7 @@ func TestWrongSettingsEndServeWithALineThatNamesThem(t *testing.T) {
 			if !ok || wrong.Variable != variable || wrong.Hint == "" {
 				t.Errorf("%v is no line about %s", err, variable)
 			}
+			serveOn(t, db)
 		})
 	}
 }
