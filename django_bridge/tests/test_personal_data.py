@@ -70,15 +70,15 @@ def test_the_export_is_a_file_and_stands_in_the_audit(client, anna, budi):
 
 def test_the_erasure_asks_first(client, anna, budi):
     asked = client.post(PAGE, {"email": "BUDI@example.com", "action": "erase"})
-    assert "It cannot be undone" in asked.text
     assert "a ban must hold" in asked.text
+    assert f": customer {budi.pk}, BUDI@example.com. It cannot be undone" in asked.text
     assert f'name="customer_id" value="{budi.pk}"' in asked.text
     assert entries() == []
     sure = {"customer_id": budi.pk, "email": "", "action": "erase", "sure": "yes"}
     assert message_texts(client.post(PAGE, sure, follow=True)) == [
-        "1 mails that waited were cancelled",
-        "1 mails lost their address and content",
-        "2 rows of the API log lost customer, address, headers and bodies",
+        "Mails that waited were cancelled: 1",
+        "Mails lost their address and content: 1",
+        "Rows of the API log lost customer, address, headers and bodies: 2",
     ]
     assert entries() == [("anna", "admin", "erase", str(budi.pk))]
     assert execute("SELECT DISTINCT recipient FROM sespan.mail_outcome") == [("erased",)]
@@ -109,7 +109,7 @@ def test_a_deleted_customer_is_erased_by_number(client, anna, budi):
     budi.delete()
     body = {"customer_id": number, "email": "", "action": "erase", "sure": "yes"}
     assert message_texts(client.post(PAGE, body, follow=True)) == [
-        "2 rows of the API log lost customer, address, headers and bodies"
+        "Rows of the API log lost customer, address, headers and bodies: 2"
     ]
 
 

@@ -41,7 +41,7 @@ type CustomerErase struct {
 }
 
 // with opens the database with the person's own login and finds whom it is about.
-func (c *Customer) with(ctx context.Context, who CustomerWho, do func(*postgres.CustomerData, postgres.Person) error) error {
+func (c *Customer) with(ctx context.Context, e *Env, who CustomerWho, do func(*postgres.CustomerData, postgres.Person) error) error {
 	if who.CustomerID == nil && who.Email == "" {
 		return &config.Error{Variable: "--customer-id", Problem: "is missing, and so is --email", Hint: "give one of them, or both"}
 	}
@@ -64,12 +64,15 @@ func (c *Customer) with(ctx context.Context, who CustomerWho, do func(*postgres.
 	if err != nil {
 		return err
 	}
+	if person.ID == nil {
+		e.progress("No customer has this address: what follows is of the address alone.")
+	}
 	return do(data, person)
 }
 
 // Run prints one JSON object, a section a member, as the steps give it.
 func (c *CustomerExport) Run(ctx context.Context, customer *Customer, e *Env) error {
-	return customer.with(ctx, c.CustomerWho, func(data *postgres.CustomerData, person postgres.Person) error {
+	return customer.with(ctx, e, c.CustomerWho, func(data *postgres.CustomerData, person postgres.Person) error {
 		out := bufio.NewWriter(e.Out)
 		w := &exportWriter{out: out}
 		if err := w.begin(person); err != nil {
@@ -131,7 +134,7 @@ func (w *exportWriter) take(section string, items []json.RawMessage) error {
 
 // Run asks, erases, and tells what became of it.
 func (c *CustomerErase) Run(ctx context.Context, customer *Customer, e *Env) error {
-	return customer.with(ctx, c.CustomerWho, func(data *postgres.CustomerData, person postgres.Person) error {
+	return customer.with(ctx, e, c.CustomerWho, func(data *postgres.CustomerData, person postgres.Person) error {
 		if !c.Yes && !e.confirm(os.Stdin, "Erase "+describe(person)+"? It cannot be undone. Type yes: ") {
 			return errors.New("nothing was erased; give --yes where nobody can answer")
 		}
@@ -141,7 +144,10 @@ func (c *CustomerErase) Run(ctx context.Context, customer *Customer, e *Env) err
 				fmt.Fprintf(e.Out, "%-9d %s\n", n, line.text)
 			}
 		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return errors.New("interrupted: the erasure is not complete, run it again")
+		case err != nil:
 			return fmt.Errorf("the erasure is not complete, run it again: %w", err)
 		}
 		for _, line := range keptLines() {

@@ -40,6 +40,9 @@ func TestCustomerExportAndErase(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
 	}
+	if _, said, err := command(t, "customer", at, "erase", "--email=nobody@example.com", "--yes"); err != nil || !strings.Contains(said, "No customer has this address") {
+		t.Errorf("an address of nobody: %v, %q", err, said)
+	}
 	for want, args := range map[string][]string{
 		"no customer has the number 8": {"customer", at, "export", "--customer-id=8"},
 		"--customer-id":                {"customer", at, "export"},

@@ -33,8 +33,8 @@ class Subject:
     emails: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        number = [] if self.customer_id is None else [str(self.customer_id)]
-        return ", ".join([*number, *self.emails])
+        number = _("customer %(number)s") % {"number": self.customer_id}
+        return ", ".join([*([] if self.customer_id is None else [number]), *self.emails])
 
     @property
     def addresses(self) -> list[str]:

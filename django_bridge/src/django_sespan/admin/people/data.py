@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -129,7 +130,7 @@ class PersonalData:
         done = personal_data.erase(request, subject)
         for name, text in REMOVED.items():
             if done.get(name):
-                messages.success(request, f"{done[name]} {text}")
+                messages.success(request, f"{capfirst(text)}: {done[name]}")
         if done.get("sending"):
             sending = _("%(mails)s mails are being sent at this moment: erase again in a minute.")
             messages.warning(request, sending % {"mails": done["sending"]})
