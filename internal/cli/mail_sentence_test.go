@@ -21,7 +21,7 @@ const sampleFacts = `{"due_at": "2026-01-02T03:04:05+00:00", "leased_until": "20
 func TestEveryReasonHasItsSentence(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	docs, err := os.ReadFile("../../docs/mail.md")
+	docs, err := os.ReadFile("../../docs/mail-operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestEveryReasonHasItsSentence(t *testing.T) {
 			}
 		}
 		if !strings.Contains(string(docs), "\n| `"+c.Reason+"` |") {
-			t.Errorf("%s is not in docs/mail.md", c.Reason)
+			t.Errorf("%s is not in docs/mail-operations.md", c.Reason)
 		}
 	}
 	if err := rows.Err(); err != nil || n < 20 {

@@ -9,7 +9,7 @@ type Cause struct {
 	Facts  Facts  `json:"facts"`
 }
 
-// Facts belong to a reason; docs/mail.md says which has which. The zero value of
+// Facts belong to a reason; docs/mail-operations.md says which has which. The zero value of
 // one means that it is not known.
 type Facts struct {
 	DueAt       *time.Time `json:"due_at,omitempty"`

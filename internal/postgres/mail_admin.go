@@ -16,7 +16,7 @@ import (
 )
 
 // MailAdmin asks and changes the mail queue for a person, with the person's own
-// database login. The functions of the schema check and audit; see docs/mail.md.
+// database login. The functions of the schema check and audit; see docs/mail-operations.md.
 type MailAdmin struct{ pool *Pool }
 
 // NewMailAdmin makes it.

@@ -20,7 +20,7 @@ AS $$
         ('unknown_id', '{}'), ('busy', '{}'), ('waiting', '{}'), ('content_gone', '{}'), ('body_wiped', '{wiped_at}'), ('body_sealed', '{}'),
         ('past_expiry', '{expires_at}')
 $$;
-COMMENT ON FUNCTION sespan.mail_reasons() IS 'The closed list of reasons, and which facts each may have; docs/mail.md explains them';
+COMMENT ON FUNCTION sespan.mail_reasons() IS 'The closed list of reasons, and which facts each may have; docs/mail-operations.md explains them';
 
 CREATE FUNCTION sespan.mail_time(t timestamptz) RETURNS text LANGUAGE sql STABLE
 AS $$

@@ -65,7 +65,7 @@ def make_site(shipped, binary, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def fresh(make_site, blocks):
-    """A new project on which everything was done that the README says."""
+    """A new project on which everything was done that the handbook says."""
     site = make_site(projects.fresh)
     follow(site, blocks)
     return site

@@ -1,4 +1,4 @@
-"""Read the marked blocks of the README and the handbook.
+"""Read the marked blocks of the handbook.
 
 A mark is an HTML comment before a fence, `<!-- ten-minutes: NAME -->`; the test runs what
 the fence holds, so that the text and what works cannot drift apart.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "django.md")
+PAGES = tuple(ROOT / "docs" / name for name in ("install.md", "django.md", "django-operations.md"))
 MARKED = re.compile(r"<!-- ten-minutes: ([a-z-]+) -->\n\s*```(\w+)\n(.*?)```", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The README's steps, and what is looked at after each."""
+"""The handbook's steps, and what is looked at after each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ten_minutes.visitor import Visitor
 
 
 def follow(site: Site, blocks: dict[str, Block], *, init: str = "init", more: str = "") -> None:
-    """Do what the README says, up to the last step; `more` goes into the settings."""
+    """Do what the handbook says, up to the last step; `more` goes into the settings."""
     for name in (init, "install"):
         for command in blocks[name].commands():
             site.run(command)
@@ -50,7 +50,7 @@ def passed_steps(text: str) -> list[str]:
 
 
 def verify(site: Site, blocks: dict[str, Block]) -> None:
-    """Run the last step; it prints the steps that the README shows, and no secret."""
+    """Run the last step; it prints the steps that the handbook shows, and no secret."""
     printed = do(site, blocks["verify"].commands())
     assert passed_steps(printed) == passed_steps("\n".join(blocks["verify"].output()))
     assert printed.endswith("All is well.\n")

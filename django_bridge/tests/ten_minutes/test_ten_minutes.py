@@ -1,4 +1,4 @@
-"""From `sespan init` to a customer who is logged in, with the README's own words."""
+"""From `sespan init` to a customer who is logged in, with the handbook's own words."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ func mailTries() []panel {
 		},
 		{
 			id: 302, title: "Failures by reason", unit: units.CountsPerSecond, stacked: true, nothing: "no failure",
-			description: "Why tries failed, by the step of the dialogue or the word of the queue (docs/mail.md has the list).",
+			description: "Why tries failed, by the step of the dialogue or the word of the queue (docs/mail-operations.md has the list).",
 			queries:     of(`sum by (reason) (rate(sespan_mail_failures_total{}[$__rate_interval]))`, "{{reason}}"),
 		},
 		{

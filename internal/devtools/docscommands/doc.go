@@ -14,6 +14,6 @@
 //   - `<!-- not run: WHY -->` before a fence leaves it out. Every other console and sql
 //     fence of the page is run, in the order of the page.
 //
-// The README's first steps have a reader of their own in django_bridge/tests/ten_minutes,
+// The first steps of docs/install.md have a reader of their own in django_bridge/tests/ten_minutes,
 // because they are steps of a Python project; the fences look the same.
 package docscommands
