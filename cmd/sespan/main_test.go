@@ -14,7 +14,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"nonsense"}, 2},
 		{append([]string{"serve", "--http-addr=x"}, good...), 2},
 		{append([]string{"serve", "--time-zone=Mars/Olympus"}, good...), 2},
-		{append([]string{"serve", "--jwks=/nowhere/keys.json"}, good...), 2},
+		{append([]string{"serve", "--run=api", "--jwks=/nowhere/keys.json"}, good...), 2},
 		{append([]string{"serve", "--allowed-origins=*"}, good...), 2},
 		{append([]string{"serve", "--otp-lifetime=2h"}, good...), 2},
 		{append([]string{"serve", "--api-log-max-bytes=1000"}, good...), 2},
