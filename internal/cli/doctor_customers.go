@@ -34,7 +34,7 @@ func (x *examination) checkBinding(ctx context.Context) []finding {
 	switch {
 	case postgres.NotTried(err):
 		return warning(fmt.Sprintf("%s; %v", text, err), "run the doctor again")
-	case err != nil && strings.Contains(cause(err), "SQLSTATE"):
+	case postgres.FromServer(err):
 		return failed(err)
 	case err != nil: // it says itself what the site is to let pass
 		return wrong(err.Error(), "")

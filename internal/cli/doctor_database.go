@@ -20,10 +20,10 @@ func (x *examination) checkDatabase(ctx context.Context) []finding {
 	begun := x.now()
 	s, err := x.doctor().Server(ctx)
 	switch {
-	case err != nil && strings.Contains(cause(err), "unsupported startup parameter"):
+	case postgres.FailureOf(err) == postgres.FailurePooler:
 		return wrong("it is reached through a transaction pooler, which refuses the settings of a connection", "name the server itself in SESPAN_DATABASE_DIRECT_URL, which also tells that the first URL is the pooler's")
 	case err != nil:
-		return wrong(cause(err), mendConnection(cause(err)))
+		return wrong(cause(err), mendConnection(err))
 	case s.ReadOnly != "":
 		return wrong("nothing can be written: "+s.ReadOnly, "give the address of the primary in SESPAN_DATABASE_URL; after a failover see that the name leads to the new one")
 	}

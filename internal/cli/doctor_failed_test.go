@@ -2,8 +2,12 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"sespan/internal/devtools/pgtest"
 )
@@ -18,19 +22,20 @@ func TestDoctorTellsACauseOnce(t *testing.T) {
 
 func TestDoctorTellsHowAConnectionIsMended(t *testing.T) {
 	t.Parallel()
-	for said, want := range map[string]string{
-		`FATAL: password authentication failed for user "x" (SQLSTATE 28P01)`:        "correct login and password",
-		`FATAL: role "x" is not permitted to log in (SQLSTATE 28000)`:                "ALTER ROLE … LOGIN",
-		`FATAL: role "x" does not exist (SQLSTATE 28000)`:                            "correct the login",
-		`FATAL: database "x" does not exist (SQLSTATE 3D000)`:                        "correct the database's name",
-		`FATAL: too many connections for role "x" (SQLSTATE 53300)`:                  "raise the limit of that role",
-		`FATAL: remaining connection slots are reserved for … (SQLSTATE 53300)`:      "raise max_connections",
-		`dial tcp: lookup nowhere: no such host`:                                     "correct the host",
-		`dial tcp 127.0.0.1:1: connect: connection refused`:                          "see that the server runs",
-		`FATAL: no pg_hba.conf entry for host "10.0.0.1", user "x" (SQLSTATE 28000)`: "pg_hba.conf",
+	for want, err := range map[string]error{
+		"correct login and password":  &pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "x"`},
+		"ALTER ROLE … LOGIN":          &pgconn.PgError{Code: "28000", Message: `role "x" is not permitted to log in`},
+		"correct the login":           &pgconn.PgError{Code: "28000", Message: `role "x" does not exist`},
+		"pg_hba.conf":                 &pgconn.PgError{Code: "28000", Message: `no pg_hba.conf entry for host "10.0.0.1", user "x"`},
+		"pg_hba.conf and firewalls":   &pgconn.PgError{Code: "28000", Message: `Rolle »x« darf sich nicht anmelden`},
+		"correct the database's name": &pgconn.PgError{Code: "3D000", Message: `database "x" does not exist`},
+		"raise the limit of that":     &pgconn.PgError{Code: "53300", Message: `too many connections for role "x"`},
+		"raise max_connections":       &pgconn.PgError{Code: "53300", Message: `remaining connection slots are reserved for …`},
+		"correct the host":            fmt.Errorf("dial tcp: %w", &net.DNSError{Err: "no such host", Name: "nowhere", IsNotFound: true}),
+		"see that the server runs":    errors.New("dial tcp 127.0.0.1:1: connect: connection refused"),
 	} {
-		if got := mendConnection(said); !strings.Contains(got, want) {
-			t.Errorf("%s: %s, want %s", said, got, want)
+		if got := mendConnection(err); !strings.Contains(got, want) {
+			t.Errorf("%v: %s, want %s", err, got, want)
 		}
 	}
 }
@@ -46,7 +51,7 @@ func TestDoctorSaysWhatToDoWhereRightsAreGone(t *testing.T) {
 		t.Error(got)
 	}
 	for code, want := range map[string]string{"42501": "sespan migrate up", "57014": "pg_stat_activity", "XX000": "the log of the database server"} {
-		if got := told(failed(errors.New("ERROR: x (SQLSTATE " + code + ")"))); !strings.Contains(got, want) {
+		if got := told(failed(fmt.Errorf("look: %w", &pgconn.PgError{Code: code, Message: "x"}))); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", code, got, want)
 		}
 	}

@@ -19,7 +19,7 @@ func (x *examination) checkDraws(ctx context.Context) []finding {
 		return settingError(err)
 	}
 	if err := transaction.NewEpochs(postgres.NewTransactions(x.pool), x.settings.Ring, rand.Reader).Check(ctx); err != nil {
-		if said := cause(err); strings.Contains(said, "SQLSTATE") || ctx.Err() != nil {
+		if postgres.FromServer(err) || ctx.Err() != nil {
 			return failed(err)
 		}
 		return wrong("the seed of today's draws cannot be opened: "+cause(err), "put the key that is missing back into SESPAN_SECRET_KEYS, behind the first")

@@ -27,6 +27,7 @@ const (
 // PostgreSQL's SQLSTATEs, by its own names for them (its documentation, appendix A).
 const (
 	stateConnectionException      = "08" // a class
+	stateProtocolViolation        = "08P01"
 	stateCharacterNotInRepertoire = "22021"
 	stateInvalidParameterValue    = "22023"
 	stateUntranslatableCharacter  = "22P05"
