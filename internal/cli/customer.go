@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"sespan/internal/app"
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
@@ -48,26 +47,18 @@ func (c *Customer) with(ctx context.Context, e *Env, who CustomerWho, do func(*p
 	if err := c.Resolve(); err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, postgres.Options{URL: c.URL, MaxConns: 1, ApplicationName: "sespan customer", StatementTimeout: 10 * time.Minute, LockTimeout: 5 * time.Second})
-	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
-	}
-	defer pool.Close()
-	if err := app.CheckLogin(ctx, pool); err != nil {
-		return err
-	}
-	if err := app.CheckSchema(ctx, pool); err != nil {
-		return err
-	}
-	data := postgres.NewCustomerData(pool)
-	person, err := data.Find(ctx, who.CustomerID, strings.TrimSpace(who.Email))
-	if err != nil {
-		return err
-	}
-	if person.ID == nil {
-		e.progress("No customer has this address: what follows is of the address alone.")
-	}
-	return do(data, person)
+	o := postgres.Options{URL: c.URL, ApplicationName: "sespan customer", StatementTimeout: 10 * time.Minute, LockTimeout: lockTimeout}
+	return withDatabase(ctx, o, func(pool *postgres.Pool) error {
+		data := postgres.NewCustomerData(pool)
+		person, err := data.Find(ctx, who.CustomerID, strings.TrimSpace(who.Email))
+		if err != nil {
+			return err
+		}
+		if person.ID == nil {
+			e.progress("No customer has this address: what follows is of the address alone.")
+		}
+		return do(data, person)
+	})
 }
 
 // Run prints one JSON object, a section a member, as the steps give it.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"sespan/internal/app"
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
@@ -72,18 +71,8 @@ func (m *Mail) open(ctx context.Context, do func(*postgres.MailAdmin) error) err
 	if err := m.Resolve(); err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, postgres.Options{URL: m.URL, MaxConns: 1, ApplicationName: "sespan admin", StatementTimeout: time.Minute, LockTimeout: 5 * time.Second})
-	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
-	}
-	defer pool.Close()
-	if err := app.CheckLogin(ctx, pool); err != nil {
-		return err
-	}
-	if err := app.CheckSchema(ctx, pool); err != nil {
-		return err
-	}
-	err = do(postgres.NewMailAdmin(pool))
+	o := postgres.Options{URL: m.URL, ApplicationName: "sespan admin", StatementTimeout: time.Minute, LockTimeout: lockTimeout}
+	err := withDatabase(ctx, o, func(pool *postgres.Pool) error { return do(postgres.NewMailAdmin(pool)) })
 	if err != nil && strings.Contains(err.Error(), "\n") { // an address that does not answer is tried again, a line each
 		err = errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"sespan/internal/app"
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 	"sespan/internal/secret"
@@ -27,19 +26,13 @@ func (c *SecretKeys) Run(ctx context.Context, e *Env) error {
 	if err := c.Resolve(); err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, postgres.Options{URL: c.URL, MaxConns: 1, ApplicationName: "sespan secret-keys"})
-	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
-	}
-	defer pool.Close()
-	if err := app.CheckSchema(ctx, pool); err != nil {
-		return err
-	}
-	uses, err := pool.SecretKeyUses(ctx)
-	if err != nil {
-		return adminLogin(err)
-	}
-	return printKeyUses(e, c.Ring, uses)
+	return withDatabase(ctx, postgres.Options{URL: c.URL, ApplicationName: "sespan secret-keys"}, func(pool *postgres.Pool) error {
+		uses, err := pool.SecretKeyUses(ctx)
+		if err != nil {
+			return adminLogin(err)
+		}
+		return printKeyUses(e, c.Ring, uses)
+	})
 }
 
 func adminLogin(err error) error {

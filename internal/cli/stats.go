@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"sespan/internal/app"
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
@@ -34,19 +33,13 @@ func (c *StatsCheck) Run(ctx context.Context, s *Stats, e *Env) error {
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, postgres.Options{URL: s.URL, MaxConns: 1, ApplicationName: "sespan stats", StatementTimeout: checkTimeout})
-	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
-	}
-	defer pool.Close()
-	if err := app.CheckSchema(ctx, pool); err != nil {
-		return err
-	}
-	compared, differences, err := postgres.NewCounts(pool).Check(ctx, since)
-	if err != nil {
-		return err
-	}
-	return c.print(e, compared, differences)
+	return withDatabase(ctx, postgres.Options{URL: s.URL, ApplicationName: "sespan stats", StatementTimeout: checkTimeout}, func(pool *postgres.Pool) error {
+		compared, differences, err := postgres.NewCounts(pool).Check(ctx, since)
+		if err != nil {
+			return err
+		}
+		return c.print(e, compared, differences)
+	})
 }
 
 func (c *StatsCheck) day() (*time.Time, error) {
