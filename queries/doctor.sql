@@ -29,23 +29,9 @@ SELECT session_user::text AS login, COALESCE((SELECT s.rolname FROM service s), 
     COALESCE((SELECT pg_catalog.has_schema_privilege(session_user, n.oid, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'), false)::boolean AS may_use,
     (SELECT count(*) FROM missing)::int AS missing, COALESCE((SELECT min(m.what) FROM missing m), '')::text AS first_missing;
 
--- Our triggers that are not there, or not enabled. A test keeps the list whole.
 -- name: DoctorTriggers :many
-SELECT e.relation::text AS relation, e.name::text AS name, (t.oid IS NULL)::boolean AS missing
-FROM (VALUES
-    ('api_key', 'api_key_audit'), ('api_log', 'stats_api_count'), ('audit', 'audit_guard'), ('budget_limit', 'budget_limit_audit'),
-    ('mail_outcome', 'stats_mail_deleted'), ('mail_outcome', 'stats_mail_inserted'), ('mail_outcome', 'stats_mail_updated'),
-    ('mail_pause', 'mail_pause_audit'), ('mail_queue', 'mail_doorbell_ring'), ('mail_setting', 'mail_setting_audit'),
-    ('mail_suppression', 'mail_suppression_audit'), ('mail_suppression', 'mail_suppression_audit_delete'),
-    ('otp', 'count_otp_gone'), ('otp', 'otp_challenge_follow'), ('otp', 'stats_otp_expired'), ('otp', 'stats_otp_mailed'),
-    ('otp_challenge', 'stats_otp_challenge_gone'), ('otp_challenge', 'stats_otp_ended'), ('otp_challenge', 'stats_otp_failed'),
-    ('transaction_log', 'stats_transaction_cancelled'), ('transaction_log', 'stats_transaction_drawn'), ('transaction_log', 'transaction_log_audit'),
-    ('transaction_tier', 'transaction_tier_audit'), ('transaction_tier', 'transaction_tier_changed')
-) AS e (relation, name)
-LEFT JOIN pg_catalog.pg_class c ON c.relname = e.relation AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
-LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND t.tgname = e.name
-WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
-ORDER BY 2;
+SELECT t.relation::text AS relation, t.name::text AS name, t.counts::boolean AS counts, t.missing::boolean AS missing
+FROM sespan.triggers_off() AS t (relation, name, counts, missing);
 
 -- Of an interrupted CREATE INDEX CONCURRENTLY.
 -- name: DoctorInvalidIndexes :many

@@ -11,16 +11,13 @@ SELECT clock_timestamp()::timestamptz AS now,
 
 -- Epochs of draws after today's, without a gap; -1: today's is missing. Compared: the moment in seconds; 0 where living keys belong to people who were never compared, -1 where none does.
 -- name: HealthSchema :one
-SELECT (sespan.stats_triggers_off() = '{}')::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
+SELECT (NOT EXISTS (SELECT FROM sespan.triggers_off() AS t WHERE t.counts))::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
     coalesce((SELECT max(n) FROM generate_series(0, 30) n WHERE NOT EXISTS (
         SELECT FROM generate_series(0, n) d WHERE NOT EXISTS (SELECT FROM sespan.draw_epoch e WHERE e.draw_epoch = sespan.draw_epoch_today() + d))), -1)::bigint AS epochs_ahead,
     coalesce((SELECT extract(epoch FROM c.compared_at) FROM sespan.people_comparison c),
         CASE WHEN EXISTS (SELECT FROM sespan.api_key k
                           WHERE k.owner_id IS NOT NULL AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()))
              THEN 0 ELSE -1 END)::float8 AS compared;
-
--- name: HealthTriggersOff :one
-SELECT sespan.stats_triggers_off()::text[] AS triggers;
 
 -- name: HealthPartitions :many
 SELECT p.parent::text AS parent, p.unit::text AS unit, p.ahead::bigint AS ahead, p.default_rows::bigint AS default_rows

@@ -38,7 +38,13 @@ func (a *App) schemaReady(ctx context.Context) error {
 
 // countingReady says which trigger that counts is missing.
 func (a *App) countingReady(ctx context.Context) error {
-	off, err := postgres.NewHealth(a.pool).TriggersOff(ctx)
+	broken, err := postgres.NewDoctor(a.pool).BrokenTriggers(ctx)
+	var off []string
+	for _, t := range broken {
+		if t.Counts {
+			off = append(off, t.Name+" of "+t.Table)
+		}
+	}
 	if err != nil || len(off) == 0 {
 		return err
 	}

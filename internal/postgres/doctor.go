@@ -64,6 +64,7 @@ func (d *Doctor) LoginRights(ctx context.Context) (LoginRights, error) {
 // Trigger is one of ours that does not work.
 type Trigger struct {
 	Table, Name string
+	Counts      bool // what is written meanwhile is missing in the statistics
 	Missing     bool // else it is disabled
 }
 
@@ -72,7 +73,7 @@ func (d *Doctor) BrokenTriggers(ctx context.Context) ([]Trigger, error) {
 	rows, err := d.pool.queries.DoctorTriggers(ctx, d.pool)
 	out := make([]Trigger, len(rows))
 	for i, r := range rows {
-		out[i] = Trigger{"sespan." + r.Relation, r.Name, r.Missing}
+		out[i] = Trigger{"sespan." + r.Relation, r.Name, r.Counts, r.Missing}
 	}
 	return out, mapError(err)
 }

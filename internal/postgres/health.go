@@ -57,12 +57,6 @@ func (h *Health) Schema(ctx context.Context) (SchemaHealth, error) {
 	return SchemaHealth{Counting: row.Counting, MailWorkers: row.MailWorkers, EpochsAhead: row.EpochsAhead, Compared: row.Compared}, mapError(err)
 }
 
-// TriggersOff names the triggers that count and that are gone or disabled.
-func (h *Health) TriggersOff(ctx context.Context) ([]string, error) {
-	names, err := h.pool.queries.HealthTriggersOff(ctx, h.pool)
-	return names, mapError(err)
-}
-
 // SchemaVersion gives the version of the schema, 0 without one, and that of this program.
 func (p *Pool) SchemaVersion(ctx context.Context) (version, wanted int, err error) {
 	names, err := migrate.FindMigrations(sespansql.Migrations())

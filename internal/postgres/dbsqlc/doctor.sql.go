@@ -254,30 +254,17 @@ func (q *Queries) DoctorServer(ctx context.Context, db DBTX) (DoctorServerRow, e
 }
 
 const doctorTriggers = `-- name: DoctorTriggers :many
-SELECT e.relation::text AS relation, e.name::text AS name, (t.oid IS NULL)::boolean AS missing
-FROM (VALUES
-    ('api_key', 'api_key_audit'), ('api_log', 'stats_api_count'), ('audit', 'audit_guard'), ('budget_limit', 'budget_limit_audit'),
-    ('mail_outcome', 'stats_mail_deleted'), ('mail_outcome', 'stats_mail_inserted'), ('mail_outcome', 'stats_mail_updated'),
-    ('mail_pause', 'mail_pause_audit'), ('mail_queue', 'mail_doorbell_ring'), ('mail_setting', 'mail_setting_audit'),
-    ('mail_suppression', 'mail_suppression_audit'), ('mail_suppression', 'mail_suppression_audit_delete'),
-    ('otp', 'count_otp_gone'), ('otp', 'otp_challenge_follow'), ('otp', 'stats_otp_expired'), ('otp', 'stats_otp_mailed'),
-    ('otp_challenge', 'stats_otp_challenge_gone'), ('otp_challenge', 'stats_otp_ended'), ('otp_challenge', 'stats_otp_failed'),
-    ('transaction_log', 'stats_transaction_cancelled'), ('transaction_log', 'stats_transaction_drawn'), ('transaction_log', 'transaction_log_audit'),
-    ('transaction_tier', 'transaction_tier_audit'), ('transaction_tier', 'transaction_tier_changed')
-) AS e (relation, name)
-LEFT JOIN pg_catalog.pg_class c ON c.relname = e.relation AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')
-LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND t.tgname = e.name
-WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
-ORDER BY 2
+SELECT t.relation::text AS relation, t.name::text AS name, t.counts::boolean AS counts, t.missing::boolean AS missing
+FROM sespan.triggers_off() AS t (relation, name, counts, missing)
 `
 
 type DoctorTriggersRow struct {
 	Relation string
 	Name     string
+	Counts   bool
 	Missing  bool
 }
 
-// Our triggers that are not there, or not enabled. A test keeps the list whole.
 func (q *Queries) DoctorTriggers(ctx context.Context, db DBTX) ([]DoctorTriggersRow, error) {
 	rows, err := db.Query(ctx, doctorTriggers)
 	if err != nil {
@@ -287,7 +274,12 @@ func (q *Queries) DoctorTriggers(ctx context.Context, db DBTX) ([]DoctorTriggers
 	var items []DoctorTriggersRow
 	for rows.Next() {
 		var i DoctorTriggersRow
-		if err := rows.Scan(&i.Relation, &i.Name, &i.Missing); err != nil {
+		if err := rows.Scan(
+			&i.Relation,
+			&i.Name,
+			&i.Counts,
+			&i.Missing,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -106,7 +106,7 @@ func (q *Queries) HealthPartitions(ctx context.Context, db DBTX) ([]HealthPartit
 
 const healthSchema = `-- name: HealthSchema :one
 
-SELECT (sespan.stats_triggers_off() = '{}')::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
+SELECT (NOT EXISTS (SELECT FROM sespan.triggers_off() AS t WHERE t.counts))::boolean AS counting, sespan.mail_workers()::bigint AS mail_workers,
     coalesce((SELECT max(n) FROM generate_series(0, 30) n WHERE NOT EXISTS (
         SELECT FROM generate_series(0, n) d WHERE NOT EXISTS (SELECT FROM sespan.draw_epoch e WHERE e.draw_epoch = sespan.draw_epoch_today() + d))), -1)::bigint AS epochs_ahead,
     coalesce((SELECT extract(epoch FROM c.compared_at) FROM sespan.people_comparison c),
@@ -209,15 +209,4 @@ func (q *Queries) HealthTiers(ctx context.Context, db DBTX) ([]HealthTiersRow, e
 		return nil, err
 	}
 	return items, nil
-}
-
-const healthTriggersOff = `-- name: HealthTriggersOff :one
-SELECT sespan.stats_triggers_off()::text[] AS triggers
-`
-
-func (q *Queries) HealthTriggersOff(ctx context.Context, db DBTX) ([]string, error) {
-	row := db.QueryRow(ctx, healthTriggersOff)
-	var triggers []string
-	err := row.Scan(&triggers)
-	return triggers, err
 }
