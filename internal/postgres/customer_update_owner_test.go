@@ -42,6 +42,11 @@ func TestUpdateBelongsToTheSite(t *testing.T) {
 	if got := handedOver(t, db); got != want {
 		t.Errorf("migrated again: %s, want %s", got, want)
 	}
+	// A right that was taken away, as a restore without rights does, is given back by the next binding.
+	db.Exec(t, "REVOKE EXECUTE ON FUNCTION sespan.customer_update(bigint, boolean) FROM sespan_service")
+	if r := bind(t, db, "public.auth_user"); r.Unchanged || handedOver(t, db) != want {
+		t.Errorf("bound after the right was taken away: %s, want %s", handedOver(t, db), want)
+	}
 	if _, err := postgres.UnbindCustomers(t.Context(), db.URL, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -160,9 +160,16 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     site CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = relation);
     ours CONSTANT name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'sespan');
+    service CONSTANT name := (SELECT r.rolname FROM pg_roles AS r JOIN sespan.installation AS i ON r.rolname = i.role_prefix || 'service');
     lent CONSTANT boolean := NOT has_schema_privilege(site, 'sespan', 'CREATE');
+    handed_over CONSTANT boolean := EXISTS (
+        SELECT FROM pg_proc AS p WHERE p.oid = to_regprocedure('sespan.customer_update(bigint, boolean)') AND p.prosecdef AND p.proowner = site::regrole);
 BEGIN
-    IF EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = to_regprocedure('sespan.customer_update(bigint, boolean)') AND p.prosecdef AND p.proowner = site::regrole) THEN
+    -- migrate up cannot give this right back, because the function is no longer its own.
+    IF handed_over AND service IS NOT NULL AND NOT has_function_privilege(service, 'sespan.customer_update(bigint, boolean)', 'EXECUTE') THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION sespan.customer_update(bigint, boolean) TO %I', service);
+        RETURN true;
+    ELSIF handed_over THEN
         RETURN false;
     END IF;
     IF lent THEN

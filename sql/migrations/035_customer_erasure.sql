@@ -197,10 +197,12 @@ BEGIN
     ON CONFLICT ON CONSTRAINT otp_budget_pkey DO UPDATE SET touched_at = now() WHERE false;
     DELETE FROM sespan.otp o WHERE o.challenge_id IN (SELECT h.challenge_id FROM sespan.customer_challenges(customer_erase_codes.customer_id, keys) h);
     GET DIAGNOSTICS changed = ROW_COUNT;
+    DELETE FROM sespan.pretended_registration r WHERE r.address_hash IN (SELECT sespan.budget_key('pretended_address', k) FROM unnest(keys) k);
     RETURN changed;
 END
 $$;
-COMMENT ON FUNCTION sespan.customer_erase_codes(bigint, text[]) IS 'Deletes the codes and challenges of a person; counts stay (sespan.stats_otp)';
+COMMENT ON FUNCTION sespan.customer_erase_codes(bigint, text[]) IS
+    'Deletes the codes and challenges of a person, and what others have tried to register with the address; counts stay (sespan.stats_otp)';
 
 CREATE FUNCTION sespan.customer_erase(customer_id bigint DEFAULT NULL, addresses text[] DEFAULT '{}', next text DEFAULT NULL, portion int DEFAULT 1000,
                                       OUT section text, OUT done jsonb, OUT next_step text)
