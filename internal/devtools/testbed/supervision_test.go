@@ -3,6 +3,7 @@ package testbed
 import (
 	"context"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -43,30 +44,32 @@ func TestSystemdAndContainersAreTold(t *testing.T) {
 	told("WATCHDOG=1")
 	told("WATCHDOG=1")
 
-	check(t, s, "", "ok")
-	check(t, s, "--live", "ok")
+	flag := "--admin-addr=" + s.Admin
+	settings := filepath.Join(t.TempDir(), "sespan.env")
+	if err := os.WriteFile(settings, []byte(`SESPAN_ADMIN_ADDR="`+s.Admin+`"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(t, "ok", flag)
+	check(t, "ok", flag, "--live")
+	check(t, "ok", "--env-file="+settings)
 	if err := syscall.Kill(s.PID(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	told("STOPPING=1")
-	check(t, s, "", "process: is stopping")
-	check(t, s, "--live", "ok")
+	check(t, "process: is stopping", flag)
+	check(t, "ok", flag, "--live")
 	s.Stop()
-	check(t, s, "", "nobody answers")
+	check(t, "nobody answers", flag)
 }
 
 // check runs the health check of a container and looks for a word in what it says; it
 // must fail unless all is well.
-func check(t *testing.T, s *Service, option, want string) {
+func check(t *testing.T, want string, args ...string) {
 	t.Helper()
-	args := []string{"healthcheck", "--admin-addr=" + s.Admin}
-	if option != "" {
-		args = append(args, option)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, binary, append([]string{"healthcheck"}, args...)...).CombinedOutput()
 	if !strings.Contains(string(out), want) || (err == nil) != (want == "ok") {
-		t.Errorf("healthcheck %s says %q (%v), want %q", option, out, err, want)
+		t.Errorf("healthcheck %v says %q (%v), want %q", args, out, err, want)
 	}
 }
