@@ -25,6 +25,7 @@ import (
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/devtools/poll"
 	"sespan/internal/devtools/smtptest"
+	"sespan/internal/devtools/testbed"
 	"sespan/internal/mailevent"
 )
 
@@ -47,9 +48,8 @@ func newKeysSite(t *testing.T) *keysSite {
 	db.Exec(t, siteTable)
 	db.Exec(t, `INSERT INTO public.auth_user (username, email) VALUES ('budi', 'budi@example.com')`)
 	s := &keysSite{t: t, dir: t.TempDir(), parts: "api,maintenance", inbox: smtptest.NewServer(t, smtptest.Options{}), signing: map[string]ed25519.PrivateKey{}}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(s.dir, "bin", "sespan"), "sespan/cmd/sespan")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := testbed.Build(t.Context(), filepath.Join(s.dir, "bin", "sespan")); err != nil {
+		t.Fatal(err)
 	}
 	s.http, s.live = fmt.Sprintf("127.0.0.1:%d", devdb.FreePort(0)), fmt.Sprintf("127.0.0.1:%d", devdb.FreePort(0))
 	s.publish("older")

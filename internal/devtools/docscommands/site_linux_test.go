@@ -22,6 +22,7 @@ import (
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/devtools/poll"
 	"sespan/internal/devtools/smtptest"
+	"sespan/internal/devtools/testbed"
 )
 
 const root = "../../.."
@@ -117,10 +118,8 @@ func (s *site) shop() {
 func (s *site) programs(home string) {
 	s.t.Helper()
 	bin := filepath.Join(s.Dir, "bin")
-	build := exec.Command("go", "build", "-o", filepath.Join(bin, "sespan"), "./cmd/sespan")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		s.t.Fatalf("%v\n%s", err, out)
+	if err := testbed.Build(s.t.Context(), filepath.Join(bin, "sespan")); err != nil {
+		s.t.Fatal(err)
 	}
 	u, err := url.Parse(s.admin)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -84,9 +83,8 @@ func allZero(t *testing.T, report target.Report, counts int, out *bytes.Buffer) 
 func newEnv(t *testing.T, out *bytes.Buffer) *testbed.Env {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "sespan")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/sespan")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
+	if err := testbed.Build(t.Context(), binary); err != nil {
+		t.Fatal(err)
 	}
 	e, err := testbed.New(t.Context(), testbed.Options{Out: out, Binary: binary})
 	if err != nil {

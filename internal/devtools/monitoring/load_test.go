@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -48,8 +47,8 @@ var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
 func startSite(t *testing.T) *site {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "sespan")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../../cmd/sespan").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
+	if err := testbed.Build(t.Context(), binary); err != nil {
+		t.Fatal(err)
 	}
 	env, err := testbed.New(t.Context(), testbed.Options{Out: io.Discard, Binary: binary})
 	if err != nil {

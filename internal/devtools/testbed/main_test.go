@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -32,13 +30,7 @@ func TestMain(m *testing.M) {
 
 var binary string // of the service as it stands in this tree
 
-var build = sync.OnceValue(func() error {
-	output, err := exec.Command("go", "build", "-o", binary, "../../../cmd/sespan").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, output)
-	}
-	return nil
-})
+var build = sync.OnceValue(func() error { return Build(context.Background(), binary) })
 
 // newEnv is a server of its own.
 func newEnv(t *testing.T) *Env {
