@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 
 import pytest
 
@@ -156,3 +157,22 @@ def viewer(client, db):
 
     client.force_login(person("dewi", "dashboard"))
     return client
+
+
+@pytest.fixture
+def groups(db):
+    """The groups of the roles."""
+    from django.core.management import call_command
+
+    call_command("sespan_init", "--groups-only", stdout=StringIO())
+
+
+@pytest.fixture
+def anna(client, groups):
+    """Logged in: an admin of the staff."""
+    from people import group, person
+
+    made = person("anna", is_staff=True)
+    made.groups.add(group("admin"))
+    client.force_login(made)
+    return made

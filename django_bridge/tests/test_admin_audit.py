@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 
 from django_sespan.models import TransactionTier
-from people import group, person
+from people import person
 from queued_mails import LIST, execute, queue
 from test_admin import fill, tier
 
@@ -17,15 +15,6 @@ pytestmark = pytest.mark.django_db
 
 AUDIT = "/admin/sespan/auditentry/"
 TIERS = "/admin/sespan/transactiontier/"
-
-
-@pytest.fixture
-def anna(client):
-    call_command("sespan_init", "--groups-only", stdout=StringIO())
-    made = person("anna", is_staff=True)
-    made.groups.add(group("admin"))
-    client.force_login(made)
-    return made
 
 
 def entries(*columns, where="true"):

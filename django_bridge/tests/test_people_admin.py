@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from io import StringIO
-
 import pytest
 from django.contrib.auth.models import Group, Permission, User
-from django.core.management import call_command
 
 from people import group, person
 from queued_mails import execute, message_texts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("groups")]
 
 PEOPLE = "/admin/sespan/access/"
-
-
-@pytest.fixture(autouse=True)
-def _groups(db):
-    call_command("sespan_init", "--groups-only", stdout=StringIO())
-
-
-@pytest.fixture
-def anna(client):
-    """Logged in: an admin of the staff."""
-    made = person("anna", is_staff=True)
-    made.groups.add(group("admin"))
-    client.force_login(made)
-    return made
 
 
 def page(user):

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 
 from django_sespan._internal import personal_data
-from people import group, person
+from people import person
 from queued_mails import execute, message_texts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("groups")]
 
 PAGE = "/admin/sespan/access/data/"
-
-
-@pytest.fixture(autouse=True)
-def _groups(db):
-    call_command("sespan_init", "--groups-only", stdout=StringIO())
-
-
-@pytest.fixture
-def anna(client):
-    """Logged in: an admin of the staff."""
-    made = person("anna", is_staff=True)
-    made.groups.add(group("admin"))
-    client.force_login(made)
-    return made
 
 
 @pytest.fixture
@@ -57,11 +41,13 @@ def entries():
     )
 
 
-def test_the_export_is_a_file_and_stands_in_the_audit(client, anna, budi):
+def test_the_export_is_a_file_and_stands_in_the_audit(client, anna, bound, budi):
     answer = client.post(PAGE, {"customer_id": budi.pk, "action": "export"})
     whole = json.loads(b"".join(answer.streaming_content))
     assert answer["Content-Disposition"] == f'attachment; filename="customer-{budi.pk}.json"'
     assert whole["customer_id"] == budi.pk
+    assert whole["customer"]["username"] == "budi"
+    assert "password" not in whole["customer"]
     assert whole["addresses"] == ["Budi@example.com"]
     assert [mail["subject"] for mail in whole["mails"]] == ["Order"]
     assert len(whole["calls"]) == 2

@@ -69,6 +69,17 @@ def _of(user: Any, emails: list[str]) -> Subject:
     return Subject(int(user.pk), [*emails, *more])
 
 
+def site_row(subject: Subject) -> Any:
+    """Return the site's own row of the person, as the service sees it; None without one."""
+    bound = _ask("SELECT EXISTS (SELECT FROM sespan.customer_binding)", [])
+    if subject.customer_id is None or not (bound and bound[0]):
+        return None
+    row = _ask(
+        "SELECT to_jsonb(c)::text FROM sespan.customer_by_id(%s) AS c", [subject.customer_id]
+    )
+    return json.loads(row[0]) if row else None
+
+
 def export(request: HttpRequest, subject: Subject) -> Iterator[tuple[str, list[Any]]]:
     """Give sections and their items; a section may come in several parts."""
     query = (

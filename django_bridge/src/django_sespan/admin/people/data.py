@@ -153,8 +153,8 @@ def _file(request: HttpRequest, subject: Subject) -> FileResponse:
 
 
 def _json(request: HttpRequest, subject: Subject) -> Iterator[str]:
-    head = json.dumps({"customer_id": subject.customer_id, "addresses": subject.emails})
-    yield head.removesuffix("}")
+    who = {"customer_id": subject.customer_id, "addresses": subject.emails}
+    yield json.dumps({**who, "customer": personal_data.site_row(subject)}).removesuffix("}")
     current, comma = "", ""
     for section, items in personal_data.export(request, subject):
         if section != current:
