@@ -132,11 +132,11 @@ func TestCodesAreCounted(t *testing.T) {
 	require.NoError(t, d.verify(t, issued.ChallengeID, d.code(t)))
 	assert.Equal(t, "1 0 1 1 0 0", figure(t, d.db, read), "a right guess is no wrong one")
 
-	d.later(t, 2*time.Minute)
+	d.laterForBudgets(t, 2*time.Minute)
 	d.issue(t, otp.Request{Email: "sari@example.com", Purpose: otp.Registration}) // "you have an account"
 	assert.Equal(t, "1 0 1 1 0 0", figure(t, d.db, read), "a notice is no code")
 
-	d.later(t, 2*time.Minute)
+	d.laterForBudgets(t, 2*time.Minute)
 	second := d.issue(t, otp.Request{CustomerID: &customer, Purpose: otp.Login})
 	for range 6 {
 		assert.Error(t, d.verify(t, second.ChallengeID, wrong(d.mails(t)[2])))

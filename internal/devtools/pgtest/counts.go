@@ -11,6 +11,7 @@ import (
 // time, or tampers with them otherwise.
 func CheckCounts(tb testing.TB, db *DB) {
 	tb.Helper()
+	db.countsChecked = true
 	tb.Cleanup(func() {
 		tb.Helper()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -35,4 +36,13 @@ func CheckCounts(tb testing.TB, db *DB) {
 			tb.Errorf("pgtest: stats_check: %v", rows.Err())
 		}
 	})
+}
+
+// MovesRows fails a test whose counts are checked: a row that is moved in time, over
+// midnight at the worst, is proof of another day than the one it was counted in.
+func (db *DB) MovesRows(tb testing.TB) {
+	tb.Helper()
+	if db.countsChecked {
+		tb.Fatal("pgtest: CheckCounts is called, so no row may be moved in time")
+	}
 }

@@ -20,6 +20,8 @@ type DB struct {
 	URL  string        // of the superuser
 	Name string        // of the database
 	Pool *pgxpool.Pool // of the superuser; connects on first use
+
+	countsChecked bool // see CheckCounts
 }
 
 // ServiceURL is the address for a login with the rights of sespan serve: a
