@@ -29,9 +29,9 @@ func (s *Stats) APISums(ctx context.Context, r stats.Range) (stats.APISums, erro
 		for _, row := range rows {
 			bucket := &sums.Buckets[row.Part-1]
 			if *bucket == nil {
-				*bucket = map[stats.APIKey]int64{}
+				*bucket = make(map[stats.APIKey]int64, 10) // as many as there are
 			}
-			(*bucket)[stats.APIKey{RequestType: row.RequestType, Outcome: row.Outcome}] = row.Calls
+			(*bucket)[stats.APIKey{RequestType: row.RequestType, Outcome: row.Outcome}] += row.Calls
 		}
 		totals, err := s.pool.queries.StatsAPIWindows(ctx, tx, (*dbsqlc.StatsAPIWindowsParams)(&windows))
 		for _, row := range totals {
