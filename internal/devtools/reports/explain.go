@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"sespan/internal/devtools/testbed"
 	"sespan/internal/httpapi"
 	"sespan/internal/postgres"
+	"sespan/internal/secret"
 	"sespan/internal/transaction"
 )
 
@@ -48,13 +50,17 @@ func newExplainer(ctx context.Context, e *testbed.Env, bearer string) (*explaine
 	if err != nil {
 		return nil, err
 	}
+	ring, err := secret.Parse(secret.Generate("reports"))
+	if err != nil {
+		return nil, err
+	}
 	records := postgres.NewRecords(x.pool)
-	logger := slog.New(slog.DiscardHandler)
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	x.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // each request has its own
 		Logger: logger, Registerer: prometheus.NewRegistry(), Clock: time.Now, Timeout: time.Minute, Minor: 2,
 		Keys: access.NewAuthenticator(postgres.NewKeys(keys), time.Now, logger), Log: noLog{}, Audit: noAudit{},
 		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Counts: postgres.NewStats(x.pool),
-		LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(x.pool), time.Now),
+		LogSearch: apilog.NewSearch(postgres.NewAPILogSearch(x.pool), time.Now), Ring: ring,
 	})
 	return x, nil
 }
