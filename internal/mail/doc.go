@@ -88,7 +88,7 @@
 //
 // # Flow
 //
-//	fetch ──claim──▶ jobs ──▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
+//	dispatch ─claim─▶ jobs ─▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
 //	  ▲                       rate limits, compose, sign,          │
 //	  │                       backpressure, Ready, lease, Send     │
 //	  └────── capacity: about 500 ms of work ahead ◀── leases ◀────┘
@@ -97,7 +97,7 @@
 //
 //	prefetch        a worker claims no more than it soon sends: others get their share,
 //	                and a stop gives back little (prefetch.go)
-//	bytes           large mails: the content in memory is bounded (fetch.go)
+//	bytes           large mails: the content in memory is bounded (dispatch.go)
 //	rate limits     what the operator configured and what domains bear; configured and
 //	                adaptive in one question (package ratelimit)
 //	backpressure    while results cannot be written, a crash would send every further

@@ -13,15 +13,15 @@ const (
 )
 
 // suppressNotify keeps inserts from notifying, and renews that in time.
-func (w *Worker) suppressNotify(ctx context.Context) error {
-	now := w.Now()
-	if !w.suppressedAt.IsZero() && now.Sub(w.suppressedAt) < suppressAgain {
+func (d *databaseDispatcher) suppressNotify(ctx context.Context) error {
+	now := d.w.Now()
+	if !d.suppressedAt.IsZero() && now.Sub(d.suppressedAt) < suppressAgain {
 		return nil
 	}
-	if err := w.Store.SuppressNotify(ctx, suppressFor); err != nil {
+	if err := d.w.Store.SuppressNotify(ctx, suppressFor); err != nil {
 		return err
 	}
-	w.suppressedAt, w.notifyReliable = now, false
+	d.suppressedAt, d.notifyReliable = now, false
 	return nil
 }
 
@@ -29,52 +29,64 @@ func (w *Worker) suppressNotify(ctx context.Context) error {
 // that may not have noticed, then look into the queue. While there are such
 // transactions it looks again and again, ever more slowly. When it leaves
 // notifyReliable set, the worker may sleep until it is notified; else there is work.
-func (w *Worker) allowNotify(ctx context.Context) error {
-	inserters, on, err := w.Store.AllowNotify(ctx)
+func (d *databaseDispatcher) allowNotify(ctx context.Context) error {
+	inserters, on, err := d.w.Store.AllowNotify(ctx)
 	if err != nil {
 		return err
 	}
-	w.suppressedAt = time.Time{}
+	d.suppressedAt = time.Time{}
 	for wait := shortestRecheck; ; wait = min(2*wait, longestRecheck) {
-		got, err := w.fetch(ctx, true)
+		got, err := d.fetch(ctx, true)
 		switch {
 		case err != nil || ctx.Err() != nil:
 			return err
 		case got.busy():
-			return w.suppressNotify(ctx)
+			return d.suppressNotify(ctx)
 		case inserters == 0 || !on:
 			// While it waited for capacity, fetch may have suppressed notifications.
-			w.notifyReliable = w.suppressedAt.IsZero()
+			d.notifyReliable = d.suppressedAt.IsZero()
 			return nil
 		}
-		w.awaitNotify(ctx, wait)
-		if inserters, err = w.Store.OpenInserters(ctx); err != nil {
+		d.awaitNotify(ctx, wait)
+		if inserters, err = d.w.Store.OpenInserters(ctx); err != nil {
 			return err
 		}
 	}
 }
 
 // sleep waits for a notification, the next due row, the next sweep or the next poll.
-func (w *Worker) sleep(ctx context.Context, last fetched) error {
-	wait := w.PollWithoutNotify
-	if w.notificationsWork() {
-		wait = w.Poll
+func (d *databaseDispatcher) sleep(ctx context.Context, last fetched) error {
+	wait := d.w.PollWithoutNotify
+	if d.w.notificationsWork() {
+		wait = d.w.Poll
 	}
-	wait = wait*3/4 + time.Duration(w.Jitter()*float64(wait)/2)
-	due, known := w.nextDue.in(w.Now())
+	wait = wait*3/4 + time.Duration(d.w.Jitter()*float64(wait)/2)
+	due, known := d.w.nextDue.in(d.w.Now())
 	if last.rows == 0 || !known {
-		next, err := w.Store.NextDue(ctx)
+		next, err := d.w.Store.NextDue(ctx)
 		if err != nil {
 			return err
 		}
-		due = w.nextDue.set(w.Now(), next)
+		due = d.w.nextDue.set(d.w.Now(), next)
 	}
 	wait = min(wait, due)
 	if !last.swept {
-		wait = min(wait, w.cursor.nextSweep.Sub(w.Now()))
+		wait = min(wait, d.cursor.nextSweep.Sub(d.w.Now()))
 	}
-	w.awaitNotify(ctx, wait)
+	d.awaitNotify(ctx, wait)
 	return nil
+}
+
+// awaitNotify waits for a notification or a retry of this worker, but no longer than that.
+func (d *databaseDispatcher) awaitNotify(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(max(wait, 0))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.w.Notifications:
+	case <-d.w.nextDue.sooner:
+	case <-timer.C:
+	}
 }
 
 // notificationsWork reports whether an insert would wake this worker.
@@ -82,14 +94,12 @@ func (w *Worker) notificationsWork() bool {
 	return w.Notifications != nil && w.Listening() && !w.triggerOff.Load()
 }
 
-// awaitNotify waits for a notification or a retry of this worker, but no longer than d.
-func (w *Worker) awaitNotify(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(max(d, 0))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-w.Notifications:
-	case <-w.nextDue.sooner:
-	case <-timer.C:
+// Leave lets inserts wake whoever sleeps.
+func (d *databaseDispatcher) Leave(ctx context.Context) error {
+	if d.suppressedAt.IsZero() {
+		return nil
 	}
+	d.suppressedAt, d.notifyReliable = time.Time{}, false
+	_, _, err := d.w.Store.AllowNotify(ctx)
+	return err
 }

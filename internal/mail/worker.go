@@ -87,15 +87,12 @@ type Worker struct {
 	log     *slog.Logger
 	metrics *metrics
 
-	// Claiming; the first four belong to the fetching goroutine alone.
-	cursor         scanCursor
-	suppressedAt   time.Time // when notifications were last suppressed; zero while they are allowed
-	notifyReliable bool      // they are allowed, and no open transaction may have missed that
-	recentRows     float64   // rows of the last looks, the older the less
-	prefetch       prefetch
-	nextDue        nextDue
-	triggerOff     atomic.Bool // the insert trigger is gone or disabled: nobody notifies
-	jobs           chan *Claimed
+	// Claiming.
+	dispatcher Dispatcher
+	prefetch   prefetch
+	nextDue    nextDue
+	triggerOff atomic.Bool // the insert trigger is gone or disabled: nobody notifies
+	jobs       chan *Claimed
 
 	// Sending.
 	backpressure *backpressure
@@ -118,7 +115,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 	}
 	c.setDefaults()
 	limits := ratelimit.New(c.Limits, c.Now, c.Jitter)
-	return &Worker{
+	w := &Worker{
 		WorkerConfig: c,
 		id:           rand.Int64(), //nolint:gosec // as the tokens
 		log:          c.Logger.With("component", "mail"),
@@ -129,10 +126,11 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		leases:       newLeaseTable(c.Now),
 		jobs:         make(chan *Claimed, 3*c.Batch),
 		results:      make(chan Result, settleBatch),
-		cursor:       scanCursor{sweepPause: c.SweepInterval},
 		prefetch:     prefetch{now: c.Now},
 		nextDue:      nextDue{sooner: make(chan struct{}, 1)},
-	}, nil
+	}
+	w.dispatcher = newDatabaseDispatcher(w)
+	return w, nil
 }
 
 // Run works until ctx ends. Then it claims no more, finishes the mails that are
@@ -155,7 +153,8 @@ func (w *Worker) Run(ctx context.Context) {
 	settling.Go(func() { w.settleLoop(writing) })
 	maintenance := w.maintain(ctx, keeping)
 
-	w.fetchLoop(ctx)
+	w.dispatcher.Dispatch(ctx)
+	settling.Go(func() { w.leave(writing) })
 	close(w.jobs)
 	for job := range w.jobs { // the senders may be busy for long
 		w.results <- Result{Lease: job.Lease, State: released}
@@ -171,17 +170,20 @@ func (w *Worker) Run(ctx context.Context) {
 	w.deregister(writing)
 }
 
-// deregister deletes the worker's row and lets inserts wake whoever sleeps.
+// deregister deletes the worker's row.
 func (w *Worker) deregister(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if err := w.Store.Deregister(ctx, w.id); err != nil {
 		w.log.WarnContext(ctx, "mail: the worker's row stays for a minute", "err", err)
 	}
-	if w.suppressedAt.IsZero() {
-		return
-	}
-	if _, _, err := w.Store.AllowNotify(ctx); err != nil {
-		w.log.WarnContext(ctx, "mail: inserts stay silent for a moment", "err", err)
+}
+
+// leave tells the others that this worker claims no more.
+func (w *Worker) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := w.dispatcher.Leave(ctx); err != nil {
+		w.log.WarnContext(ctx, "mail: the others learn a moment later that this worker ends", "err", err)
 	}
 }

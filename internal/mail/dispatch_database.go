@@ -1,0 +1,121 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	busyRows        = 8 // a claim of so many rows: mails come fast
+	busyPause       = 5 * time.Millisecond
+	longestReadWait = 10 * time.Second // between two tries to reach the queue
+)
+
+// fetched is what one claim brought.
+type fetched struct {
+	rows  int
+	full  bool // a limit of the claim was reached: there may be more
+	swept bool
+}
+
+// busy reports whether that many came that notifications are not worth their price.
+func (f fetched) busy() bool { return f.full || f.rows >= busyRows }
+
+// databaseDispatcher asks the queue itself. It belongs to one goroutine.
+type databaseDispatcher struct {
+	w              *Worker
+	cursor         scanCursor
+	suppressedAt   time.Time // when notifications were last suppressed; zero while they are allowed
+	notifyReliable bool      // they are allowed, and no open transaction may have missed that
+	recentRows     float64   // rows of the last looks, the older the less
+}
+
+func newDatabaseDispatcher(w *Worker) *databaseDispatcher {
+	return &databaseDispatcher{w: w, cursor: scanCursor{sweepPause: w.SweepInterval}}
+}
+
+// Dispatch claims until ctx ends. While mails come fast it suppresses notifications
+// and claims ahead of the senders; else it sleeps until it is notified, a retry is due
+// or it is time to poll.
+func (d *databaseDispatcher) Dispatch(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; {
+		err := d.fetchRound(ctx)
+		switch {
+		case err == nil:
+			failures = 0
+		case ctx.Err() == nil:
+			failures++
+			d.notifyReliable = false
+			d.w.log.WarnContext(ctx, "mail: the queue cannot be read, waiting", "err", err, "failures", failures)
+			d.w.pause(ctx, spread(min(time.Second<<min(failures, 3), longestReadWait), d.w.Jitter()))
+		}
+	}
+}
+
+// fetchRound claims once, then goes on, pauses or sleeps.
+func (d *databaseDispatcher) fetchRound(ctx context.Context) error {
+	got, err := d.fetch(ctx, false)
+	if err != nil {
+		return err
+	}
+	if got.busy() {
+		err = d.suppressNotify(ctx)
+	}
+	busy := d.stayBusy(got.rows)
+	switch {
+	case err != nil || got.full:
+		return err
+	case busy:
+		d.w.pause(ctx, busyPause)
+		return nil
+	case !d.notifyReliable:
+		return d.allowNotify(ctx)
+	}
+	return d.sleep(ctx, got)
+}
+
+// stayBusy reports whether mails come so fast that looking again costs less than their
+// notifications. A single empty look says little: where many enqueue, notifications
+// would be allowed and suppressed again, and each time all of them would notify.
+func (d *databaseDispatcher) stayBusy(rows int) bool {
+	d.recentRows = min(d.recentRows*9/10+float64(rows), 10*busyRows)
+	return rows >= busyRows || !d.suppressedAt.IsZero() && d.recentRows >= busyRows
+}
+
+// fetch waits for capacity, claims once, parks what is paused and hands the others to
+// the senders.
+func (d *databaseDispatcher) fetch(ctx context.Context, sweep bool) (got fetched, err error) {
+	capacity, err := d.awaitCapacity(ctx)
+	if err != nil || capacity == 0 {
+		return fetched{}, err
+	}
+	c := Claim{Token: d.w.Token(), Lease: d.w.Lease, Limit: capacity, Bytes: d.w.Bytes}
+	begin := d.w.Now()
+	got.swept = d.cursor.apply(&c, begin, sweep)
+	rows, err := d.w.Store.Claim(ctx, c)
+	if err != nil {
+		return fetched{}, err
+	}
+	d.cursor.advance(c, rows, begin, d.w.Now(), got.swept)
+	got.rows, got.full = len(rows), len(rows) >= c.Limit || bytesOf(rows) >= c.Bytes || dueOf(rows) >= c.DueLimit
+	rows, err = d.w.parkPaused(ctx, rows)
+	d.w.accept(rows, begin)
+	return got, err
+}
+
+// awaitCapacity waits until the senders are about to run out and a relay serves, and
+// answers how many rows to claim; 0 when ctx ended. A worker that must wait for long
+// suppresses notifications, because inserts need not wake it, and notifies itself in
+// case another one sleeps.
+func (d *databaseDispatcher) awaitCapacity(ctx context.Context) (int, error) {
+	for ctx.Err() == nil {
+		if rows := d.w.capacityWithin(ctx, suppressAgain); rows > 0 {
+			return rows, nil
+		}
+		if err := errors.Join(d.suppressNotify(ctx), d.w.Store.Notify(ctx)); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
