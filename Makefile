@@ -25,7 +25,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
+.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ help: ## Show this list
 demo: bin/sespan bin/sespan-demo charts-if-possible ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
-SUITES := test-alerts test-dashboards test-monitoring test-package test-go test-go-old test-bridge test-e2e
+SUITES := test-alerts test-dashboards test-monitoring test-package test-go test-go-old test-broker test-bridge test-e2e
 test: ## Set up and run every test
 	@times=; for suite in $(SUITES); do \
 	  began=$$SECONDS; $(MAKE) --no-print-directory $$suite; times+="  $$suite $$((SECONDS - began)) s"$$'\n'; \
@@ -154,10 +154,14 @@ bin/sespan bin/sespan-demo:
 	@$(GO_BUILD) -o $@ ./cmd/$(@F)
 
 test-go: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR .cache/postgresql-15/.ready
-	go test -race -timeout 30m $$(go list ./... | grep -v devtools/monitoring$$)
+	go test -race -timeout 30m $$(go list ./... | grep -vE 'devtools/(monitoring$$|brokers/)')
 
 test-go-old: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
 	PGTEST_VERSION=$(OLD_POSTGRES) go test -count=1 -timeout 30m ./internal/postgres/... ./internal/httpapi/...
+
+# RabbitMQ and Apache Kafka themselves; alone, because nodes that wait for a core are taken for dead.
+test-broker: .cache/kafka/.ready
+	go test -count=1 -timeout 10m -p 1 ./internal/devtools/brokers/...
 
 # Either version takes one core most of the time: side by side they take little more than one of them.
 test-bridge: $(VENV)/.ready bin/sespan $(UPLOT) /usr/share/i18n/locales/tr_TR
@@ -239,6 +243,12 @@ endef
 	work=$$(mktemp -d) && chmod 755 $$work && cd $$work && apt-get download -qq postgresql-15 postgresql-client-15 && \
 	for package in *.deb; do dpkg-deb -x $$package $(CURDIR)/$(@D); done && rm -rf $$work && touch $(CURDIR)/$@
 
+# Apache Kafka from Maven Central, jar by jar with their sums.
+.cache/kafka/.ready: internal/devtools/kafkad/jars.txt | /usr/bin/java
+	@echo "fetching Apache Kafka"
+	@go run ./internal/devtools/kafkad/fetch $(@D) && touch $@
+
+$(eval $(call apt,default-jre-headless,/usr/bin/java,The tests of Apache Kafka need,java))
 $(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,pgbouncer))
 # The sources of the Turkish locale; devdb compiles it into a folder of its own.
 $(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))
