@@ -38,8 +38,10 @@ type Consumption interface {
 	Deliveries() <-chan Delivery
 	// Ack acknowledges deliveries. An error means that they may come again, no more.
 	Ack(ctx context.Context, deliveries []Delivery) error
-	// SetRoom says whether the consumer can take more. Without room for a while a Kafka
-	// consumer leaves its group, so that others get its partitions.
+	// SetRoom says whether the consumer can take more. Without room nothing more is
+	// delivered: a RabbitMQ consumer is cancelled, a Kafka consumer stops fetching and
+	// after 3 s leaves its group, so that others get its partitions. What is delivered
+	// already stays with the consumer. It is called on a change only, and never blocks.
 	SetRoom(room bool)
 	// Connected tells whether deliveries can come.
 	Connected() bool
