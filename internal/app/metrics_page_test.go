@@ -24,7 +24,10 @@ type metric struct {
 	labels map[string][]string // values, sorted
 	open   map[string]bool     // of a line: labels whose values are no closed list
 	from   string              // of a line: the parts that export it, or all
+	broker bool                // of a line: only with a broker
 }
+
+const sectionOfTheBroker = "\n## The broker\n"
 
 var (
 	lineOfAMetric  = regexp.MustCompile("(?m)^\\| `(sespan_\\w+)` \\| (\\w+), [^|]+ \\| ([^|]+) \\| ([^|]+) \\| (.+) \\|$")
@@ -44,11 +47,13 @@ func readMetricsPage(t *testing.T) (lines map[string]metric, groups []string) {
 		t.Fatal(err)
 	}
 	lines = map[string]metric{}
+	_, ofTheBroker, _ := strings.Cut(string(page), sectionOfTheBroker)
+	ofTheBroker, _, _ = strings.Cut(ofTheBroker, "\n## ")
 	for _, m := range lineOfAMetric.FindAllStringSubmatch(string(page), -1) {
 		if _, twice := lines[m[1]]; twice {
 			t.Errorf("%s has two lines", m[1])
 		}
-		line := metric{kind: m[2], labels: map[string][]string{}, open: map[string]bool{}, from: m[4]}
+		line := metric{kind: m[2], labels: map[string][]string{}, open: map[string]bool{}, from: m[4], broker: strings.Contains(ofTheBroker, m[0])}
 		for label := range strings.SplitSeq(m[3], "; ") {
 			if label == "–" {
 				continue
@@ -191,9 +196,9 @@ func use(t *testing.T, s *running) {
 
 // expectedOf are the lines that the parts export.
 func expectedOf(run string, lines map[string]metric) map[string]metric {
-	expected := maps.Clone(lines)
+	expected, parts := maps.Clone(lines), strings.Split(run, ",")
 	maps.DeleteFunc(expected, func(_ string, m metric) bool {
-		return m.from != "all" && !strings.Contains(","+run+",", ","+m.from+",")
+		return m.broker || m.from != "all" && !slices.ContainsFunc(strings.Split(m.from, ", "), func(part string) bool { return slices.Contains(parts, part) })
 	})
 	return expected
 }

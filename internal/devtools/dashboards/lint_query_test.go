@@ -63,7 +63,7 @@ func lintQuery(p *dashboard.Panel, q *prometheus.Dataquery) []string {
 // sharedGauge is what every process reads from the same database, and its name is that of
 // one number however many export it.
 var (
-	sharedGauge = regexp.MustCompile(`sespan_(stats|tier|partition|mail_queue|mail_oldest|mail_lost|mail_workers|budget|apilog_(max_)?bytes|schema|people|database_server)[a-z_]*\{`)
+	sharedGauge = regexp.MustCompile(`sespan_(stats|tier|partition|mail_queue|mail_oldest|mail_lost|mail_workers|mail_unclaimed|mail_broker_lag|budget|apilog_(max_)?bytes|schema|people|database_server)[a-z_]*\{`)
 	onlyOnce    = regexp.MustCompile(`(max|min)( by \([^)]*\))? \(?((increase|delta|deriv)\()?$|(max|min)\($`)
 )
 

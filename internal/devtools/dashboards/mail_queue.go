@@ -6,12 +6,13 @@ import "github.com/grafana/grafana-foundation-sdk/go/units"
 func mailQueue() board {
 	return board{
 		name: "mail-queue", title: "Mail queue",
-		description: "What waits and since when, what leaves, how tries end, how the worker wakes up, the relays, and what died.",
+		description: "What waits and since when, what leaves, how tries end, how the worker wakes up, the broker, the relays, and what died.",
 		rows: []row{
 			{100, "Now", mailFigures()},
 			{200, "The queue", mailFlow()},
 			{300, "Tries and relays", mailTries()},
 			{400, "Doorbell or poll", mailDoorbell()},
+			{700, "Broker", mailBroker()},
 			{500, "Limits", mailLimits()},
 			{600, "Dead and returned", mailEnds()},
 		},
