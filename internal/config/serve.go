@@ -10,13 +10,27 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"sespan/internal/mailevent"
 )
 
 // Serve is the settings of `sespan serve`.
 type Serve struct {
 	Settings
-	Parts []string `name:"run" enum:"api,mail,maintenance" default:"api,mail,maintenance" group:"Process" env:"SESPAN_RUN" help:"What this process does: api, mail, maintenance."`
+	Parts []string `name:"run" enum:"api,mail,announce,maintenance" default:"api,mail,maintenance" group:"Process" env:"SESPAN_RUN" help:"What this process does: api, mail, announce, maintenance; by default announce too where there is a broker."`
+
+	partsByDefault bool
+}
+
+// AfterApply notes whether somebody chose the parts.
+func (s *Serve) AfterApply(parsed *kong.Context) error {
+	for _, f := range flagsOf(parsed) {
+		if f.Name == "run" {
+			s.partsByDefault = origin(parsed, f, envFileOf(parsed)) == "default"
+		}
+	}
+	return nil
 }
 
 // Runs tells whether this process has the given part.
@@ -36,13 +50,22 @@ func (s *Serve) ResolveValues() error {
 	if !s.Runs("api") {
 		s.JWKS = "" // nobody brings a token
 	}
-	return s.Settings.Resolve()
+	if err := s.Settings.Resolve(); err != nil {
+		return err
+	}
+	if s.partsByDefault && s.Broker.Kind != "" && !s.Runs("announce") {
+		s.Parts = append(slices.Clone(s.Parts), "announce")
+	}
+	return nil
 }
 
 // Complete checks that nothing is missing that the chosen parts need.
 func (s *Serve) Complete() error {
 	if len(s.Parts) == 0 {
-		return invalid("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail and maintenance")
+		return invalid("SESPAN_RUN", "is empty", "leave it out, or choose of api, mail, announce and maintenance")
+	}
+	if s.Runs("announce") && s.Broker.Kind == "" {
+		return invalid("SESPAN_RUN", "names announce, and SESPAN_BROKER_URL is not set", "set it, or leave announce out: without a broker mails need no announcer")
 	}
 	if !s.Runs("mail") {
 		return nil
@@ -89,6 +112,8 @@ type Settings struct {
 	SNSTopics         []string `name:"sns-topics" group:"Delivery events" env:"SESPAN_SNS_TOPICS" placeholder:"ARN,…" help:"Topics of Amazon SNS whose notifications of Amazon SES are believed."`
 	MailBounceDays    int      `name:"mail-bounce-days" default:"90" group:"Delivery events" env:"SESPAN_MAIL_BOUNCE_DAYS" help:"Days that an address which bounced for good is not written to."`
 
+	BrokerSettings
+
 	OTPDigits    int           `name:"otp-digits" default:"6" enum:"6,8" group:"Codes" env:"SESPAN_OTP_DIGITS" help:"6 or 8."`
 	OTPLifetime  time.Duration `name:"otp-lifetime" default:"10m" group:"Codes" env:"SESPAN_OTP_LIFETIME" help:"Life of a code, 1m to 1h."`
 	OTPLink      string        `name:"otp-link" group:"Codes" env:"SESPAN_OTP_LINK" placeholder:"URL" help:"Page of the site that takes a code; the mail links to it with the code in the fragment. {challenge_id} is replaced."`
@@ -114,7 +139,7 @@ type Settings struct {
 func (s *Settings) Resolve() error {
 	checks := []func() error{
 		s.Database.Resolve, s.resolveDirect, s.ResolveKeys, s.resolveProxies,
-		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents,
+		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents, s.resolveBroker,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

@@ -93,7 +93,7 @@ func TestWrongSettings(t *testing.T) {
 		{"--minor-unit=5", "SESPAN_MINOR_UNIT", "choose 0 to 4"},
 		{"--time-zone=Mars/Olympus", "SESPAN_TIME_ZONE", "Asia/Jakarta"},
 		{"--request-timeout=0s", "SESPAN_REQUEST_TIMEOUT", "choose 1s to 1m"},
-		{"--run=everything", "SESPAN_RUN", `must be one of "api","mail","maintenance"`},
+		{"--run=everything", "SESPAN_RUN", `must be one of "api","mail","announce","maintenance"`},
 		{"--run=", "SESPAN_RUN", "leave it out"},
 		{"--log-level=loud", "SESPAN_LOG_LEVEL", "must be one of"},
 		{"--log-format=xml", "SESPAN_LOG_FORMAT", "must be one of"},
