@@ -8,17 +8,26 @@ import (
 )
 
 const (
-	claimsInMemory = 4                // of Bytes each: beyond so much content no more is claimed
-	storeTimeout   = 10 * time.Second // for one call of the store
+	claimsInMemory  = 4                // of Bytes each: beyond so much content no more is claimed
+	storeTimeout    = 10 * time.Second // for one call of the store
+	longestReadWait = 10 * time.Second // between two tries to reach the queue
 )
 
 // Dispatcher decides which rows are next: it claims them when the worker has room and
-// hands them to its senders. One asks the queue itself (dispatch_database.go).
+// hands them to its senders. One asks the queue itself (dispatch_database.go), the other
+// learns of rows from RabbitMQ or Apache Kafka (dispatch_broker.go).
 type Dispatcher interface {
 	// Dispatch claims until ctx ends.
 	Dispatch(ctx context.Context)
 	// Leave follows: it tells the others that this worker claims no more.
 	Leave(ctx context.Context) error
+}
+
+func newDispatcher(w *Worker) Dispatcher {
+	if w.Broker != nil {
+		return newBrokerDispatcher(w)
+	}
+	return newDatabaseDispatcher(w)
 }
 
 // accept hands claimed rows to the senders, urgent ones first.
@@ -29,6 +38,9 @@ func (w *Worker) accept(rows []Claimed, claimed time.Time) {
 	w.leases.add(rows, claimed.Add(w.Lease))
 	for i := range rows {
 		rows[i].claimedAt = claimed
+		if rows[i].Fresh {
+			w.metrics.commitToClaim.Observe(rows[i].Waited.Seconds())
+		}
 		w.jobs <- &rows[i] // never blocks: it holds more than awaitCapacity lets be claimed
 	}
 }
@@ -60,6 +72,31 @@ func (w *Worker) capacity() int {
 		return min(rows, w.Batch)
 	}
 	return 0
+}
+
+// room is how many rows of a lane to claim now.
+func (w *Worker) room(Lane) int { return w.capacity() }
+
+// relayServes reports whether mails may be tried at this moment.
+func (w *Worker) relayServes() bool {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel() // Ready succeeds all the same where a relay serves
+	return w.Sender.Ready(ended) == nil
+}
+
+// retrying repeats a round until ctx ends, ever more slowly while it fails.
+func (w *Worker) retrying(ctx context.Context, complaint string, round func(context.Context) error) {
+	for failures := 0; ctx.Err() == nil; {
+		err := round(ctx)
+		switch {
+		case err == nil:
+			failures = 0
+		case ctx.Err() == nil:
+			failures++
+			w.log.WarnContext(ctx, complaint, "err", err, "failures", failures)
+			w.pause(ctx, spread(min(time.Second<<min(failures, 3), longestReadWait), w.Jitter()))
+		}
+	}
 }
 
 func (w *Worker) pause(ctx context.Context, d time.Duration) {

@@ -7,9 +7,8 @@ import (
 )
 
 const (
-	busyRows        = 8 // a claim of so many rows: mails come fast
-	busyPause       = 5 * time.Millisecond
-	longestReadWait = 10 * time.Second // between two tries to reach the queue
+	busyRows  = 8 // a claim of so many rows: mails come fast
+	busyPause = 5 * time.Millisecond
 )
 
 // fetched is what one claim brought.
@@ -39,18 +38,13 @@ func newDatabaseDispatcher(w *Worker) *databaseDispatcher {
 // and claims ahead of the senders; else it sleeps until it is notified, a retry is due
 // or it is time to poll.
 func (d *databaseDispatcher) Dispatch(ctx context.Context) {
-	for failures := 0; ctx.Err() == nil; {
+	d.w.retrying(ctx, "mail: the queue cannot be read, waiting", func(ctx context.Context) error {
 		err := d.fetchRound(ctx)
-		switch {
-		case err == nil:
-			failures = 0
-		case ctx.Err() == nil:
-			failures++
+		if err != nil {
 			d.notifyReliable = false
-			d.w.log.WarnContext(ctx, "mail: the queue cannot be read, waiting", "err", err, "failures", failures)
-			d.w.pause(ctx, spread(min(time.Second<<min(failures, 3), longestReadWait), d.w.Jitter()))
 		}
-	}
+		return err
+	})
 }
 
 // fetchRound claims once, then goes on, pauses or sleeps.

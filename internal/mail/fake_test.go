@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,9 @@ type fakeStore struct {
 	fail       func() error           // of every call
 	failSettle func(r []Result) error // of Settle alone
 	loseLeases bool                   // RenewLeases answers none
+
+	cleared  []int64  // marks that were taken away
+	fallback Fallback // answered to those who ask
 }
 
 type fakeRow struct {
@@ -317,3 +321,43 @@ func counter() func() int64 {
 type noRegistry struct{ prometheus.Registerer }
 
 func (noRegistry) MustRegister(...prometheus.Collector) {}
+
+func (s *fakeStore) ClaimAnnounced(_ context.Context, c AnnouncedClaim) (out []Claimed, left []int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claims++
+	if err := s.fail(); err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(c.QueueIDs)
+	for _, id := range c.QueueIDs {
+		r := s.rows[id]
+		switch {
+		case r == nil || r.state == StateSending || r.state == StateUnknown || time.Now().Before(r.due):
+		case len(out) >= c.Limit || bytesOf(out) >= c.Bytes:
+			left = append(left, id)
+		default:
+			r.state, r.Token = StateSending, c.Token
+			out = append(out, r.Claimed)
+		}
+	}
+	return out, left, nil
+}
+
+func (s *fakeStore) ClearAnnounced(_ context.Context, list []Announcement) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.fail(); err != nil {
+		return err
+	}
+	for _, a := range list {
+		s.cleared = append(s.cleared, a.QueueID)
+	}
+	return nil
+}
+
+func (s *fakeStore) Fallback(context.Context) (Fallback, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fallback, s.fail()
+}

@@ -23,13 +23,14 @@ const (
 )
 
 type metrics struct {
-	events   *prometheus.CounterVec
-	failures *prometheus.CounterVec
-	queue    *prometheus.GaugeVec
-	oldest   prometheus.Gauge
-	delivery prometheus.Histogram
-	trigger  prometheus.Gauge
-	lost     atomic.Int64
+	events        *prometheus.CounterVec
+	failures      *prometheus.CounterVec
+	queue         *prometheus.GaugeVec
+	oldest        prometheus.Gauge
+	delivery      prometheus.Histogram
+	commitToClaim prometheus.Histogram
+	trigger       prometheus.Gauge
+	lost          atomic.Int64
 }
 
 func newMetrics(reg prometheus.Registerer, reasons []string) *metrics {
@@ -53,6 +54,10 @@ func newMetrics(reg prometheus.Registerer, reasons []string) *metrics {
 			NativeHistogramMaxBucketNumber:  100,
 			NativeHistogramMinResetDuration: time.Hour,
 		}),
+		commitToClaim: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "sespan_mail_commit_to_claim_seconds", Help: "From the enqueuing of a mail that may go at once to its first claim.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200},
+		}),
 		trigger: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sespan_trigger_enabled", Help: "1 when inserts into the mail queue can notify, 0 when the trigger is gone or disabled.",
 		}),
@@ -68,7 +73,7 @@ func newMetrics(reg prometheus.Registerer, reasons []string) *metrics {
 	lost := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "sespan_mail_lost_total", Help: "Mails to the site's admins that could not be queued, the same in every process.",
 	}, func() float64 { return float64(m.lost.Load()) })
-	reg.MustRegister(m.events, m.failures, m.queue, m.oldest, m.delivery, m.trigger, lost)
+	reg.MustRegister(m.events, m.failures, m.queue, m.oldest, m.delivery, m.commitToClaim, m.trigger, lost)
 	return m
 }
 

@@ -48,6 +48,15 @@ type Claim struct {
 	// DueWindow: retries and scheduled rows that fell due longer ago are not looked at.
 }
 
+// AnnouncedClaim asks for the leases of named rows.
+type AnnouncedClaim struct {
+	Token    int64
+	Lease    time.Duration
+	QueueIDs []int64
+	Limit    int   // rows
+	Bytes    int64 // of content; the first row comes whatever its size
+}
+
 // Claimed is one leased queue row with the content of its message.
 type Claimed struct {
 	Lease

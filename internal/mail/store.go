@@ -8,6 +8,7 @@ import (
 // Store is all that a Worker needs of the database.
 type Store interface {
 	Queue
+	AnnouncedQueue
 	LeaseKeeper
 	Doorbell
 	Maintenance
@@ -26,6 +27,17 @@ type Queue interface {
 	Release(ctx context.Context, leases []Lease) error
 	// Park puts rows aside until the pause of each ends.
 	Park(ctx context.Context, leases []Lease, pauses []string) error
+}
+
+// AnnouncedQueue is what a worker with a broker needs beside.
+type AnnouncedQueue interface {
+	// ClaimAnnounced leases those of the named rows that are ready; left are the ready ones
+	// that it did not take.
+	ClaimAnnounced(ctx context.Context, c AnnouncedClaim) (claimed []Claimed, left []int64, err error)
+	// ClearAnnounced takes the marks away, where they still are those of the announcements.
+	ClearAnnounced(ctx context.Context, list []Announcement) error
+	// Fallback says whether rows wait that no broker brings.
+	Fallback(ctx context.Context) (Fallback, error)
 }
 
 // LeaseKeeper keeps leases alive and takes back those of workers that vanished.

@@ -33,6 +33,10 @@ type WorkerConfig struct {
 	Notifications <-chan struct{} // from the listener; nil: poll only
 	Listening     func() bool     // whether notifications reach the listener; nil: no
 
+	Broker       Broker // names the rows that are next; nil: the queue is asked
+	Fallback     bool   // the queue is asked, too, while the broker does not bring what is ready
+	LanePrefetch int    // most deliveries of each lane that are not acknowledged [32 for each sender, 64 to 1000]
+
 	Connections       int           // to the relay [4]
 	Senders           int           // mails that are given to Sender at once [Connections]
 	Batch             int           // most rows of one claim [1000]
@@ -54,6 +58,7 @@ type WorkerConfig struct {
 func (c *WorkerConfig) setDefaults() {
 	c.Connections = cmp.Or(c.Connections, 4)
 	c.Senders = cmp.Or(c.Senders, c.Connections)
+	c.LanePrefetch = cmp.Or(c.LanePrefetch, min(max(32*c.Senders, 64), 1000))
 	c.Batch = cmp.Or(c.Batch, 1000)
 	c.Bytes = cmp.Or(c.Bytes, 16<<20)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
@@ -129,7 +134,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		prefetch:     prefetch{now: c.Now},
 		nextDue:      nextDue{sooner: make(chan struct{}, 1)},
 	}
-	w.dispatcher = newDatabaseDispatcher(w)
+	w.dispatcher = newDispatcher(w)
 	return w, nil
 }
 

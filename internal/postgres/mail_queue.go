@@ -40,18 +40,27 @@ func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) 
 	for i := range rows {
 		out[i] = claimed(&rows[i], c.Token)
 	}
-	if err = s.readdress(ctx, out); err == nil {
-		err = s.readAttachments(ctx, out)
-	}
-	if err != nil {
-		leases := make([]mail.Lease, len(out))
-		for i := range out {
-			leases[i] = out[i].Lease
-		}
-		_ = s.Release(ctx, leases) // else they lapse
+	if err := s.complete(ctx, out); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// complete reads what a claim leaves to further statements. Rows for which that fails
+// are given back.
+func (s *Mail) complete(ctx context.Context, rows []mail.Claimed) error {
+	err := s.readdress(ctx, rows)
+	if err == nil {
+		err = s.readAttachments(ctx, rows)
+	}
+	if err != nil {
+		leases := make([]mail.Lease, len(rows))
+		for i := range rows {
+			leases[i] = rows[i].Lease
+		}
+		_ = s.Release(ctx, leases) // else they lapse
+	}
+	return err
 }
 
 func claimed(r *dbsqlc.MailClaimRow, token int64) mail.Claimed {

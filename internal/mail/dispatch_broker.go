@@ -1,0 +1,276 @@
+package mail
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	holdFor     = 2 * time.Second       // a row that finds no room is left to others after so long
+	gatherFor   = 3 * time.Millisecond  // between the beginnings of two claims
+	roomlessFor = time.Second           // without room for so long nothing more is to be delivered
+	roomRecheck = 20 * time.Millisecond // while it waits for room
+	ackTimeout  = 2 * time.Second
+)
+
+// brokerDispatcher claims the rows that a broker names. Beside it the database's
+// dispatcher works while the fallback is on. All but watch belongs to one goroutine.
+type brokerDispatcher struct {
+	w           *Worker
+	metrics     *consumerMetrics
+	consumption Consumption
+	fallback    *fallback
+
+	held      [Lanes][]heldDelivery // not acknowledged, as they came
+	lastClaim time.Time
+	roomless  time.Time // since when there is no room; zero: there is some
+	stopped   bool      // nothing more is delivered, for want of room
+}
+
+type heldDelivery struct {
+	Delivery
+	counted bool // as held
+}
+
+func newBrokerDispatcher(w *Worker) *brokerDispatcher {
+	m := newConsumerMetrics(w.Metrics)
+	return &brokerDispatcher{w: w, metrics: m, fallback: newFallback(w, m)}
+}
+
+// Dispatch consumes until ctx ends.
+func (d *brokerDispatcher) Dispatch(ctx context.Context) {
+	// What is claimed when ctx ends is acknowledged still; Leave ends the consumption.
+	d.consumption = d.w.Broker.Consume(context.WithoutCancel(ctx), ConsumeOptions{Prefetch: d.w.LanePrefetch})
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { d.watch(ctx) })
+	d.w.retrying(ctx, "mail: announced rows cannot be claimed, waiting", d.round)
+}
+
+// Leave gives what is not acknowledged to other consumers.
+func (d *brokerDispatcher) Leave(ctx context.Context) error { return d.consumption.Close(ctx) }
+
+// watch keeps the metric of the connection, and the fallback where there is one.
+func (d *brokerDispatcher) watch(ctx context.Context) {
+	for d.w.pause(ctx, fallbackEvery); ctx.Err() == nil; d.w.pause(ctx, fallbackEvery) {
+		d.metrics.connection(d.consumption.Connected())
+		if d.w.Fallback {
+			d.fallback.look(ctx)
+		}
+	}
+	d.fallback.stop(ctx)
+}
+
+// round waits until there is something to do, claims, and gives up what has waited
+// long enough.
+func (d *brokerDispatcher) round(ctx context.Context) error {
+	d.gather(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if asked := d.pick(); len(asked) > 0 {
+		if err := d.claim(ctx, asked); err != nil {
+			return err
+		}
+	}
+	return d.giveUp(ctx)
+}
+
+// gather takes deliveries until rows can be claimed, or some have waited long enough.
+func (d *brokerDispatcher) gather(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		d.takeDelivered()
+		wait := d.wait()
+		if wait <= 0 {
+			return
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+		case delivery := <-d.consumption.Deliveries():
+			d.hold(delivery)
+		case <-timer.C:
+		}
+	}
+}
+
+func (d *brokerDispatcher) takeDelivered() {
+	for {
+		select {
+		case delivery := <-d.consumption.Deliveries():
+			d.hold(delivery)
+		default:
+			return
+		}
+	}
+}
+
+func (d *brokerDispatcher) hold(delivery Delivery) {
+	d.held[delivery.Lane] = append(d.held[delivery.Lane], heldDelivery{Delivery: delivery})
+}
+
+// wait is how long nothing is to be done unless something is delivered.
+func (d *brokerDispatcher) wait() time.Duration {
+	now, oldest := d.w.Now(), time.Time{}
+	for _, lane := range d.held {
+		if len(lane) > 0 && (oldest.IsZero() || lane[0].Received.Before(oldest)) {
+			oldest = lane[0].Received
+		}
+	}
+	switch room := d.room(now, !oldest.IsZero()); {
+	case oldest.IsZero() && d.stopped:
+		return roomRecheck
+	case oldest.IsZero():
+		return time.Hour
+	case room:
+		return d.lastClaim.Add(gatherFor).Sub(now)
+	default:
+		return min(roomRecheck, oldest.Add(holdFor).Sub(now))
+	}
+}
+
+// room reports whether some of what is held could be claimed, and tells the broker when
+// there has been no room for a while, and when there is some again.
+func (d *brokerDispatcher) room(now time.Time, holding bool) bool {
+	serves, any, useful := d.w.relayServes(), false, false
+	for lane := range Lane(Lanes) {
+		room := serves && d.w.room(lane) > 0
+		any = any || room
+		useful = useful || room && len(d.held[lane]) > 0
+	}
+	switch {
+	case any && d.stopped:
+		d.consumption.SetRoom(true)
+		d.stopped, d.roomless = false, time.Time{}
+	case any:
+		d.roomless = time.Time{}
+	case d.roomless.IsZero() && holding:
+		d.roomless = now
+	case !d.stopped && holding && now.Sub(d.roomless) >= roomlessFor:
+		d.consumption.SetRoom(false)
+		d.stopped = true
+	}
+	return useful
+}
+
+// pick chooses what to claim: as much of each lane as there is room for, the urgent one
+// first.
+func (d *brokerDispatcher) pick() (asked []int64) {
+	if !d.w.relayServes() {
+		d.countHeld(nil)
+		return nil
+	}
+	there := map[int64]bool{}
+	for lane, list := range d.held {
+		room := min(d.w.room(Lane(lane)), d.w.Batch)
+		for i := 0; i < len(list) && len(asked) < room; i++ {
+			if id := list[i].QueueID; !there[id] {
+				there[id] = true
+				asked = append(asked, id)
+			}
+		}
+	}
+	d.countHeld(there)
+	return asked
+}
+
+// countHeld counts what must wait for room, once.
+func (d *brokerDispatcher) countHeld(except map[int64]bool) {
+	for _, list := range d.held {
+		for i := range list {
+			if !list[i].counted && !except[list[i].QueueID] {
+				list[i].counted = true
+				d.metrics.count(list[i].Lane, deliveryHeld, 1)
+			}
+		}
+	}
+}
+
+// claim claims rows by key and acknowledges each that is not ready and left behind. A
+// claim that fails acknowledges nothing.
+func (d *brokerDispatcher) claim(ctx context.Context, asked []int64) error {
+	begin := d.w.Now()
+	d.lastClaim = begin
+	rows, left, err := d.w.Store.ClaimAnnounced(ctx, AnnouncedClaim{
+		Token: d.w.Token(), Lease: d.w.Lease, QueueIDs: asked, Limit: len(asked), Bytes: d.w.Bytes,
+	})
+	if err != nil {
+		return err
+	}
+	claimed := make(map[int64]bool, len(rows))
+	for i := range rows {
+		claimed[rows[i].QueueID] = true
+	}
+	rows, err = d.w.parkPaused(ctx, rows)
+	d.w.accept(rows, begin)
+	done := d.release(func(h heldDelivery) bool {
+		return slices.Contains(asked, h.QueueID) && !slices.Contains(left, h.QueueID)
+	})
+	for _, delivery := range done {
+		result := deliveryStale
+		if claimed[delivery.QueueID] {
+			result = deliveryClaimed
+			delete(claimed, delivery.QueueID) // a second one of the row was for nothing
+		}
+		d.metrics.count(delivery.Lane, result, 1)
+	}
+	d.acknowledge(ctx, done)
+	return err
+}
+
+// giveUp leaves what has waited long enough to other consumers: without its mark a row
+// is announced again.
+func (d *brokerDispatcher) giveUp(ctx context.Context) error {
+	now := d.w.Now()
+	old := func(h heldDelivery) bool { return now.Sub(h.Received) >= holdFor }
+	var list []Announcement
+	for _, lane := range d.held {
+		for _, h := range lane {
+			if old(h) {
+				list = append(list, h.Announcement)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	if err := d.w.Store.ClearAnnounced(ctx, list); err != nil {
+		return err
+	}
+	for _, a := range list {
+		d.metrics.count(a.Lane, deliveryCleared, 1)
+	}
+	d.acknowledge(ctx, d.release(old))
+	return d.w.Store.Notify(ctx) // the announcers
+}
+
+// release forgets the held deliveries that are done and answers them.
+func (d *brokerDispatcher) release(done func(heldDelivery) bool) (list []Delivery) {
+	for lane := range d.held {
+		d.held[lane] = slices.DeleteFunc(d.held[lane], func(h heldDelivery) bool {
+			if !done(h) {
+				return false
+			}
+			list = append(list, h.Delivery)
+			return true
+		})
+	}
+	return list
+}
+
+// acknowledge tells the broker. Where that fails they come again, and find their rows
+// leased or finished.
+func (d *brokerDispatcher) acknowledge(ctx context.Context, list []Delivery) {
+	if len(list) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	if err := d.consumption.Ack(ctx, list); err != nil {
+		d.w.log.DebugContext(ctx, "mail: announcements will come again", "err", err, "deliveries", len(list))
+	}
+}
