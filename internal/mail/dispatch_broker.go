@@ -195,7 +195,7 @@ func (d *brokerDispatcher) countHeld(except map[int64]bool) {
 func (d *brokerDispatcher) claim(ctx context.Context, asked []int64) error {
 	begin := d.w.Now()
 	d.lastClaim = begin
-	rows, left, err := d.w.Store.ClaimAnnounced(ctx, AnnouncedClaim{
+	rows, left, err := d.w.Announced.ClaimAnnounced(ctx, AnnouncedClaim{
 		Token: d.w.Token(), Lease: d.w.Lease, QueueIDs: asked, Limit: len(asked), Bytes: d.w.Bytes,
 	})
 	if err != nil {
@@ -238,7 +238,7 @@ func (d *brokerDispatcher) giveUp(ctx context.Context) error {
 	if len(list) == 0 {
 		return nil
 	}
-	if err := d.w.Store.ClearAnnounced(ctx, list); err != nil {
+	if err := d.w.Announced.ClearAnnounced(ctx, list); err != nil {
 		return err
 	}
 	for _, a := range list {

@@ -74,7 +74,7 @@ func runConsumer(t *testing.T, s *fakeStore, sender Sender, change func(*WorkerC
 	b := &fakeBroker{}
 	with := func(c *WorkerConfig) {
 		b.deliveries = make(chan Delivery, 1000)
-		c.Broker = b
+		c.Broker, c.Announced = b, s
 		if change != nil {
 			change(c)
 		}

@@ -44,7 +44,7 @@ func (f *fallback) look(ctx context.Context) {
 	}
 	asking, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	state, err := f.w.Store.Fallback(asking)
+	state, err := f.w.Announced.Fallback(asking)
 	if err != nil {
 		if ctx.Err() == nil {
 			f.w.log.WarnContext(ctx, "mail: whether the broker brings all cannot be told", "err", err)

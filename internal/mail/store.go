@@ -8,7 +8,6 @@ import (
 // Store is all that a Worker needs of the database.
 type Store interface {
 	Queue
-	AnnouncedQueue
 	LeaseKeeper
 	Doorbell
 	Maintenance

@@ -33,9 +33,10 @@ type WorkerConfig struct {
 	Notifications <-chan struct{} // from the listener; nil: poll only
 	Listening     func() bool     // whether notifications reach the listener; nil: no
 
-	Broker       Broker // names the rows that are next; nil: the queue is asked
-	Fallback     bool   // the queue is asked, too, while the broker does not bring what is ready
-	LanePrefetch int    // most deliveries of each lane that are not acknowledged [32 for each sender, 64 to 1000]
+	Broker       Broker         // names the rows that are next; nil: the queue is asked
+	Announced    AnnouncedQueue // with a broker
+	Fallback     bool           // the queue is asked, too, while the broker does not bring what is ready
+	LanePrefetch int            // most deliveries of each lane that are not acknowledged [32 for each sender, 64 to 1000]
 
 	Connections       int           // to the relay [4]
 	Senders           int           // mails that are given to Sender at once [Connections]
@@ -114,6 +115,9 @@ type Worker struct {
 func NewWorker(c WorkerConfig) (*Worker, error) {
 	if c.Store == nil || c.Sender == nil || c.Logger == nil || c.Metrics == nil {
 		return nil, errors.New("mail: Store, Sender, Logger and Metrics are required")
+	}
+	if (c.Broker == nil) != (c.Announced == nil) {
+		return nil, errors.New("mail: Broker and Announced belong together")
 	}
 	if a, err := mail.ParseAddress(c.From); err != nil || strings.ContainsRune(a.Name, '<') {
 		return nil, errors.New("mail: From must be of the form Shop <no-reply@shop.example>")

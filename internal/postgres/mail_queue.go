@@ -16,7 +16,10 @@ type Mail struct {
 	db   dbsqlc.DBTX
 }
 
-var _ mail.Store = (*Mail)(nil)
+var (
+	_ mail.Store          = (*Mail)(nil)
+	_ mail.AnnouncedQueue = (*Mail)(nil)
+)
 
 // NewMail makes the store.
 func NewMail(pool *Pool) *Mail {
