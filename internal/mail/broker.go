@@ -64,3 +64,7 @@ var (
 	// replicas in sync.
 	ErrRefused = errors.New("mail: the broker refused the announcement")
 )
+
+// ErrBrokerSettings is in an error of Check that no waiting mends: what the settings say is not what the broker has. Its
+// text is a line that names the setting and says what to do.
+var ErrBrokerSettings = errors.New("mail: the settings of the broker are wrong")

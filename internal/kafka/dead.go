@@ -1,0 +1,53 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sespan/internal/mail"
+)
+
+const (
+	// How much of a message that is no announcement the dead letters keep.
+	deadValue = 16 << 10
+	// The header of a dead letter that says why it is one, and those that say whence.
+	reasonHeader = "sespan-reason"
+	topicHeader  = "sespan-topic"
+)
+
+// receive takes a record in: an announcement of ours waits to be handed over; all else goes
+// to the dead letters.
+func (b *Broker) receive(l *ledger, r *kgo.Record) {
+	a, err := mail.DecodeAnnouncement(r.Value)
+	switch {
+	case err != nil:
+		b.metrics.poison.Inc()
+		b.bury(l.add(r, nil), l, r, err.Error())
+	case a.Installation != b.options.Installation:
+		b.metrics.foreign.Inc()
+		b.foreign.Store(time.Now().Unix())
+		b.bury(l.add(r, nil), l, r, "of installation "+a.Installation.String())
+	default:
+		l.add(r, &a)
+	}
+}
+
+// bury publishes a dead letter and then acknowledges it. One that cannot be published is
+// let go: no mail hangs on it.
+func (b *Broker) bury(e *entry, l *ledger, r *kgo.Record, reason string) {
+	b.warn(b.ending, "kafka: a message goes to the dead letters (SESPAN_BROKER_PREFIX is for one installation alone): "+reason, nil)
+	letter := &kgo.Record{
+		Topic: b.options.deadTopic(), Value: r.Value[:min(len(r.Value), deadValue)],
+		Headers: []kgo.RecordHeader{{Key: reasonHeader, Value: []byte(reason)}, {Key: topicHeader, Value: []byte(r.Topic)}},
+	}
+	ctx, cancel := context.WithTimeout(b.ending, 2*requestTimeout)
+	b.producer.TryProduce(ctx, letter, func(_ *kgo.Record, err error) {
+		defer cancel()
+		if err != nil && b.ending.Err() == nil {
+			b.warn(b.ending, "kafka: a dead letter is lost", b.options.explain(err))
+		}
+		l.acknowledge(e)
+	})
+}
