@@ -238,7 +238,7 @@ func (d *brokerDispatcher) giveUp(ctx context.Context) error {
 	if len(list) == 0 {
 		return nil
 	}
-	if err := d.w.Announced.ClearAnnounced(ctx, list); err != nil {
+	if _, err := d.w.Announced.ClearMarks(ctx, list); err != nil {
 		return err
 	}
 	for _, a := range list {

@@ -344,16 +344,16 @@ func (s *fakeStore) ClaimAnnounced(_ context.Context, c AnnouncedClaim) (out []C
 	return out, left, nil
 }
 
-func (s *fakeStore) ClearAnnounced(_ context.Context, list []Announcement) error {
+func (s *fakeStore) ClearMarks(_ context.Context, list []Announcement) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fail(); err != nil {
-		return err
+		return 0, err
 	}
 	for _, a := range list {
 		s.cleared = append(s.cleared, a.QueueID)
 	}
-	return nil
+	return len(list), nil
 }
 
 func (s *fakeStore) Fallback(context.Context) (Fallback, error) {

@@ -33,8 +33,8 @@ type AnnouncedQueue interface {
 	// ClaimAnnounced leases those of the named rows that are ready; left are the ready ones
 	// that it did not take.
 	ClaimAnnounced(ctx context.Context, c AnnouncedClaim) (claimed []Claimed, left []int64, err error)
-	// ClearAnnounced takes the marks away, where they still are those of the announcements.
-	ClearAnnounced(ctx context.Context, list []Announcement) error
+	// ClearMarks takes back these very marks, a later one of the same row stays.
+	ClearMarks(ctx context.Context, list []Announcement) (cleared int, err error)
 	// Fallback says whether rows wait that no broker brings.
 	Fallback(ctx context.Context) (Fallback, error)
 }

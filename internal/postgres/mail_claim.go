@@ -40,8 +40,8 @@ func claimedAnnounced(r *dbsqlc.MailClaimAnnouncedRow, token int64) mail.Claimed
 	}, token)
 }
 
-// ClearAnnounced takes marks away.
-func (*Mail) ClearAnnounced(context.Context, []mail.Announcement) error { return nil }
+// ClearMarks takes marks away.
+func (*Mail) ClearMarks(context.Context, []mail.Announcement) (int, error) { return 0, nil }
 
 // Fallback says whether rows wait that no broker brings.
 func (*Mail) Fallback(context.Context) (mail.Fallback, error) { return mail.Fallback{}, nil }
