@@ -10,10 +10,10 @@ const (
 	deliveryCleared = "cleared" // it waited too long: the row is announced again
 )
 
-// consumerMetrics are those of a worker that consumes from a broker.
+// consumerMetrics are those of a worker that consumes from a broker. Whether it is connected, and what lies there, the
+// adapter tells.
 type consumerMetrics struct {
 	deliveries *prometheus.CounterVec
-	connected  prometheus.Gauge
 	fallbacks  *prometheus.GaugeVec
 }
 
@@ -22,7 +22,6 @@ func newConsumerMetrics(reg prometheus.Registerer) *consumerMetrics {
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sespan_mail_deliveries_total", Help: "Announcements that came from the broker, by what became of them.",
 		}, []string{"lane", "result"}),
-		connected: newBrokerConnected(reg, "consumer"),
 		fallbacks: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sespan_mail_fallback", Help: "1 while this process claims from the database too, because rows of the lane wait that the broker does not bring.",
 		}, []string{"lane"}),
@@ -37,20 +36,9 @@ func newConsumerMetrics(reg prometheus.Registerer) *consumerMetrics {
 	return m
 }
 
-// newBrokerConnected makes the metric of one role; announcer and consumer have one each.
-func newBrokerConnected(reg prometheus.Registerer, role string) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "sespan_mail_broker_connected", Help: "1 while the process is connected to the broker in this role.", ConstLabels: prometheus.Labels{"role": role},
-	})
-	reg.MustRegister(g)
-	return g
-}
-
 func (m *consumerMetrics) count(lane Lane, result string, n int) {
 	m.deliveries.WithLabelValues(lane.String(), result).Add(float64(n))
 }
-
-func (m *consumerMetrics) connection(connected bool) { m.connected.Set(number(connected)) }
 
 func (m *consumerMetrics) fallback(f Fallback) {
 	m.fallbacks.WithLabelValues("urgent").Set(number(f.Urgent))

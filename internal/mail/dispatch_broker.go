@@ -52,10 +52,9 @@ func (d *brokerDispatcher) Dispatch(ctx context.Context) {
 // Leave gives what is not acknowledged to other consumers.
 func (d *brokerDispatcher) Leave(ctx context.Context) error { return d.consumption.Close(ctx) }
 
-// watch keeps the metric of the connection, and the fallback where there is one.
+// watch keeps the fallback, where there is one.
 func (d *brokerDispatcher) watch(ctx context.Context) {
 	for d.w.pause(ctx, fallbackEvery); ctx.Err() == nil; d.w.pause(ctx, fallbackEvery) {
-		d.metrics.connection(d.consumption.Connected())
 		if d.w.Fallback {
 			d.fallback.look(ctx)
 		}
