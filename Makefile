@@ -160,7 +160,7 @@ test-go-old: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
 	PGTEST_VERSION=$(OLD_POSTGRES) go test -count=1 -timeout 30m ./internal/postgres/... ./internal/httpapi/...
 
 # RabbitMQ and Apache Kafka themselves; alone, because nodes that wait for a core are taken for dead.
-test-broker: .cache/kafka/.ready
+test-broker: .cache/kafka/.ready .cache/rabbitmq/.ready
 	go test -count=1 -timeout 10m -p 1 ./internal/devtools/brokers/...
 
 # Either version takes one core most of the time: side by side they take little more than one of them.
@@ -249,6 +249,18 @@ endef
 	@go run ./internal/devtools/kafkad/fetch $(@D) && touch $@
 
 $(eval $(call apt,default-jre-headless,/usr/bin/java,The tests of Apache Kafka need,java))
+# RabbitMQ with its Erlang for internal/devtools/rabbitmqd: unpacked, not installed, because no server is to start. Of the
+# libraries those come along which this machine has not; a status of nothing makes apt name Erlang where it is installed too.
+.cache/rabbitmq/.ready:
+	@command -v apt-get >/dev/null || { echo "The tests of the brokers need Debian's RabbitMQ, unpacked into .cache/rabbitmq; run them on Debian or Ubuntu"; exit 1; }; \
+	wanted() { apt-get install -s --no-install-recommends "$$@" rabbitmq-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p'; }; \
+	fetch() { apt-get download -qq $$({ wanted | grep '^lib' || true; wanted -o Dir::State::status=/dev/null | grep -E '^(erlang-|rabbitmq-server$$)'; } | sort -u); }; \
+	if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	echo "unpacking RabbitMQ into $(@D)"; rm -rf $(@D); mkdir -p $(@D); \
+	work=$$(mktemp -d) && chmod 755 $$work && cd $$work && \
+	{ fetch 2>/dev/null || { $$SUDO apt-get update -qq && fetch; }; } && ls rabbitmq-server_*.deb >/dev/null && \
+	for package in *.deb; do dpkg-deb -x $$package $(CURDIR)/$(@D); done && rm -rf $$work && touch $(CURDIR)/$@
+
 $(eval $(call apt,pgbouncer,/usr/sbin/pgbouncer,The tests of the listener need,pgbouncer))
 # The sources of the Turkish locale; devdb compiles it into a folder of its own.
 $(eval $(call apt,locales,/usr/share/i18n/locales/tr_TR,The tests of addresses need))

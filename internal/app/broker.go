@@ -11,6 +11,7 @@ import (
 	"sespan/internal/config"
 	"sespan/internal/kafka"
 	"sespan/internal/mail"
+	"sespan/internal/rabbitmq"
 )
 
 // BrokerOptions of a broker's client.
@@ -40,6 +41,18 @@ func Broker(o BrokerOptions) (mail.Broker, error) {
 			Prefix: o.Prefix, Installation: o.Installation,
 			Partitions: s.Kafka.Partitions, Replication: s.Kafka.Replication, Retention: s.Kafka.Retention,
 			Logger: o.Logger, Metrics: o.Metrics, Roles: roles,
+		})
+	case config.AMQP:
+		var roles []rabbitmq.Role
+		if slices.Contains(o.Parts, "announce") {
+			roles = append(roles, rabbitmq.Announcer)
+		}
+		if slices.Contains(o.Parts, "mail") {
+			roles = append(roles, rabbitmq.Consumer)
+		}
+		return rabbitmq.New(rabbitmq.Options{
+			Addresses: s.Addresses, User: s.User, Password: s.Password, VHost: s.VHost, TLS: s.TLS,
+			Prefix: o.Prefix, Installation: o.Installation, Logger: o.Logger, Metrics: o.Metrics, Roles: roles,
 		})
 	}
 	return nil, fmt.Errorf("app: no adapter carries announcements by %q", s.Kind)
