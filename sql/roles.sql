@@ -165,8 +165,10 @@ GRANT UPDATE (value) ON sespan.mail_setting TO sespan_admin;
 GRANT SELECT ON sespan.mail_attachment, sespan.mail_attachment_piece, sespan.mail_attachment_use TO sespan_service;
 GRANT SELECT ON sespan.mail_pause, sespan.mail_stuck, sespan.mail_throughput TO sespan_service, sespan_reader_detail, sespan_admin;
 GRANT SELECT ON sespan.mail_dead TO sespan_admin;
-GRANT SELECT, INSERT, DELETE, UPDATE (seen_at, listening) ON sespan.mail_worker TO sespan_service;
+GRANT SELECT, INSERT, DELETE, UPDATE (seen_at, listening, dispatch, confirmed_at, waiting_since) ON sespan.mail_worker TO sespan_service;
 GRANT SELECT ON sespan.mail_worker TO sespan_reader_detail, sespan_admin;
+GRANT SELECT, UPDATE ON sespan.mail_announce TO sespan_service;
+GRANT SELECT ON sespan.mail_announce TO sespan_reader_detail, sespan_admin;
 
 -- mail events and suppression
 GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON sespan.mail_suppression TO sespan_service;

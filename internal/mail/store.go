@@ -78,9 +78,17 @@ type Presence interface {
 	Deregister(ctx context.Context, worker int64) error
 }
 
-// Heartbeat is a worker's sign of life.
+// Heartbeat is a worker's or an announcer's sign of life.
 type Heartbeat struct {
 	Worker            int64
 	Connections       int
 	NotificationsWork bool
+	Dispatch          string             // postgres, amqp, kafka ["postgres"]
+	Announcer         *AnnouncerLiveness // nil: a sender
+}
+
+// AnnouncerLiveness says whether a broker takes announcements.
+type AnnouncerLiveness struct {
+	Confirmed *time.Duration // since the last confirmation; nil: none yet
+	Waiting   *time.Duration // since there has been something to announce without one; nil: there is nothing
 }

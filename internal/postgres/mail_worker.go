@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"strconv"
+	"time"
 
 	"sespan/internal/mail"
 	"sespan/internal/postgres/dbsqlc"
@@ -15,10 +17,22 @@ func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) error {
 	if err != nil {
 		name = "unknown"
 	}
-	return mapError(s.pool.queries.MailHeartbeat(ctx, s.pool, &dbsqlc.MailHeartbeatParams{
+	p := &dbsqlc.MailHeartbeatParams{
 		WorkerID: h.Worker, Connections: int32(h.Connections), Listening: h.NotificationsWork, //nolint:gosec // tens
-		Host: name + ":" + strconv.Itoa(os.Getpid()),
-	}))
+		Host: name + ":" + strconv.Itoa(os.Getpid()), Kind: "sender", Dispatch: cmp.Or(h.Dispatch, "postgres"),
+	}
+	if a := h.Announcer; a != nil {
+		p.Kind, p.ConfirmedAgo, p.WaitingFor = "announcer", seconds(a.Confirmed), seconds(a.Waiting)
+	}
+	return mapError(s.pool.queries.MailHeartbeat(ctx, s.pool, p))
+}
+
+func seconds(d *time.Duration) *float64 {
+	if d == nil {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
 }
 
 // Deregister deletes the worker's row.

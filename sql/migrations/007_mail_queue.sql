@@ -78,6 +78,7 @@ CREATE TABLE sespan.mail_queue (
     lease_token  bigint,
     expires_at   timestamptz,
     tried_at     timestamptz,
+    announced_at timestamptz,
     size_bytes   int NOT NULL,
     priority     smallint NOT NULL,
     attempts     smallint NOT NULL DEFAULT 0,
@@ -93,10 +94,13 @@ CREATE TABLE sespan.mail_queue (
     parked       text,
     CHECK ((state = 'sending') = (lease_token IS NOT NULL)),
     CHECK ((lease_token IS NULL) = (leased_until IS NULL))
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_limit = 2000,
+) WITH (fillfactor = 45, -- each row once more in its page: the mark of an announcement stays in it (HOT)
+        autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_limit = 2000,
         autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 2000, autovacuum_vacuum_insert_threshold = -1);
 CREATE INDEX mail_queue_fresh_idx ON sespan.mail_queue (priority, queue_id) WHERE state = 'queued';
 CREATE INDEX mail_queue_due_idx ON sespan.mail_queue (due_at) WHERE state IN ('scheduled', 'retry');
+-- For the announcer: what is due in each priority, however much is due in the others.
+CREATE INDEX mail_queue_due_priority_idx ON sespan.mail_queue (priority, due_at, queue_id) WHERE state IN ('scheduled', 'retry');
 -- A worker that meets a row of a paused category or domain parks it, once: due at
 -- infinity, so that no claim walks over it again. Few rows as a rule, and an
 -- update that leaves parked alone stays in its page.
@@ -110,6 +114,7 @@ COMMENT ON COLUMN sespan.mail_queue.leased_until IS 'Until when the worker that 
 COMMENT ON COLUMN sespan.mail_queue.lease_token IS 'Fence: a result is only written by whoever holds this token';
 COMMENT ON COLUMN sespan.mail_queue.expires_at IS 'Not after';
 COMMENT ON COLUMN sespan.mail_queue.tried_at IS 'When the last try ended';
+COMMENT ON COLUMN sespan.mail_queue.announced_at IS 'When a message broker was told that the row is ready; earlier than due_at or NULL: not since it is. In no index, so that the mark costs little';
 COMMENT ON COLUMN sespan.mail_queue.size_bytes IS 'size_bytes of the message';
 COMMENT ON COLUMN sespan.mail_queue.priority IS '0 (first) to 9 (last)';
 COMMENT ON COLUMN sespan.mail_queue.attempts IS 'Tries that ended with an answer or an error';

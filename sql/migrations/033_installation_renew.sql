@@ -17,7 +17,7 @@ DECLARE
     ids bigint[];
 BEGIN
     IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-               AND a.application_name IN ('sespan', 'sespan mail', 'sespan log', 'sespan draws', 'sespan reports', 'sespan health', 'sespan listener')) THEN
+               AND a.application_name IN ('sespan', 'sespan mail', 'sespan announce', 'sespan log', 'sespan draws', 'sespan reports', 'sespan health', 'sespan listener')) THEN
         RAISE EXCEPTION 'sespan serve works on this database' USING ERRCODE = 'object_in_use',
             HINT = 'This is for a restored copy, before sespan serve works on it for the first time: stop it, if this is the copy.';
     END IF;
@@ -28,7 +28,7 @@ BEGIN
     -- What is not due yet has not been sent, unless the other installation is alive: then cancel_mails.
     UPDATE sespan.mail_queue q
     SET state = 'unknown', due_at = 'infinity', lease_token = NULL, leased_until = NULL, parked = NULL, tried_at = now(),
-        last_reason = 'restored', last_code = NULL, last_reply = 'sent between the backup and now, perhaps'
+        announced_at = NULL, last_reason = 'restored', last_code = NULL, last_reply = 'sent between the backup and now, perhaps'
     WHERE q.state IN ('queued', 'retry', 'sending') OR q.state = 'scheduled' AND (cancel_mails OR q.due_at <= now() OR q.parked IS NOT NULL);
     r.mails_cancelled := 0;
     LOOP -- Codes that work no more, and with cancel_mails all of them; a person retries or cancels the rest.
@@ -41,6 +41,10 @@ BEGIN
     END LOOP;
     SELECT count(*) INTO r.mails_held FROM sespan.mail_queue q WHERE q.state = 'unknown';
     DELETE FROM sespan.mail_worker w; -- of the other installation
+    -- What the broker still carries is the other one's, and neither takes the other's for its own.
+    UPDATE sespan.installation i SET installation_uuid = gen_random_uuid(), broker_prefix = NULL;
+    UPDATE sespan.mail_queue q SET announced_at = NULL WHERE q.announced_at IS NOT NULL;
+    PERFORM sespan.mail_announce_reset();
     PERFORM setval('sespan.mail_doorbell', 0);
     PERFORM sespan.audit_add('update', 'setting', 'installation',
         detail => format('%s challenges ended, %s mails held, %s mails cancelled', r.challenges, r.mails_held, r.mails_cancelled));
@@ -48,7 +52,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.installation_renew(boolean) IS
-    'For a restored copy, before its first serve: no code works any more, and what may have been mailed since the backup waits for a person (state unknown) or, with cancel_mails, is cancelled; 55006 while a service works here';
+    'For a restored copy, before its first serve: a message broker takes it for another installation, no code works any more, and what may have been mailed since the backup waits for a person (state unknown) or, with cancel_mails, is cancelled; 55006 while a service works here';
 
 ---- create above / drop below ----
 

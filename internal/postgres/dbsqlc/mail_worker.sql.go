@@ -20,25 +20,35 @@ func (q *Queries) MailDeregister(ctx context.Context, db DBTX, workerID int64) e
 }
 
 const mailHeartbeat = `-- name: MailHeartbeat :exec
-INSERT INTO sespan.mail_worker AS w (worker_id, connections, listening, host)
-VALUES ($1::bigint, $2::int, $3::boolean, $4::text)
-ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), listening = excluded.listening
+INSERT INTO sespan.mail_worker AS w (worker_id, connections, listening, host, kind, dispatch, confirmed_at, waiting_since)
+VALUES ($1::bigint, $2::int, $3::boolean, $4::text, $5::text, $6::text,
+        clock_timestamp() - make_interval(secs => $7::float8), clock_timestamp() - make_interval(secs => $8::float8))
+ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), listening = excluded.listening, dispatch = excluded.dispatch,
+    confirmed_at = excluded.confirmed_at, waiting_since = excluded.waiting_since
 `
 
 type MailHeartbeatParams struct {
-	WorkerID    int64
-	Connections int32
-	Listening   bool
-	Host        string
+	WorkerID     int64
+	Connections  int32
+	Listening    bool
+	Host         string
+	Kind         string
+	Dispatch     string
+	ConfirmedAgo *float64
+	WaitingFor   *float64
 }
 
-// A worker renews its row.
+// A worker or announcer renews its row. Moments come as seconds ago, because clocks differ.
 func (q *Queries) MailHeartbeat(ctx context.Context, db DBTX, arg *MailHeartbeatParams) error {
 	_, err := db.Exec(ctx, mailHeartbeat,
 		arg.WorkerID,
 		arg.Connections,
 		arg.Listening,
 		arg.Host,
+		arg.Kind,
+		arg.Dispatch,
+		arg.ConfirmedAgo,
+		arg.WaitingFor,
 	)
 	return err
 }

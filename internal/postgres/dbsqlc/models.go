@@ -286,6 +286,10 @@ type SespanInstallation struct {
 	CustomerTable *string
 	// Its columns, as in customer_binding
 	CustomerColumns []byte
+	// Whose announcements a message broker carries; a restored copy gets another one (installation_renew)
+	InstallationUuid uuid.UUID
+	// What the names of queues and topics at the broker begin with; NULL until a broker is used
+	BrokerPrefix *string
 	// When the schema was made
 	CreatedAt time.Time
 }
@@ -295,6 +299,35 @@ type SespanInstallationRenewed struct {
 	Challenges     *int64
 	MailsHeld      *int64
 	MailsCancelled *int64
+}
+
+// How far the announcements of each priority have come; locked by whoever makes some
+type SespanMailAnnounce struct {
+	// 0 (first) to 9 (last)
+	Priority int16
+	// No queued row up to this queue_id is announced; none was waiting there at the last look
+	FirstID int64
+	// Highest queue_id of a queued row that was announced
+	LastID int64
+	// As first_id for scheduled rows and retries: none that was due before this moment
+	FirstDueAt time.Time
+	// As last_id for scheduled rows and retries, which stand in the order of due_at and queue_id
+	LastDueAt time.Time
+	// queue_id that belongs to last_due_at
+	LastDueID int64
+	// When a row was last marked while the broker was taking announcements
+	MarkedAt time.Time
+}
+
+// Row type of mail_announce_mark: what is announced and not claimed now, the age of the oldest in seconds, whether more waits, and the rows that were marked, the most urgent first
+type SespanMailAnnounced struct {
+	Lane        *string
+	Unclaimed   *int32
+	Oldest      *float64
+	More        *bool
+	AnnouncedAt *time.Time
+	Repeated    *int32
+	QueueIds    []int64
 }
 
 // A file that mails carry. Not unique by digest: two transactions that bring the same file at once need not wait for each other, and maintenance removes the second
@@ -644,6 +677,8 @@ type SespanMailQueue struct {
 	ExpiresAt *time.Time
 	// When the last try ended
 	TriedAt *time.Time
+	// When a message broker was told that the row is ready; earlier than due_at or NULL: not since it is. In no index, so that the mark costs little
+	AnnouncedAt *time.Time
 	// size_bytes of the message
 	SizeBytes int32
 	// 0 (first) to 9 (last)
@@ -760,7 +795,7 @@ type SespanMailThroughput struct {
 	Withheld int64
 }
 
-// Mail workers: each renews its row every few seconds and deletes it when it ends
+// Mail workers, and announcers to a message broker: each renews its row every few seconds and deletes it when it ends
 type SespanMailWorker struct {
 	// Random, anew with each start
 	WorkerID int64
@@ -774,6 +809,14 @@ type SespanMailWorker struct {
 	Listening bool
 	// Host name and process id
 	Host string
+	// sender or announcer: only senders send mails
+	Kind string
+	// What says which mail is next: postgres, amqp (RabbitMQ) or kafka
+	Dispatch string
+	// Of an announcer: when the broker last confirmed an announcement; NULL for not yet
+	ConfirmedAt *time.Time
+	// Of an announcer: since when it has had something to announce, without a confirmation; NULL while it has nothing or is confirmed
+	WaitingSince *time.Time
 }
 
 // Codes: one row for each that was mailed, up to three of a challenge valid at once. No row holds a code
