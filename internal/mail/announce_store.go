@@ -47,10 +47,3 @@ type Marked struct {
 	Repeated  int           // rows that were announced before
 	QueueIDs  []int64       // the most urgent first
 }
-
-// Fallback says whether senders claim from the database although there is a broker.
-type Fallback struct {
-	Urgent bool   // the urgent lane
-	Others bool   // the other ones
-	Reason string // no_announcer, no_confirmation, urgent_waits, others_wait; "" for none
-}

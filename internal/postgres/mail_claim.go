@@ -39,9 +39,3 @@ func claimedAnnounced(r *dbsqlc.MailClaimAnnouncedRow, token int64) mail.Claimed
 		Attachments: r.Attachments, Raw: r.Raw, Sealed: r.Sealed, Traceparent: r.Traceparent,
 	}, token)
 }
-
-// ClearMarks takes marks away.
-func (*Mail) ClearMarks(context.Context, []mail.Announcement) (int, error) { return 0, nil }
-
-// Fallback says whether rows wait that no broker brings.
-func (*Mail) Fallback(context.Context) (mail.Fallback, error) { return mail.Fallback{}, nil }
