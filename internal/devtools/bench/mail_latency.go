@@ -59,9 +59,16 @@ func benchMailLatency(ctx context.Context, e *env) error {
 	return nil
 }
 
-// enqueueSingles gives the moments just before the commits.
+// enqueueSingles enqueues one mail each 10 ms.
 func (b *mailBench) enqueueSingles(ctx context.Context, n int) ([]time.Time, error) {
-	tick := time.NewTicker(singleInterval)
+	return b.enqueueEach(ctx, singleInterval, n, func(i int) (openTx, error) {
+		return b.transaction(ctx, mailEnqueueOneSQL, recipient(i), b.subject, b.text[i%mailVariants], b.html[i%mailVariants])
+	})
+}
+
+// enqueueEach commits one mail each interval, and gives the moments just before the commits.
+func (b *mailBench) enqueueEach(ctx context.Context, interval time.Duration, n int, enqueue func(i int) (openTx, error)) ([]time.Time, error) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	committed := make([]time.Time, n)
 	for i := range n {
@@ -70,7 +77,7 @@ func (b *mailBench) enqueueSingles(ctx context.Context, n int) ([]time.Time, err
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		tx, err := b.transaction(ctx, mailEnqueueOneSQL, recipient(i), b.subject, b.text[i%mailVariants], b.html[i%mailVariants])
+		tx, err := enqueue(i)
 		if err != nil {
 			return nil, err
 		}

@@ -49,6 +49,7 @@ func suites() []suite {
 		{name: "mail-drain", run: benchMailDrain},
 		{name: "mail-network-latency", run: benchMailNetworkLatency},
 		{name: "mail-latency", run: benchMailLatency},
+		{name: "mail-urgent", run: benchMailUrgent},
 		{name: "mail-trigger", run: benchMailTrigger},
 		{name: "mail-batch", run: benchMailBatch},
 		{name: "mail-workers", run: benchMailWorkers},

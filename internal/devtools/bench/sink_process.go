@@ -27,6 +27,7 @@ type sinkOptions struct {
 	RoundTrip       time.Duration // latency of its replies
 	Delay           time.Duration // for each mail
 	Log             bool          // prints each mail's recipient and time instead of counting
+	LogDomain       string        // only of recipients in this domain, such as @example.com; "" for all
 }
 
 func (o sinkOptions) String() string {
@@ -46,6 +47,7 @@ func runSink(ctx context.Context, in io.Reader, out io.Writer) error {
 	var remaining atomic.Int64
 	received := func(recipient string) {
 		switch {
+		case o.Log && !strings.HasSuffix(recipient, o.LogDomain):
 		case o.Log:
 			fmt.Fprintln(out, recipient, time.Now().UnixNano())
 		case remaining.Add(-1) == 0:
