@@ -5,7 +5,8 @@
 -- open while a mail is sent. queue_after and due_window are lower bounds that the
 -- worker moves on: without them a claim walks over every dead index entry that a
 -- held snapshot keeps alive. byte_limit bounds the memory of one claim; the first
--- row is always taken. ANY (ARRAY(…)) instead of a join, here and below: it always
+-- row is always taken. Only priorities below the limit are looked at where a worker that
+-- has its share of the others looks for what passes them. ANY (ARRAY(…)) instead of a join, here and below: it always
 -- goes through the primary key, where a join is at times planned as a scan of the
 -- whole queue for each batch. A pause of everything leaves the rows alone; those of
 -- a paused category or domain are answered as parked, and MailPark parks them.
@@ -21,7 +22,7 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), fresh AS MATERIALIZED (
     SELECT f.queue_id, f.size_bytes, f.priority
-    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest(@queue_after::bigint[]) AS lower_id) per_priority
+    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest(@queue_after::bigint[]) AS lower_id LIMIT @priority_limit::int) per_priority
     CROSS JOIN LATERAL (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q

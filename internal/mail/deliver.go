@@ -13,7 +13,12 @@ import (
 // senderLoop is one sender: it delivers mails until there are no more jobs; after ctx
 // has ended it gives the rest back.
 func (w *Worker) senderLoop(ctx, sending context.Context) {
-	for job := range w.jobs {
+	for {
+		job, more := w.jobs.take()
+		if !more {
+			return
+		}
+		w.leases.take(job.Lease)
 		if ctx.Err() != nil {
 			w.results <- Result{Lease: job.Lease, State: released}
 			continue

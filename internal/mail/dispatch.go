@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	claimsInMemory  = 4                // of Bytes each: beyond so much content no more is claimed
+	claimsAhead     = 4                // of Batch rows each: the target is never higher
+	claimsInMemory  = 4                // of Bytes each: beyond so much content no more is claimed, unless it passes
 	storeTimeout    = 10 * time.Second // for one call of the store
 	longestReadWait = 10 * time.Second // between two tries to reach the queue
 )
@@ -41,8 +42,8 @@ func (w *Worker) accept(rows []Claimed, claimed time.Time) {
 		if rows[i].Fresh {
 			w.metrics.commitToClaim.Observe(rows[i].Waited.Seconds())
 		}
-		w.jobs <- &rows[i] // never blocks: it holds more than awaitCapacity lets be claimed
 	}
+	w.jobs.put(rows)
 }
 
 // capacityWithin waits no longer than d; then it answers 0.
@@ -50,7 +51,7 @@ func (w *Worker) capacityWithin(ctx context.Context, d time.Duration) int {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	for {
-		if rows := w.capacity(); rows > 0 {
+		if rows := w.capacity(Priorities - 1); rows > 0 {
 			if w.Sender.Ready(ctx) != nil {
 				return 0
 			}
@@ -64,11 +65,14 @@ func (w *Worker) capacityWithin(ctx context.Context, d time.Duration) int {
 	}
 }
 
-// capacity is how many rows to claim now; 0 while the senders have enough.
-func (w *Worker) capacity() int {
-	target := w.prefetch.target(w.Connections, w.Batch)
-	leases, bytes := w.leases.usage()
-	if rows := 2*target - leases; rows >= target/2+1 && bytes < claimsInMemory*w.Bytes {
+// capacity is how many rows of a priority and more urgent ones to claim now; 0 while the
+// senders have enough of them. What is less urgent does not count, because these pass
+// it; of content each priority may have one claim more than the one below.
+func (w *Worker) capacity(priority int) int {
+	target := w.prefetch.target(w.Connections, claimsAhead*w.Batch)
+	leases, bytes := w.leases.usage(priority)
+	mostBytes := int64(claimsInMemory+Priorities-1-priority) * w.Bytes
+	if rows := 2*target - leases; rows >= target/2+1 && bytes < mostBytes {
 		return min(rows, w.Batch)
 	}
 	return 0

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	busyRows  = 8 // a claim of so many rows: mails come fast
-	busyPause = 5 * time.Millisecond
+	busyRows    = 8 // a claim of so many rows: mails come fast
+	busyPause   = 5 * time.Millisecond
+	urgentEvery = 50 * time.Millisecond // between two looks for mails that pass
 )
 
 // fetched is what one claim brought.
@@ -77,14 +78,36 @@ func (d *databaseDispatcher) stayBusy(rows int) bool {
 	return rows >= busyRows || !d.suppressedAt.IsZero() && d.recentRows >= busyRows
 }
 
-// fetch waits for capacity, claims once, parks what is paused and hands the others to
-// the senders.
+// fetch waits for capacity and claims once.
 func (d *databaseDispatcher) fetch(ctx context.Context, sweep bool) (got fetched, err error) {
 	capacity, err := d.awaitCapacity(ctx)
 	if err != nil || capacity == 0 {
 		return fetched{}, err
 	}
-	c := Claim{Token: d.w.Token(), Lease: d.w.Lease, Limit: capacity, Bytes: d.w.Bytes}
+	return d.claim(ctx, Claim{Limit: capacity}, sweep)
+}
+
+// fetchUrgent claims what may pass the mails that the senders have yet to send.
+func (d *databaseDispatcher) fetchUrgent(ctx context.Context) error {
+	now, cancel := context.WithTimeout(ctx, 0)
+	defer cancel()
+	for p := d.w.leases.leastUrgent(); p > 0; p-- {
+		rows := d.w.capacity(p - 1)
+		if rows == 0 {
+			continue
+		}
+		if d.w.Sender.Ready(now) != nil {
+			return nil
+		}
+		_, err := d.claim(ctx, Claim{Limit: rows, Passing: p}, false)
+		return err
+	}
+	return nil
+}
+
+// claim claims once, parks what is paused and hands the others to the senders.
+func (d *databaseDispatcher) claim(ctx context.Context, c Claim, sweep bool) (got fetched, err error) {
+	c.Token, c.Lease, c.Bytes = d.w.Token(), d.w.Lease, d.w.Bytes
 	begin := d.w.Now()
 	got.swept = d.cursor.apply(&c, begin, sweep)
 	rows, err := d.w.Store.Claim(ctx, c)
@@ -99,14 +122,22 @@ func (d *databaseDispatcher) fetch(ctx context.Context, sweep bool) (got fetched
 }
 
 // awaitCapacity waits until the senders are about to run out and a relay serves, and
-// answers how many rows to claim; 0 when ctx ended. A worker that must wait for long
-// suppresses notifications, because inserts need not wake it, and notifies itself in
-// case another one sleeps.
+// answers how many rows to claim; 0 when ctx ended. Meanwhile it looks for mails that
+// may pass. A worker that must wait for long suppresses notifications, because inserts
+// need not wake it, and notifies itself in case another one sleeps.
 func (d *databaseDispatcher) awaitCapacity(ctx context.Context) (int, error) {
-	for ctx.Err() == nil {
-		if rows := d.w.capacityWithin(ctx, suppressAgain); rows > 0 {
+	for begin := d.w.Now(); ctx.Err() == nil; {
+		if rows := d.w.capacityWithin(ctx, urgentEvery); rows > 0 {
 			return rows, nil
 		}
+		if err := d.fetchUrgent(ctx); err != nil {
+			return 0, err
+		}
+		now := d.w.Now()
+		if now.Sub(begin) < suppressAgain {
+			continue
+		}
+		begin = now
 		if err := errors.Join(d.suppressNotify(ctx), d.w.Store.Notify(ctx)); err != nil {
 			return 0, err
 		}

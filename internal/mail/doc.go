@@ -89,9 +89,16 @@
 // # Flow
 //
 //	dispatch ─claim─▶ jobs ─▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
-//	  ▲                       rate limits, compose, sign,          │
+//	  ▲          by priority  rate limits, compose, sign,          │
 //	  │                       backpressure, Ready, lease, Send     │
 //	  └────── capacity: about 500 ms of work ahead ◀── leases ◀────┘
+//
+// Urgent mails pass what the worker holds: jobs is no row in which one stands but a queue
+// by priority, and capacity counts for each priority what is as urgent or more. So a
+// worker that has its share of bulk still claims codes; nothing is reserved for them. No
+// insert wakes such a worker: it looks every 50 ms, at the urgent end of the index
+// alone. What they pass keeps its lease, and is given back at the end like the others.
+// Retries and scheduled mails pass once they are claimed, which waits for capacity.
 //
 // What can stop a mail between its claim and the socket, and why each is there:
 //

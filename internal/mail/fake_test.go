@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -82,15 +83,28 @@ func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
 		return nil, err
 	}
 	var out []Claimed
-	for id := int64(1024); len(out) < c.Limit && bytesOf(out) < c.Bytes && id <= int64(len(s.rows)+len(s.done))*1024; id += 1024 {
-		r := s.rows[id]
-		if r == nil || r.state == StateSending || r.state == StateUnknown || time.Now().Before(r.due) {
-			continue
+	for _, r := range s.ready(c) {
+		if len(out) >= c.Limit || bytesOf(out) >= c.Bytes {
+			break
 		}
 		r.state, r.Token = StateSending, c.Token
 		out = append(out, r.Claimed)
 	}
 	return out, nil
+}
+
+// ready lists what a claim may take, the more urgent first.
+func (s *fakeStore) ready(c Claim) (list []*fakeRow) {
+	for _, r := range s.rows {
+		if r.state != StateSending && r.state != StateUnknown && !time.Now().Before(r.due) &&
+			(c.Passing == 0 || r.Priority < c.Passing && r.Fresh) {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b *fakeRow) int {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.QueueID, b.QueueID))
+	})
+	return list
 }
 
 func (s *fakeStore) MarkSending(_ context.Context, leases []Lease) ([]int64, error) {

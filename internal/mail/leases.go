@@ -13,16 +13,18 @@ type leaseTable struct {
 
 	mu       sync.Mutex
 	entries  map[Lease]*leaseEntry
-	unsent   int           // of these, without a result yet
-	bytes    int64         // of the content of those
-	released chan struct{} // one signal when some were removed
+	held     [Priorities]int // leases by priority
+	unsent   int             // of these, without a result yet
+	bytes    int64           // of the content of those
+	released chan struct{}   // one signal when some were removed
 }
 
 type leaseEntry struct {
-	until   time.Time
-	claimed time.Time
-	size    int64
-	done    bool // there is a result
+	until    time.Time
+	taken    time.Time // by a sender; zero while it waits for one
+	priority int
+	size     int64
+	done     bool // there is a result
 }
 
 func newLeaseTable(now func() time.Time) *leaseTable {
@@ -34,12 +36,21 @@ func newLeaseTable(now func() time.Time) *leaseTable {
 func (t *leaseTable) add(rows []Claimed, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
 	for i := range rows {
-		t.entries[rows[i].Lease] = &leaseEntry{until: until, claimed: now, size: rows[i].Size}
+		t.entries[rows[i].Lease] = &leaseEntry{until: until, priority: rows[i].Priority, size: rows[i].Size}
+		t.held[rows[i].Priority]++
 		t.bytes += rows[i].Size
 	}
 	t.unsent += len(rows)
+}
+
+// take notes that a sender has begun with a mail.
+func (t *leaseTable) take(l Lease) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e, ok := t.entries[l]; ok {
+		e.taken = t.now()
+	}
 }
 
 // valid reports whether a lease lives for at least margin still.
@@ -67,6 +78,7 @@ func (t *leaseTable) remove(list []Lease) {
 	for _, l := range list {
 		if e, ok := t.entries[l]; ok {
 			t.markDone(e)
+			t.held[e.priority]--
 			delete(t.entries, l)
 		}
 	}
@@ -85,22 +97,39 @@ func (t *leaseTable) markDone(e *leaseEntry) {
 	}
 }
 
-// usage is the number of leases, and the content in memory in bytes.
-func (t *leaseTable) usage() (leases int, bytes int64) {
+// usage is the number of leases of a priority and more urgent ones, and the content of
+// all in memory in bytes.
+func (t *leaseTable) usage(priority int) (leases int, bytes int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.entries), t.bytes
+	for _, n := range t.held[:priority+1] {
+		leases += n
+	}
+	return leases, t.bytes
 }
 
-// expiring lists the leases that end within that time, but none that is older than
-// longest: a sender that hangs for ever must lose its row.
+// leastUrgent is the least urgent priority of which there are leases, 0 without any.
+func (t *leaseTable) leastUrgent() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := Priorities - 1; p > 0; p-- {
+		if t.held[p] > 0 {
+			return p
+		}
+	}
+	return 0
+}
+
+// expiring lists the leases that end within that time, but none that a sender has for
+// longer than longest: one that hangs for ever must lose its row. What waits behind
+// more urgent mails is kept.
 func (t *leaseTable) expiring(within, longest time.Duration) []Lease {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []Lease
 	now := t.now()
 	for l, e := range t.entries {
-		if e.until.Sub(now) <= within && now.Sub(e.claimed) < longest {
+		if e.until.Sub(now) <= within && (e.taken.IsZero() || now.Sub(e.taken) < longest) {
 			list = append(list, l)
 		}
 	}

@@ -18,6 +18,11 @@ func TestLeaseOfAHangingSenderIsNotRenewed(t *testing.T) {
 	if list := h.expiring(20*time.Second, time.Hour); len(list) != 1 {
 		t.Error("an old lease is not renewed")
 	}
+	if list := h.expiring(20*time.Second, 10*time.Second); len(list) != 1 {
+		t.Error("the lease of a mail that waits behind others is not renewed")
+	}
+	h.take(row[0].Lease)
+	now = now.Add(10 * time.Second)
 	if list := h.expiring(20*time.Second, 10*time.Second); len(list) != 0 {
 		t.Error("a lease is renewed for ever")
 	}

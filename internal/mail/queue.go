@@ -42,6 +42,7 @@ type Claim struct {
 	Lease      time.Duration
 	Limit      int               // rows
 	DueLimit   int               // of these, at most so many retries and scheduled ones
+	Passing    int               // only rows of a more urgent priority than this; 0: all
 	Bytes      int64             // of content; the first row comes whatever its size
 	QueueAfter [Priorities]int64 // per priority: queued rows up to this id are not looked at
 	DueWindow  time.Duration

@@ -36,10 +36,13 @@ type position struct {
 // a sweep.
 func (s *scanCursor) apply(c *Claim, now time.Time, force bool) bool {
 	c.DueLimit = max(c.Limit/4, 1)
-	if s.dueAlone {
+	switch {
+	case c.Passing > 0: // among due rows the urgent ones cannot be found at once
+		c.DueLimit = 0
+	case s.dueAlone:
 		c.DueLimit = c.Limit
 	}
-	if force || !now.Before(s.nextSweep) {
+	if force || c.Passing == 0 && !now.Before(s.nextSweep) {
 		c.QueueAfter, c.DueWindow = [Priorities]int64{}, unbounded
 		return true
 	}
@@ -64,11 +67,14 @@ func (s *scanCursor) advance(c Claim, rows []Claimed, begin, end time.Time, swee
 			s.reached[p] = max(s.reached[p], rows[i].QueueID)
 		}
 	}
-	due, size := dueOf(rows), bytesOf(rows)
-	s.dueAlone = len(rows)-due < c.Limit-max(due, c.Limit/4) && size < c.Bytes
 	if len(s.positions) == 0 || end.Sub(s.positions[len(s.positions)-1].at) > commitSlack/10 {
 		s.positions = append(s.positions, position{end, s.reached})
 	}
+	if c.Passing > 0 { // it says nothing of the others
+		return
+	}
+	due, size := dueOf(rows), bytesOf(rows)
+	s.dueAlone = len(rows)-due < c.Limit-max(due, c.Limit/4) && size < c.Bytes
 	// The byte limit may have left due rows behind as well as the row limit.
 	if due < c.DueLimit && len(rows) < c.Limit && size < c.Bytes {
 		s.dueSince = begin

@@ -40,7 +40,7 @@ type WorkerConfig struct {
 
 	Connections       int           // to the relay [4]
 	Senders           int           // mails that are given to Sender at once [Connections]
-	Batch             int           // most rows of one claim [1000]
+	Batch             int           // most rows of one claim [250]; more would delay the urgent mails behind it
 	Bytes             int64         // most content of one claim [16 MiB]
 	Lease             time.Duration // life of a lease that is not renewed [30 s]
 	Poll              time.Duration // longest sleep while notifications work [5 s]
@@ -60,7 +60,7 @@ func (c *WorkerConfig) setDefaults() {
 	c.Connections = cmp.Or(c.Connections, 4)
 	c.Senders = cmp.Or(c.Senders, c.Connections)
 	c.LanePrefetch = cmp.Or(c.LanePrefetch, min(max(32*c.Senders, 64), 1000))
-	c.Batch = cmp.Or(c.Batch, 1000)
+	c.Batch = cmp.Or(c.Batch, 250)
 	c.Bytes = cmp.Or(c.Bytes, 16<<20)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Poll = cmp.Or(c.Poll, 5*time.Second)
@@ -98,7 +98,7 @@ type Worker struct {
 	prefetch   prefetch
 	nextDue    nextDue
 	triggerOff atomic.Bool // the insert trigger is gone or disabled: nobody notifies
-	jobs       chan *Claimed
+	jobs       *jobQueue
 
 	// Sending.
 	backpressure *backpressure
@@ -133,7 +133,7 @@ func NewWorker(c WorkerConfig) (*Worker, error) {
 		limits:       limits,
 		limitMetrics: newLimitMetrics(c.Metrics, limits),
 		leases:       newLeaseTable(c.Now),
-		jobs:         make(chan *Claimed, 3*c.Batch),
+		jobs:         newJobQueue(),
 		results:      make(chan Result, settleBatch),
 		prefetch:     prefetch{now: c.Now},
 		nextDue:      nextDue{sooner: make(chan struct{}, 1)},
@@ -164,8 +164,7 @@ func (w *Worker) Run(ctx context.Context) {
 
 	w.dispatcher.Dispatch(ctx)
 	settling.Go(func() { w.leave(writing) })
-	close(w.jobs)
-	for job := range w.jobs { // the senders may be busy for long
+	for _, job := range w.jobs.close() { // the senders may be busy for long
 		w.results <- Result{Lease: job.Lease, State: released}
 	}
 	defer time.AfterFunc(w.Drain, stopSending).Stop()

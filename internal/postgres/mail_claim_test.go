@@ -107,6 +107,44 @@ func TestMailParallelClaimsNeverShareARow(t *testing.T) {
 	}
 }
 
+// A worker that has its share of bulk takes what passes it and nothing else; a retry
+// comes with the next claim of all.
+func TestMailClaimOfWhatPasses(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewMail(openMailPool(t, db.URL))
+	for _, priority := range []int{9, 5, 9, 0, 5} {
+		enqueue(t, db, fmt.Sprintf("recipient => 'p%d@b.co', body_text => 'x', priority => %[1]d::smallint", priority))
+	}
+	enqueue(t, db, "recipient => 'due@b.co', body_text => 'x', priority => 0::smallint, send_at => now() - interval '1 minute'")
+	if _, err := db.Pool.Exec(t.Context(), "UPDATE sespan.mail_queue SET state = 'retry', due_at = now() WHERE recipient = 'due@b.co'"); err != nil {
+		t.Fatal(err)
+	}
+	passing := func(token int64, priority int) (list []int) {
+		rows, err := s.Claim(t.Context(), mail.Claim{Token: token, Lease: time.Minute, Limit: 10, Bytes: 1 << 20, Passing: priority})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			list = append(list, r.Priority)
+		}
+		slices.Sort(list)
+		return list
+	}
+	if got := passing(1, 5); !slices.Equal(got, []int{0}) {
+		t.Errorf("passing priority 5: %v", got)
+	}
+	if got := passing(2, 9); !slices.Equal(got, []int{5, 5}) {
+		t.Errorf("passing priority 9: %v", got)
+	}
+	if got := passing(3, 9); len(got) != 0 {
+		t.Errorf("once more: %v", got)
+	}
+	if rows := claim(t, s, 4, 10, time.Minute); len(rows) != 3 {
+		t.Errorf("%d rows are left, want the bulk and the retry", len(rows))
+	}
+}
+
 func TestMailClaimTakesUrgentFirstWithinItsLimits(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)

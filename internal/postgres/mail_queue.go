@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -34,7 +35,7 @@ func NewMail(pool *Pool) *Mail {
 func (s *Mail) Claim(ctx context.Context, c mail.Claim) ([]mail.Claimed, error) {
 	rows, err := s.pool.queries.MailClaim(ctx, s.db, &dbsqlc.MailClaimParams{
 		DueWindow: c.DueWindow.Seconds(), DueLimit: int32(c.DueLimit), QueueAfter: c.QueueAfter[:], //nolint:gosec // hundreds
-		BatchLimit: int32(c.Limit), LeaseToken: c.Token, LeaseSeconds: c.Lease.Seconds(), ByteLimit: c.Bytes, //nolint:gosec // hundreds
+		PriorityLimit: int32(cmp.Or(c.Passing, mail.Priorities)), BatchLimit: int32(c.Limit), LeaseToken: c.Token, LeaseSeconds: c.Lease.Seconds(), ByteLimit: c.Bytes, //nolint:gosec // hundreds
 	})
 	if err != nil {
 		return nil, mapError(err)

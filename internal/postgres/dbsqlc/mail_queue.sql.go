@@ -21,26 +21,26 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), fresh AS MATERIALIZED (
     SELECT f.queue_id, f.size_bytes, f.priority
-    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest($3::bigint[]) AS lower_id) per_priority
+    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest($3::bigint[]) AS lower_id LIMIT $4::int) per_priority
     CROSS JOIN LATERAL (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q
         WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (per_priority.priority, per_priority.lower_id) AND q.priority <= per_priority.priority
           AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
         ORDER BY q.priority, q.queue_id
-        LIMIT $4::int
+        LIMIT $5::int
         FOR UPDATE SKIP LOCKED
     ) f
-    LIMIT $4::int - (SELECT count(*) FROM due)
+    LIMIT $5::int - (SELECT count(*) FROM due)
 ), picked AS (
     SELECT r.queue_id, sum(r.size_bytes) OVER (ORDER BY r.fresh, r.priority, r.queue_id) - r.size_bytes AS bytes_before
     FROM (SELECT d.queue_id, d.size_bytes, d.priority, false AS fresh FROM due d
           UNION ALL SELECT f.queue_id, f.size_bytes, f.priority, true FROM fresh f) r
 ), leased AS (
     UPDATE sespan.mail_queue q
-    SET state = 'sending', lease_token = $5::bigint, started = false,
-        leased_until = clock_timestamp() + make_interval(secs => $6::float8)
-    WHERE q.queue_id = ANY (ARRAY(SELECT p.queue_id FROM picked p WHERE p.bytes_before < $7::bigint))
+    SET state = 'sending', lease_token = $6::bigint, started = false,
+        leased_until = clock_timestamp() + make_interval(secs => $7::float8)
+    WHERE q.queue_id = ANY (ARRAY(SELECT p.queue_id FROM picked p WHERE p.bytes_before < $8::bigint))
     RETURNING q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.on_unknown, q.expires_at, q.size_bytes
 )
 SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attempts, q.lapses, q.size_bytes,
@@ -62,13 +62,14 @@ LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at 
 `
 
 type MailClaimParams struct {
-	DueWindow    float64
-	DueLimit     int32
-	QueueAfter   []int64
-	BatchLimit   int32
-	LeaseToken   int64
-	LeaseSeconds float64
-	ByteLimit    int64
+	DueWindow     float64
+	DueLimit      int32
+	QueueAfter    []int64
+	PriorityLimit int32
+	BatchLimit    int32
+	LeaseToken    int64
+	LeaseSeconds  float64
+	ByteLimit     int64
 }
 
 type MailClaimRow struct {
@@ -108,7 +109,8 @@ type MailClaimRow struct {
 // open while a mail is sent. queue_after and due_window are lower bounds that the
 // worker moves on: without them a claim walks over every dead index entry that a
 // held snapshot keeps alive. byte_limit bounds the memory of one claim; the first
-// row is always taken. ANY (ARRAY(…)) instead of a join, here and below: it always
+// row is always taken. Only priorities below the limit are looked at where a worker that
+// has its share of the others looks for what passes them. ANY (ARRAY(…)) instead of a join, here and below: it always
 // goes through the primary key, where a join is at times planned as a scan of the
 // whole queue for each batch. A pause of everything leaves the rows alone; those of
 // a paused category or domain are answered as parked, and MailPark parks them.
@@ -119,6 +121,7 @@ func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) 
 		arg.DueWindow,
 		arg.DueLimit,
 		arg.QueueAfter,
+		arg.PriorityLimit,
 		arg.BatchLimit,
 		arg.LeaseToken,
 		arg.LeaseSeconds,
