@@ -78,8 +78,8 @@ func (w *Worker) capacity(priority int) int {
 	return 0
 }
 
-// room is how many rows of a lane to claim now.
-func (w *Worker) room(Lane) int { return w.capacity() }
+// room is how many rows of a lane and more urgent ones to claim now.
+func (w *Worker) room(l Lane) int { return w.capacity(l.leastUrgent()) }
 
 // relayServes reports whether mails may be tried at this moment.
 func (w *Worker) relayServes() bool {

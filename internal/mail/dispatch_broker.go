@@ -135,17 +135,16 @@ func (d *brokerDispatcher) wait() time.Duration {
 // room reports whether some of what is held could be claimed, and tells the broker when
 // there has been no room for a while, and when there is some again.
 func (d *brokerDispatcher) room(now time.Time, holding bool) bool {
-	serves, any, useful := d.w.relayServes(), false, false
+	serves, useful := d.w.relayServes(), false
 	for lane := range Lane(Lanes) {
-		room := serves && d.w.room(lane) > 0
-		any = any || room
-		useful = useful || room && len(d.held[lane]) > 0
+		useful = useful || serves && len(d.held[lane]) > 0 && d.w.room(lane) > 0
 	}
+	all := serves && d.w.room(LaneBulk) > 0 // the more urgent lanes have room then, too
 	switch {
-	case any && d.stopped:
+	case all && d.stopped:
 		d.consumption.SetRoom(true)
 		d.stopped, d.roomless = false, time.Time{}
-	case any:
+	case all || useful:
 		d.roomless = time.Time{}
 	case d.roomless.IsZero() && holding:
 		d.roomless = now

@@ -139,10 +139,10 @@ func TestConsumerWithoutRoomHoldsAndGivesUp(t *testing.T) {
 	sender := senderFunc(func(context.Context, Envelope) (Receipt, error) { <-begin; return Receipt{}, nil })
 	runConsumer(t, s, sender, func(*WorkerConfig) { begin = make(chan struct{}) }, func(w *Worker, b *fakeBroker, _ func()) {
 		for id := range int64(100) {
-			b.announce(LaneUrgent, (id+1)*1024)
+			b.announce(LaneNormal, (id+1)*1024)
 		}
 		time.Sleep(holdFor - 10*time.Millisecond)
-		claimed := deliveriesOf(w, LaneUrgent, deliveryClaimed)
+		claimed := deliveriesOf(w, LaneNormal, deliveryClaimed)
 		if claimed == 0 || claimed == 100 || len(b.settled()) != claimed {
 			t.Fatalf("%d of 100 claimed, %d acknowledged", claimed, len(b.settled()))
 		}
@@ -153,7 +153,7 @@ func TestConsumerWithoutRoomHoldsAndGivesUp(t *testing.T) {
 		if n := inspect(s, func() int { return len(s.cleared) }); n != 100-claimed || len(b.settled()) != 100 {
 			t.Errorf("%d marks cleared, %d acknowledged, want %d and 100", n, len(b.settled()), 100-claimed)
 		}
-		if n := deliveriesOf(w, LaneUrgent, deliveryCleared); n != 100-claimed || deliveriesOf(w, LaneUrgent, deliveryHeld) != n {
+		if n := deliveriesOf(w, LaneNormal, deliveryCleared); n != 100-claimed || deliveriesOf(w, LaneNormal, deliveryHeld) != n {
 			t.Errorf("%d counted as cleared", n)
 		}
 		close(begin)

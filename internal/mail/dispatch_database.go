@@ -89,14 +89,12 @@ func (d *databaseDispatcher) fetch(ctx context.Context, sweep bool) (got fetched
 
 // fetchUrgent claims what may pass the mails that the senders have yet to send.
 func (d *databaseDispatcher) fetchUrgent(ctx context.Context) error {
-	now, cancel := context.WithTimeout(ctx, 0)
-	defer cancel()
 	for p := d.w.leases.leastUrgent(); p > 0; p-- {
 		rows := d.w.capacity(p - 1)
 		if rows == 0 {
 			continue
 		}
-		if d.w.Sender.Ready(now) != nil {
+		if !d.w.relayServes() {
 			return nil
 		}
 		_, err := d.claim(ctx, Claim{Limit: rows, Passing: p}, false)

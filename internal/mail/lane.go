@@ -25,6 +25,9 @@ func LaneOf(priority int) Lane {
 	}
 }
 
+// leastUrgent is the lane's last priority.
+func (l Lane) leastUrgent() int { return 3 * (int(l) + 1) }
+
 // String is the lane's name in queues, topics, metrics and logs.
 func (l Lane) String() string {
 	switch l {
