@@ -36,9 +36,3 @@ func Run(t *testing.T, b Backend) {
 }
 
 type testCase func(t *testing.T, b Backend)
-
-// cases are those that the backend can show.
-func cases(b Backend) map[string]testCase {
-	all := map[string]testCase{}
-	return all
-}
