@@ -22,10 +22,11 @@ type Broker struct {
 	producer *kgo.Client // announcements and dead letters; asks about topics too
 	admin    *kadm.Client
 
-	quiet      quiet
+	quiet       quiet
 	topicsGate  chan struct{} // who holds it looks at the topics
 	topicsReady atomic.Bool
-	foreign     atomic.Int64 // when the last foreign announcement came, Unix seconds
+	joining     atomic.Pointer[error] // why the consumer is without its group
+	foreign     atomic.Int64          // when the last foreign announcement came, Unix seconds
 
 	end    context.CancelFunc
 	ending context.Context //nolint:containedctx // of the goroutine that measures the lag
@@ -44,7 +45,7 @@ func New(o Options) (*Broker, error) {
 	}
 	producer, err := kgo.NewClient(append(o.client(),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
-		kgo.ProduceRequestTimeout(produceTimeout), kgo.RecordRetries(produceRetries), kgo.UnknownTopicRetries(1),
+		kgo.ProduceRequestTimeout(produceTimeout), kgo.RecordRetries(produceRetries), kgo.UnknownTopicRetries(3),
 		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(batchBytes), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		// A record whose ctx has ended is let go, though it may have arrived: an
 		// announcement that comes twice costs a look at its row.
@@ -80,6 +81,9 @@ func (b *Broker) Check(ctx context.Context) error {
 	}
 	if err := b.checkRights(ctx); err != nil {
 		return err
+	}
+	if err := b.joining.Load(); err != nil {
+		return *err
 	}
 	if last := b.foreign.Load(); time.Since(time.Unix(last, 0)) < foreignMemory {
 		return &settingError{setting: "SESPAN_BROKER_PREFIX", problem: "announcements of another installation come by topics of this prefix, " + b.options.Prefix,

@@ -159,6 +159,9 @@ func (c *consumption) run(ctx context.Context) {
 // set notes whether deliveries can come, and logs a change.
 func (c *consumption) set(ctx context.Context, up bool, err error) {
 	c.broker.metrics.connected(Consumer, up)
+	if c.broker.joining.Store(nil); err != nil {
+		c.broker.joining.Store(&err)
+	}
 	if c.connected.Swap(up) == up && err == nil || ctx.Err() != nil {
 		return
 	}

@@ -53,7 +53,7 @@ func (o *Options) explain(err error) error {
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return wrong(urlVariable, fmt.Sprintf("does not let user %q read with the group %s", o.User, o.group()), "give it Read on the group")
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return wrong(urlVariable, fmt.Sprintf("does not let user %q use the topics", o.User), "give it Describe, Read and Write on topics that begin with "+o.Prefix+".mail.")
+		return wrong(urlVariable, fmt.Sprintf("does not let user %q use the topics", o.User), "give it Create, Describe, Read and Write on topics that begin with "+o.Prefix+".mail.")
 	case errors.As(err, new(*kerr.Error)):
 		return fmt.Errorf("%s: %s answers: %w", urlVariable, at, err)
 	case errors.Is(err, context.DeadlineExceeded):

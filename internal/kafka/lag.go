@@ -2,10 +2,7 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sespan/internal/mail"
 )
@@ -40,8 +37,7 @@ func (b *Broker) measureLag(ctx context.Context) error {
 	if err == nil {
 		err = ends.Error()
 	}
-	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
-		b.topicsReady.Store(false)
+	if b.topicsGone(err) {
 		return b.ensureTopics(ctx)
 	}
 	if err != nil {

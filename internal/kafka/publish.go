@@ -83,8 +83,7 @@ func (b *Broker) verdict(ctx context.Context, err error) error {
 	if errors.Is(explained, mail.ErrBrokerSettings) {
 		return explained
 	}
-	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
-		b.topicsReady.Store(false) // it lost its data: the next one makes them again
+	if b.topicsGone(err) {
 		return fmt.Errorf("%w: %w", mail.ErrReturned, err)
 	}
 	if answer := (*kerr.Error)(nil); errors.As(err, &answer) {

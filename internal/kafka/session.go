@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sespan/internal/mail"
@@ -49,7 +50,7 @@ func (c *consumption) session(ctx context.Context) error {
 	client, err := kgo.NewClient(append(b.options.client(),
 		kgo.ConsumerGroup(b.options.group()), kgo.ConsumeTopics(b.options.laneTopics()...), kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval), kgo.RebalanceTimeout(sessionTimeout),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.KeepRetryableFetchErrors(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(batchBytes),
 		kgo.OnPartitionsAssigned(s.assigned), kgo.OnPartitionsRevoked(s.revoked), kgo.OnPartitionsLost(s.lost), kgo.WithHooks(s),
 	)...)
@@ -61,26 +62,39 @@ func (c *consumption) session(ctx context.Context) error {
 	defer c.current.Store(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.tend(polling) })
-	s.poll(polling)
+	err = s.poll(polling)
 	leave()
 	wg.Wait()
 	s.end()
-	return nil
+	return err
 }
 
-// poll takes in what the broker has, until ctx ends.
-func (s *session) poll(ctx context.Context) {
-	for ctx.Err() == nil {
+// poll takes in what the broker has, until ctx ends or the topics are gone.
+func (s *session) poll(ctx context.Context) (gone error) {
+	for ctx.Err() == nil && gone == nil {
 		fetches := s.client.PollFetches(ctx)
 		fetches.EachRecord(func(r *kgo.Record) { s.c.broker.receive(s.c.ledger, r) })
 		s.pace()
 		s.client.AllowRebalance()
-		fetches.EachError(func(topic string, _ int32, err error) {
-			if ctx.Err() == nil && !errors.As(err, new(*kgo.ErrGroupSession)) {
-				s.c.broker.warn(ctx, "kafka: fetching fails", s.c.broker.options.explain(err))
+		fetches.EachError(func(_ string, _ int32, err error) {
+			if err := s.fetchError(ctx, err); err != nil {
+				gone = err
 			}
 		})
 	}
+	return gone
+}
+
+// fetchError gives an error when the session is of no use any more.
+func (s *session) fetchError(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil, errors.As(err, new(*kgo.ErrGroupSession)): // the end, or told to OnGroupManageError
+	case s.c.broker.topicsGone(err):
+		return s.c.broker.options.explain(err)
+	case !kerr.IsRetriable(err):
+		s.c.broker.warn(ctx, "kafka: fetching fails", s.c.broker.options.explain(err))
+	}
+	return nil
 }
 
 // tend commits, lets the lanes with room fetch again, and leaves when there is no room.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,6 +18,8 @@ const (
 	deadRetention = "604800000"
 	deadBytes     = "104857600"
 	deadSegment   = "10485760" // only whole segments are removed
+
+	topicPause = 50 * time.Millisecond // between two looks for a topic that was made
 )
 
 // shape of a topic.
@@ -66,8 +69,20 @@ func (b *Broker) ensureTopics(ctx context.Context) error {
 	if err := b.lookAtTopics(ctx); err != nil {
 		return err
 	}
+	// Topics that were made again have other ids than those that the client remembers.
+	b.producer.PurgeTopicsFromProducing(append(b.options.laneTopics(), b.options.deadTopic())...)
 	b.topicsReady.Store(true)
 	return nil
+}
+
+// topicsGone tells whether an error says so: the broker has lost its data, or somebody has
+// deleted them. They are made again by whoever publishes or receives next.
+func (b *Broker) topicsGone(err error) bool {
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
+		b.topicsReady.Store(false)
+		return true
+	}
+	return false
 }
 
 // lookAtTopics makes the topics that are missing, and checks the others.
@@ -81,7 +96,7 @@ func (b *Broker) lookAtTopics(ctx context.Context) error {
 	if replication == 0 {
 		replication = min(3, max(1, len(found.Brokers)))
 	}
-	var there []string
+	var there, made []string
 	for _, wanted := range b.options.shapes(replication) {
 		topic := found.Topics[wanted.name]
 		switch {
@@ -94,11 +109,42 @@ func (b *Broker) lookAtTopics(ctx context.Context) error {
 			if err := b.makeTopic(ctx, wanted, replication); err != nil {
 				return err
 			}
+			made = append(made, wanted.name)
 		default:
 			return topicError(wanted.name, topic.Err)
 		}
 	}
-	return b.checkConfigs(ctx, there)
+	if err := b.checkConfigs(ctx, there); err != nil {
+		return err
+	}
+	return b.awaitTopics(ctx, made)
+}
+
+// awaitTopics waits until topics that were made are known, and have leaders.
+func (b *Broker) awaitTopics(ctx context.Context, made []string) error {
+	for len(made) > 0 {
+		found, err := b.admin.Metadata(ctx, made...)
+		if err != nil {
+			return b.options.explain(err)
+		}
+		made = slices.DeleteFunc(made, func(name string) bool {
+			topic := found.Topics[name]
+			led := len(topic.Partitions) > 0
+			for _, p := range topic.Partitions {
+				led = led && p.Err == nil && p.Leader >= 0
+			}
+			return topic.Err == nil && led
+		})
+		if len(made) == 0 {
+			break
+		}
+		select {
+		case <-time.After(topicPause):
+		case <-ctx.Done():
+			return b.options.explain(ctx.Err())
+		}
+	}
+	return nil
 }
 
 func (b *Broker) makeTopic(ctx context.Context, s shape, replication int) error {
@@ -198,6 +244,9 @@ func (b *Broker) checkRights(ctx context.Context) error {
 		}
 	}
 	groups, err := b.admin.DescribeGroups(ctx, b.options.group())
+	if errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator) {
+		return nil // there has never been a group yet, or it moves
+	}
 	if err != nil && !errors.Is(err, kerr.GroupAuthorizationFailed) {
 		return b.options.explain(err)
 	}

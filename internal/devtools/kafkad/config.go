@@ -29,7 +29,7 @@ func (c *Cluster) config(n *Node) string {
 	// Without these a restart after a kill waits until the dead broker's registration has lapsed, 9 s by default.
 	set("broker.session.timeout.ms", "2000")
 	set("broker.heartbeat.interval.ms", "500")
-	set("log.cleaner.enable", "false") // 128 MB of its own, for compacted topics
+	set("log.cleaner.dedupe.buffer.size", "2097152") // 128 MB, else
 	set("num.network.threads", "2")
 	set("num.io.threads", "4")
 	set("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer")
