@@ -109,7 +109,7 @@ func TestMailClaimAnnouncedAnswersAsTheOtherClaim(t *testing.T) {
 		`recipient => 'paused@b.co', body_text => 'x', category => 'news'`,
 		`recipient => 'gone@b.co', body_text => 'x'`,
 		`recipient => 'j@bücher.example', body_text => 'x', expires_at => now() + interval '1 hour', on_unknown => 'hold'`,
-		`recipient => 'raw@b.co', raw => 'Subject: s'||chr(13)||chr(10)||chr(13)||chr(10)||'x'`,
+		`recipient => 'raw@b.co', raw => convert_to('Subject: s'||chr(13)||chr(10)||chr(13)||chr(10)||'x', 'UTF8')`,
 		`recipient => 'file@b.co', body_text => 'x', attachments => '[{"filename": "a.txt", "content_type": "text/plain", "content": "eA=="}]'`,
 	} {
 		ids = append(ids, enqueue(t, db, args))
