@@ -92,3 +92,16 @@ LEFT JOIN LATERAL (SELECT host(s.ip) AS address, count(*) AS calls, count(DISTIN
 -- Secret keys by which live codes can be verified alone.
 -- name: DoctorCodeKeys :many
 SELECT DISTINCT o.key_id FROM sespan.otp o WHERE o.status = 'pending' AND o.valid_until > now();
+
+-- The installation as a message broker knows it. It is only read: serve sets the prefix.
+-- name: DoctorInstallation :one
+SELECT i.installation_uuid, coalesce(i.broker_prefix, '')::text AS broker_prefix FROM sespan.installation i;
+
+-- Who gave a sign of life: senders within a minute, announcers, which give one each second, within five.
+-- "waiting" have had something to announce for three seconds, and no confirmation.
+-- name: DoctorDispatch :many
+SELECT w.kind = 'announcer' AS announcer, w.dispatch, count(*)::int AS live,
+    count(*) FILTER (WHERE w.waiting_since < now() - interval '3 s')::int AS waiting
+FROM sespan.mail_worker w
+WHERE w.seen_at > now() - CASE w.kind WHEN 'announcer' THEN interval '5 s' ELSE interval '1 minute' END
+GROUP BY w.kind, w.dispatch ORDER BY w.kind, w.dispatch;

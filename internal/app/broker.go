@@ -21,12 +21,15 @@ type BrokerOptions struct {
 	Installation uuid.UUID
 	Parts        []string // of this process: announce, mail; none for one that only looks
 	Logger       *slog.Logger
-	Metrics      prometheus.Registerer
+	Metrics      prometheus.Registerer // nil: of one that only looks
 }
 
 // Broker makes the client of the broker that the settings name. It connects when it is used.
 func Broker(o BrokerOptions) (mail.Broker, error) {
 	s := o.Settings
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
 	switch s.Kind {
 	case config.Kafka:
 		var roles []kafka.Role

@@ -11,6 +11,7 @@ import (
 
 	"sespan/internal/config"
 	"sespan/internal/httpfetch"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
@@ -32,6 +33,8 @@ type examination struct {
 	web      *httpfetch.Client
 	now      func() time.Time
 	logger   *slog.Logger
+
+	openBroker func(postgres.BrokerState) (mail.Broker, error) // its prefix is never ""
 }
 
 // resolver looks up TXT records: net.DefaultResolver, or a test's.
@@ -61,6 +64,7 @@ func (d *Doctor) Run(ctx context.Context, parsed *kong.Context, e *Env) error {
 		settings: &d.Serve, files: config.SecretFiles(parsed), unknown: config.Unknown(parsed),
 		resolver: net.DefaultResolver, web: httpfetch.New(), now: time.Now, logger: slog.New(slog.DiscardHandler),
 	}
+	x.openBroker = x.clientOfBroker
 	r := x.examine(bounded)
 	if d.JSON {
 		if err := e.printJSON(r); err != nil {

@@ -43,6 +43,7 @@ func checks() []check {
 		{"site", "proxies", "schema", (*examination).checkProxies},
 		{"site", "api log", "schema", (*examination).checkAPILog},
 		{"mail", "relays", "", (*examination).checkRelays},
+		{"mail", "broker", "schema", (*examination).checkBroker},
 		{"mail", "dkim", "", (*examination).checkDKIM},
 		{"mail", "spf", "", (*examination).checkSPF},
 		{"mail", "dmarc", "", (*examination).checkDMARC},

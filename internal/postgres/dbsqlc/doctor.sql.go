@@ -8,6 +8,8 @@ package dbsqlc
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const doctorAPILog = `-- name: DoctorAPILog :one
@@ -146,6 +148,65 @@ func (q *Queries) DoctorDeadRows(ctx context.Context, db DBTX, least int64) ([]D
 		return nil, err
 	}
 	return items, nil
+}
+
+const doctorDispatch = `-- name: DoctorDispatch :many
+SELECT w.kind = 'announcer' AS announcer, w.dispatch, count(*)::int AS live,
+    count(*) FILTER (WHERE w.waiting_since < now() - interval '3 s')::int AS waiting
+FROM sespan.mail_worker w
+WHERE w.seen_at > now() - CASE w.kind WHEN 'announcer' THEN interval '5 s' ELSE interval '1 minute' END
+GROUP BY w.kind, w.dispatch ORDER BY w.kind, w.dispatch
+`
+
+type DoctorDispatchRow struct {
+	Announcer bool
+	Dispatch  string
+	Live      int32
+	Waiting   int32
+}
+
+// Who gave a sign of life: senders within a minute, announcers, which give one each second, within five.
+// "waiting" have had something to announce for three seconds, and no confirmation.
+func (q *Queries) DoctorDispatch(ctx context.Context, db DBTX) ([]DoctorDispatchRow, error) {
+	rows, err := db.Query(ctx, doctorDispatch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorDispatchRow
+	for rows.Next() {
+		var i DoctorDispatchRow
+		if err := rows.Scan(
+			&i.Announcer,
+			&i.Dispatch,
+			&i.Live,
+			&i.Waiting,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorInstallation = `-- name: DoctorInstallation :one
+SELECT i.installation_uuid, coalesce(i.broker_prefix, '')::text AS broker_prefix FROM sespan.installation i
+`
+
+type DoctorInstallationRow struct {
+	InstallationUuid uuid.UUID
+	BrokerPrefix     string
+}
+
+// The installation as a message broker knows it. It is only read: serve sets the prefix.
+func (q *Queries) DoctorInstallation(ctx context.Context, db DBTX) (DoctorInstallationRow, error) {
+	row := db.QueryRow(ctx, doctorInstallation)
+	var i DoctorInstallationRow
+	err := row.Scan(&i.InstallationUuid, &i.BrokerPrefix)
+	return i, err
 }
 
 const doctorInvalidIndexes = `-- name: DoctorInvalidIndexes :many
