@@ -21,6 +21,7 @@ type Broker struct {
 	metrics  *metrics
 	producer *kgo.Client // announcements and dead letters; asks about topics too
 	admin    *kadm.Client
+	answered *answers
 
 	quiet       quiet
 	topicsGate  chan struct{} // who holds it looks at the topics
@@ -43,6 +44,7 @@ func New(o Options) (*Broker, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	answered := &answers{}
 	producer, err := kgo.NewClient(append(o.client(),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
 		kgo.ProduceRequestTimeout(produceTimeout), kgo.RecordRetries(produceRetries), kgo.UnknownTopicRetries(3),
@@ -50,14 +52,14 @@ func New(o Options) (*Broker, error) {
 		// A record whose ctx has ended is let go, though it may have arrived: an
 		// announcement that comes twice costs a look at its row.
 		kgo.AllowIdempotentProduceCancellation(),
-		kgo.MaxBufferedRecords(200_000),
+		kgo.MaxBufferedRecords(200_000), kgo.WithHooks(answered),
 	)...)
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{
 		options: o, log: o.Logger.With("component", "kafka"), metrics: newMetrics(o.Metrics, o.Roles),
-		producer: producer, admin: kadm.NewClient(producer), topicsGate: make(chan struct{}, 1), quiet: quiet{last: map[string]time.Time{}},
+		producer: producer, answered: answered, admin: kadm.NewClient(producer), topicsGate: make(chan struct{}, 1), quiet: quiet{last: map[string]time.Time{}},
 	}
 	b.admin.SetTimeoutMillis(int32(requestTimeout.Milliseconds()))
 	b.ending, b.end = context.WithCancel(context.Background())

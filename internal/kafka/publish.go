@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sespan/internal/mail"
 )
+
+const produceKey = 0 // of the protocol
 
 // publication collects the answers to one batch. Those that come after its end are dropped.
 type publication struct {
@@ -54,9 +58,10 @@ func (b *Broker) Publish(ctx context.Context, batch []mail.Announcement) []error
 		return everyOne(len(batch), ctxError(ctx, err))
 	}
 	p := &publication{answers: make([]error, len(batch)), answered: make([]bool, len(batch)), left: len(batch), done: make(chan struct{})}
+	began := time.Now()
 	for i, a := range batch {
 		record := &kgo.Record{Topic: b.options.topic(a.Lane), Value: a.Encode(), Timestamp: a.At, Headers: contentType()}
-		b.producer.Produce(ctx, record, func(_ *kgo.Record, err error) { p.answer(i, b.verdict(ctx, err)) })
+		b.producer.Produce(ctx, record, func(_ *kgo.Record, err error) { p.answer(i, b.verdict(ctx, began, err)) })
 	}
 	select {
 	case <-p.done:
@@ -72,7 +77,7 @@ func contentType() []kgo.RecordHeader {
 }
 
 // verdict says why an announcement was not taken.
-func (b *Broker) verdict(ctx context.Context, err error) error {
+func (b *Broker) verdict(ctx context.Context, began time.Time, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -86,7 +91,7 @@ func (b *Broker) verdict(ctx context.Context, err error) error {
 	if b.topicsGone(err) {
 		return fmt.Errorf("%w: %w", mail.ErrReturned, err)
 	}
-	if answer := (*kerr.Error)(nil); errors.As(err, &answer) {
+	if errors.As(err, new(*kerr.Error)) || errors.Is(err, kgo.ErrRecordRetries) && b.answered.since(began) {
 		return fmt.Errorf("%w: %w", mail.ErrRefused, err)
 	}
 	return explained
@@ -99,6 +104,18 @@ func ctxError(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// answers remembers when Kafka last answered to announcements, whatever it said.
+type answers struct{ last atomic.Int64 }
+
+// OnBrokerRead implements kgo.HookBrokerRead.
+func (a *answers) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if err == nil && key == produceKey {
+		a.last.Store(time.Now().UnixNano())
+	}
+}
+
+func (a *answers) since(t time.Time) bool { return a.last.Load() >= t.UnixNano() }
 
 func everyOne(count int, err error) []error {
 	errs := make([]error, count)
