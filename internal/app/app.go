@@ -1,7 +1,7 @@
 // Package app is the composition root of the service: New takes the settings, Run
 // builds the parts, each after what it stands on, and stops them in reverse order.
 //
-//	pool ─▶ health ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ api: log, draws, codes, keys, public port ─▶ admin port
+//	pool ─▶ health ─▶ broker ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ api: log, draws, codes, keys, public port ─▶ admin port
 //	stop ◀────────────────────────────────────────────────────────────────────────────────────────────────────────
 package app
 
@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"sespan/internal/config"
+	"sespan/internal/mail"
 	"sespan/internal/postgres"
 	"sespan/internal/systemd"
 	"sespan/internal/tracing"
@@ -44,6 +45,7 @@ type App struct {
 	checks    []check
 	pools     *poolMetrics
 	pool      *postgres.Pool // of requests and maintenance
+	broker    mail.Broker    // nil: none
 	draining  atomic.Bool    // see drain
 	adminAddr string         // as it listens
 
@@ -99,6 +101,9 @@ func (a *App) start(ctx context.Context) error {
 	a.check("counting", false, a.countingReady)
 	a.check("partitions", false, a.partitionsReady)
 	if err := a.startHealth(ctx); err != nil {
+		return err
+	}
+	if err := a.startBroker(ctx); err != nil {
 		return err
 	}
 	for _, part := range []struct {

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,4 +61,38 @@ func Broker(o BrokerOptions) (mail.Broker, error) {
 		})
 	}
 	return nil, fmt.Errorf("app: no adapter carries announcements by %q", s.Kind)
+}
+
+// startBroker makes the client that the announcer and the consumer of this process share.
+// A broker that is away keeps nothing from starting: mails go by the fallback meanwhile.
+func (a *App) startBroker(ctx context.Context) error {
+	settings := a.cfg.Broker
+	if settings.Kind == "" || !a.cfg.Runs("mail") && !a.cfg.Runs("announce") {
+		return nil
+	}
+	installation, prefix, err := a.pool.BrokerIdentity(ctx, settings.Prefix)
+	if err != nil {
+		return err
+	}
+	if settings.Prefix != "" && settings.Prefix != prefix {
+		return &config.Error{
+			Variable: "SESPAN_BROKER_PREFIX", Problem: "is " + settings.Prefix + ", while this schema's names at the broker begin with " + prefix,
+			Hint: "set it to " + prefix + " or leave it out; a restored copy of another site gets names of its own by sespan migrate new-installation",
+		}
+	}
+	a.broker, err = Broker(BrokerOptions{
+		Settings: settings, Prefix: prefix, Installation: installation, Parts: a.cfg.Parts, Logger: a.logger, Metrics: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.check("broker", false, a.broker.Check)
+	a.lifecycle.onStop("broker", func() {
+		ending, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := a.broker.Close(ending); err != nil {
+			a.logger.Warn("broker: connections were cut", "error", err)
+		}
+	})
+	return nil
 }

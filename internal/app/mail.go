@@ -13,9 +13,11 @@ import (
 	"sespan/internal/smtp"
 )
 
-const mailConnections = 5 // claims, starts of deliveries, results (two) and maintenance
+// mailConnections: claims, starts of deliveries, results (two) and maintenance; with a
+// broker the claims of the fallback, too.
+const mailConnections = 5
 
-// startMail builds the worker: listener → queue → SMTP.
+// startMail builds the worker: listener or broker → queue → SMTP.
 func (a *App) startMail(ctx context.Context) error {
 	sender, err := Relays(&a.cfg.Settings, a.logger, a.registry, a.tracing.Tracer())
 	if err != nil {
@@ -31,7 +33,11 @@ func (a *App) startMail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := a.openPool(ctx, "mail", postgres.Options{ApplicationName: "sespan mail", MaxConns: mailConnections, GenericPlans: true})
+	connections := int32(mailConnections)
+	if a.broker != nil {
+		connections++
+	}
+	pool, err := a.openPool(ctx, "mail", postgres.Options{ApplicationName: "sespan mail", MaxConns: connections, GenericPlans: true})
 	if err != nil {
 		return err
 	}
@@ -41,12 +47,17 @@ func (a *App) startMail(ctx context.Context) error {
 	if err != nil {
 		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
 	}
-	worker, err := mail.NewWorker(mail.WorkerConfig{
-		Store: postgres.NewMail(pool), Sender: sender, Unseal: a.unseal, From: a.cfg.MailFrom, Sign: sign,
+	store := postgres.NewMail(pool)
+	c := mail.WorkerConfig{
+		Store: store, Sender: sender, Unseal: a.unseal, From: a.cfg.MailFrom, Sign: sign,
 		Limits: ratelimit.Limits{Rate: a.cfg.Rates.All, DomainRate: a.cfg.Rates.Default, Domains: a.cfg.Rates.Domains},
 		Logger: a.logger, Metrics: a.registry, Connections: sender.Connections(), Senders: sender.Concurrency(), Reasons: smtp.Reasons(),
 		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
-	})
+	}
+	if a.broker != nil {
+		c.Broker, c.Announced, c.Fallback, c.Dispatch = a.broker, store, a.cfg.Broker.Fallback, a.cfg.Broker.Kind
+	}
+	worker, err := mail.NewWorker(c)
 	if err != nil {
 		return err
 	}

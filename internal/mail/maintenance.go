@@ -68,7 +68,7 @@ func (w *Worker) renewLeases(ctx context.Context) error {
 
 // heartbeat shows that this worker lives.
 func (w *Worker) heartbeat(ctx context.Context) error {
-	return w.Store.Heartbeat(ctx, Heartbeat{Worker: w.id, Connections: w.Connections, NotificationsWork: w.notificationsWork()})
+	return w.Store.Heartbeat(ctx, Heartbeat{Worker: w.id, Connections: w.Connections, NotificationsWork: w.notificationsWork(), Dispatch: w.Dispatch})
 }
 
 // reclaim takes back the rows of workers that vanished, and wakes whoever sleeps: an

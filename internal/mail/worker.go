@@ -33,6 +33,7 @@ type WorkerConfig struct {
 	Notifications <-chan struct{} // from the listener; nil: poll only
 	Listening     func() bool     // whether notifications reach the listener; nil: no
 
+	Dispatch     string         // who says which rows are next, for its row in mail_worker: postgres, amqp, kafka ["postgres"]
 	Broker       Broker         // names the rows that are next; nil: the queue is asked
 	Announced    AnnouncedQueue // with a broker
 	Fallback     bool           // the queue is asked, too, while the broker does not bring what is ready

@@ -29,6 +29,9 @@ func cases(b Backend) map[string]testCase {
 	all["lost announcements"] = lostAnnouncements
 	all["late announcements"] = lateAnnouncements
 	all["switch and back"] = switchAndBack
+	if b.Cut != nil {
+		all["broker away"] = brokerAway
+	}
 	return all
 }
 
@@ -238,5 +241,21 @@ func switchAndBack(t *testing.T, b Backend) {
 	r.announcer()
 	r.worker(nil)
 	r.enqueue(50, 5)
+	r.allSent()
+}
+
+// While the broker cannot be reached senders claim from the database; afterwards the
+// broker carries the mails again.
+func brokerAway(t *testing.T, b Backend) {
+	r := newRig(t, b)
+	r.announcer()
+	r.worker(func(c *mail.WorkerConfig) { c.Fallback = true })
+	r.enqueue(30, 5)
+	r.allSent()
+	restore := b.Cut(t, r.site)
+	r.enqueue(30, 1)
+	r.allSent()
+	restore()
+	r.enqueue(30, 1)
 	r.allSent()
 }
