@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"sespan/internal/config"
 	"sespan/internal/devtools/pgtest"
@@ -158,4 +161,23 @@ func TestDoctorTellsWhoWorksWithTheBroker(t *testing.T) {
 	}
 	got := told(judgeDispatch(&config.Broker{Kind: config.Kafka}, []postgres.DispatchWorkers{{Dispatch: "kafka", Live: 1}}))
 	says(t, got, "warning: no announcer to Kafka lives; mails wait, because SESPAN_BROKER_FALLBACK is none")
+}
+
+// With the client that serve has: a Kafka that answers, and none.
+func TestDoctorAsksKafka(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	x := examineDB(t, pgtest.NewDB(t))
+	x.openBroker = x.clientOfBroker
+	for address, want := range map[string]string{
+		cluster.ListenAddrs()[0]: "ok: Kafka at " + cluster.ListenAddrs()[0] + ": rights and topology of sespan.mail are right",
+		nowhere:                  "wrong: SESPAN_BROKER_URL: ",
+	} {
+		x.settings.Broker = config.Broker{Kind: config.Kafka, Addresses: []string{address}, Kafka: config.KafkaTopics{Partitions: 2, Retention: time.Hour}}
+		says(t, told(x.checkBroker(t.Context())), want)
+	}
 }
