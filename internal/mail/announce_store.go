@@ -34,7 +34,8 @@ type MarkOptions struct {
 type LaneLimit struct {
 	Window int           // most rows that are announced and not claimed
 	Batch  int           // most rows to mark now; 0: leave the lane alone; 1: a trial
-	Again  time.Duration // what is unclaimed for longer is announced again
+	Again  time.Duration // what is unclaimed for longer may be announced again
+	Repeat int           // and at most so many of these
 }
 
 // Marked is what a look at one lane brought.

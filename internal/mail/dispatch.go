@@ -3,6 +3,7 @@ package mail
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -90,6 +91,10 @@ func (w *Worker) relayServes() bool {
 
 // retrying repeats a round until ctx ends, ever more slowly while it fails.
 func (w *Worker) retrying(ctx context.Context, complaint string, round func(context.Context) error) {
+	retrying(ctx, w.log, w.Jitter, complaint, round)
+}
+
+func retrying(ctx context.Context, log *slog.Logger, jitter func() float64, complaint string, round func(context.Context) error) {
 	for failures := 0; ctx.Err() == nil; {
 		err := round(ctx)
 		switch {
@@ -97,13 +102,15 @@ func (w *Worker) retrying(ctx context.Context, complaint string, round func(cont
 			failures = 0
 		case ctx.Err() == nil:
 			failures++
-			w.log.WarnContext(ctx, complaint, "err", err, "failures", failures)
-			w.pause(ctx, spread(min(time.Second<<min(failures, 3), longestReadWait), w.Jitter()))
+			log.WarnContext(ctx, complaint, "err", err, "failures", failures)
+			pause(ctx, spread(min(time.Second<<min(failures, 3), longestReadWait), jitter()))
 		}
 	}
 }
 
-func (w *Worker) pause(ctx context.Context, d time.Duration) {
+func (*Worker) pause(ctx context.Context, d time.Duration) { pause(ctx, d) }
+
+func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

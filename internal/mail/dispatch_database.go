@@ -24,15 +24,15 @@ func (f fetched) busy() bool { return f.full || f.rows >= busyRows }
 
 // databaseDispatcher asks the queue itself. It belongs to one goroutine.
 type databaseDispatcher struct {
-	w              *Worker
-	cursor         scanCursor
-	suppressedAt   time.Time // when notifications were last suppressed; zero while they are allowed
-	notifyReliable bool      // they are allowed, and no open transaction may have missed that
-	recentRows     float64   // rows of the last looks, the older the less
+	w      *Worker
+	cursor scanCursor
+	bell   doorbell
 }
 
 func newDatabaseDispatcher(w *Worker) *databaseDispatcher {
-	return &databaseDispatcher{w: w, cursor: scanCursor{sweepPause: w.SweepInterval}}
+	d := &databaseDispatcher{w: w, cursor: scanCursor{sweepPause: w.SweepInterval}}
+	d.bell = doorbell{store: w.Store, now: w.Now, await: d.awaitNotify}
+	return d
 }
 
 // Dispatch claims until ctx ends. While mails come fast it suppresses notifications
@@ -42,7 +42,7 @@ func (d *databaseDispatcher) Dispatch(ctx context.Context) {
 	d.w.retrying(ctx, "mail: the queue cannot be read, waiting", func(ctx context.Context) error {
 		err := d.fetchRound(ctx)
 		if err != nil {
-			d.notifyReliable = false
+			d.bell.reliable = false
 		}
 		return err
 	})
@@ -55,27 +55,22 @@ func (d *databaseDispatcher) fetchRound(ctx context.Context) error {
 		return err
 	}
 	if got.busy() {
-		err = d.suppressNotify(ctx)
+		err = d.bell.suppress(ctx)
 	}
-	busy := d.stayBusy(got.rows)
+	busy := d.bell.stayBusy(got.rows)
 	switch {
 	case err != nil || got.full:
 		return err
 	case busy:
 		d.w.pause(ctx, busyPause)
 		return nil
-	case !d.notifyReliable:
-		return d.allowNotify(ctx)
+	case !d.bell.reliable:
+		return d.bell.allow(ctx, func(ctx context.Context) (bool, error) {
+			got, err := d.fetch(ctx, true)
+			return got.busy(), err
+		})
 	}
 	return d.sleep(ctx, got)
-}
-
-// stayBusy reports whether mails come so fast that looking again costs less than their
-// notifications. A single empty look says little: where many enqueue, notifications
-// would be allowed and suppressed again, and each time all of them would notify.
-func (d *databaseDispatcher) stayBusy(rows int) bool {
-	d.recentRows = min(d.recentRows*9/10+float64(rows), 10*busyRows)
-	return rows >= busyRows || !d.suppressedAt.IsZero() && d.recentRows >= busyRows
 }
 
 // fetch waits for capacity and claims once.
@@ -136,7 +131,7 @@ func (d *databaseDispatcher) awaitCapacity(ctx context.Context) (int, error) {
 			continue
 		}
 		begin = now
-		if err := errors.Join(d.suppressNotify(ctx), d.w.Store.Notify(ctx)); err != nil {
+		if err := errors.Join(d.bell.suppress(ctx), d.w.Store.Notify(ctx)); err != nil {
 			return 0, err
 		}
 	}

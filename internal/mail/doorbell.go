@@ -12,46 +12,76 @@ const (
 	longestRecheck  = time.Second
 )
 
-// suppressNotify keeps inserts from notifying, and renews that in time.
-func (d *databaseDispatcher) suppressNotify(ctx context.Context) error {
-	now := d.w.Now()
-	if !d.suppressedAt.IsZero() && now.Sub(d.suppressedAt) < suppressAgain {
+// doorbell is the side of the protocol (see doc.go) of one that looks for rows: a worker
+// or an announcer. It belongs to one goroutine.
+type doorbell struct {
+	store Doorbell
+	now   func() time.Time
+	await func(ctx context.Context, d time.Duration) // for a notification, no longer than d
+
+	suppressedAt time.Time // when notifications were last suppressed; zero while they are allowed
+	reliable     bool      // they are allowed, and no open transaction may have missed that
+	recentRows   float64   // rows of the last looks, the older the less
+}
+
+// suppress keeps inserts from notifying, and renews that in time.
+func (b *doorbell) suppress(ctx context.Context) error {
+	now := b.now()
+	if !b.suppressedAt.IsZero() && now.Sub(b.suppressedAt) < suppressAgain {
 		return nil
 	}
-	if err := d.w.Store.SuppressNotify(ctx, suppressFor); err != nil {
+	if err := b.store.SuppressNotify(ctx, suppressFor); err != nil {
 		return err
 	}
-	d.suppressedAt, d.notifyReliable = now, false
+	b.suppressedAt, b.reliable = now, false
 	return nil
 }
 
-// allowNotify is the way to sleep: let inserts notify again, count the transactions
-// that may not have noticed, then look into the queue. While there are such
-// transactions it looks again and again, ever more slowly. When it leaves
-// notifyReliable set, the worker may sleep until it is notified; else there is work.
-func (d *databaseDispatcher) allowNotify(ctx context.Context) error {
-	inserters, on, err := d.w.Store.AllowNotify(ctx)
+// allow is the way to sleep: let inserts notify again, count the transactions that may
+// not have noticed, then look into the queue. While there are such transactions it looks
+// again and again, ever more slowly. When it leaves reliable set, one may sleep until
+// notified; else there is work.
+func (b *doorbell) allow(ctx context.Context, look func(context.Context) (busy bool, err error)) error {
+	inserters, on, err := b.store.AllowNotify(ctx)
 	if err != nil {
 		return err
 	}
-	d.suppressedAt = time.Time{}
+	b.suppressedAt = time.Time{}
 	for wait := shortestRecheck; ; wait = min(2*wait, longestRecheck) {
-		got, err := d.fetch(ctx, true)
+		busy, err := look(ctx)
 		switch {
 		case err != nil || ctx.Err() != nil:
 			return err
-		case got.busy():
-			return d.suppressNotify(ctx)
+		case busy:
+			return b.suppress(ctx)
 		case inserters == 0 || !on:
-			// While it waited for capacity, fetch may have suppressed notifications.
-			d.notifyReliable = d.suppressedAt.IsZero()
+			// While it waited for capacity, look may have suppressed notifications.
+			b.reliable = b.suppressedAt.IsZero()
 			return nil
 		}
-		d.awaitNotify(ctx, wait)
-		if inserters, err = d.w.Store.OpenInserters(ctx); err != nil {
+		b.await(ctx, wait)
+		if inserters, err = b.store.OpenInserters(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// stayBusy reports whether mails come so fast that looking again costs less than their
+// notifications. A single empty look says little: where many enqueue, notifications
+// would be allowed and suppressed again, and each time all of them would notify.
+func (b *doorbell) stayBusy(rows int) bool {
+	b.recentRows = min(b.recentRows*9/10+float64(rows), 10*busyRows)
+	return rows >= busyRows || !b.suppressedAt.IsZero() && b.recentRows >= busyRows
+}
+
+// leave lets inserts wake whoever sleeps.
+func (b *doorbell) leave(ctx context.Context) error {
+	if b.suppressedAt.IsZero() {
+		return nil
+	}
+	b.suppressedAt, b.reliable = time.Time{}, false
+	_, _, err := b.store.AllowNotify(ctx)
+	return err
 }
 
 // sleep waits for a notification, the next due row, the next sweep or the next poll.
@@ -95,11 +125,4 @@ func (w *Worker) notificationsWork() bool {
 }
 
 // Leave lets inserts wake whoever sleeps.
-func (d *databaseDispatcher) Leave(ctx context.Context) error {
-	if d.suppressedAt.IsZero() {
-		return nil
-	}
-	d.suppressedAt, d.notifyReliable = time.Time{}, false
-	_, _, err := d.w.Store.AllowNotify(ctx)
-	return err
-}
+func (d *databaseDispatcher) Leave(ctx context.Context) error { return d.bell.leave(ctx) }

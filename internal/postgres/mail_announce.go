@@ -19,6 +19,7 @@ func (s *Mail) Mark(ctx context.Context, o mail.MarkOptions) ([]mail.Marked, err
 		p.MaxUnclaimed = append(p.MaxUnclaimed, int32(l.Window)) //nolint:gosec // thousands
 		p.Batches = append(p.Batches, int32(l.Batch))            //nolint:gosec // hundreds
 		p.AgainAfter = append(p.AgainAfter, l.Again.Seconds())
+		p.AgainBatches = append(p.AgainBatches, int32(l.Repeat)) //nolint:gosec // hundreds
 	}
 	rows, err := s.pool.queries.MailAnnounceMark(ctx, s.pool, p)
 	out := make([]mail.Marked, len(rows))

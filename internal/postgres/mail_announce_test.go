@@ -15,7 +15,7 @@ import (
 func lanesOf(window, batch int) mail.MarkOptions {
 	o := mail.MarkOptions{Sweep: true}
 	for i := range o.Lanes {
-		o.Lanes[i] = mail.LaneLimit{Window: window, Batch: batch, Again: 30 * time.Second}
+		o.Lanes[i] = mail.LaneLimit{Window: window, Batch: batch, Again: 30 * time.Second, Repeat: batch}
 	}
 	return o
 }

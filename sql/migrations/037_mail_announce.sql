@@ -47,7 +47,7 @@ COMMENT ON VIEW sespan.mail_announced IS
 -- twice, then the rows that it marks, skipping locked ones. Every statement in here sees what was
 -- committed before it began, so the count includes the marks of whoever held the lock.
 -- Without "sweep" the look begins at first_…: what commits late behind it waits for the next one.
-CREATE FUNCTION sespan.mail_announce_lane(lane_name text, max_unclaimed int, batch int, again_after float8, sweep boolean) RETURNS sespan.mail_announced
+CREATE FUNCTION sespan.mail_announce_lane(lane_name text, max_unclaimed int, batch int, again_after float8, again_batch int, sweep boolean) RETURNS sespan.mail_announced
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
@@ -88,7 +88,7 @@ BEGIN
         ORDER BY c.priority, c.fresh, c.queue_id
         LIMIT greatest(least(batch, max_unclaimed - (SELECT t.unclaimed FROM tally t)), 0)
     ), again AS MATERIALIZED (
-        SELECT h.queue_id FROM head h WHERE h.announced AND h.announced_at < instant - make_interval(secs => again_after) ORDER BY h.announced_at LIMIT batch
+        SELECT h.queue_id FROM head h WHERE h.announced AND h.announced_at < instant - make_interval(secs => again_after) ORDER BY h.announced_at LIMIT again_batch
     ), picked AS MATERIALIZED (
         SELECT q.queue_id, q.announced_at >= q.due_at AS repeated FROM sespan.mail_queue q
         WHERE q.queue_id = ANY (ARRAY(SELECT f.queue_id FROM fitting f UNION ALL SELECT a.queue_id FROM again a))
@@ -125,10 +125,10 @@ BEGIN
     RETURN r;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_announce_lane(text, int, int, float8, boolean) IS
-    'Marks the next rows of a lane as announced, at most a batch and never more unclaimed ones than given, and again what nobody claimed for so many seconds; a batch of 1 is a trial while the broker takes nothing';
+COMMENT ON FUNCTION sespan.mail_announce_lane(text, int, int, float8, int, boolean) IS
+    'Marks the next rows of a lane as announced, at most a batch and never more unclaimed ones than given, and again so many that nobody claimed for these seconds; a batch of 1 is a trial while the broker takes nothing';
 
-CREATE FUNCTION sespan.mail_announce_mark(max_unclaimed int[], batches int[], again_after float8[], sweep boolean) RETURNS SETOF sespan.mail_announced
+CREATE FUNCTION sespan.mail_announce_mark(max_unclaimed int[], batches int[], again_after float8[], again_batches int[], sweep boolean) RETURNS SETOF sespan.mail_announced
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -139,12 +139,12 @@ BEGIN
     END IF;
     FOR n IN 1..3 LOOP
         IF batches[n] > 0 THEN
-            RETURN NEXT sespan.mail_announce_lane(lanes[n], max_unclaimed[n], batches[n], again_after[n], sweep);
+            RETURN NEXT sespan.mail_announce_lane(lanes[n], max_unclaimed[n], batches[n], again_after[n], again_batches[n], sweep);
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_announce_mark(int[], int[], float8[], boolean) IS
+COMMENT ON FUNCTION sespan.mail_announce_mark(int[], int[], float8[], int[], boolean) IS
     'mail_announce_lane for the lanes urgent, normal and bulk that have a batch; nothing during a pause of all mails';
 
 CREATE FUNCTION sespan.mail_announce_clear(queue_ids bigint[], announced_at timestamptz[]) RETURNS int LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -217,8 +217,8 @@ COMMENT ON FUNCTION sespan.mail_fallback() IS
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_fallback(), sespan.mail_unclaimed(), sespan.mail_announce_clear(bigint[], timestamptz[]), sespan.mail_announce_mark(int[], int[], float8[], boolean),
-    sespan.mail_announce_lane(text, int, int, float8, boolean), sespan.mail_announce_reset();
+DROP FUNCTION sespan.mail_fallback(), sespan.mail_unclaimed(), sespan.mail_announce_clear(bigint[], timestamptz[]), sespan.mail_announce_mark(int[], int[], float8[], int[], boolean),
+    sespan.mail_announce_lane(text, int, int, float8, int, boolean), sespan.mail_announce_reset();
 DROP VIEW sespan.mail_announced;
 DROP TABLE sespan.mail_announce;
 DROP FUNCTION sespan.mail_lane(smallint);

@@ -44,13 +44,14 @@ func (q *Queries) MailAnnounceClear(ctx context.Context, db DBTX, queueIds []int
 const mailAnnounceMark = `-- name: MailAnnounceMark :many
 SELECT a.lane::text AS lane, a.unclaimed::int AS unclaimed, a.oldest::float8 AS oldest, a.more::boolean AS more,
        a.announced_at::timestamptz AS announced_at, a.repeated::int AS repeated, a.queue_ids::bigint[] AS queue_ids
-FROM sespan.mail_announce_mark($1::int[], $2::int[], $3::float8[], $4::boolean) AS a
+FROM sespan.mail_announce_mark($1::int[], $2::int[], $3::float8[], $4::int[], $5::boolean) AS a
 `
 
 type MailAnnounceMarkParams struct {
 	MaxUnclaimed []int32
 	Batches      []int32
 	AgainAfter   []float64
+	AgainBatches []int32
 	Sweep        bool
 }
 
@@ -71,6 +72,7 @@ func (q *Queries) MailAnnounceMark(ctx context.Context, db DBTX, arg *MailAnnoun
 		arg.MaxUnclaimed,
 		arg.Batches,
 		arg.AgainAfter,
+		arg.AgainBatches,
 		arg.Sweep,
 	)
 	if err != nil {

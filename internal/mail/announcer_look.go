@@ -1,0 +1,180 @@
+package mail
+
+import (
+	"context"
+	"time"
+)
+
+// longestIdlePause is between two looks while a lane can take no more, and others may.
+const longestIdlePause = 50 * time.Millisecond
+
+// looked is what one look at the lanes brought.
+type looked struct {
+	rows  int
+	more  bool // at once: a batch was used up
+	stuck bool // a lane has its window full, or its broker is slow
+	later time.Duration
+	swept bool
+}
+
+// busy reports whether that many came, or must wait, that notifications are not worth
+// their price.
+func (l looked) busy() bool { return l.more || l.stuck || l.rows >= busyRows }
+
+// round looks once, then goes on, pauses or sleeps, as a worker does.
+func (a *Announcer) round(ctx context.Context) error {
+	got, err := a.look(ctx, false)
+	if err != nil {
+		return err
+	}
+	if got.busy() {
+		err = a.bell.suppress(ctx)
+	}
+	if err == nil && (got.stuck || got.later > 0) {
+		err = a.ring(ctx)
+	}
+	busy := a.bell.stayBusy(got.rows)
+	switch {
+	case err != nil:
+		return err
+	case got.rows > 0:
+		a.idlePause = busyPause
+	default:
+		a.idlePause = min(2*max(a.idlePause, busyPause), longestIdlePause)
+	}
+	switch {
+	case got.more:
+		return nil
+	case got.stuck:
+		a.await(ctx, a.idlePause)
+		return nil
+	case busy:
+		pause(ctx, busyPause)
+		return nil
+	case !a.bell.reliable:
+		return a.bell.allow(ctx, func(ctx context.Context) (bool, error) {
+			got, err := a.look(ctx, true)
+			return got.busy(), err
+		})
+	}
+	return a.sleep(ctx, got)
+}
+
+// look marks what there is room for and hands it to the lanes' publishers.
+func (a *Announcer) look(ctx context.Context, sweep bool) (got looked, err error) {
+	begin := a.Now()
+	o := MarkOptions{Sweep: sweep || !begin.Before(a.nextSweep)}
+	asked := false
+	for i, l := range a.lanes {
+		var s share
+		o.Lanes[i], s = l.share(begin, a.Batch)
+		asked = asked || s.open
+		got.stuck = got.stuck || s.stuck
+		if s.later > 0 && (got.later == 0 || s.later < got.later) {
+			got.later = s.later
+		}
+	}
+	if !asked {
+		return got, nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	list, err := a.Store.Mark(bounded, o)
+	if err != nil {
+		return got, err
+	}
+	end := a.Now()
+	if got.swept = o.Sweep; got.swept {
+		a.nextSweep = end.Add(max(a.SweepInterval, sweepShare*end.Sub(begin)))
+	}
+	var marked [Lanes]*Marked
+	for i := range list {
+		marked[list[i].Lane] = &list[i]
+	}
+	for i, m := range marked {
+		if o.Lanes[i].Batch == 0 {
+			continue
+		}
+		if m == nil { // a pause of all mails
+			m = &Marked{Lane: Lane(i)}
+		}
+		a.handOver(&got, a.lanes[i], m, end)
+	}
+	if got.rows == 0 && got.later == 0 {
+		a.liveness.idle()
+	}
+	return got, nil
+}
+
+// handOver gives the marked rows of a lane to its publisher.
+func (a *Announcer) handOver(got *looked, l *announceLane, m *Marked, now time.Time) {
+	full := l.note(m, now)
+	a.metrics.unclaimed.WithLabelValues(l.lane.String()).Set(float64(m.Unclaimed))
+	got.rows += len(m.QueueIDs)
+	got.more = got.more || m.More && !full
+	got.stuck = got.stuck || full
+	if len(m.QueueIDs) == 0 {
+		return
+	}
+	batch := make([]Announcement, len(m.QueueIDs))
+	for i, id := range m.QueueIDs {
+		batch[i] = Announcement{Installation: a.Installation, QueueID: id, Lane: l.lane, At: m.At}
+	}
+	a.liveness.begin(now)
+	a.metrics.announced.WithLabelValues(l.lane.String()).Add(float64(len(batch)))
+	l.hand(batch)
+}
+
+// ring wakes, once a second, who may take what this announcer cannot: other announcers,
+// workers without a broker, senders that claim from the database meanwhile.
+func (a *Announcer) ring(ctx context.Context) error {
+	now := a.Now()
+	if now.Sub(a.rungAt) < suppressAgain {
+		return nil
+	}
+	a.rungAt = now
+	return a.Store.Notify(ctx)
+}
+
+// sleep waits for a notification, the next due row, an announcement that is to be made
+// again, the next sweep, the next trial or the next poll.
+func (a *Announcer) sleep(ctx context.Context, last looked) error {
+	wait := a.PollWithoutNotify
+	if a.notificationsWork() {
+		wait = a.Poll
+	}
+	wait = wait*3/4 + time.Duration(a.Jitter()*float64(wait)/2)
+	now := a.Now()
+	due, known := a.nextDue.in(now)
+	if last.rows == 0 || !known {
+		next, err := a.Store.NextDue(ctx)
+		if err != nil {
+			return err
+		}
+		due = a.nextDue.set(a.Now(), next)
+	}
+	wait = min(wait, due)
+	if last.later > 0 {
+		wait = min(wait, last.later)
+	}
+	if !last.swept {
+		wait = min(wait, a.nextSweep.Sub(now))
+	}
+	for _, l := range a.lanes {
+		wait = min(wait, l.untilAgain(now))
+	}
+	a.await(ctx, wait)
+	return nil
+}
+
+// await waits for a notification or a publisher, no longer than d.
+func (a *Announcer) await(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-a.Notifications:
+	case <-a.freed:
+	case <-timer.C:
+	}
+}
