@@ -60,6 +60,15 @@ func everyStatement(tb testing.TB, s *postgres.Mail, token int64) {
 	if err := s.Release(tb.Context(), leases); err != nil {
 		tb.Fatal(err)
 	}
+	announced := make([]int64, 50) // messages
+	for i := range announced {
+		announced[i] = 1000 + 100*token + int64(i)
+	}
+	named, _ := claimByKey(tb, s, -token, 30, announced...)
+	settle(tb, s, mail.StateSent, named...)
+	if _, err := s.Fallback(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // BenchmarkMailDrain drains the queue into a sender that does nothing: what the
