@@ -1,51 +1,36 @@
 package brokertest
 
 import (
-	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"sespan/internal/mail"
+	"sespan/internal/postgres"
 )
 
-// newAnnouncer is a small announcer: it publishes what is ready and, when nobody has
-// claimed it for a second, again.
-func newAnnouncer(r *rig, client mail.Broker) func(context.Context) {
-	return func(ctx context.Context) {
-		marks := map[int64]time.Time{}
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for ctx.Err() == nil {
-			batch := readyRows(ctx, r, marks)
-			for i, err := range client.Publish(ctx, batch) {
-				if err != nil {
-					delete(marks, batch[i].QueueID)
-				}
-			}
-			select {
-			case <-ctx.Done():
-			case <-tick.C:
-			}
-		}
+// announcer runs one until stop.
+func (r *rig) announcer() (stop func()) {
+	if r.backend.Connect == nil {
+		return func() {}
 	}
-}
-
-func readyRows(ctx context.Context, r *rig, marks map[int64]time.Time) (batch []mail.Announcement) {
-	rows, err := r.db.Pool.Query(ctx, `SELECT q.queue_id, q.priority FROM sespan.mail_queue q
-		WHERE (q.state = 'queued' OR q.state IN ('scheduled', 'retry') AND q.due_at <= now()) AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
-		ORDER BY q.priority, q.queue_id LIMIT 5000`)
+	client := r.connect()
+	if r.alter != nil {
+		client = r.alter(client)
+	}
+	reg := prometheus.NewRegistry()
+	listener, err := postgres.NewListener(postgres.ListenerOptions{
+		URL: r.db.URL, Channels: []string{postgres.MailChannel}, Logger: quiet(), Metrics: reg,
+	})
 	if err != nil {
-		return nil
+		r.tb.Fatal(err)
 	}
-	defer rows.Close()
-	now := time.Now()
-	for rows.Next() {
-		var id int64
-		var priority int
-		if rows.Scan(&id, &priority) != nil || now.Sub(marks[id]) < time.Second {
-			continue
-		}
-		marks[id] = now
-		batch = append(batch, mail.Announcement{Installation: r.site.Installation, QueueID: id, Lane: mail.LaneOf(priority), At: now.Truncate(time.Microsecond)})
+	a, err := mail.NewAnnouncer(mail.AnnouncerConfig{
+		Store: r.store(), Broker: client, Dispatch: "amqp", Installation: r.site.Installation, Logger: quiet(), Metrics: reg,
+		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected, Again: [mail.Lanes]time.Duration{r.again, r.again, r.again},
+	})
+	if err != nil {
+		r.tb.Fatal(err)
 	}
-	return batch
+	return r.run(listener.Run, a.Run)
 }

@@ -29,8 +29,10 @@ func cases(b Backend) map[string]testCase {
 	all["lost announcements"] = lostAnnouncements
 	all["late announcements"] = lateAnnouncements
 	all["switch and back"] = switchAndBack
+	all["broker refuses"] = brokerRefuses
 	if b.Cut != nil {
 		all["broker away"] = brokerAway
+		all["broker away, no fallback"] = brokerAwayWithoutFallback
 	}
 	return all
 }
@@ -86,7 +88,7 @@ func duplicates(t *testing.T, b Backend) {
 // What the broker confirmed and does not have is announced again.
 func lostAnnouncements(t *testing.T, b Backend) {
 	r := newRig(t, b)
-	r.alter = losing()
+	r.alter, r.again = losing(), 700*time.Millisecond
 	r.worker(nil)
 	r.announcer()
 	r.enqueue(100, 1)
@@ -191,11 +193,7 @@ func pauseOfEverything(t *testing.T, b Backend) {
 	r.db.Exec(t, "SELECT sespan.mail_pause('all', 'a test')")
 	stop := r.worker(nil)
 	r.enqueue(50, 1)
-	quiet := time.NewTimer(3 * time.Second) // longer than what has no room is held
-	<-quiet.C
-	if n := len(r.sink.sent()); n != 0 {
-		t.Errorf("%d mails were sent during a pause", n)
-	}
+	r.stays("nothing is sent during a pause", 3*time.Second, func() bool { return len(r.sink.sent()) == 0 }) // longer than what has no room is held
 	r.db.Exec(t, "SELECT sespan.mail_resume('all')")
 	r.allSent()
 	stop()
@@ -257,5 +255,30 @@ func brokerAway(t *testing.T, b Backend) {
 	r.allSent()
 	restore()
 	r.enqueue(30, 1)
+	r.allSent()
+}
+
+// Without the fallback mails wait for the broker.
+func brokerAwayWithoutFallback(t *testing.T, b Backend) {
+	r := newRig(t, b)
+	r.announcer()
+	r.worker(nil)
+	r.enqueue(20, 5)
+	r.allSent()
+	restore := b.Cut(t, r.site)
+	r.enqueue(20, 1)
+	r.stays("no mail is sent", 5*time.Second, func() bool { return len(r.sink.sent()) == 20 })
+	restore()
+	r.allSent()
+}
+
+// A broker that takes connections and no announcement keeps no mail back.
+func brokerRefuses(t *testing.T, b Backend) {
+	r := newRig(t, b)
+	r.alter = refusing
+	r.announcer()
+	r.worker(func(c *mail.WorkerConfig) { c.Fallback = true })
+	r.enqueue(30, 1)
+	r.enqueue(30, 8)
 	r.allSent()
 }

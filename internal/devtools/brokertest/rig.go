@@ -27,6 +27,7 @@ type rig struct {
 	db      *pgtest.DB
 	sink    *sink
 	alter   func(mail.Broker) mail.Broker // what announcers publish through; nil: as it is
+	again   time.Duration                 // after which what is unclaimed is announced again [the announcer's own]
 }
 
 func newRig(tb testing.TB, b Backend) *rig {
@@ -63,18 +64,6 @@ func (r *rig) store() *postgres.Mail {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// announcer runs one until stop.
-func (r *rig) announcer() (stop func()) {
-	if r.backend.Connect == nil {
-		return func() {}
-	}
-	client := r.connect()
-	if r.alter != nil {
-		client = r.alter(client)
-	}
-	return r.run(newAnnouncer(r, client))
-}
-
 // worker runs one that learns of rows as the backend has it.
 func (r *rig) worker(change func(*mail.WorkerConfig)) (stop func()) {
 	if r.backend.Connect == nil {
@@ -109,12 +98,7 @@ func (r *rig) basic(change func(*mail.WorkerConfig)) (stop func()) {
 	if err != nil {
 		r.tb.Fatal(err)
 	}
-	return r.run(func(ctx context.Context) {
-		var listening sync.WaitGroup
-		listening.Go(func() { listener.Run(ctx) })
-		w.Run(ctx)
-		listening.Wait()
-	})
+	return r.run(listener.Run, w.Run)
 }
 
 // publish gives announcements to the broker.
@@ -124,11 +108,13 @@ func (r *rig) publish(batch []mail.Announcement) []error {
 	return r.connect().Publish(ctx, batch)
 }
 
-// run does something until stop or the end of the test; stop waits.
-func (r *rig) run(do func(context.Context)) (stop func()) {
+// run runs what belongs to one process until stop or the end of the test; stop waits.
+func (r *rig) run(parts ...func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { do(ctx) })
+	for _, part := range parts {
+		running.Go(func() { part(ctx) })
+	}
 	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	r.tb.Cleanup(stop)
 	return stop
@@ -177,5 +163,18 @@ func (r *rig) until(what string, reached func() bool) {
 		}
 		timer := time.NewTimer(10 * time.Millisecond)
 		<-timer.C
+	}
+}
+
+// stays fails when something is no longer so within that time.
+func (r *rig) stays(what string, within time.Duration, so func() bool) {
+	r.tb.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(within); time.Now().Before(end); <-tick.C {
+		if !so() {
+			r.tb.Errorf("it is no longer so: %s", what)
+			return
+		}
 	}
 }
