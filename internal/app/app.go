@@ -1,18 +1,20 @@
 // Package app is the composition root of the service: New takes the settings, Run
 // builds the parts, each after what it stands on, and stops them in reverse order.
 //
-//	pool ─▶ health ─▶ broker ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ api: log, draws, codes, keys, public port ─▶ admin port
+//	pool ─▶ health ─▶ broker ─▶ maintenance ─▶ mail: relays, listener, worker ─▶ announcer ─▶ api: log, draws, codes, keys, public port ─▶ admin port
 //	stop ◀────────────────────────────────────────────────────────────────────────────────────────────────────────
 package app
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -46,8 +48,10 @@ type App struct {
 	pools     *poolMetrics
 	pool      *postgres.Pool // of requests and maintenance
 	broker    mail.Broker    // nil: none
-	draining  atomic.Bool    // see drain
-	adminAddr string         // as it listens
+
+	installation uuid.UUID   // whose announcements the broker carries
+	draining     atomic.Bool // see drain
+	adminAddr    string      // as it listens
 
 	healthEvery time.Duration
 	supervisor  *systemd.Notifier
@@ -70,6 +74,9 @@ func New(o Options) *App {
 func (a *App) Run(ctx context.Context) error {
 	if err := a.start(ctx); err != nil {
 		a.lifecycle.stop()
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil // it was to end while it still waited for something
+		}
 		return err
 	}
 	a.logger.Info("ready", "http", a.cfg.HTTPAddr, "admin", a.cfg.AdminAddr, "run", a.cfg.Parts, "version", a.version)
@@ -109,7 +116,7 @@ func (a *App) start(ctx context.Context) error {
 	for _, part := range []struct {
 		name  string
 		start func(context.Context) error
-	}{{"maintenance", a.startMaintenance}, {"mail", a.startMail}, {"api", a.startAPI}} {
+	}{{"maintenance", a.startMaintenance}, {"mail", a.startMail}, {"announce", a.startAnnounce}, {"api", a.startAPI}} {
 		if !a.cfg.Runs(part.name) {
 			continue
 		}

@@ -63,6 +63,27 @@ func Broker(o BrokerOptions) (mail.Broker, error) {
 	return nil, fmt.Errorf("app: no adapter carries announcements by %q", s.Kind)
 }
 
+// brokerIdentity waits for the database, which may start after its clients: without the
+// schema nobody knows whose announcements are to be taken.
+func (a *App) brokerIdentity(ctx context.Context, wantedPrefix string) (uuid.UUID, string, error) {
+	for failures := 0; ; failures++ {
+		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		installation, prefix, err := a.pool.BrokerIdentity(asking, wantedPrefix)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return installation, prefix, err
+		}
+		if failures%30 == 0 {
+			a.logger.WarnContext(ctx, "the start waits for the database, which knows this installation's names at the broker", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return installation, prefix, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 // startBroker makes the client that the announcer and the consumer of this process share.
 // A broker that is away keeps nothing from starting: mails go by the fallback meanwhile.
 func (a *App) startBroker(ctx context.Context) error {
@@ -70,10 +91,11 @@ func (a *App) startBroker(ctx context.Context) error {
 	if settings.Kind == "" || !a.cfg.Runs("mail") && !a.cfg.Runs("announce") {
 		return nil
 	}
-	installation, prefix, err := a.pool.BrokerIdentity(ctx, settings.Prefix)
+	installation, prefix, err := a.brokerIdentity(ctx, settings.Prefix)
 	if err != nil {
 		return err
 	}
+	a.installation = installation
 	if settings.Prefix != "" && settings.Prefix != prefix {
 		return &config.Error{
 			Variable: "SESPAN_BROKER_PREFIX", Problem: "is " + settings.Prefix + ", while this schema's names at the broker begin with " + prefix,
