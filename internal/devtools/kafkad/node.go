@@ -30,7 +30,7 @@ const (
 	SASLTLS Listener = "SASLTLS"
 )
 
-const startTimeout = 90 * time.Second
+const startTimeout = 180 * time.Second
 
 // Node is one broker, which is a controller too.
 type Node struct {

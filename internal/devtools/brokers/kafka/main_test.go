@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sespan/internal/devtools/kafkad"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/kafka"
 	"sespan/internal/mail"
 )
@@ -46,7 +47,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	shared.Options = kafkad.Options{Log: os.Getenv("KAFKA_LOG"), Users: []kafkad.User{{Name: user, Password: password}}, TLS: &authority.files}
-	code := m.Run()
+	code := pgtest.Main(m)
 	if err := shared.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
