@@ -60,7 +60,7 @@ func (b *Broker) Publish(ctx context.Context, batch []mail.Announcement) []error
 	p := &publication{answers: make([]error, len(batch)), answered: make([]bool, len(batch)), left: len(batch), done: make(chan struct{})}
 	began := time.Now()
 	for i, a := range batch {
-		record := &kgo.Record{Topic: b.options.topic(a.Lane), Value: a.Encode(), Timestamp: a.At, Headers: contentType()}
+		record := &kgo.Record{Topic: b.options.topic(a.Lane), Value: a.Encode(), Headers: contentType()}
 		b.producer.Produce(ctx, record, func(_ *kgo.Record, err error) { p.answer(i, b.verdict(ctx, began, err)) })
 	}
 	select {

@@ -28,7 +28,9 @@ func TestANodeThatIsAwayComesBack(t *testing.T) {
 		began := time.Now()
 		require.EventuallyWithT(t, func(t *assert.CollectT) {
 			row++
-			for _, err := range b.Publish(within4(t), announcements(mail.LaneUrgent, row, 1)) {
+			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+			defer cancel()
+			for _, err := range b.Publish(ctx, announcements(mail.LaneUrgent, row, 1)) {
 				assert.NoError(t, err)
 			}
 		}, 40*time.Second, 50*time.Millisecond)
@@ -63,10 +65,4 @@ func TestANodeThatIsAwayComesBack(t *testing.T) {
 	require.NoError(t, node.Thaw())
 	flows()
 	s.lag(t, 0)
-}
-
-func within4(t *assert.CollectT) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-	go func() { <-ctx.Done(); cancel() }()
-	return ctx
 }
