@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"sespan/internal/access"
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/devtools/smtptest"
@@ -142,13 +144,32 @@ func inUse(t *testing.T) *pgtest.DB {
 // and their values, and each line its metric: of the whole service, and of each part alone.
 func TestMetricsPageIsWhatIsExported(t *testing.T) { //nolint:tparallel // the services end with the test, before parallel subtests would begin
 	t.Parallel()
+	comparePage(t, "", "api,mail,maintenance", "api", "mail", "maintenance")
+}
+
+// With a broker there are some more, of the whole service and of each part that uses it.
+func TestMetricsPageIsWhatIsExportedWithABroker(t *testing.T) { //nolint:tparallel // as above
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	comparePage(t, "kafka://"+cluster.ListenAddrs()[0], "api,mail,announce,maintenance", "mail", "announce")
+}
+
+func comparePage(t *testing.T, broker string, runs ...string) {
+	t.Helper()
 	lines, groups := readMetricsPage(t)
+	if broker == "" {
+		maps.DeleteFunc(lines, func(_ string, m metric) bool { return m.broker })
+	}
 	db, relay := inUse(t), startMailServer(t, smtptest.Options{})
 	parts := map[string]string{}
 	var whole *running
-	for _, run := range []string{"api,mail,maintenance", "api", "mail", "maintenance"} {
+	for _, run := range runs {
 		admin := freeAddress(t)
-		s := serveOn(t, db, "--run="+run, "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.Address+"?tls=none")
+		s := serveOn(t, db, "--run="+run, "--admin-addr="+admin, "--mail-from=shop@shop.example", "--smtp-url=smtp://"+relay.Address+"?tls=none", "--broker-url="+broker)
 		parts[run] = admin
 		if whole == nil {
 			whole = s
@@ -198,7 +219,7 @@ func use(t *testing.T, s *running) {
 func expectedOf(run string, lines map[string]metric) map[string]metric {
 	expected, parts := maps.Clone(lines), strings.Split(run, ",")
 	maps.DeleteFunc(expected, func(_ string, m metric) bool {
-		return m.broker || m.from != "all" && !slices.ContainsFunc(strings.Split(m.from, ", "), func(part string) bool { return slices.Contains(parts, part) })
+		return m.from != "all" && !slices.ContainsFunc(strings.Split(m.from, ", "), func(part string) bool { return slices.Contains(parts, part) })
 	})
 	return expected
 }
@@ -258,16 +279,16 @@ func compareMetrics(t *testing.T, run string, exported, lines map[string]metric,
 	}
 }
 
-// compareValues holds the values of a label against the closed list of its line. Pools are
-// those of the parts that run.
+// compareValues holds the values of a label against the closed list of its line. Pools and
+// roles are those of the parts that run.
 func compareValues(run, label string, values []string, line metric) error {
 	if line.open[label] {
 		return nil
 	}
 	want := line.labels[label]
-	if label == "pool" {
-		want = slices.DeleteFunc(slices.Clone(want), func(pool string) bool {
-			part := map[string]string{"log": "api", "draw": "api", "report": "api", "mail": "mail"}[pool]
+	if label == "pool" || label == "role" {
+		want = slices.DeleteFunc(slices.Clone(want), func(value string) bool {
+			part := map[string]string{"log": "api", "draw": "api", "report": "api", "mail": "mail", "announce": "announce", "announcer": "announce", "consumer": "mail"}[value]
 			return part != "" && !strings.Contains(run, part)
 		})
 	}

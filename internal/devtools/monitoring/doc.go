@@ -4,5 +4,5 @@
 //
 //	load ──► sespan serve ◄── Prometheus, its rules ◄── every query
 //	             │                 (scrapes and evaluates each second)
-//	     PostgreSQL, SMTP server
+//	     PostgreSQL, SMTP server, Kafka (kfake)
 package monitoring

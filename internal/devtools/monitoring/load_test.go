@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"sespan/internal/devtools/devdb"
 	"sespan/internal/devtools/smtptest"
 	"sespan/internal/devtools/testbed"
@@ -42,8 +44,8 @@ type site struct {
 
 var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
 
-// startSite starts the real program with all its parts on a database of its own, and an
-// SMTP server that refuses some recipients, for now or for ever.
+// startSite starts the real program with all its parts on a database of its own, an
+// SMTP server that refuses some recipients, for now or for ever, and a broker.
 func startSite(t *testing.T) *site {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "sespan")
@@ -79,7 +81,12 @@ func startSite(t *testing.T) *site {
 	if s.bearer, err = env.Bearer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.Service, err = env.Serve(t.Context(), "api,mail,maintenance", "SESPAN_SMTP_URL=smtp://"+relay.Address+"?tls=none")
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	s.Service, err = env.Serve(t.Context(), "api,mail,announce,maintenance", "SESPAN_SMTP_URL=smtp://"+relay.Address+"?tls=none", "SESPAN_BROKER_URL=kafka://"+broker.ListenAddrs()[0])
 	if err != nil {
 		t.Fatal(err)
 	}

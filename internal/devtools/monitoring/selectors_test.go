@@ -16,7 +16,7 @@ var token = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\b(?:by|without|on|ignoring|gr
 var (
 	keywords  = []string{"and", "or", "unless", "bool"}
 	functions = []string{
-		"abs", "changes", "count", "delta", "group", "histogram_quantile", "increase", "label_replace", "last_over_time", "max", "min", "min_over_time",
+		"abs", "changes", "count", "delta", "group", "histogram_quantile", "increase", "label_replace", "last_over_time", "max", "max_over_time", "min", "min_over_time",
 		"rate", "sqrt", "sum", "sum_over_time", "time", "topk", "vector",
 	}
 )
