@@ -14,7 +14,7 @@ type consumption struct {
 	b        *Broker
 	prefetch int
 	out      chan mail.Delivery
-	full     atomic.Bool   // the consumer can take nothing but what is urgent
+	full     atomic.Bool   // the consumer can take nothing
 	turned   chan struct{} // filled when that changes
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -75,8 +75,12 @@ func (c *consumption) once(ctx context.Context) (stood bool, err error) {
 		return false, err
 	}
 	defer session.close()
-	s, err := newStream(session, c)
-	if err != nil {
+	defer context.AfterFunc(ctx, session.close)() // calls of the library wait for answers without a context
+	s := &stream{session: session, c: c, dead: make(chan deadLetter, 2*mail.Lanes*c.prefetch)}
+	if err = session.within(answerTimeout, s.open); err != nil {
+		if errors.Is(err, errNoAnswer) {
+			err = &topologyError{what: "queue " + s.asked, err: err}
+		}
 		return false, c.b.explain(session.address, &wire{}, err)
 	}
 	c.b.log.InfoContext(ctx, "rabbitmq: connected", "role", string(Consumer), "address", s.address)

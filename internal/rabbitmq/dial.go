@@ -16,6 +16,7 @@ import (
 const (
 	dialTimeout    = 3 * time.Second
 	attemptTimeout = 8 * time.Second // for one address: TCP, TLS, the login (of which a wrong one takes 3 s), the topology
+	answerTimeout  = 4 * time.Second // for calls on a connection that stands
 	writeTimeout   = 5 * time.Second
 	heartbeat      = 5 * time.Second
 	maxFrame       = 128 << 10
@@ -69,11 +70,11 @@ func (b *Broker) dialOne(ctx context.Context, address string, role Role) (*sessi
 		_ = raw.Close()
 		return nil, b.explain(address, w, err)
 	}
-	return newSession(conn, address), nil
+	return newSession(conn, raw, address), nil
 }
 
 func (b *Broker) handshake(ctx context.Context, address string, w *wire, role Role) (*amqp.Connection, error) {
-	var conn net.Conn = w
+	end := &end{Conn: w}
 	if b.o.TLS != nil {
 		config := b.o.TLS.Clone()
 		if config.ServerName == "" {
@@ -83,14 +84,17 @@ func (b *Broker) handshake(ctx context.Context, address string, w *wire, role Ro
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
-		conn = secured
+		end.Conn = secured
 	}
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName("sespan " + string(role) + " " + b.o.Prefix)
-	c, err := amqp.Open(conn, amqp.Config{
+	c, err := amqp.Open(end, amqp.Config{
 		SASL:  []amqp.Authentication{&amqp.PlainAuth{Username: b.o.User, Password: b.o.Password}},
 		Vhost: b.o.VHost, Heartbeat: heartbeat, FrameSize: maxFrame, Locale: "en_US", Properties: properties,
 	})
+	if why := end.why.Load(); err != nil && why != nil {
+		return nil, &lostError{err: err, why: *why}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +136,22 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.first.CompareAndSwap(0, uint32(p[0]))
+	}
+	return n, err
+}
+
+// end is the connection as the library sees it. It keeps why nothing came any more, which the library may lose on the way:
+// an alert of TLS, for one.
+type end struct {
+	net.Conn
+	why atomic.Pointer[error]
+}
+
+// Read implements net.Conn.
+func (e *end) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	if err != nil {
+		e.why.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }

@@ -42,7 +42,7 @@
 //
 // A consumer has a connection of its own (a blocked publisher must not hold up acknowledgements) with a channel for each
 // lane, and on each a prefetch. Deliveries are handed on one by one, the most urgent lane first; a consumer without room
-// gets urgent ones alone. Acknowledgements name many deliveries at once where no older one of the lane is still waiting.
+// is cancelled until it has some. Acknowledgements name many deliveries at once where no older one of the lane is still waiting.
 //
 // # Connections
 //

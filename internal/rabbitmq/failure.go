@@ -58,6 +58,8 @@ func (b *Broker) explain(address string, w *wire, err error) error {
 	case errors.Is(err, amqp.ErrVhost), answer(err) == amqp.NotAllowed, answer(err) == amqp.InvalidPath:
 		return line(true, fmt.Sprintf("virtual host %q is not there, or not for user %q", b.o.VHost, b.o.User),
 			"correct what follows the addresses, or give the rights: rabbitmqctl set_permissions -p "+b.o.VHost+" "+b.o.User+" …")
+	case errors.Is(err, amqp.ErrFrame), errors.Is(err, amqp.ErrFrameTooLarge):
+		return line(false, "what answers speaks no AMQP 0.9.1", "name the port of AMQP, 5672 or 5671 (with TLS) by default")
 	case w == nil:
 		return line(false, "cannot be reached ("+reason(err)+")", "see whether it runs and the address is right")
 	}
@@ -92,6 +94,10 @@ func (b *Broker) explainTLS(w *wire, err error) (problem, mend string) {
 // explainTopology says what stands in the way of a declaration.
 func (b *Broker) explainTopology(e *topologyError) (problem, mend string) {
 	kind, name, _ := strings.Cut(e.what, " ")
+	if errors.Is(e.err, errNoAnswer) {
+		return e.what + " does not answer", "see whether most of its nodes run; one that is lost for good is deleted (rabbitmqctl delete_queue -p " +
+			b.o.VHost + " " + name + ") and made anew"
+	}
 	switch answer(e.err) {
 	case amqp.PreconditionFailed:
 		command := fmt.Sprintf("rabbitmqctl delete_queue -p %s %s", b.o.VHost, name)
@@ -99,7 +105,7 @@ func (b *Broker) explainTopology(e *topologyError) (problem, mend string) {
 			command = "in RabbitMQ's management"
 		}
 		return fmt.Sprintf("%s is of another kind (%s)", e.what, reason(e.err)),
-			"delete it (" + command + "): it is made anew, and mails that lay in it are announced again"
+			"delete it (" + command + "): it is made anew, and what lay in it is announced again"
 	case amqp.AccessRefused:
 		return fmt.Sprintf("user %q may not see %s", b.o.User, e.what),
 			fmt.Sprintf(`give the rights that docs/brokers.md lists: rabbitmqctl set_permissions -p %s %s '^%[3]s\.mail.*' '^%[3]s\.mail.*' '^%[3]s\.mail.*'`,
@@ -113,12 +119,22 @@ func (b *Broker) explainTopology(e *topologyError) (problem, mend string) {
 
 // reason is what an error says, without the library's frame round it.
 func reason(err error) string {
+	var lost *lostError
 	var e *amqp.Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &lost):
+		return lost.why.Error()
+	case errors.As(err, &e):
 		return e.Reason
 	}
 	return err.Error()
 }
+
+// lostError is what the library made of why nothing came any more.
+type lostError struct{ err, why error }
+
+func (e *lostError) Error() string   { return e.why.Error() }
+func (e *lostError) Unwrap() []error { return []error{e.err, e.why} }
 
 // versionError is of a broker that cannot do what is needed.
 type versionError struct{ product, version string }

@@ -10,7 +10,8 @@ import (
 type lane struct {
 	queue      string
 	ch         *amqp.Channel
-	deliveries <-chan amqp.Delivery
+	consumer   string               // its name at the broker
+	deliveries <-chan amqp.Delivery // nil: it is cancelled
 
 	mu   sync.Mutex
 	open []uint64 // delivery tags that wait for their acknowledgement, ascending

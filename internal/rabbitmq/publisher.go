@@ -84,7 +84,12 @@ func (p *publisher) once(ctx context.Context) (stood bool, err error) {
 		return false, err
 	}
 	defer s.close()
-	serving, err := newPublishing(s)
+	defer context.AfterFunc(ctx, s.close)() // calls of the library wait for answers without a context
+	var serving *publishing
+	err = s.within(answerTimeout, func() (err error) {
+		serving, err = newPublishing(s)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}

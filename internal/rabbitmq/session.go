@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -15,11 +17,15 @@ import (
 // closeTimeout is for the broker to say good-bye.
 const closeTimeout = 2 * time.Second
 
-var errClosed = errors.New("rabbitmq: closed")
+var (
+	errClosed   = errors.New("rabbitmq: closed")
+	errNoAnswer = errors.New("rabbitmq: the broker does not answer a call")
+)
 
 // session is one connection, from the moment it stands until it ends. Whatever goes wrong on a channel of it ends it.
 type session struct {
 	conn    *amqp.Connection
+	socket  io.Closer
 	address string
 	blocked *gate
 
@@ -28,8 +34,8 @@ type session struct {
 	err   error         // why it ended; read it after that
 }
 
-func newSession(conn *amqp.Connection, address string) *session {
-	s := &session{conn: conn, address: address, ended: make(chan struct{}), blocked: newGate()}
+func newSession(conn *amqp.Connection, socket io.Closer, address string) *session {
+	s := &session{conn: conn, socket: socket, address: address, ended: make(chan struct{}), blocked: newGate()}
 	closes, blocks := conn.NotifyClose(make(chan *amqp.Error, 1)), conn.NotifyBlocked(make(chan amqp.Blocking, 4))
 	go func() { // ends with the connection: the library closes both
 		for b := range blocks {
@@ -68,10 +74,28 @@ func (s *session) end(err error) {
 	})
 }
 
-// close ends the connection, which waits for what has been written to be read.
+// close ends the connection, which waits for what has been written to be read, for a while: a broker that answers heartbeats
+// but not this would have the library wait for ever.
 func (s *session) close() {
 	s.end(nil)
-	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
+	defer time.AfterFunc(closeTimeout, func() { _ = s.socket.Close() }).Stop()
+	_ = s.conn.Close()
+}
+
+// within gives calls to the broker a time: the library waits for their answers without one, and heartbeats go on while a
+// queue that is recovering does not answer.
+func (s *session) within(limit time.Duration, calls func() error) error {
+	var late atomic.Bool
+	defer time.AfterFunc(limit, func() {
+		late.Store(true)
+		s.end(errNoAnswer)
+		s.close()
+	}).Stop()
+	err := calls()
+	if err != nil && late.Load() {
+		return errNoAnswer
+	}
+	return err
 }
 
 // state is nil while the session can be used.

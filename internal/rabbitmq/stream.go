@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"sespan/internal/mail"
@@ -17,41 +19,61 @@ type stream struct {
 	c     *consumption
 	lanes [mail.Lanes]*lane
 	dead  chan deadLetter
+	asked string // the queue that was last asked for deliveries
 }
 
-// newStream begins to consume all lanes, each on a channel of its own, because the prefetch is the channel's.
-func newStream(session *session, c *consumption) (*stream, error) {
-	s := &stream{session: session, c: c, dead: make(chan deadLetter, mail.Lanes*c.prefetch)}
-	for i, queue := range c.b.names.lanes {
-		ch, err := session.channel()
+// open makes a channel for each lane, because the prefetch is the channel's, and begins.
+func (s *stream) open() error {
+	for i, queue := range s.c.b.names.lanes {
+		ch, err := s.channel()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := ch.Qos(c.prefetch, 0, false); err != nil {
-			return nil, err
+		if err := ch.Qos(s.c.prefetch, 0, false); err != nil {
+			return err
 		}
-		deliveries, err := ch.Consume(queue, "", false, false, false, false, nil)
-		if err != nil {
-			return nil, &topologyError{what: "queue " + queue, err: err}
-		}
-		s.lanes[i] = &lane{queue: queue, ch: ch, deliveries: deliveries}
+		s.lanes[i] = &lane{queue: queue, ch: ch}
 	}
-	return s, nil
+	return s.turn(&[mail.Lanes][]mail.Delivery{})
+}
+
+// turn begins to consume, or stops it, as the consumer has room. What has come by then is delivered all the same: its rows
+// are announced again when the consumer gives them up, and not before.
+func (s *stream) turn(waiting *[mail.Lanes][]mail.Delivery) error {
+	for i, l := range s.lanes {
+		full := s.c.full.Load()
+		switch {
+		case full && l.deliveries != nil:
+			if err := l.ch.Cancel(l.consumer, false); err != nil {
+				return err
+			}
+			for d := range l.deliveries {
+				waiting[i] = s.read(waiting[i], l, d)
+			}
+			l.deliveries = nil
+		case !full && l.deliveries == nil:
+			// A name of its own each time: the queue knows the cancelled one until its last acknowledgement.
+			l.consumer, s.asked = uuid.NewString(), l.queue
+			deliveries, err := l.ch.Consume(l.queue, l.consumer, false, false, false, false, nil)
+			if err != nil {
+				return &topologyError{what: "queue " + l.queue, err: err}
+			}
+			l.deliveries = deliveries
+		}
+	}
+	return nil
 }
 
 // handOn gives deliveries to the consumer, of those that are there the most urgent one, until the session ends. What has
-// come waits here, at most the prefetch of each lane: the library would bring the lanes one message at a time.
+// come waits here, about the prefetch of each lane at most: the library would bring the lanes one message at a time.
 func (s *stream) handOn(ctx context.Context) {
 	var waiting [mail.Lanes][]mail.Delivery
 	for {
 		var out chan mail.Delivery
 		var next mail.Delivery
-		var first int
-		for i, queue := range waiting {
-			if len(queue) > 0 && (!s.c.full.Load() || mail.Lane(i) == mail.LaneUrgent) {
-				out, next, first = s.c.out, queue[0], i
-				break
-			}
+		first := slices.IndexFunc(waiting[:], func(queue []mail.Delivery) bool { return len(queue) > 0 })
+		if first >= 0 {
+			out, next = s.c.out, waiting[first][0]
 		}
 		var from mail.Lane
 		var d amqp.Delivery
@@ -62,6 +84,9 @@ func (s *stream) handOn(ctx context.Context) {
 		case <-s.ended:
 			return
 		case <-s.c.turned:
+			if err := s.within(answerTimeout, func() error { return s.turn(&waiting) }); err != nil {
+				s.end(err)
+			}
 			continue
 		case out <- next:
 			waiting[first] = waiting[first][1:]
@@ -73,18 +98,16 @@ func (s *stream) handOn(ctx context.Context) {
 		case d, open = <-s.lanes[mail.LaneBulk].deliveries:
 			from = mail.LaneBulk
 		}
-		if delivery := s.read(s.lanes[from], d, open); delivery != nil {
-			waiting[from] = append(waiting[from], *delivery)
+		if !open { // the broker has cancelled the consumer
+			s.end(fmt.Errorf("rabbitmq: queue %s is gone", s.lanes[from].queue))
+			return
 		}
+		waiting[from] = s.read(waiting[from], s.lanes[from], d)
 	}
 }
 
-// read gives the delivery, or nil for what goes to the dead letters.
-func (s *stream) read(l *lane, d amqp.Delivery, open bool) *mail.Delivery {
-	if !open { // the broker has cancelled the consumer: the queue is gone
-		s.end(fmt.Errorf("rabbitmq: queue %s is gone", l.queue))
-		return nil
-	}
+// read adds the delivery to those that wait, or to the dead letters.
+func (s *stream) read(waiting []mail.Delivery, l *lane, d amqp.Delivery) []mail.Delivery {
 	l.came(d.DeliveryTag)
 	a, err := mail.DecodeAnnouncement(d.Body)
 	why := poison
@@ -94,7 +117,7 @@ func (s *stream) read(l *lane, d amqp.Delivery, open bool) *mail.Delivery {
 	}
 	if err != nil {
 		s.dead <- newDeadLetter(l, d, why, err) // has room for all that can be unacknowledged
-		return nil
+		return waiting
 	}
-	return &mail.Delivery{Announcement: a, Received: time.Now(), Tag: tag{l, d.DeliveryTag}}
+	return append(waiting, mail.Delivery{Announcement: a, Received: time.Now(), Tag: tag{l, d.DeliveryTag}})
 }

@@ -1,7 +1,7 @@
 // Package rabbitmqd runs a real RabbitMQ for tests: Debian's package and its Erlang, unpacked into .cache/rabbitmq by
 // make, with nothing installed on the machine.
 //
-//	func TestMain(m *testing.M) { os.Exit(rabbitmqd.Main(m)) }
+//	func TestMain(m *testing.M) { os.Exit(rabbitmqd.Main(m.Run)) }
 //
 //	func TestX(t *testing.T) {
 //		t.Parallel()

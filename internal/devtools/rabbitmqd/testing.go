@@ -15,9 +15,9 @@ var shared struct {
 	err  error
 }
 
-// Main runs the tests of a package and ends the node that they shared.
-func Main(m *testing.M) int {
-	code := m.Run()
+// Main runs the tests of a package, by m.Run or another package's Main, and ends the node that they shared.
+func Main(run func() int) int {
+	code := run()
 	if shared.node != nil {
 		if err := shared.node.End(); err != nil {
 			fmt.Fprintln(os.Stderr, "rabbitmqd:", err)

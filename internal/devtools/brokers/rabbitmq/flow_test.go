@@ -94,27 +94,54 @@ func TestTheUrgentLaneComesFirst(t *testing.T) {
 	assert.GreaterOrEqual(t, lanes[mail.LaneUrgent], 19, "the first came by chance, the others did not: %v", lanes)
 }
 
-// The prefetch bounds what one consumer takes from the others; without room it gets what is urgent alone.
-func TestPrefetchAndRoom(t *testing.T) {
+func TestThePrefetchBoundsWhatOneConsumerTakes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, rabbitmqd.Start(t))
 	b := s.broker(t)
 	c := b.Consume(t.Context(), mail.ConsumeOptions{Prefetch: 5})
-	c.SetRoom(false)
 	publish(t, b, s.many(100, 20, mail.LaneBulk))
+	publish(t, b, s.many(200, 6, mail.LaneUrgent))
 	ch := raw(t, s.node, "/")
 	holds(t, ch, s.options.Prefix+".mail.bulk", 15)
-	publish(t, b, s.announcements(1, mail.LaneUrgent))
-	assert.Equal(t, []int64{1 << 10}, rows(receive(t, c, 1)))
+	holds(t, ch, s.options.Prefix+".mail.urgent", 1)
+	require.NoError(t, c.Ack(limit(t), receive(t, c, 10)))
+	holds(t, ch, s.options.Prefix+".mail.bulk", 10)
+}
+
+// What a consumer without room does not take is there for others.
+func TestAConsumerWithoutRoomIsCancelled(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, rabbitmqd.Start(t))
+	b := s.broker(t)
+	c := b.Consume(t.Context(), mail.ConsumeOptions{Prefetch: 100})
+	publish(t, b, s.announcements(1, mail.LaneUrgent, mail.LaneBulk))
+	before := receive(t, c, 2)
+	c.SetRoom(false)
+	ch := raw(t, s.node, "/")
+	// A quorum queue counts a cancelled consumer until its last acknowledgement.
+	for i, queue := range []string{".mail.normal", ".mail.urgent", ".mail.bulk"} {
+		eventually(t, "no consumer", func() bool {
+			q, err := ch.QueueDeclarePassive(s.options.Prefix+queue, true, false, false, false, nil)
+			require.NoError(t, err)
+			return q.Consumers == 0
+		})
+		if i == 0 {
+			require.NoError(t, c.Ack(limit(t), before), "what came before is acknowledged still")
+		}
+	}
+	publish(t, b, s.announcements(10, mail.LaneUrgent, mail.LaneNormal, mail.LaneBulk))
+	assert.True(t, c.Connected())
 	select {
 	case d := <-c.Deliveries():
 		t.Fatalf("a delivery of the lane %s without room", d.Lane)
 	default:
 	}
 	c.SetRoom(true)
-	got := receive(t, c, 5)
-	require.NoError(t, c.Ack(limit(t), got))
-	holds(t, ch, s.options.Prefix+".mail.bulk", 10)
+	require.NoError(t, c.Ack(limit(t), receive(t, c, 3)))
+	c.SetRoom(false)
+	c.SetRoom(true)
+	publish(t, b, s.announcements(20, mail.LaneNormal))
+	receive(t, c, 1)
 }
 
 func TestConsumersShare(t *testing.T) {

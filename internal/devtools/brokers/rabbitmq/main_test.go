@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"sespan/internal/devtools/devdb"
+	"sespan/internal/devtools/pgtest"
 	"sespan/internal/devtools/poll"
 	"sespan/internal/devtools/rabbitmqd"
 	"sespan/internal/mail"
@@ -23,7 +25,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := rabbitmqd.Main(m)
+	if code, yes := devdb.Supervise(); yes {
+		os.Exit(code)
+	}
+	code := rabbitmqd.Main(func() int { return pgtest.Main(m) })
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
@@ -32,6 +37,8 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // patience is for anything that a busy machine does late.
 const patience = 20 * time.Second
@@ -50,7 +57,7 @@ func newSite(t *testing.T, node *rabbitmqd.Node) *site {
 	metrics := prometheus.NewRegistry()
 	return &site{node: node, metrics: metrics, options: rabbitmq.Options{
 		Addresses: []string{node.AMQP}, User: rabbitmqd.Guest, Password: rabbitmqd.Guest,
-		Prefix: fmt.Sprintf("s%d", sites.Add(1)), Installation: uuid.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Metrics: metrics,
+		Prefix: fmt.Sprintf("s%d", sites.Add(1)), Installation: uuid.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: metrics,
 		Roles: []rabbitmq.Role{rabbitmq.Announcer, rabbitmq.Consumer},
 	}}
 }
