@@ -36,6 +36,8 @@ func waiting(reason string, f mail.Facts) string {
 		return "It is scheduled for " + due + "."
 	case "due":
 		return "It is due since " + due + " and waits for a worker."
+	case "announced":
+		return fmt.Sprintf("It was announced to %s %d s ago, not yet claimed.", broker(f.Dispatch), f.Ago) + last(f)
 	case "sending":
 		return "It is being sent now; the worker's lease ends at " + at(f.LeasedUntil) + "."
 	case "worker_lost":
@@ -61,6 +63,17 @@ func waiting(reason string, f mail.Facts) string {
 		return "It is due and not sent: is a worker running, and does it keep up?" + last(f)
 	}
 	return ""
+}
+
+// broker is the name of a message broker.
+func broker(dispatch string) string {
+	switch dispatch {
+	case "amqp":
+		return "RabbitMQ"
+	case "kafka":
+		return "Apache Kafka"
+	}
+	return "a broker"
 }
 
 // finished says what became of a mail.

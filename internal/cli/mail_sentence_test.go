@@ -14,7 +14,7 @@ import (
 const sampleFacts = `{"due_at": "2026-01-02T03:04:05+00:00", "leased_until": "2026-01-02T03:04:05+00:00", "tried_at": "2026-01-02T03:04:05+00:00",
 	"since": "2026-01-02T03:04:05+00:00", "finished_at": "2026-01-02T03:04:05+00:00", "expires_at": "2026-01-02T03:04:05+00:00",
 	"wiped_at": "2026-01-02T03:04:05+00:00", "failure": "rcpt_to", "code": 451, "reply": "come back", "relay": "relay:25",
-	"pause": "domain:slow.example", "actor": "anna", "attempts": 3, "try": 4, "ahead": 7, "workers": 0}`
+	"pause": "domain:slow.example", "actor": "anna", "attempts": 3, "try": 4, "ahead": 7, "ago": 5, "dispatch": "amqp", "workers": 0}`
 
 // Every reason of the database has its sentence there and here, with all its
 // facts, and its line in the docs.
@@ -74,8 +74,8 @@ func shown(reason, fact string) string {
 		return "No worker is running."
 	case "failure", "code", "reply", "relay", "pause", "actor":
 		return map[string]string{"failure": "rcpt_to", "code": "451", "reply": "come back", "relay": "relay:25", "pause": "domain:slow.example", "actor": "anna"}[fact]
-	case "attempts", "try", "ahead":
-		return map[string]string{"attempts": "3 tries", "try": "number 4", "ahead": "7 other"}[fact]
+	case "attempts", "try", "ahead", "ago", "dispatch":
+		return map[string]string{"ago": "5 s", "dispatch": "RabbitMQ", "attempts": "3 tries", "try": "number 4", "ahead": "7 other"}[fact]
 	}
 	if reason == "abandoned" || reason == "overdue" {
 		return "" // stands beside the sentence

@@ -35,7 +35,7 @@ type announceLane struct {
 	oldest    time.Time // the oldest announcement, zero for none
 	fullUntil time.Time // the window was full; no sooner is it looked at again
 	patience  time.Duration
-	repeats   int       // announcements that may be made again before repeatAt
+	repeats   int // announcements that may be made again before repeatAt
 	repeatAt  time.Time
 }
 

@@ -26,7 +26,9 @@ type Facts struct {
 	Pause       string     `json:"pause,omitempty"`   // all, category:x or domain:x
 	Actor       string     `json:"actor,omitempty"`   // who paused or cancelled
 	Attempts    int        `json:"attempts,omitempty"`
-	Try         int        `json:"try,omitempty"`     // number of the next try
-	Ahead       int        `json:"ahead,omitempty"`   // mails before it, counted up to 10,001
-	Workers     *int       `json:"workers,omitempty"` // that run; nil: it does not matter
+	Try         int        `json:"try,omitempty"`      // number of the next try
+	Ahead       int        `json:"ahead,omitempty"`    // mails before it, counted up to 10,001
+	Ago         int        `json:"ago,omitempty"`      // seconds since a broker was told of it
+	Dispatch    string     `json:"dispatch,omitempty"` // that broker: amqp or kafka
+	Workers     *int       `json:"workers,omitempty"`  // that run; nil: it does not matter
 }

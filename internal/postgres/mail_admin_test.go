@@ -67,6 +67,8 @@ func TestMailWhy(t *testing.T) {
 		"limited":       {"rate_limited", "state = 'scheduled', due_at = '2099-01-02Z', last_reason = 'limited', last_reply = 'b.co: 5/s'", "A rate limit holds it back until 2099-01-02 00:00:00 UTC: b.co: 5/s."},
 		"breaker":       {"relay_failing", "state = 'retry', due_at = '2099-01-02Z', last_reason = 'breaker'", "Its relay or domain fails at the moment, so it is not tried before 2099-01-02 00:00:00 UTC."},
 		"relay failed":  {"due_again", "state = 'retry', due_at = '2099-01-02Z', last_reason = 'connect', last_reply = 'refused'", "It is due again at 2099-01-02 00:00:00 UTC: connect (refused)."},
+		"announced":     {"announced", "announced_at = clock_timestamp() - interval '3 seconds', due_at = now() - interval '9 seconds'", "It was announced to a broker 3 s ago, not yet claimed. No worker is running."},
+		"tried before":  {"announced", "state = 'retry', attempts = 1, announced_at = clock_timestamp(), due_at = now() - interval '9 seconds', last_reason = 'rcpt_to', last_code = 451", "It was announced to a broker 0 s ago, not yet claimed. Last: rcpt_to 451. No worker is running."},
 		"parked":        {"paused", "state = 'scheduled', due_at = 'infinity', parked = 'domain:slow.example'", "It is held by the pause of domain:slow.example, which ben set at "},
 		"no longer":     {"pause_over", "state = 'scheduled', due_at = 'infinity', parked = 'category:gone'", "The pause of category:gone is over; it is let go within seconds."},
 		"due scheduled": {"due", "state = 'scheduled', due_at = '2020-01-02Z'", "It is due since 2020-01-02 00:00:00 UTC and waits for a worker."},

@@ -8,7 +8,7 @@ AS $$
     VALUES
         -- It waits.
         ('next', '{workers}'::text[]), ('behind', '{ahead,workers}'), ('scheduled', '{due_at,workers}'), ('due', '{due_at,workers}'),
-        ('sending', '{leased_until}'), ('worker_lost', '{leased_until,workers}'), ('undecided', '{tried_at,failure,code,reply}'),
+        ('announced', '{ago,dispatch,failure,code,reply,workers}'), ('sending', '{leased_until}'), ('worker_lost', '{leased_until,workers}'), ('undecided', '{tried_at,failure,code,reply}'),
         ('paused', '{pause,actor,since,failure,code,reply}'), ('pause_over', '{pause,workers}'), ('rate_limited', '{due_at,reply,workers}'),
         ('relay_failing', '{due_at,reply,workers}'), ('retry', '{try,due_at,failure,code,reply,workers}'),
         ('due_again', '{due_at,failure,code,reply,workers}'), ('abandoned', '{leased_until,failure,code,reply}'), ('overdue', '{due_at,failure,code,reply}'),
@@ -45,6 +45,8 @@ BEGIN
         WHEN 'behind' THEN format('It waits behind %s other mails.', CASE WHEN (f ->> 'ahead')::int > 10000 THEN 'more than 10000' ELSE f ->> 'ahead' END) || no_worker
         WHEN 'scheduled' THEN format('It is scheduled for %s.', f ->> 'due_at') || no_worker
         WHEN 'due' THEN format('It is due since %s and waits for a worker.', f ->> 'due_at') || no_worker
+        WHEN 'announced' THEN format('It was announced to %s %s s ago, not yet claimed.', CASE f ->> 'dispatch' WHEN 'amqp' THEN 'RabbitMQ' WHEN 'kafka' THEN 'Apache Kafka' ELSE 'a broker' END,
+                                     coalesce(f ->> 'ago', 'some')) || last_failure || no_worker
         WHEN 'sending' THEN format('It is being sent now; the worker''s lease ends at %s.', f ->> 'leased_until')
         WHEN 'worker_lost' THEN format('The worker that had it vanished at %s; another one takes it back within seconds.', f ->> 'leased_until') || no_worker
         WHEN 'undecided' THEN format('It may have been sent: %s at %s. A person decides: mail_retry or mail_cancel.',
@@ -98,6 +100,11 @@ BEGIN
     ELSIF q.parked IS NOT NULL THEN
         reason := 'pause_over';
         facts := pg_catalog.jsonb_build_object('pause', q.parked);
+    ELSIF q.announced_at >= q.due_at AND q.due_at <= pg_catalog.clock_timestamp() THEN
+        reason := 'announced';
+        facts := failure || pg_catalog.jsonb_build_object(
+            'ago', greatest(floor(extract(epoch FROM pg_catalog.clock_timestamp() - q.announced_at)), 0)::int,
+            'dispatch', (SELECT w.dispatch FROM sespan.mail_worker w WHERE w.kind = 'announcer' ORDER BY w.seen_at DESC LIMIT 1));
     ELSIF q.state = 'retry' AND q.attempts > 0 THEN
         reason := 'retry';
         facts := facts || failure || pg_catalog.jsonb_build_object('try', q.attempts + 1);

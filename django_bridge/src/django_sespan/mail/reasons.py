@@ -19,6 +19,7 @@ SENTENCES: dict[str, Promise] = {
     "behind": _("It waits behind other mails, %(ahead)s of them."),
     "scheduled": _("It is scheduled for %(due_at)s."),
     "due": _("It is due since %(due_at)s and waits for a worker."),
+    "announced": _("It was announced to %(broker)s %(ago)s s ago, not yet claimed."),
     "sending": _("It is being sent now; the worker’s lease ends at %(leased_until)s."),
     "worker_lost": _(
         "The worker that had it vanished at %(leased_until)s; another one takes it back within"
@@ -75,8 +76,9 @@ ADDITIONS: dict[str, tuple[frozenset[str], Promise]] = {
 }
 """A second sentence, where its facts are known."""
 
-WITH_LAST_FAILURE = frozenset({"paused", "abandoned", "overdue"})
+WITH_LAST_FAILURE = frozenset({"announced", "paused", "abandoned", "overdue"})
 WITH_REPLY = frozenset({"rate_limited", "relay_failing", "cancelled"})
+BROKERS = {"amqp": "RabbitMQ", "kafka": "Apache Kafka"}
 TIMES = ("due_at", "leased_until", "tried_at", "since", "finished_at", "expires_at", "wiped_at")
 MAX_AHEAD = 10_000
 """The database counts the mails before one no further."""
@@ -112,6 +114,7 @@ def _values(facts: Mapping[str, Any]) -> _Values:
     values = _Values(facts)
     values |= {name: _local(facts[name]) for name in TIMES if name in facts}
     values["failure"] = _failure(facts)
+    values["broker"] = BROKERS.get(facts.get("dispatch", ""), _("a broker"))
     values["retry"], values["cancel"] = _("Send again"), _("Cancel")
     if values["pause"] == "all":
         values["pause"] = _("all mails")
