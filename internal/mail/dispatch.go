@@ -83,8 +83,8 @@ func (w *Worker) capacity(priority int) int {
 func (w *Worker) room(l Lane) int { return w.capacity(l.leastUrgent()) }
 
 // relayServes reports whether mails may be tried at this moment.
-func (w *Worker) relayServes() bool {
-	ended, cancel := context.WithCancel(context.Background())
+func (w *Worker) relayServes(ctx context.Context) bool {
+	ended, cancel := context.WithCancel(ctx)
 	cancel() // Ready succeeds all the same where a relay serves
 	return w.Sender.Ready(ended) == nil
 }

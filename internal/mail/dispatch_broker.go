@@ -66,10 +66,10 @@ func (d *brokerDispatcher) watch(ctx context.Context) {
 // long enough.
 func (d *brokerDispatcher) round(ctx context.Context) error {
 	d.gather(ctx)
-	if ctx.Err() != nil {
-		return nil
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if asked := d.pick(); len(asked) > 0 {
+	if asked := d.pick(ctx); len(asked) > 0 {
 		if err := d.claim(ctx, asked); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (d *brokerDispatcher) gather(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		d.takeDelivered()
-		wait := d.wait()
+		wait := d.wait(ctx)
 		if wait <= 0 {
 			return
 		}
@@ -113,14 +113,14 @@ func (d *brokerDispatcher) hold(delivery Delivery) {
 }
 
 // wait is how long nothing is to be done unless something is delivered.
-func (d *brokerDispatcher) wait() time.Duration {
+func (d *brokerDispatcher) wait(ctx context.Context) time.Duration {
 	now, oldest := d.w.Now(), time.Time{}
 	for _, lane := range d.held {
 		if len(lane) > 0 && (oldest.IsZero() || lane[0].Received.Before(oldest)) {
 			oldest = lane[0].Received
 		}
 	}
-	switch room := d.room(now, !oldest.IsZero()); {
+	switch room := d.room(ctx, now, !oldest.IsZero()); {
 	case oldest.IsZero() && d.stopped:
 		return roomRecheck
 	case oldest.IsZero():
@@ -134,8 +134,8 @@ func (d *brokerDispatcher) wait() time.Duration {
 
 // room reports whether some of what is held could be claimed, and tells the broker when
 // there has been no room for a while, and when there is some again.
-func (d *brokerDispatcher) room(now time.Time, holding bool) bool {
-	serves, useful := d.w.relayServes(), false
+func (d *brokerDispatcher) room(ctx context.Context, now time.Time, holding bool) bool {
+	serves, useful := d.w.relayServes(ctx), false
 	for lane := range Lane(Lanes) {
 		useful = useful || serves && len(d.held[lane]) > 0 && d.w.room(lane) > 0
 	}
@@ -157,8 +157,8 @@ func (d *brokerDispatcher) room(now time.Time, holding bool) bool {
 
 // pick chooses what to claim: as much of each lane as there is room for, the urgent one
 // first.
-func (d *brokerDispatcher) pick() (asked []int64) {
-	if !d.w.relayServes() {
+func (d *brokerDispatcher) pick(ctx context.Context) (asked []int64) {
+	if !d.w.relayServes(ctx) {
 		d.countHeld(nil)
 		return nil
 	}

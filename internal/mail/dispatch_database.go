@@ -89,7 +89,7 @@ func (d *databaseDispatcher) fetchUrgent(ctx context.Context) error {
 		if rows == 0 {
 			continue
 		}
-		if !d.w.relayServes() {
+		if !d.w.relayServes(ctx) {
 			return nil
 		}
 		_, err := d.claim(ctx, Claim{Limit: rows, Passing: p}, false)

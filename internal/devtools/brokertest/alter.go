@@ -32,7 +32,7 @@ func repeating(b mail.Broker) mail.Broker {
 // losing confirms two of three announcements without having them.
 func losing() func(mail.Broker) mail.Broker {
 	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(1, 2))
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
 	return func(b mail.Broker) mail.Broker {
 		return altered{b, func(ctx context.Context, through mail.Broker, batch []mail.Announcement) []error {
 			mu.Lock()

@@ -39,6 +39,7 @@ func cases(b Backend) map[string]testCase {
 
 // Two workers beside each other share mails of all lanes that come while they run.
 func eachMailOnce(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.announcer()
 	r.worker(nil)
@@ -53,6 +54,7 @@ func eachMailOnce(t *testing.T, b Backend) {
 
 // A more urgent lane passes the backlog of those below.
 func lanesInOrder(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.sink.latency = 2 * time.Millisecond
 	r.enqueue(600, 9)
@@ -75,6 +77,7 @@ func lanesInOrder(t *testing.T, b Backend) {
 
 // Announcements that come three times send one mail.
 func duplicates(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.alter = repeating
 	r.worker(nil)
@@ -87,6 +90,7 @@ func duplicates(t *testing.T, b Backend) {
 
 // What the broker confirmed and does not have is announced again.
 func lostAnnouncements(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.alter, r.again = losing(), 700*time.Millisecond
 	r.worker(nil)
@@ -98,6 +102,7 @@ func lostAnnouncements(t *testing.T, b Backend) {
 // Announcements of rows that are finished, cancelled, unknown or not due send nothing
 // and are acknowledged.
 func lateAnnouncements(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	stop := r.basic(nil)
 	r.enqueue(50, 5)
@@ -127,6 +132,7 @@ func lateAnnouncements(t *testing.T, b Backend) {
 
 // The worker is stopped and started again and again while mails flow.
 func restartUnderLoad(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.sink.latency = time.Millisecond
 	r.announcer()
@@ -143,6 +149,7 @@ func restartUnderLoad(t *testing.T, b Backend) {
 
 // A worker that ends leaves no row leased and loses nothing.
 func shutdownWithoutLoss(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.sink.latency = 5 * time.Millisecond
 	r.enqueue(300, 5)
@@ -160,6 +167,7 @@ func shutdownWithoutLoss(t *testing.T, b Backend) {
 
 // A worker that learns from the broker and one that asks the database share the mails.
 func besideABasicWorker(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.sink.latency = time.Millisecond
 	r.announcer()
@@ -173,6 +181,7 @@ func besideABasicWorker(t *testing.T, b Backend) {
 
 // One worker whose mail server takes nothing keeps no more than its share from others.
 func noRoomAtOne(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	opens := make(chan struct{})
 	r.worker(func(c *mail.WorkerConfig) { c.Sender, c.Connections = blocked{r.sink, opens}, 1 })
@@ -187,6 +196,7 @@ func noRoomAtOne(t *testing.T, b Backend) {
 
 // During a pause of everything nothing goes, whatever was announced before it.
 func pauseOfEverything(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.announcer()
 	r.enqueue(50, 5)
@@ -201,6 +211,7 @@ func pauseOfEverything(t *testing.T, b Backend) {
 
 // Retries and mails with a date come through the broker as others do.
 func retriesAndDates(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.announcer()
 	r.worker(nil)
@@ -212,6 +223,7 @@ func retriesAndDates(t *testing.T, b Backend) {
 
 // A claim that fails acknowledges nothing: it is repeated when the database is back.
 func databaseAwayAMoment(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.announcer()
 	r.worker(nil)
@@ -225,6 +237,7 @@ func databaseAwayAMoment(t *testing.T, b Backend) {
 // Workers change over to PostgreSQL and back. What lies at the broker meanwhile is
 // acknowledged and dropped afterwards.
 func switchAndBack(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	stopAnnouncer := r.announcer()
 	stopWorker := r.worker(nil)
@@ -245,6 +258,7 @@ func switchAndBack(t *testing.T, b Backend) {
 // While the broker cannot be reached senders claim from the database; afterwards the
 // broker carries the mails again.
 func brokerAway(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.announcer()
 	r.worker(func(c *mail.WorkerConfig) { c.Fallback = true })
@@ -260,6 +274,7 @@ func brokerAway(t *testing.T, b Backend) {
 
 // Without the fallback mails wait for the broker.
 func brokerAwayWithoutFallback(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.announcer()
 	r.worker(nil)
@@ -274,6 +289,7 @@ func brokerAwayWithoutFallback(t *testing.T, b Backend) {
 
 // A broker that takes connections and no announcement keeps no mail back.
 func brokerRefuses(t *testing.T, b Backend) {
+	t.Helper()
 	r := newRig(t, b)
 	r.alter = refusing
 	r.announcer()
