@@ -100,7 +100,7 @@ type Settings struct {
 	SMTPURLFile     string   `name:"smtp-url-file" group:"Mail" env:"SESPAN_SMTP_URL_FILE" placeholder:"FILE" help:"File that holds them."`
 	SMTPConnections int      `name:"smtp-connections" default:"4" group:"Mail" env:"SESPAN_SMTP_CONNECTIONS" help:"Connections to each mail server, 1 to 64."`
 	SMTPCAFile      string   `name:"smtp-ca-file" group:"Mail" env:"SESPAN_SMTP_CA_FILE" placeholder:"FILE" help:"PEM certificates that the mail servers' are checked against, instead of the system's."`
-	SMTPRate        string   `name:"smtp-rate" group:"Mail" env:"SESPAN_SMTP_RATE" placeholder:"N" help:"Mails a second that this process sends at most; unlimited by default."`
+	SMTPRate        string   `name:"smtp-rate" group:"Mail" env:"SESPAN_SMTP_RATE" placeholder:"N" help:"Mails a second that all processes together send at most, each its share; unlimited by default."`
 	SMTPDomainRate  []string `name:"smtp-domain-rate" group:"Mail" env:"SESPAN_SMTP_DOMAIN_RATE" placeholder:"DOMAIN=N,…" help:"The same for single domains of recipients, such as gmail.com=5,default=20."`
 	MailFrom        string   `name:"mail-from" group:"Mail" env:"SESPAN_MAIL_FROM" needed:"mail" placeholder:"ADDRESS" help:"Sender of mails that name none, such as Shop <no-reply@shop.example>."`
 	DKIMKeyFile     []string `name:"dkim-key-file" group:"Mail" env:"SESPAN_DKIM_KEY_FILE" placeholder:"FILE,…" help:"PEM key (RSA or Ed25519) that signs every mail; or two, of which each signs."`

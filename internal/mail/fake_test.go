@@ -28,6 +28,8 @@ type fakeStore struct {
 	fail       func() error           // of every call
 	failSettle func(r []Result) error // of Settle alone
 	loseLeases bool                   // RenewLeases answers none
+	vanish     bool                   // workers that end do not say so
+	seen       map[int64]time.Time    // signs of life of the workers
 
 	cleared  []int64  // marks that were taken away
 	fallback Fallback // answered to those who ask
@@ -41,7 +43,7 @@ type fakeRow struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		rows: map[int64]*fakeRow{}, done: map[int64]Result{}, notifications: make(chan struct{}, 1),
+		rows: map[int64]*fakeRow{}, seen: map[int64]time.Time{}, done: map[int64]Result{}, notifications: make(chan struct{}, 1),
 		fail: func() error { return nil }, failSettle: func([]Result) error { return nil },
 	}
 }
@@ -219,10 +221,29 @@ func (s *fakeStore) Depth(context.Context) (Depth, error) {
 
 func (s *fakeStore) Cleanup(context.Context) error { return nil }
 
-func (s *fakeStore) Heartbeat(context.Context, Heartbeat) error { return nil }
-func (s *fakeStore) Unpark(context.Context) (bool, error)       { return true, nil }
+func (s *fakeStore) Unpark(context.Context) (bool, error) { return true, nil }
 
-func (s *fakeStore) Deregister(context.Context, int64) error { return nil }
+func (s *fakeStore) Heartbeat(_ context.Context, h Heartbeat) (senders int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[h.Worker] = time.Now()
+	for _, at := range s.seen {
+		if time.Since(at) < time.Minute {
+			senders++
+		}
+	}
+	return senders, s.fail()
+}
+
+func (s *fakeStore) Deregister(_ context.Context, worker int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.vanish {
+		delete(s.seen, worker)
+	}
+	return nil
+}
+
 func (s *fakeStore) Park(_ context.Context, leases []Lease, _ []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,9 +66,13 @@ func (w *Worker) renewLeases(ctx context.Context) error {
 	return nil
 }
 
-// heartbeat shows that this worker lives.
+// heartbeat shows that this worker lives, and takes its share of the rates.
 func (w *Worker) heartbeat(ctx context.Context) error {
-	return w.Store.Heartbeat(ctx, Heartbeat{Worker: w.id, Connections: w.Connections, NotificationsWork: w.notificationsWork(), Dispatch: w.Dispatch})
+	senders, err := w.Store.Heartbeat(ctx, Heartbeat{Worker: w.id, Connections: w.Connections, NotificationsWork: w.notificationsWork(), Dispatch: w.Dispatch})
+	if err == nil {
+		w.limits.Share(senders)
+	}
+	return err
 }
 
 // reclaim takes back the rows of workers that vanished, and wakes whoever sleeps: an

@@ -74,7 +74,8 @@ type Maintenance interface {
 
 // Presence is where workers can be seen.
 type Presence interface {
-	Heartbeat(ctx context.Context, h Heartbeat) error
+	// Heartbeat shows that the worker lives, and answers how many senders do.
+	Heartbeat(ctx context.Context, h Heartbeat) (senders int, err error)
 	Deregister(ctx context.Context, worker int64) error
 }
 

@@ -11,8 +11,9 @@ import (
 	"sespan/internal/postgres/dbsqlc"
 )
 
-// Heartbeat renews the worker's row.
-func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) error {
+// Heartbeat renews the row of a worker or announcer and gives the number of senders that
+// live; an announcer is none.
+func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) (senders int, err error) {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
@@ -24,7 +25,8 @@ func (s *Mail) Heartbeat(ctx context.Context, h mail.Heartbeat) error {
 	if a := h.Announcer; a != nil {
 		p.Kind, p.ConfirmedAgo, p.WaitingFor = "announcer", seconds(a.Confirmed), seconds(a.Waiting)
 	}
-	return mapError(s.pool.queries.MailHeartbeat(ctx, s.pool, p))
+	n, err := s.pool.queries.MailHeartbeat(ctx, s.pool, p)
+	return int(n), mapError(err)
 }
 
 func seconds(d *time.Duration) *float64 {

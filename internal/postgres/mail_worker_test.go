@@ -350,3 +350,30 @@ func TestMailWorkerIsSeen(t *testing.T) {
 		t.Fatal("its row stays")
 	}
 }
+
+// A sender learns with each sign of life how many live: neither announcers nor those who
+// have been silent for a minute.
+func TestMailHeartbeatCountsTheLivingSenders(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewMail(openMailPool(t, db.URL))
+	beat := func(h mail.Heartbeat, want int) {
+		t.Helper()
+		if n, err := s.Heartbeat(t.Context(), h); err != nil || n != want {
+			t.Errorf("worker %d: %d senders, %v; want %d", h.Worker, n, err, want)
+		}
+	}
+	one, two := mail.Heartbeat{Worker: 1, Connections: 4}, mail.Heartbeat{Worker: 2, Connections: 4}
+	beat(one, 1)
+	beat(one, 1)
+	beat(mail.Heartbeat{Worker: 3, Announcer: &mail.AnnouncerLiveness{}}, 1)
+	beat(two, 2)
+	beat(one, 2)
+	mailExec(t, db, "UPDATE sespan.mail_worker SET seen_at = now() - interval '61 seconds' WHERE worker_id = 2")
+	beat(one, 1)
+	beat(two, 2) // it was only asleep
+	if err := s.Deregister(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	beat(two, 1)
+}

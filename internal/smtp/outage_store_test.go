@@ -145,10 +145,10 @@ func (*memoryQueue) Notify(context.Context) error                        { retur
 func (*memoryQueue) Depth(context.Context) (mail.Depth, error) {
 	return mail.Depth{TriggerEnabled: true}, nil
 }
-func (*memoryQueue) Unpark(context.Context) (bool, error)            { return true, nil }
-func (*memoryQueue) Cleanup(context.Context) error                   { return nil }
-func (*memoryQueue) Heartbeat(context.Context, mail.Heartbeat) error { return nil }
-func (*memoryQueue) Deregister(context.Context, int64) error         { return nil }
+func (*memoryQueue) Unpark(context.Context) (bool, error)                   { return true, nil }
+func (*memoryQueue) Cleanup(context.Context) error                          { return nil }
+func (*memoryQueue) Heartbeat(context.Context, mail.Heartbeat) (int, error) { return 1, nil }
+func (*memoryQueue) Deregister(context.Context, int64) error                { return nil }
 
 func (q *memoryQueue) count() int {
 	q.mu.Lock()

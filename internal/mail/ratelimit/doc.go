@@ -23,6 +23,13 @@
 // to another process. The token is taken when the mail goes. So the rate is kept
 // whatever becomes of the slots, after a restart too.
 //
+// # Shares
+//
+// Configured rates are the site's. Each process that sends takes the same share of them
+// and is told how many there are (Share): a counter that all write to would cost a write
+// and a lock for each mail. Slots that were given before a sender came or went stay; all
+// of them together are as far apart as the whole rate allows.
+//
 // Urgent mails overtake. Each priority has its own row of slots, behind those of the
 // more urgent ones only, and may overdraw the bucket the further the more urgent it
 // is; the less urgent ones then wait until the account is even again.

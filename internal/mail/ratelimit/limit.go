@@ -32,6 +32,11 @@ func newLimit(perSecond float64, now time.Time) limit {
 	return limit{configured: newTokenBucket(perSecond, burst(perSecond), now), admitted: now}
 }
 
+// configure changes the configured rate; slots that were given stay.
+func (l *limit) configure(now time.Time, perSecond float64) {
+	l.configured.setRate(now, perSecond, burst(perSecond))
+}
+
 // burst is what may go at once: half a second's worth, one mail at least.
 func burst(perSecond float64) float64 { return max(perSecond/2, 1) }
 

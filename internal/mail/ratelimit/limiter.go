@@ -8,7 +8,7 @@ import (
 // Priorities is the number of a mail's priorities; 0 goes first.
 const Priorities = 10
 
-// Limits are mails a second that a process sends at most; 0 is no limit.
+// Limits are mails a second that all processes together send at most; 0 is no limit.
 type Limits struct {
 	Rate       float64            // to all
 	DomainRate float64            // to each domain that Domains does not name
@@ -48,6 +48,7 @@ type Limiter struct {
 	jitter func() float64 // in [0, 1)
 
 	mu            sync.Mutex
+	senders       float64 // processes among which the configured rates are divided
 	all           limit
 	domains       map[string]*limit
 	lastThrottled string // the domain of the last throttled mail
@@ -56,7 +57,22 @@ type Limiter struct {
 
 // New makes a Limiter.
 func New(l Limits, now func() time.Time, jitter func() float64) *Limiter {
-	return &Limiter{limits: l, now: now, jitter: jitter, all: newLimit(l.Rate, now()), domains: map[string]*limit{}}
+	return &Limiter{limits: l, now: now, jitter: jitter, senders: 1, all: newLimit(l.Rate, now()), domains: map[string]*limit{}}
+}
+
+// Share says how many processes send, this one among them: each takes its share of the
+// configured rates. What one has found out of a domain is its own.
+func (l *Limiter) Share(senders int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := float64(max(senders, 1)); n != l.senders {
+		l.senders = n
+		now := l.now()
+		l.all.configure(now, l.limits.Rate/n)
+		for domain, ofDomain := range l.domains {
+			ofDomain.configure(now, l.rate(domain))
+		}
+	}
 }
 
 // Decision is the answer to one mail.
@@ -102,11 +118,12 @@ func (l *Limiter) limitOf(domain string, now time.Time) *limit {
 	return nil
 }
 
+// rate is this process's share of a domain's rate.
 func (l *Limiter) rate(domain string) float64 {
 	if rate, ok := l.limits.Domains[domain]; ok {
-		return rate
+		return rate / l.senders
 	}
-	return l.limits.DomainRate
+	return l.limits.DomainRate / l.senders
 }
 
 func (l *Limiter) add(domain string, rate float64, now time.Time) *limit {

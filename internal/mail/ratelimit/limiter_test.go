@@ -263,3 +263,26 @@ func TestManyDomainsAreForgotten(t *testing.T) {
 		t.Errorf("%d domains are kept", n)
 	}
 }
+
+// What was found out of a domain is a process's own, however many send.
+func TestShareDividesConfiguredRatesAlone(t *testing.T) {
+	t.Parallel()
+	q := newQueueModel(t, Limits{Rate: 100, DomainRate: 8, Domains: map[string]float64{"slow.example": 4}})
+	q.l.Share(4)
+	for range 8 {
+		q.l.Observe("strict.example", Reply{Command: "rcpt_to", Code: 450, Enhanced: "4.7.1", Text: "too many"})
+	}
+	q.l.Admit("slow.example", 5, true)
+	before := q.l.domains["strict.example"].adaptive
+	for _, senders := range []int{4, 2, 1, 0} {
+		q.l.Share(senders)
+		n := float64(max(senders, 1))
+		all, one, other := q.l.all.configured.rate, q.l.domains["slow.example"].configured.rate, q.l.domains["strict.example"].configured.rate
+		if all != 100/n || one != 4/n || other != 8/n {
+			t.Errorf("%d senders: %v, %v and %v a second", senders, all, one, other)
+		}
+	}
+	if q.l.domains["strict.example"].adaptive != before || before.closedUntil.IsZero() {
+		t.Error("the adaptive limit changed")
+	}
+}

@@ -19,12 +19,14 @@ func (q *Queries) MailDeregister(ctx context.Context, db DBTX, workerID int64) e
 	return err
 }
 
-const mailHeartbeat = `-- name: MailHeartbeat :exec
+const mailHeartbeat = `-- name: MailHeartbeat :one
 INSERT INTO sespan.mail_worker AS w (worker_id, connections, listening, host, kind, dispatch, confirmed_at, waiting_since)
 VALUES ($1::bigint, $2::int, $3::boolean, $4::text, $5::text, $6::text,
         clock_timestamp() - make_interval(secs => $7::float8), clock_timestamp() - make_interval(secs => $8::float8))
 ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), listening = excluded.listening, dispatch = excluded.dispatch,
     confirmed_at = excluded.confirmed_at, waiting_since = excluded.waiting_since
+RETURNING (SELECT count(*) + CASE w.kind WHEN 'sender' THEN 1 ELSE 0 END FROM sespan.mail_worker o
+           WHERE o.worker_id <> w.worker_id AND o.kind = 'sender' AND o.seen_at > now() - interval '1 minute')::int AS senders
 `
 
 type MailHeartbeatParams struct {
@@ -39,8 +41,9 @@ type MailHeartbeatParams struct {
 }
 
 // A worker or announcer renews its row. Moments come as seconds ago, because clocks differ.
-func (q *Queries) MailHeartbeat(ctx context.Context, db DBTX, arg *MailHeartbeatParams) error {
-	_, err := db.Exec(ctx, mailHeartbeat,
+// Answers how many senders live; its own row is not in the snapshot the first time.
+func (q *Queries) MailHeartbeat(ctx context.Context, db DBTX, arg *MailHeartbeatParams) (int32, error) {
+	row := db.QueryRow(ctx, mailHeartbeat,
 		arg.WorkerID,
 		arg.Connections,
 		arg.Listening,
@@ -50,5 +53,7 @@ func (q *Queries) MailHeartbeat(ctx context.Context, db DBTX, arg *MailHeartbeat
 		arg.ConfirmedAgo,
 		arg.WaitingFor,
 	)
-	return err
+	var senders int32
+	err := row.Scan(&senders)
+	return senders, err
 }
