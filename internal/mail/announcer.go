@@ -141,7 +141,7 @@ func (a *Announcer) Run(ctx context.Context) {
 func (a *Announcer) keepAlive(ctx context.Context) {
 	for failing := false; ctx.Err() == nil; pause(ctx, aliveEvery) {
 		bounded, cancel := context.WithTimeout(ctx, storeTimeout)
-		err := a.Store.Heartbeat(bounded, Heartbeat{
+		_, err := a.Store.Heartbeat(bounded, Heartbeat{
 			Worker: a.id, NotificationsWork: a.notificationsWork(), Dispatch: a.Dispatch, Announcer: a.liveness.ago(a.Now()),
 		})
 		cancel()
