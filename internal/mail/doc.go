@@ -86,6 +86,27 @@
 // claimed once, parked (due at infinity) and let go when the pause is over. A
 // recipient on the suppression list is found at the claim and ends as suppressed.
 //
+// # Brokers
+//
+// A Dispatcher decides which rows are next. One asks the queue itself. With RabbitMQ or
+// Apache Kafka an Announcer marks ready rows and publishes references to them, and the
+// other Dispatcher claims by key what it is told of. The row stays the truth:
+//
+//	ready row ─mark, commit─▶ announced ─publish─▶ broker ─deliver─▶ held ─claim, commit─▶ sending
+//	    ▲                         │                                   │ │        │
+//	    ├──returned, refused, late┘            no room for 2 s: mark  │ │        └─▶ acknowledged, as is
+//	    └───────────────◀──────────────────────cleared, acknowledged──┘ │            what is not ready
+//	                                             claim failed: it stays held
+//
+// An announcement may be lost, repeated or late, and costs one look at its row then. What
+// a claim has committed is the lease's, not the broker's: a delivery is acknowledged
+// whatever its row was. So workers with and without a broker, or with two, run side by
+// side, and what lies at a broker that was left is dropped once somebody consumes there.
+//
+// While the database shows that rows wait which the broker does not bring, the worker
+// runs both dispatchers (fallback.go). No connection decides that: a broker may take
+// connections and nothing else.
+//
 // # Flow
 //
 //	dispatch ─claim─▶ jobs ─▶ sender 1…n ──▶ results ──▶ settle ──one statement per batch──▶
