@@ -80,6 +80,12 @@ func (b *Broker) handshake(ctx context.Context, address string, w *wire, role Ro
 		if config.ServerName == "" {
 			config.ServerName, _, _ = net.SplitHostPort(address)
 		}
+		if len(config.Certificates) == 0 {
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				w.asked.Store(true)
+				return &tls.Certificate{}, nil
+			}
+		}
 		secured := tls.Client(w, config)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, err
@@ -121,6 +127,7 @@ func checkVersion(properties amqp.Table) error {
 type wire struct {
 	net.Conn
 	first atomic.Uint32 // the first byte that came
+	asked atomic.Bool   // for a client's certificate, of which there is none
 }
 
 // Write implements net.Conn.

@@ -81,7 +81,7 @@ func (b *Broker) explainTLS(w *wire, err error) (problem, mend string) {
 		return "its certificate is not good: " + reason(err), "use a name that is in the certificate, or renew it"
 	case b.o.TLS == nil && w != nil && w.first.Load() == alertByte:
 		return "it speaks TLS", "write amqps:// instead of amqp://, or name the port without TLS"
-	case b.o.TLS != nil && strings.Contains(err.Error(), "tls: "):
+	case b.o.TLS != nil && (strings.Contains(err.Error(), "tls: ") || w != nil && w.asked.Load() && unheard(err)):
 		if len(b.o.TLS.Certificates) == 0 {
 			return "it refuses the connection without a client's certificate (" + reason(err) + ")",
 				"set SESPAN_BROKER_CERT_FILE and SESPAN_BROKER_KEY_FILE"
@@ -89,6 +89,17 @@ func (b *Broker) explainTLS(w *wire, err error) (problem, mend string) {
 		return "it does not take the client's certificate (" + reason(err) + ")", "set SESPAN_BROKER_CERT_FILE to one that its authority has signed"
 	}
 	return "", ""
+}
+
+// unheard tells whether the connection ended before the broker said a word: with TLS 1.3 that is how it refuses a client
+// without a certificate, and its alert may be lost on the way.
+func unheard(err error) bool {
+	for _, heard := range []error{amqp.ErrCredentials, amqp.ErrSASL, amqp.ErrVhost, context.DeadlineExceeded} {
+		if errors.Is(err, heard) {
+			return false
+		}
+	}
+	return answer(err) == 0 && !errors.As(err, new(*topologyError)) && !errors.As(err, new(*versionError))
 }
 
 // explainTopology says what stands in the way of a declaration.

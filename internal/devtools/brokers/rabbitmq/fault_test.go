@@ -13,7 +13,7 @@ import (
 )
 
 // A node that is killed, stopped, filled up and held, one after the other, while the same two processes use it.
-func TestFaults(t *testing.T) {
+func TestFaults(t *testing.T) { //nolint:tparallel // one node, one fault after the other
 	t.Parallel()
 	f := &fault{node: rabbitmqd.New(t)}
 	f.site = newSite(t, f.node)
@@ -86,6 +86,7 @@ func (f *fault) flows(t *testing.T) {
 
 // What was confirmed is there after a kill -9, and what was not acknowledged comes again.
 func nodeIsKilled(t *testing.T, f *fault) {
+	t.Helper()
 	batch := f.site.many(f.next()*1000, 20, mail.LaneNormal)
 	publish(t, f.broker, batch)
 	before := receive(t, f.consumer, 20)
@@ -105,12 +106,14 @@ func nodeIsKilled(t *testing.T, f *fault) {
 }
 
 func nodeIsRestarted(t *testing.T, f *fault) {
+	t.Helper()
 	f.node.Stop()
 	require.NoError(t, f.node.Restart(t.Context()))
 }
 
 // A node short of memory says so, and refuses; acknowledgements go on, because they have a connection of their own.
 func nodeIsShortOfMemory(t *testing.T, f *fault) {
+	t.Helper()
 	publish(t, f.broker, f.site.announcements(f.next()*1000, mail.LaneUrgent))
 	_, err := f.node.Control(t.Context(), "set_vm_memory_high_watermark", "0.000001")
 	require.NoError(t, err)
@@ -131,6 +134,7 @@ func nodeIsShortOfMemory(t *testing.T, f *fault) {
 
 // A broker that takes nothing in is a network that is cut: a publisher waits as long as it was told to.
 func nodeDoesNotAnswer(t *testing.T, f *fault) {
+	t.Helper()
 	require.NoError(t, f.node.Pause())
 	for range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -146,11 +150,13 @@ func nodeDoesNotAnswer(t *testing.T, f *fault) {
 }
 
 func queueIsDeleted(t *testing.T, f *fault) {
+	t.Helper()
 	_, err := raw(t, f.node, "/").QueueDelete(f.site.options.Prefix+".mail.normal", false, false, false)
 	require.NoError(t, err)
 }
 
 func exchangeIsDeleted(t *testing.T, f *fault) {
+	t.Helper()
 	require.NoError(t, raw(t, f.node, "/").ExchangeDelete(f.site.options.Prefix+".mail", false, false))
 	for _, err := range f.broker.Publish(limit(t), f.site.many(f.next()*1000, 3, mail.LaneNormal)) {
 		assert.ErrorContains(t, err, "no exchange")
@@ -158,12 +164,14 @@ func exchangeIsDeleted(t *testing.T, f *fault) {
 }
 
 func connectionsAreCut(t *testing.T, f *fault) {
+	t.Helper()
 	_, err := f.node.Control(t.Context(), "close_all_connections", "for a test")
 	require.NoError(t, err)
 }
 
 // Close ends within its time, whatever the broker does.
 func closedWhileTheNodeIsHeld(t *testing.T, f *fault) {
+	t.Helper()
 	b := f.site.broker(t)
 	publish(t, b, f.site.announcements(f.next()*1000, mail.LaneNormal))
 	c := b.Consume(t.Context(), mail.ConsumeOptions{Prefetch: 5})
@@ -180,6 +188,7 @@ func closedWhileTheNodeIsHeld(t *testing.T, f *fault) {
 }
 
 func severalPublish(t *testing.T, f *fault) {
+	t.Helper()
 	done := make(chan []error, 4)
 	for i := range 4 {
 		batch := f.site.many(f.next()*1000, 100, mail.Lane(i%mail.Lanes))

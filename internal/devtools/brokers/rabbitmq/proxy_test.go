@@ -21,7 +21,7 @@ type proxy struct {
 
 func newProxy(tb testing.TB, to string) *proxy {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for the test's time
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
 	p := &proxy{address: l.Addr().String(), to: to, conns: map[net.Conn]struct{}{}}
 	var all sync.WaitGroup
@@ -64,7 +64,7 @@ func (p *proxy) cut(cut bool) {
 
 func (p *proxy) carry(from net.Conn) {
 	defer func() { _ = from.Close() }()
-	to, err := net.Dial("tcp", p.to) //nolint:noctx // on this machine
+	to, err := net.Dial("tcp", p.to)
 	if err != nil {
 		return
 	}

@@ -21,7 +21,7 @@ import (
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
 	node := rabbitmqd.Start(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a port that is free in a moment
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	nobody := closed.Addr().String()
 	require.NoError(t, closed.Close())
@@ -83,7 +83,7 @@ func TestPeersThatAreNoBroker(t *testing.T) {
 // listen answers each connection with the same bytes and then only listens.
 func listen(t *testing.T, says string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for the test's time
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {
