@@ -61,7 +61,7 @@ func New(o Options) (*Broker, error) {
 		options: o, log: o.Logger.With("component", "kafka"), metrics: newMetrics(o.Metrics, o.Roles),
 		producer: producer, answered: answered, admin: kadm.NewClient(producer), topicsGate: make(chan struct{}, 1), quiet: quiet{last: map[string]time.Time{}},
 	}
-	b.admin.SetTimeoutMillis(int32(requestTimeout.Milliseconds()))
+	b.admin.SetTimeoutMillis(int32(requestTimeout / time.Millisecond))
 	b.ending, b.end = context.WithCancel(context.Background())
 	if len(o.Roles) > 0 {
 		b.wg.Go(b.watch)
@@ -88,8 +88,10 @@ func (b *Broker) Check(ctx context.Context) error {
 		return *err
 	}
 	if last := b.foreign.Load(); time.Since(time.Unix(last, 0)) < foreignMemory {
-		return &settingError{setting: "SESPAN_BROKER_PREFIX", problem: "announcements of another installation come by topics of this prefix, " + b.options.Prefix,
-			mend: "give each installation a prefix of its own"}
+		return &settingError{
+			setting: "SESPAN_BROKER_PREFIX", problem: "announcements of another installation come by topics of this prefix, " + b.options.Prefix,
+			mend: "give each installation a prefix of its own",
+		}
 	}
 	return nil
 }

@@ -19,16 +19,16 @@ const (
 
 // receive takes a record in: an announcement of ours waits to be handed over; all else goes
 // to the dead letters.
-func (b *Broker) receive(l *ledger, r *kgo.Record) {
+func (b *Broker) receive(ctx context.Context, l *ledger, r *kgo.Record) {
 	a, err := mail.DecodeAnnouncement(r.Value)
 	switch {
 	case err != nil:
 		b.metrics.poison.Inc()
-		b.bury(l.add(r, nil), l, r, err.Error())
+		b.bury(ctx, l.add(r, nil), l, r, err.Error())
 	case a.Installation != b.options.Installation:
 		b.metrics.foreign.Inc()
 		b.foreign.Store(time.Now().Unix())
-		b.bury(l.add(r, nil), l, r, "of installation "+a.Installation.String())
+		b.bury(ctx, l.add(r, nil), l, r, "of installation "+a.Installation.String())
 	default:
 		l.add(r, &a)
 	}
@@ -36,17 +36,17 @@ func (b *Broker) receive(l *ledger, r *kgo.Record) {
 
 // bury publishes a dead letter and then acknowledges it. One that cannot be published is
 // let go: no mail hangs on it.
-func (b *Broker) bury(e *entry, l *ledger, r *kgo.Record, reason string) {
-	b.warn(b.ending, "kafka: a message goes to the dead letters (SESPAN_BROKER_PREFIX is for one installation alone): "+reason, nil)
+func (b *Broker) bury(ctx context.Context, e *entry, l *ledger, r *kgo.Record, reason string) {
+	b.warn(ctx, "kafka: a message goes to the dead letters (SESPAN_BROKER_PREFIX is for one installation alone): "+reason, nil)
 	letter := &kgo.Record{
 		Topic: b.options.deadTopic(), Value: r.Value[:min(len(r.Value), deadValue)],
 		Headers: []kgo.RecordHeader{{Key: reasonHeader, Value: []byte(reason)}, {Key: topicHeader, Value: []byte(r.Topic)}},
 	}
-	ctx, cancel := context.WithTimeout(b.ending, 2*requestTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*requestTimeout)
 	b.producer.TryProduce(ctx, letter, func(_ *kgo.Record, err error) {
 		defer cancel()
 		if err != nil && b.ending.Err() == nil {
-			b.warn(b.ending, "kafka: a dead letter is lost", b.options.explain(err))
+			b.warn(ctx, "kafka: a dead letter is lost", b.options.explain(err))
 		}
 		l.acknowledge(e)
 	})

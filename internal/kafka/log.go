@@ -26,6 +26,15 @@ func (q *quiet) level(text string) slog.Level {
 	return slog.LevelWarn
 }
 
+// first tells whether something is said for the first time.
+func (q *quiet) first(text string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, said := q.last[text]
+	q.last[text] = time.Now()
+	return !said
+}
+
 // warn logs once a minute what would fill the log.
 func (b *Broker) warn(ctx context.Context, message string, err error) {
 	if err == nil {

@@ -65,7 +65,7 @@ func (c *consumption) session(ctx context.Context) error {
 	err = s.poll(polling)
 	leave()
 	wg.Wait()
-	s.end()
+	s.end(ctx)
 	return err
 }
 
@@ -73,28 +73,31 @@ func (c *consumption) session(ctx context.Context) error {
 func (s *session) poll(ctx context.Context) (gone error) {
 	for ctx.Err() == nil && gone == nil {
 		fetches := s.client.PollFetches(ctx)
-		fetches.EachRecord(func(r *kgo.Record) { s.c.broker.receive(s.c.ledger, r) })
+		fetches.EachRecord(func(r *kgo.Record) { s.c.broker.receive(ctx, s.c.ledger, r) })
 		s.pace()
 		s.client.AllowRebalance()
 		fetches.EachError(func(_ string, _ int32, err error) {
-			if err := s.fetchError(ctx, err); err != nil {
-				gone = err
+			if s.endedBy(ctx, err) {
+				gone = s.c.broker.options.explain(err)
 			}
 		})
 	}
 	return gone
 }
 
-// fetchError gives an error when the session is of no use any more.
-func (s *session) fetchError(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil, errors.As(err, new(*kgo.ErrGroupSession)): // the end, or told to OnGroupManageError
-	case s.c.broker.topicsGone(err):
-		return s.c.broker.options.explain(err)
-	case !kerr.IsRetriable(err):
+// endedBy tells whether the session is of no use after a failure to fetch: the topics are
+// gone. Others pass, or are told to OnGroupManageError.
+func (s *session) endedBy(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || errors.As(err, new(*kgo.ErrGroupSession)) {
+		return false
+	}
+	if s.c.broker.topicsGone(err) {
+		return true
+	}
+	if !kerr.IsRetriable(err) {
 		s.c.broker.warn(ctx, "kafka: fetching fails", s.c.broker.options.explain(err))
 	}
-	return nil
+	return false
 }
 
 // tend commits, lets the lanes with room fetch again, and leaves when there is no room.
@@ -137,8 +140,8 @@ func (s *session) commit(ctx context.Context) {
 }
 
 // end commits what is left, gives the partitions to others and closes the client.
-func (s *session) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+func (s *session) end(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	s.commit(ctx)
 	s.c.ledger.giveUpAll()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,12 +97,13 @@ func (b *Broker) lookAtTopics(ctx context.Context) error {
 	if replication == 0 {
 		replication = min(3, max(1, len(found.Brokers)))
 	}
-	var there, made []string
+	var made []string
+	there := map[string]shape{}
 	for _, wanted := range b.options.shapes(replication) {
 		topic := found.Topics[wanted.name]
 		switch {
 		case topic.Err == nil && len(topic.Partitions) > 0:
-			there = append(there, wanted.name)
+			there[wanted.name] = wanted
 			if err := b.checkShape(wanted, topic); err != nil {
 				return err
 			}
@@ -193,12 +195,12 @@ func (b *Broker) checkShape(s shape, topic kadm.TopicDetail) error {
 }
 
 // checkConfigs looks at what decides whether announcements stay. Who may not see it is
-// trusted to have set it right.
-func (b *Broker) checkConfigs(ctx context.Context, topics []string) error {
+// trusted to have set it right. What the owner of the topics has set otherwise is told once.
+func (b *Broker) checkConfigs(ctx context.Context, topics map[string]shape) error {
 	if len(topics) == 0 {
 		return nil
 	}
-	all, err := b.admin.DescribeTopicConfigs(ctx, topics...)
+	all, err := b.admin.DescribeTopicConfigs(ctx, slices.Sorted(maps.Keys(topics))...)
 	if err != nil {
 		return b.options.explain(err)
 	}
@@ -210,11 +212,16 @@ func (b *Broker) checkConfigs(ctx context.Context, topics []string) error {
 			return topicError(topic.Name, topic.Err)
 		}
 		for _, c := range topic.Configs {
-			if c.Key == "cleanup.policy" && !slices.Equal(strings.Split(c.MaybeValue(), ","), []string{"delete"}) {
+			wanted, got := topics[topic.Name].configs[c.Key], c.MaybeValue()
+			switch {
+			case wanted == nil || *wanted == got:
+			case c.Key == "cleanup.policy":
 				return &settingError{
-					setting: "SESPAN_BROKER_PREFIX", problem: fmt.Sprintf("topic %s has cleanup.policy=%s, announcements need delete", topic.Name, c.MaybeValue()),
+					setting: "SESPAN_BROKER_PREFIX", problem: fmt.Sprintf("topic %s has cleanup.policy=%s, announcements need delete", topic.Name, got),
 					mend: "set it to delete, or choose a prefix of its own for this site",
 				}
+			case b.quiet.first(topic.Name + c.Key + got):
+				b.log.WarnContext(ctx, "kafka: a topic is set otherwise than it would be made, and is used as it is", "topic", topic.Name, "config", c.Key, "has", got, "want", *wanted)
 			}
 		}
 	}

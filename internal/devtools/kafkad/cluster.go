@@ -40,7 +40,7 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{options: o, folder: folder}
-	if err = c.prepare(); err == nil {
+	if err = c.prepare(ctx); err == nil {
 		err = c.each(func(n *Node) error {
 			if err := n.format(ctx); err != nil {
 				return err
@@ -55,10 +55,10 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 }
 
 // prepare gives each node its ports and writes the files.
-func (c *Cluster) prepare() error {
+func (c *Cluster) prepare(ctx context.Context) error {
 	for i := range c.options.Nodes {
 		n := &Node{cluster: c, id: i + 1, folder: filepath.Join(c.folder, fmt.Sprint(i+1)), addresses: map[string]string{}}
-		free, err := freeAddresses(5)
+		free, err := freeAddresses(ctx, 5)
 		if err != nil {
 			return err
 		}
@@ -107,10 +107,10 @@ func (c *Cluster) Close() error {
 }
 
 // freeAddresses are of ports that nobody listens at now.
-func freeAddresses(count int) ([]string, error) {
+func freeAddresses(ctx context.Context, count int) ([]string, error) {
 	var addresses []string
 	for range count {
-		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,10 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +32,14 @@ func TestTopicsAreMadeAsTheSettingsSay(t *testing.T) {
 	}
 	require.Equal(t, "604800000", s.config(t, dead)["retention.ms"])
 	require.Equal(t, "104857600", s.config(t, dead)["retention.bytes"])
-	require.NoError(t, s.broker(t, func(o *kafka.Options) { o.Partitions = 3 }).Check(within(t, 20*time.Second)), "more partitions are no harm")
+	var log bytes.Buffer
+	other := s.broker(t, func(o *kafka.Options) {
+		o.Partitions, o.Retention, o.Logger = 3, time.Hour, slog.New(slog.NewTextHandler(&log, nil))
+	})
+	require.NoError(t, other.Check(within(t, 20*time.Second)), "more partitions and another retention are no harm")
+	require.NoError(t, other.Check(within(t, 20*time.Second)))
+	require.Equal(t, 3, strings.Count(log.String(), "level=WARN"), "each topic once: %s", &log)
+	require.Contains(t, log.String(), "config=retention.ms has=7200000 want=3600000")
 }
 
 func (s *site) config(t *testing.T, topic string) map[string]string {
