@@ -46,6 +46,7 @@ COMMENT ON VIEW sespan.mail_announced IS
 -- One lane. Locks its rows of mail_announce, so that two announcers never fill a window
 -- twice, then the rows that it marks, skipping locked ones. Every statement in here sees what was
 -- committed before it began, so the count includes the marks of whoever held the lock.
+-- Rows are compared as pairs, because PostgreSQL would else walk along the primary key.
 -- Without "sweep" the look begins at first_…: what commits late behind it waits for the next one.
 CREATE FUNCTION sespan.mail_announce_lane(lane_name text, max_unclaimed int, batch int, again_after float8, again_batch int, sweep boolean) RETURNS sespan.mail_announced
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
@@ -61,7 +62,7 @@ BEGIN
         SELECT a.priority, x.*, coalesce(x.announced_at >= x.due_at, false) AS announced
         FROM sespan.mail_announce a CROSS JOIN LATERAL (
             SELECT true AS fresh, q.queue_id, q.due_at, q.announced_at FROM sespan.mail_queue q
-            WHERE q.state = 'queued' AND q.priority = a.priority AND q.queue_id > CASE WHEN sweep THEN 0 ELSE a.first_id END AND q.queue_id <= a.last_id
+            WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, CASE WHEN sweep THEN 0 ELSE a.first_id END) AND (q.priority, q.queue_id) <= (a.priority, a.last_id)
             UNION ALL
             SELECT false, q.queue_id, q.due_at, q.announced_at FROM sespan.mail_queue q
             WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at <= instant
@@ -73,8 +74,8 @@ BEGIN
     ), beyond AS MATERIALIZED ( -- and behind it
         SELECT a.priority, true AS fresh, x.queue_id FROM sespan.mail_announce a CROSS JOIN LATERAL (
             SELECT q.queue_id FROM sespan.mail_queue q
-            WHERE q.state = 'queued' AND q.priority = a.priority AND q.queue_id > a.last_id
-            ORDER BY q.queue_id LIMIT batch) x
+            WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.last_id) AND q.priority <= a.priority
+            ORDER BY q.priority, q.queue_id LIMIT batch) x
         WHERE sespan.mail_lane(a.priority) = lane_name
         UNION ALL
         (SELECT a.priority, false, x.queue_id FROM sespan.mail_announce a CROSS JOIN LATERAL (
@@ -166,7 +167,7 @@ SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
     SELECT sespan.mail_lane(a.priority), sum((
         SELECT count(*) FROM sespan.mail_queue q
-        WHERE q.state = 'queued' AND q.priority = a.priority AND q.queue_id > a.first_id AND q.queue_id <= a.last_id AND q.announced_at >= q.due_at
+        WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND (q.priority, q.queue_id) <= (a.priority, a.last_id) AND q.announced_at >= q.due_at
     ) + (
         SELECT count(*) FROM sespan.mail_queue q
         WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at <= clock_timestamp() AND q.due_at >= a.first_due_at
@@ -200,7 +201,7 @@ BEGIN
     CROSS JOIN LATERAL (
         (SELECT q.due_at, q.announced_at FROM sespan.mail_announce a CROSS JOIN LATERAL (
              SELECT f.due_at, f.announced_at FROM sespan.mail_queue f
-             WHERE f.state = 'queued' AND f.priority = a.priority AND f.queue_id > a.first_id ORDER BY f.queue_id LIMIT 1) q
+             WHERE f.state = 'queued' AND (f.priority, f.queue_id) > (a.priority, a.first_id) AND f.priority <= a.priority ORDER BY f.priority, f.queue_id LIMIT 1) q
          WHERE a.priority BETWEEN x.low AND x.high ORDER BY a.priority LIMIT 1)
         UNION ALL
         (SELECT q.due_at, q.announced_at FROM sespan.mail_announce a CROSS JOIN LATERAL (
