@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -84,8 +85,25 @@ func (a *App) brokerIdentity(ctx context.Context, wantedPrefix string) (uuid.UUI
 	}
 }
 
+// brokerStart is how long the start waits for the broker's answer.
+const brokerStart = 5 * time.Second
+
+// tryBroker ends the start where waiting mends nothing: the settings are not what the broker
+// has. A broker that is away keeps nothing from starting: mails go by the fallback meanwhile.
+func (a *App) tryBroker(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, brokerStart)
+	defer cancel()
+	err := a.broker.Check(ctx)
+	if errors.Is(err, mail.ErrBrokerSettings) {
+		return err
+	}
+	if err != nil {
+		a.logger.WarnContext(ctx, "the broker does not answer yet", "error", err, "fallback", a.cfg.Broker.Fallback)
+	}
+	return nil
+}
+
 // startBroker makes the client that the announcer and the consumer of this process share.
-// A broker that is away keeps nothing from starting: mails go by the fallback meanwhile.
 func (a *App) startBroker(ctx context.Context) error {
 	settings := a.cfg.Broker
 	if settings.Kind == "" || !a.cfg.Runs("mail") && !a.cfg.Runs("announce") {
@@ -116,5 +134,5 @@ func (a *App) startBroker(ctx context.Context) error {
 			a.logger.Warn("broker: connections were cut", "error", err)
 		}
 	})
-	return nil
+	return a.tryBroker(ctx)
 }

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"sespan/internal/access"
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/devtools/smtptest"
@@ -150,12 +148,7 @@ func TestMetricsPageIsWhatIsExported(t *testing.T) { //nolint:tparallel // the s
 // With a broker there are some more, of the whole service and of each part that uses it.
 func TestMetricsPageIsWhatIsExportedWithABroker(t *testing.T) { //nolint:tparallel // as above
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	comparePage(t, "kafka://"+cluster.ListenAddrs()[0], "api,mail,announce,maintenance", "mail", "announce")
+	comparePage(t, "kafka://"+startKafka(t), "api,mail,announce,maintenance", "mail", "announce")
 }
 
 func comparePage(t *testing.T, broker string, runs ...string) {
