@@ -205,9 +205,14 @@ func (d *brokerDispatcher) claim(ctx context.Context, asked []int64) error {
 	}
 	rows, err = d.w.parkPaused(ctx, rows)
 	d.w.accept(rows, begin)
-	done := d.release(func(h heldDelivery) bool {
-		return slices.Contains(asked, h.QueueID) && !slices.Contains(left, h.QueueID)
-	})
+	through := make(map[int64]bool, len(asked))
+	for _, id := range asked {
+		through[id] = true
+	}
+	for _, id := range left {
+		delete(through, id)
+	}
+	done := d.release(func(h heldDelivery) bool { return through[h.QueueID] })
 	for _, delivery := range done {
 		result := deliveryStale
 		if claimed[delivery.QueueID] {
