@@ -56,6 +56,8 @@ func (o *Options) explain(err error) error {
 		return wrong(urlVariable, fmt.Sprintf("does not let user %q use the topics", o.User), "give it Create, Describe, Read and Write on topics that begin with "+o.Prefix+".mail.")
 	case errors.As(err, new(*kerr.Error)):
 		return fmt.Errorf("%s: %s answers: %w", urlVariable, at, err)
+	case errors.Is(err, kgo.ErrRecordRetries):
+		return fmt.Errorf("%s: %s has not confirmed after several tries; see whether all of its brokers run: %w", urlVariable, at, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %s does not answer in time; see whether it runs and the port is right: %w", urlVariable, at, err)
 	case o.TLS != nil:
