@@ -12,6 +12,7 @@ type options struct {
 	testbed.Options
 
 	profile  string
+	broker   string // that dispatches the mails; "" for the database
 	previous string // an older binary, for the price of counting
 	rounds   int
 	mails    int // of the long drain

@@ -91,7 +91,11 @@ func recipient(i int) string { return fmt.Sprintf("user%d@example.com", i) }
 
 // startWorker starts a worker with so many connections to the sink.
 func (b *mailBench) startWorker(ctx context.Context, connections int) (*testbed.Service, error) {
-	return b.Serve(ctx, "mail", "SESPAN_SMTP_URL=smtp://"+b.sink.addr+"?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", connections))
+	parts, settings := "mail", []string{"SESPAN_SMTP_URL=smtp://" + b.sink.addr + "?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", connections)}
+	if b.broker != "" {
+		parts, settings = "mail,announce", append(settings, "SESPAN_BROKER_URL="+b.broker)
+	}
+	return b.Serve(ctx, parts, settings...)
 }
 
 // round is the number of mails of a round.

@@ -110,6 +110,7 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
 	flags.IntVar(&o.mails, "mails", 1_000_000, "mails of the long drain that watches the worker's memory")
 	flags.IntVar(&o.calls, "calls", 1_000_000, "hostile calls of suite attack")
+	flags.StringVar(&o.broker, "broker", "", "SESPAN_BROKER_URL of a broker that dispatches the mails, amqp://… or kafka://…; the database without it")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	flags.StringVar(&o.previous, "previous", "", "an older binary, without counting, that suite counting compares with")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
