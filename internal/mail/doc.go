@@ -80,6 +80,26 @@
 // notification of its own, and so knows whether they arrive (Listening); while they do
 // not, the poll comes ten times as often.
 //
+// An announcer (below) keeps the same protocol. Whoever is awake and can take no more,
+// because its window is full or its broker takes nothing, rings for the others once a second.
+//
+// # Announcements
+//
+// With a message broker the row stays the truth, and the broker only says which row is
+// next (Announcer, Broker):
+//
+//	announcer   mark (announced_at) ─commit─▶ publish ──confirmed──▶ nothing is written
+//	                  ▲                          └─refused, returned, no answer─▶ mark taken back
+//	                  └── never more than a window of unclaimed ones in each lane;
+//	                      again after 5 s (urgent) or 30 s, or once it is due anew
+//	consumer    delivery ──▶ claim by key ─commit─▶ acknowledge, whatever came of it
+//
+// The window adapts: no more of a lane is announced than is claimed within a third of the
+// age at which announcements are made again (announcer_lane.go). So a slow lane is not
+// announced over and over, and the backlog with its order stays in PostgreSQL. While the
+// broker takes nothing a single row is tried, ever less often. Whether senders ask the
+// database meanwhile is decided by what it shows (sespan.mail_fallback).
+//
 // # Parked mails
 //
 // A pause of everything stops the claims. A row of a paused category or domain is

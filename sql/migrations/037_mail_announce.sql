@@ -58,6 +58,20 @@ DECLARE
 BEGIN
     PERFORM FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name ORDER BY a.priority FOR UPDATE;
     instant := clock_timestamp();
+    -- A full window with nothing to repeat is the idle case of a long queue: counted, no more.
+    SELECT lane_name, count(*), coalesce(extract(epoch FROM instant - min(x.announced_at)), 0), false, instant, 0, '{}' INTO r
+    FROM sespan.mail_announce a CROSS JOIN LATERAL (
+        SELECT q.announced_at FROM sespan.mail_queue q
+        WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND (q.priority, q.queue_id) <= (a.priority, a.last_id)
+          AND q.announced_at >= q.due_at
+        UNION ALL
+        SELECT q.announced_at FROM sespan.mail_queue q
+        WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at <= instant AND q.due_at >= a.first_due_at
+          AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id) AND q.announced_at >= q.due_at) x
+    WHERE sespan.mail_lane(a.priority) = lane_name;
+    IF r.unclaimed >= max_unclaimed AND (again_batch = 0 OR r.oldest < again_after) THEN
+        RETURN r;
+    END IF;
     WITH head AS MATERIALIZED ( -- up to where the announcements have come
         SELECT a.priority, x.*, coalesce(x.announced_at >= x.due_at, false) AS announced
         FROM sespan.mail_announce a CROSS JOIN LATERAL (
