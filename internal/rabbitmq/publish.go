@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -70,6 +71,9 @@ func (p *publishing) write(ctx context.Context) {
 				}
 				tag++
 				confirmation, err := p.writeOne(j.exchange, m, tag)
+				if errors.Is(err, amqp.ErrClosed) {
+					<-p.ended // the channel's own end says why
+				}
 				if err != nil {
 					p.end(err)
 					break
