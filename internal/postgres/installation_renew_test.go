@@ -113,3 +113,32 @@ func TestRenewInstallationCancelsMails(t *testing.T) {
 		t.Errorf("again: %+v", r)
 	}
 }
+
+// A message broker takes a copy for another installation, with names of its own.
+func TestRenewInstallationAtTheBroker(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	pool := openMailPool(t, db.ServiceURL(t))
+	before, prefix, err := pool.BrokerIdentity(t.Context(), "shop")
+	if err != nil || prefix != "shop" {
+		t.Fatalf("prefix %q (%v)", prefix, err)
+	}
+	if again, prefix, err := pool.BrokerIdentity(t.Context(), "store"); err != nil || prefix != "shop" || again != before {
+		t.Errorf("a second prefix gives %q, %s (%v)", prefix, again, err)
+	}
+	enqueueMany(t, db, 2)
+	mailExec(t, db, "UPDATE sespan.mail_queue SET state = 'scheduled', due_at = now() + interval '1 hour', announced_at = now()")
+	mailExec(t, db, "UPDATE sespan.mail_announce SET last_id = 7, marked_at = now()")
+	pool.Close()
+	renewed(t, db, false)
+	after, prefix, err := openMailPool(t, db.ServiceURL(t)).BrokerIdentity(t.Context(), "")
+	if err != nil || prefix != "sespan" || after == before {
+		t.Errorf("the copy is %s, prefix %q (%v)", after, prefix, err)
+	}
+	if n := mailValue[int](t, db, "SELECT count(*)::int FROM sespan.mail_queue WHERE announced_at IS NOT NULL"); n != 0 {
+		t.Errorf("%d marks stay", n)
+	}
+	if n := mailValue[int](t, db, "SELECT count(*)::int FROM sespan.mail_announce WHERE last_id <> 0 OR marked_at > '-infinity'"); n != 0 {
+		t.Errorf("%d bounds stay", n)
+	}
+}
