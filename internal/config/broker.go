@@ -59,7 +59,7 @@ type KafkaTopics struct {
 
 const (
 	brokerVariable = "SESPAN_BROKER_URL"
-	hintBrokerURL  = "write amqp://USER:PASSWORD@host:5672/vhost or kafka://USER:PASSWORD@host:9092?sasl=scram-sha-512 (amqps, kafkas: with TLS), further addresses after commas"
+	hintBrokerURL  = "write amqp://USER:PASSWORD@host:5672/vhost or kafka://USER:PASSWORD@host:9092?sasl=scram-sha-512 (amqps, kafkas: with TLS), further addresses after commas" //nolint:gosec // a pattern, no password
 )
 
 // brokerScheme is what a URL's scheme says.
