@@ -20,6 +20,7 @@ func BenchmarkMailAnnounceIdle(b *testing.B) {
 		FROM generate_series(1, 1000000) i`)
 	mailExec(b, db, "VACUUM ANALYZE sespan.mail_queue")
 	look := func(b *testing.B, window int, sweep bool) {
+		b.Helper()
 		o := lanesOf(window, 500)
 		for {
 			rows := 0

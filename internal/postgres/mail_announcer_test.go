@@ -25,10 +25,10 @@ type stage struct {
 	mu        sync.Mutex
 	published []mail.Announcement // what the broker took
 	came      chan mail.Announcement
-	answer    func(n int, a mail.Announcement) (err error, taken bool) //nolint:revive // taken although there is an error
+	answer    func(n int, a mail.Announcement) (err error, taken bool)
 }
 
-func newStage(answer func(n int, a mail.Announcement) (error, bool)) *stage { //nolint:revive // as above
+func newStage(answer func(n int, a mail.Announcement) (error, bool)) *stage {
 	return &stage{answer: answer, came: make(chan mail.Announcement, 100_000)}
 }
 
