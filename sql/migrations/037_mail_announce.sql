@@ -176,8 +176,8 @@ $$;
 COMMENT ON FUNCTION sespan.mail_announce_clear(bigint[], timestamptz[]) IS
     'Takes back marks that are still these, of rows that wait: the broker did not take the announcement, or nobody had room. Skips locked rows, which are announced again by their age';
 
-CREATE FUNCTION sespan.mail_unclaimed() RETURNS TABLE (lane text, unclaimed bigint) LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+CREATE FUNCTION sespan.mail_unclaimed() RETURNS TABLE (lane text, unclaimed bigint) LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
     SELECT sespan.mail_lane(a.priority), sum((
         SELECT count(*) FROM sespan.mail_queue q
@@ -192,8 +192,8 @@ $$;
 COMMENT ON FUNCTION sespan.mail_unclaimed() IS 'By lane: mails that a message broker was told of and that no sender has claimed yet';
 
 -- Looks at single rows only: the first of each lane, which the bounds of mail_announce find.
-CREATE FUNCTION sespan.mail_fallback(OUT urgent boolean, OUT others boolean, OUT reason text) LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+CREATE FUNCTION sespan.mail_fallback(OUT urgent boolean, OUT others boolean, OUT reason text) LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     instant CONSTANT timestamptz := clock_timestamp();
