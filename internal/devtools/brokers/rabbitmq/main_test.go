@@ -133,6 +133,27 @@ func receive(t *testing.T, c mail.Consumption, n int) []mail.Delivery {
 	return got
 }
 
+// receiveEach waits for one delivery of each announcement. What was acknowledged while a
+// connection ended may come again meanwhile: a broker may repeat.
+func receiveEach(t *testing.T, c mail.Consumption, batch []mail.Announcement) []mail.Delivery {
+	t.Helper()
+	missing := map[int64]bool{}
+	for _, a := range batch {
+		missing[a.QueueID] = true
+	}
+	var got []mail.Delivery
+	for len(missing) > 0 {
+		d := receive(t, c, 1)[0]
+		if !missing[d.QueueID] {
+			_ = c.Ack(limit(t), []mail.Delivery{d}) // if it fails, it comes once more
+			continue
+		}
+		delete(missing, d.QueueID)
+		got = append(got, d)
+	}
+	return got
+}
+
 func rows(deliveries []mail.Delivery) []int64 {
 	ids := make([]int64, len(deliveries))
 	for i, d := range deliveries {
