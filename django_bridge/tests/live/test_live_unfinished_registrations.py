@@ -254,6 +254,11 @@ def test_code_first(name, sink, stack):
     assert browser.post("/code-first/", form)["Location"] == CODE_URL
     assert not User.objects.filter(username=name).exists()
     code = code_in(sink.wait(address))
+    sealed = (
+        "SELECT sealed_data IS NOT NULL FROM sespan.otp_challenge WHERE challenge_id = %s",
+        [challenge(browser)],
+    )
+    assert stack.rows(*sealed) == [(True,)]
     enter(browser, code)
     user = User.objects.get(username=name)
     assert user.is_active
@@ -261,7 +266,7 @@ def test_code_first(name, sink, stack):
     assert browser.get("/home/").text == f"hello {name}"
     rows = stack.rows("SELECT request_body, response_body FROM sespan.api_log_full")
     assert not [row for row in rows if user.password[:20] in f"{row}"], "no hash in the log"
-    assert not stack.rows("SELECT 1 FROM sespan.otp_challenge WHERE sealed_data IS NOT NULL")
+    assert stack.rows(*sealed) == [(False,)]
 
 
 def test_code_first_for_an_address_with_an_account(name, sink):
