@@ -77,9 +77,9 @@ func (a *Announcer) look(ctx context.Context, sweep bool) (got looked, err error
 	if !asked {
 		return got, nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, storeTimeout)
+	marking, cancel := outlasting(ctx)
 	defer cancel()
-	list, err := a.Store.Mark(bounded, o)
+	list, err := a.Store.Mark(marking, o)
 	if err != nil {
 		return got, err
 	}
@@ -144,15 +144,11 @@ func (a *Announcer) sleep(ctx context.Context, last looked) error {
 		wait = a.Poll
 	}
 	wait = wait*3/4 + time.Duration(a.Jitter()*float64(wait)/2)
-	now := a.Now()
-	due, known := a.nextDue.in(now)
-	if last.rows == 0 || !known {
-		next, err := a.Store.NextDue(ctx)
-		if err != nil {
-			return err
-		}
-		due = a.nextDue.set(a.Now(), next)
+	due, err := a.nextDue.until(ctx, a.Store, a.Now, last.rows == 0)
+	if err != nil {
+		return err
 	}
+	now := a.Now()
 	wait = min(wait, due)
 	if last.later > 0 {
 		wait = min(wait, last.later)

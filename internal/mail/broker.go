@@ -25,6 +25,15 @@ type Broker interface {
 	Close(ctx context.Context) error
 }
 
+// BrokerRole is what a process does at a broker.
+type BrokerRole string
+
+// The closed list of roles, as metrics and names of connections say them.
+const (
+	BrokerAnnouncer BrokerRole = "announcer"
+	BrokerConsumer  BrokerRole = "consumer"
+)
+
 // ConsumeOptions of a consumer.
 type ConsumeOptions struct {
 	Prefetch int // most unacknowledged deliveries of each lane

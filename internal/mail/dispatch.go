@@ -89,6 +89,12 @@ func (w *Worker) relayServes(ctx context.Context) bool {
 	return w.Sender.Ready(ended) == nil
 }
 
+// outlasting is for a statement that leases or marks rows: cut off by a stop it may be
+// committed all the same, and nobody would know of the rows that it took.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+}
+
 // retrying repeats a round until ctx ends, ever more slowly while it fails.
 func (w *Worker) retrying(ctx context.Context, complaint string, round func(context.Context) error) {
 	retrying(ctx, w.log, w.Jitter, complaint, round)

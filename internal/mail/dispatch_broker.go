@@ -193,7 +193,9 @@ func (d *brokerDispatcher) countHeld(except map[int64]bool) {
 func (d *brokerDispatcher) claim(ctx context.Context, asked []int64) error {
 	begin := d.w.Now()
 	d.lastClaim = begin
-	rows, left, err := d.w.Announced.ClaimAnnounced(ctx, AnnouncedClaim{
+	claiming, cancel := outlasting(ctx)
+	defer cancel()
+	rows, left, err := d.w.Announced.ClaimAnnounced(claiming, AnnouncedClaim{
 		Token: d.w.Token(), Lease: d.w.Lease, QueueIDs: asked, Limit: len(asked), Bytes: d.w.Bytes,
 	})
 	if err != nil {
@@ -203,7 +205,7 @@ func (d *brokerDispatcher) claim(ctx context.Context, asked []int64) error {
 	for i := range rows {
 		claimed[rows[i].QueueID] = true
 	}
-	rows, err = d.w.parkPaused(ctx, rows)
+	rows, err = d.w.parkPaused(claiming, rows)
 	d.w.accept(rows, begin)
 	through := make(map[int64]bool, len(asked))
 	for _, id := range asked {

@@ -103,13 +103,15 @@ func (d *databaseDispatcher) claim(ctx context.Context, c Claim, sweep bool) (go
 	c.Token, c.Lease, c.Bytes = d.w.Token(), d.w.Lease, d.w.Bytes
 	begin := d.w.Now()
 	got.swept = d.cursor.apply(&c, begin, sweep)
-	rows, err := d.w.Store.Claim(ctx, c)
+	claiming, cancel := outlasting(ctx)
+	defer cancel()
+	rows, err := d.w.Store.Claim(claiming, c)
 	if err != nil {
 		return fetched{}, err
 	}
 	d.cursor.advance(c, rows, begin, d.w.Now(), got.swept)
 	got.rows, got.full = len(rows), len(rows) >= c.Limit || bytesOf(rows) >= c.Bytes || dueOf(rows) >= c.DueLimit
-	rows, err = d.w.parkPaused(ctx, rows)
+	rows, err = d.w.parkPaused(claiming, rows)
 	d.w.accept(rows, begin)
 	return got, err
 }
@@ -137,3 +139,42 @@ func (d *databaseDispatcher) awaitCapacity(ctx context.Context) (int, error) {
 	}
 	return 0, nil
 }
+
+// sleep waits for a notification, the next due row, the next sweep or the next poll.
+func (d *databaseDispatcher) sleep(ctx context.Context, last fetched) error {
+	wait := d.w.PollWithoutNotify
+	if d.w.notificationsWork() {
+		wait = d.w.Poll
+	}
+	wait = wait*3/4 + time.Duration(d.w.Jitter()*float64(wait)/2)
+	due, err := d.w.nextDue.until(ctx, d.w.Store, d.w.Now, last.rows == 0)
+	if err != nil {
+		return err
+	}
+	wait = min(wait, due)
+	if !last.swept {
+		wait = min(wait, d.cursor.nextSweep.Sub(d.w.Now()))
+	}
+	d.awaitNotify(ctx, wait)
+	return nil
+}
+
+// awaitNotify waits for a notification or a retry of this worker, but no longer than that.
+func (d *databaseDispatcher) awaitNotify(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(max(wait, 0))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.w.Notifications:
+	case <-d.w.nextDue.sooner:
+	case <-timer.C:
+	}
+}
+
+// notificationsWork reports whether an insert would wake this worker.
+func (w *Worker) notificationsWork() bool {
+	return w.Notifications != nil && w.Listening() && !w.triggerOff.Load()
+}
+
+// Leave lets inserts wake whoever sleeps.
+func (d *databaseDispatcher) Leave(ctx context.Context) error { return d.bell.leave(ctx) }

@@ -31,6 +31,8 @@ type fakeStore struct {
 	vanish     bool                   // workers that end do not say so
 	seen       map[int64]time.Time    // signs of life of the workers
 
+	claimTakes time.Duration // from the commit of a claim to its answer
+
 	cleared  []int64  // marks that were taken away
 	fallback Fallback // answered to those who ask
 }
@@ -77,14 +79,14 @@ func (s *fakeStore) notify() {
 	}
 }
 
-func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
+func (s *fakeStore) Claim(ctx context.Context, c Claim) (out []Claimed, err error) {
+	defer s.answerLate(ctx, &err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.claims++
 	if err := s.fail(); err != nil {
 		return nil, err
 	}
-	var out []Claimed
 	for _, r := range s.ready(c) {
 		if len(out) >= c.Limit || bytesOf(out) >= c.Bytes {
 			break
@@ -93,6 +95,19 @@ func (s *fakeStore) Claim(_ context.Context, c Claim) ([]Claimed, error) {
 		out = append(out, r.Claimed)
 	}
 	return out, nil
+}
+
+// answerLate delays the answer to a claim that is committed already; whoever does not wait
+// for it learns nothing of its rows.
+func (s *fakeStore) answerLate(ctx context.Context, err *error) {
+	if s.claimTakes == 0 {
+		return
+	}
+	select {
+	case <-time.After(s.claimTakes):
+	case <-ctx.Done():
+		*err = ctx.Err()
+	}
 }
 
 // ready lists what a claim may take, the more urgent first.
@@ -357,7 +372,8 @@ type noRegistry struct{ prometheus.Registerer }
 
 func (noRegistry) MustRegister(...prometheus.Collector) {}
 
-func (s *fakeStore) ClaimAnnounced(_ context.Context, c AnnouncedClaim) (out []Claimed, left []int64, err error) {
+func (s *fakeStore) ClaimAnnounced(ctx context.Context, c AnnouncedClaim) (out []Claimed, left []int64, err error) {
+	defer s.answerLate(ctx, &err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.claims++

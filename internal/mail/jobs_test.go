@@ -161,3 +161,31 @@ func TestStopGivesBackWhatWaits(t *testing.T) {
 		}
 	})
 }
+
+// A claim that is under way when the worker is told to stop is awaited: its rows are
+// given back, and need not lapse.
+func TestStopAwaitsTheClaimUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, byBroker := range []bool{false, true} {
+		s := newFakeStore()
+		s.put(3, nil)
+		s.claimTakes = time.Second
+		check := func(stop func()) {
+			time.Sleep(100 * time.Millisecond)
+			stop()
+			for id, r := range s.rows {
+				if r.state == StateSending {
+					t.Errorf("by a broker: %v: row %d stays leased", byBroker, id)
+				}
+			}
+		}
+		if byBroker {
+			runConsumer(t, s, senderFunc(accept), nil, func(_ *Worker, b *fakeBroker, stop func()) {
+				b.announce(LaneNormal, 1024, 2*1024, 3*1024)
+				check(stop)
+			})
+			continue
+		}
+		runWorker(t, s, senderFunc(accept), nil, func(_ *Worker, stop func()) { check(stop) })
+	}
+}

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -30,6 +31,23 @@ func (d *nextDue) set(now time.Time, wait time.Duration) time.Duration {
 	wait = min(wait, longestDue)
 	d.at = now.Add(wait)
 	return wait
+}
+
+// until gives the time until then, and asks the database where that is not known, or when
+// told to.
+func (d *nextDue) until(ctx context.Context, queue interface {
+	NextDue(ctx context.Context) (time.Duration, error)
+}, now func() time.Time, ask bool,
+) (time.Duration, error) {
+	due, known := d.in(now())
+	if known && !ask {
+		return due, nil
+	}
+	next, err := queue.NextDue(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return d.set(now(), next), nil
 }
 
 // add takes in a retry that was written just now.
