@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sespan/internal/config"
 	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
@@ -23,11 +22,9 @@ func (a *App) startAnnounce(ctx context.Context) error {
 	if a.cfg.Runs("mail") { // its listener tells of the same channel
 		metrics = prometheus.NewRegistry()
 	}
-	listener, err := postgres.NewListener(postgres.ListenerOptions{
-		URL: a.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: a.logger, Metrics: metrics, Pool: pool,
-	})
+	listener, err := a.mailListener(pool, metrics)
 	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
+		return err
 	}
 	announcer, err := mail.NewAnnouncer(mail.AnnouncerConfig{
 		Store: postgres.NewMail(pool), Broker: a.broker, Dispatch: a.cfg.Broker.Kind, Installation: a.installation, Window: a.cfg.Broker.Window,

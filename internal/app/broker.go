@@ -33,15 +33,15 @@ func Broker(o BrokerOptions) (mail.Broker, error) {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
+	var roles []mail.BrokerRole
+	if slices.Contains(o.Parts, "announce") {
+		roles = append(roles, mail.BrokerAnnouncer)
+	}
+	if slices.Contains(o.Parts, "mail") {
+		roles = append(roles, mail.BrokerConsumer)
+	}
 	switch s.Kind {
 	case config.Kafka:
-		var roles []kafka.Role
-		if slices.Contains(o.Parts, "announce") {
-			roles = append(roles, kafka.Announcer)
-		}
-		if slices.Contains(o.Parts, "mail") {
-			roles = append(roles, kafka.Consumer)
-		}
 		return kafka.New(kafka.Options{
 			Addresses: s.Addresses, SASL: s.SASL, User: s.User, Password: s.Password, TLS: s.TLS,
 			Prefix: o.Prefix, Installation: o.Installation,
@@ -49,13 +49,6 @@ func Broker(o BrokerOptions) (mail.Broker, error) {
 			Logger: o.Logger, Metrics: o.Metrics, Roles: roles,
 		})
 	case config.AMQP:
-		var roles []rabbitmq.Role
-		if slices.Contains(o.Parts, "announce") {
-			roles = append(roles, rabbitmq.Announcer)
-		}
-		if slices.Contains(o.Parts, "mail") {
-			roles = append(roles, rabbitmq.Consumer)
-		}
 		return rabbitmq.New(rabbitmq.Options{
 			Addresses: s.Addresses, User: s.User, Password: s.Password, VHost: s.VHost, TLS: s.TLS,
 			Prefix: o.Prefix, Installation: o.Installation, Logger: o.Logger, Metrics: o.Metrics, Roles: roles,

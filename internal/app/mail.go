@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"sespan/internal/config"
 	"sespan/internal/mail"
 	"sespan/internal/mail/ratelimit"
@@ -41,11 +43,9 @@ func (a *App) startMail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, err := postgres.NewListener(postgres.ListenerOptions{
-		URL: a.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: a.logger, Metrics: a.registry, Pool: pool,
-	})
+	listener, err := a.mailListener(pool, a.registry)
 	if err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
+		return err
 	}
 	store := postgres.NewMail(pool)
 	c := mail.WorkerConfig{
@@ -71,6 +71,17 @@ func (a *App) startMail(ctx context.Context) error {
 	a.lifecycle.start("listener", withoutError(listener.Run))
 	a.lifecycle.start("mail worker", withoutError(worker.Run))
 	return nil
+}
+
+// mailListener hears what wakes workers and announcers.
+func (a *App) mailListener(pool *postgres.Pool, metrics prometheus.Registerer) (*postgres.Listener, error) {
+	listener, err := postgres.NewListener(postgres.ListenerOptions{
+		URL: a.cfg.Direct, Channels: []string{postgres.MailChannel}, Logger: a.logger, Metrics: metrics, Pool: pool,
+	})
+	if err != nil {
+		return nil, &config.Error{Variable: "SESPAN_DATABASE_DIRECT_URL", Problem: "cannot be used: " + err.Error(), Hint: config.HintDatabaseURL}
+	}
+	return listener, nil
 }
 
 // unseal opens the body of a code's mail just before it is sent.

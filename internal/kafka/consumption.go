@@ -39,7 +39,7 @@ func (b *Broker) Consume(ctx context.Context, o mail.ConsumeOptions) mail.Consum
 	c := &consumption{
 		broker: b, ledger: newLedger(o.Prefetch), deliveries: make(chan mail.Delivery), room: make(chan struct{}, 1), stop: stop,
 	}
-	b.metrics.connected(Consumer, false)
+	b.metrics.connected(mail.BrokerConsumer, false)
 	c.wg.Go(func() { c.handOver(ctx) })
 	c.wg.Go(func() { c.run(ctx) })
 	return c
@@ -158,7 +158,7 @@ func (c *consumption) run(ctx context.Context) {
 
 // set notes whether deliveries can come, and logs a change.
 func (c *consumption) set(ctx context.Context, up bool, err error) {
-	c.broker.metrics.connected(Consumer, up)
+	c.broker.metrics.connected(mail.BrokerConsumer, up)
 	if c.broker.joining.Store(nil); err != nil {
 		c.broker.joining.Store(&err)
 	}

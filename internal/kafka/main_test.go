@@ -43,7 +43,7 @@ func (b *bench) options(t *testing.T) Options {
 	t.Helper()
 	return Options{
 		Addresses: b.cluster.ListenAddrs(), Prefix: "shop", Installation: installation, Partitions: 3,
-		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Roles: []Role{Announcer, Consumer},
+		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Roles: []mail.BrokerRole{mail.BrokerAnnouncer, mail.BrokerConsumer},
 	}
 }
 

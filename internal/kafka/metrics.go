@@ -12,7 +12,7 @@ type metrics struct {
 	foreign, poison prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, roles []Role) *metrics {
+func newMetrics(reg prometheus.Registerer, roles []mail.BrokerRole) *metrics {
 	m := &metrics{
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sespan_mail_broker_connected", Help: "1 while the broker answers to this process in this role.",
@@ -37,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, roles []Role) *metrics {
 	return m
 }
 
-func (m *metrics) connected(role Role, up bool) {
+func (m *metrics) connected(role mail.BrokerRole, up bool) {
 	value := 0.0
 	if up {
 		value = 1

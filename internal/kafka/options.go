@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"sespan/internal/mail"
 )
 
 // Options of a Broker. Addresses, Prefix, Installation, Logger and Metrics are required.
@@ -33,17 +35,8 @@ type Options struct {
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error) // [a net.Dialer's]
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
-	Roles   []Role // what this process does with the broker: their metrics are there from the start
+	Roles   []mail.BrokerRole // what this process does with the broker: their metrics are there from the start
 }
-
-// Role is what a process does with a broker.
-type Role string
-
-// The roles.
-const (
-	Announcer Role = "announcer"
-	Consumer  Role = "consumer"
-)
 
 const (
 	dialTimeout = 3 * time.Second

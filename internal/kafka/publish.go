@@ -54,7 +54,7 @@ func (b *Broker) Publish(ctx context.Context, batch []mail.Announcement) []error
 		return nil
 	}
 	if err := b.ensureTopics(ctx); err != nil {
-		b.metrics.connected(Announcer, false)
+		b.metrics.connected(mail.BrokerAnnouncer, false)
 		return everyOne(len(batch), ctxError(ctx, err))
 	}
 	p := &publication{answers: make([]error, len(batch)), answered: make([]bool, len(batch)), left: len(batch), done: make(chan struct{})}
@@ -68,7 +68,7 @@ func (b *Broker) Publish(ctx context.Context, batch []mail.Announcement) []error
 	case <-ctx.Done():
 	}
 	results := p.results(ctx.Err())
-	b.metrics.connected(Announcer, anyTaken(results))
+	b.metrics.connected(mail.BrokerAnnouncer, anyTaken(results))
 	return results
 }
 

@@ -88,12 +88,7 @@ func startAnnouncer(tb testing.TB, db *pgtest.DB, broker mail.Broker, change fun
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())
 	reg := prometheus.NewRegistry()
-	listener, err := postgres.NewListener(postgres.ListenerOptions{
-		URL: db.URL, Channels: []string{postgres.MailChannel}, Logger: quietMail(), Metrics: reg,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	listener := mailListener(tb, db, reg)
 	c := mail.AnnouncerConfig{
 		Store: postgres.NewMail(openMailPool(tb, db.ServiceURL(tb))), Broker: broker, Dispatch: "amqp", Installation: uuid.New(), Logger: quietMail(), Metrics: reg,
 		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected,

@@ -105,12 +105,7 @@ func startWorker(tb testing.TB, db *pgtest.DB, sender mail.Sender, change func(*
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())
 	reg := prometheus.NewRegistry()
-	listener, err := postgres.NewListener(postgres.ListenerOptions{
-		URL: db.URL, Channels: []string{postgres.MailChannel}, Logger: quietMail(), Metrics: reg,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	listener := mailListener(tb, db, reg)
 	c := mail.WorkerConfig{
 		Store: postgres.NewMail(openMailPool(tb, db.URL)), Sender: sender, From: "Shop <shop@example.org>", Logger: quietMail(), Metrics: reg,
 		Notifications: listener.Signal(postgres.MailChannel), Listening: listener.Connected,
@@ -128,6 +123,18 @@ func startWorker(tb testing.TB, db *pgtest.DB, sender mail.Sender, change func(*
 	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
 	tb.Cleanup(stop)
 	return stop
+}
+
+// mailListener hears what wakes workers and announcers.
+func mailListener(tb testing.TB, db *pgtest.DB, reg prometheus.Registerer) *postgres.Listener {
+	tb.Helper()
+	listener, err := postgres.NewListener(postgres.ListenerOptions{
+		URL: db.URL, Channels: []string{postgres.MailChannel}, Logger: quietMail(), Metrics: reg,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return listener
 }
 
 func mailExec(tb testing.TB, db *pgtest.DB, sql string, args ...any) {

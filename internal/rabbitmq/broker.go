@@ -26,7 +26,7 @@ type Options struct {
 	Installation   uuid.UUID   // whose announcements are ours
 	Logger         *slog.Logger
 	Metrics        prometheus.Registerer
-	Roles          []Role // of this process: each has its series from the start
+	Roles          []mail.BrokerRole // of this process: each has its series from the start
 }
 
 // Broker is RabbitMQ as mails see it. It connects when it is first used.
@@ -72,7 +72,7 @@ func New(o Options) (*Broker, error) {
 		o: o, names: newTopology(o.Prefix), log: o.Logger.With("component", "rabbitmq"), metrics: newMetrics(o.Metrics, o.Roles),
 		reads: map[*consumption]struct{}{},
 	}
-	b.announcer, b.deadLetters = newPublisher(b, Announcer), newPublisher(b, deadLetters)
+	b.announcer, b.deadLetters = newPublisher(b, mail.BrokerAnnouncer), newPublisher(b, deadLetters)
 	b.stop, b.cancel = context.WithCancel(context.Background())
 	return b, nil
 }
@@ -111,7 +111,7 @@ func (b *Broker) Check(ctx context.Context) error {
 }
 
 // goKeep keeps a connection in the background; false when the broker is closed.
-func (b *Broker) goKeep(role Role, once func(context.Context) (bool, error), failed func(error)) bool {
+func (b *Broker) goKeep(role mail.BrokerRole, once func(context.Context) (bool, error), failed func(error)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

@@ -44,7 +44,7 @@ func (b *Broker) Consume(ctx context.Context, o mail.ConsumeOptions) mail.Consum
 	b.work.Go(func() {
 		defer close(c.done)
 		defer unlink()
-		keep(ctx, b.log.With("role", string(Consumer)), c.once, func(err error) { c.set(nil, err) })
+		keep(ctx, b.log.With("role", string(mail.BrokerConsumer)), c.once, func(err error) { c.set(nil, err) })
 		c.set(nil, errClosed)
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -70,7 +70,7 @@ func (c *consumption) state() error {
 
 // once connects, hands deliveries on and says why that ended.
 func (c *consumption) once(ctx context.Context) (stood bool, err error) {
-	session, err := c.b.dial(ctx, Consumer)
+	session, err := c.b.dial(ctx, mail.BrokerConsumer)
 	if err != nil {
 		return false, err
 	}
@@ -83,10 +83,10 @@ func (c *consumption) once(ctx context.Context) (stood bool, err error) {
 		}
 		return false, c.b.explain(session.address, &wire{}, err)
 	}
-	c.b.log.InfoContext(ctx, "rabbitmq: connected", "role", string(Consumer), "address", s.address)
+	c.b.log.InfoContext(ctx, "rabbitmq: connected", "role", string(mail.BrokerConsumer), "address", s.address)
 	c.set(s, nil)
-	c.b.metrics.connected(Consumer, true)
-	defer c.b.metrics.connected(Consumer, false)
+	c.b.metrics.connected(mail.BrokerConsumer, true)
+	defer c.b.metrics.connected(mail.BrokerConsumer, false)
 	defer c.set(nil, errConnecting)
 	inner, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup

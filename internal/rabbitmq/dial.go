@@ -11,6 +11,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"sespan/internal/mail"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 )
 
 // dial connects to the first address that answers, beginning with the one that did last time.
-func (b *Broker) dial(ctx context.Context, role Role) (*session, error) {
+func (b *Broker) dial(ctx context.Context, role mail.BrokerRole) (*session, error) {
 	var errs []string
 	var last error
 	begin := int(b.address.Load())
@@ -46,7 +48,7 @@ func (b *Broker) dial(ctx context.Context, role Role) (*session, error) {
 	return nil, last
 }
 
-func (b *Broker) dialOne(ctx context.Context, address string, role Role) (*session, error) {
+func (b *Broker) dialOne(ctx context.Context, address string, role mail.BrokerRole) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{
@@ -73,7 +75,7 @@ func (b *Broker) dialOne(ctx context.Context, address string, role Role) (*sessi
 	return newSession(conn, raw, address), nil
 }
 
-func (b *Broker) handshake(ctx context.Context, address string, w *wire, role Role) (*amqp.Connection, error) {
+func (b *Broker) handshake(ctx context.Context, address string, w *wire, role mail.BrokerRole) (*amqp.Connection, error) {
 	end := &end{Conn: w}
 	if b.o.TLS != nil {
 		config := b.o.TLS.Clone()

@@ -8,15 +8,10 @@ import (
 	"sespan/internal/mail"
 )
 
-// Role is what a process does with the broker.
-type Role string
-
-// The closed list of roles, and of the label role. Dead letters have a connection of their own, of which there is no series.
+// The roles that no series tells of: dead letters have a connection of their own.
 const (
-	Announcer   Role = "announcer"
-	Consumer    Role = "consumer"
-	deadLetters Role = "dead letters"
-	checker     Role = "check"
+	deadLetters mail.BrokerRole = "dead letters"
+	checker     mail.BrokerRole = "check"
 )
 
 type metrics struct {
@@ -25,10 +20,10 @@ type metrics struct {
 	up              *prometheus.GaugeVec
 
 	mu    sync.Mutex
-	stand map[Role]int // connections of each role
+	stand map[mail.BrokerRole]int // connections of each role
 }
 
-func newMetrics(reg prometheus.Registerer, roles []Role) *metrics {
+func newMetrics(reg prometheus.Registerer, roles []mail.BrokerRole) *metrics {
 	m := &metrics{
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sespan_mail_foreign_total", Help: "Announcements of another installation that came to this one, and went to the dead letters.",
@@ -42,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, roles []Role) *metrics {
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sespan_mail_broker_connected", Help: "1 while the broker answers to this process in this role.",
 		}, []string{"role"}),
-		stand: map[Role]int{},
+		stand: map[mail.BrokerRole]int{},
 	}
 	for lane := range mail.Lane(mail.Lanes) {
 		m.lag.WithLabelValues(lane.String())
@@ -55,7 +50,7 @@ func newMetrics(reg prometheus.Registerer, roles []Role) *metrics {
 }
 
 // connected counts a connection of a role, and its end.
-func (m *metrics) connected(role Role, yes bool) {
+func (m *metrics) connected(role mail.BrokerRole, yes bool) {
 	if role == deadLetters {
 		return
 	}

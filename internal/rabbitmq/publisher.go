@@ -3,12 +3,14 @@ package rabbitmq
 import (
 	"context"
 	"sync"
+
+	"sespan/internal/mail"
 )
 
 // publisher keeps one connection for publishing, from the first message on.
 type publisher struct {
 	b    *Broker
-	role Role
+	role mail.BrokerRole
 
 	mu      sync.Mutex
 	started bool
@@ -17,7 +19,7 @@ type publisher struct {
 	changed chan struct{} // closed at the next change
 }
 
-func newPublisher(b *Broker, role Role) *publisher {
+func newPublisher(b *Broker, role mail.BrokerRole) *publisher {
 	return &publisher{b: b, role: role, changed: make(chan struct{})}
 }
 

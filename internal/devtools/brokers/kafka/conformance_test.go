@@ -72,7 +72,7 @@ func TestConformance(t *testing.T) {
 			b, err := kafka.New(kafka.Options{
 				Addresses: cluster.Addresses(kafkad.Plain), Prefix: s.Prefix, Installation: s.Installation, Partitions: 6,
 				Dial: ways.of(s.Prefix).dial, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
-				Roles: []kafka.Role{kafka.Announcer, kafka.Consumer},
+				Roles: []mail.BrokerRole{mail.BrokerAnnouncer, mail.BrokerConsumer},
 			})
 			require.NoError(tb, err)
 			return b

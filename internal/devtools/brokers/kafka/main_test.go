@@ -80,7 +80,7 @@ func newSite(t *testing.T, c *kafkad.Cluster) *site {
 func (s *site) options() kafka.Options {
 	return kafka.Options{
 		Addresses: s.cluster.Addresses(kafkad.Plain), Prefix: s.prefix, Installation: installation, Partitions: 6,
-		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Roles: []kafka.Role{kafka.Announcer, kafka.Consumer},
+		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Roles: []mail.BrokerRole{mail.BrokerAnnouncer, mail.BrokerConsumer},
 	}
 }
 

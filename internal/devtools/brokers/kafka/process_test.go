@@ -31,7 +31,7 @@ func consumeForParent() int {
 	addresses, prefix, _ := strings.Cut(os.Getenv(consumerVariable), " ")
 	b, err := kafka.New(kafka.Options{
 		Addresses: strings.Split(addresses, ","), Prefix: prefix, Installation: installation, Partitions: 6,
-		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Roles: []kafka.Role{kafka.Consumer},
+		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Roles: []mail.BrokerRole{mail.BrokerConsumer},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

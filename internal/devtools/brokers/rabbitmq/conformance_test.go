@@ -20,7 +20,7 @@ func backend(t *testing.T) brokertest.Backend {
 			b, err := rabbitmq.New(rabbitmq.Options{
 				Addresses: []string{ways.of(s.Prefix).address}, User: rabbitmqd.Guest, Password: rabbitmqd.Guest,
 				Prefix: s.Prefix, Installation: s.Installation,
-				Logger: quiet(), Metrics: prometheus.NewRegistry(), Roles: []rabbitmq.Role{rabbitmq.Announcer, rabbitmq.Consumer},
+				Logger: quiet(), Metrics: prometheus.NewRegistry(), Roles: []mail.BrokerRole{mail.BrokerAnnouncer, mail.BrokerConsumer},
 			})
 			if err != nil {
 				tb.Fatal(err)

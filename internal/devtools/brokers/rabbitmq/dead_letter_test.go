@@ -11,6 +11,7 @@ import (
 
 	"sespan/internal/devtools/rabbitmqd"
 	"sespan/internal/mail"
+	"sespan/internal/rabbitmq"
 )
 
 // dead takes the messages out of the dead-letter queue.
@@ -88,4 +89,26 @@ func TestTheDeadLetterQueueIsBounded(t *testing.T) {
 		"x-queue-type": "quorum", "x-message-ttl": int64(7 * 24 * 3600 * 1000), "x-max-length-bytes": int64(100_000_000),
 	})
 	assert.NoError(t, err, "its arguments are others")
+}
+
+// Who only looks counts what another installation has announced under the same prefix.
+func TestDeadLettersAreCounted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, rabbitmqd.Start(t))
+	ours := s.broker(t)
+	looks := s.broker(t, func(o *rabbitmq.Options) { o.Roles = nil })
+	n, err := looks.DeadLetters(limit(t))
+	require.NoError(t, err)
+	require.Zero(t, n)
+
+	ours.Consume(t.Context(), mail.ConsumeOptions{Prefetch: 10})
+	strange := s.announcements(1, mail.LaneUrgent, mail.LaneBulk)
+	for i := range strange {
+		strange[i].Installation = uuid.New()
+	}
+	publish(t, ours, strange)
+	eventually(t, "both are dead letters", func() bool {
+		n, err := looks.DeadLetters(limit(t))
+		return err == nil && n == 2
+	})
 }

@@ -58,7 +58,7 @@ func newSite(t *testing.T, node *rabbitmqd.Node) *site {
 	return &site{node: node, metrics: metrics, options: rabbitmq.Options{
 		Addresses: []string{node.AMQP}, User: rabbitmqd.Guest, Password: rabbitmqd.Guest,
 		Prefix: fmt.Sprintf("s%d", sites.Add(1)), Installation: uuid.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: metrics,
-		Roles: []rabbitmq.Role{rabbitmq.Announcer, rabbitmq.Consumer},
+		Roles: []mail.BrokerRole{mail.BrokerAnnouncer, mail.BrokerConsumer},
 	}}
 }
 
