@@ -18,8 +18,9 @@ type Options struct {
 	// means the newest that is known. Or the folder of an installed server, such
 	// as "/usr/lib/postgresql/15": nothing is fetched then.
 	Version string
-	// Dir keeps the data between runs (in Dir/data). Empty: a temporary folder
-	// that goes away with the server, and nothing is flushed to disk.
+	// Dir keeps the data between runs (in Dir/data). Empty: a temporary folder, in
+	// memory where there is room, that goes away with the server, and nothing is
+	// flushed to disk.
 	Dir string
 	// Cache keeps the fetched server; empty: a folder of the user's own.
 	Cache string
@@ -93,7 +94,7 @@ func prepare(opts Options, who account) (plan, error) {
 		return p, err
 	}
 	if p.Throwaway {
-		p.Dir, err = os.MkdirTemp("", "sespan-devdb-")
+		p.Dir, err = os.MkdirTemp(InMemory(), "sespan-devdb-")
 	} else {
 		p.Dir, err = filepath.Abs(opts.Dir)
 	}

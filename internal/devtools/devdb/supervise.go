@@ -152,6 +152,7 @@ func parameters(p plan) map[string]string {
 	params := map[string]string{"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 	if p.Throwaway {
 		params["fsync"], params["synchronous_commit"], params["full_page_writes"] = "off", "off", "off"
+		params["max_wal_size"] = "256MB" // it may lie in memory, beside those of other servers
 	}
 	for name, value := range p.Parameters {
 		params[name] = value

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"sespan/internal/devtools/devdb"
 )
 
 //go:embed machine.sql
@@ -20,8 +22,8 @@ func (e *Env) Describe(ctx context.Context) error {
 		return err
 	}
 	where := "on disk, in " + e.Dir
-	if strings.HasPrefix(e.Dir, memoryDir) {
-		where = "in memory (" + memoryDir + "), for all sides alike"
+	if strings.HasPrefix(e.Dir, devdb.MemoryDir) {
+		where = "in memory (" + devdb.MemoryDir + "), for all sides alike"
 	}
 	e.Printf("Machine     %s, %d cores, %s %s, %s\n", processor(), runtime.NumCPU(), runtime.GOOS, kernel(), load())
 	e.Printf("PostgreSQL  %s; %s (the defaults); its data is %s\n", version, durability, where)

@@ -6,13 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
-)
 
-const (
-	memoryDir = "/dev/shm"
-	// A default max_wal_size of WAL, the data and some room.
-	memoryNeeded = 4 << 30
+	"sespan/internal/devtools/devdb"
 )
 
 // Options are the flags that every tool has.
@@ -26,7 +21,7 @@ type Options struct {
 
 // AddFlags adds them.
 func (o *Options) AddFlags(flags *flag.FlagSet) {
-	flags.StringVar(&o.Dir, "data", defaultDir(), "folder for the database; memory by default where there is enough of it")
+	flags.StringVar(&o.Dir, "data", devdb.InMemory(), "folder for the database; memory by default where there is enough of it")
 	flags.StringVar(&o.Binary, "sespan", "bin/sespan", "the binary to run")
 	flags.StringVar(&o.Version, "postgres", "", "major version of the server, or the folder of an installed one")
 }
@@ -43,13 +38,3 @@ func (o *Options) Check() error {
 
 // Printf writes to Out.
 func (o Options) Printf(format string, args ...any) { fmt.Fprintf(o.Out, format, args...) }
-
-// defaultDir is a folder in memory where there is enough of it: the disk of a
-// shared machine is the largest source of noise.
-func defaultDir() string {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(memoryDir, &s); err == nil && s.Bavail*uint64(s.Bsize) >= memoryNeeded { //nolint:gosec // positive; its type differs between systems
-		return memoryDir
-	}
-	return os.TempDir()
-}
