@@ -25,7 +25,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
+.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ fault-mail: bin/sespan ## Put the mail queue through faults and count (PREVIOUS=
 
 fault-counting: bin/sespan ## Kill processes and sessions under draws, cancellations and codes, and compare every count (BENCH_ARGS=-quick to try it)
 	go run ./internal/devtools/faults $(BENCH_ARGS) counting
+
+fault-broker: bin/sespan .cache/kafka/.ready .cache/rabbitmq/.ready ## Put RabbitMQ and Kafka, nodes and clusters of three, through faults and count (BENCH_ARGS="-only 'kafka/*'" for some cases, -list, -quick)
+	go run ./internal/devtools/faults $(BENCH_ARGS) broker
 
 bench-admin: $(VENV)/.ready ## Measure the staff pages at a million mails, and the site's own enqueuing
 	go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest -s -q django_bridge/tests/bench_admin.py django_bridge/tests/bench_mail.py -c django_bridge/pyproject.toml

@@ -4,9 +4,11 @@
 // where the answer to the first was lost.
 //
 // The campaign "counting" does the same to draws, cancellations, codes and their
-// counts; its drawing stands at the type.
+// counts; the campaign "broker" puts announcers, senders, RabbitMQ and Kafka, the ways to
+// them and PostgreSQL through faults while mails go by a broker. Their drawings stand at
+// the types.
 //
-//	go run ./internal/devtools/faults [flags] [counting]
+//	go run ./internal/devtools/faults [flags] [counting | broker]
 //
 // A phase enqueues mails while one kind of fault goes on, then waits until the queue
 // is idle:

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 //go:embed worker_backend.sql
@@ -54,12 +56,14 @@ func crashDatabase(ctx context.Context, c *campaign) error {
 	return repeat(ctx, 3*faultInterval, func(int) error { return c.crash(context.WithoutCancel(ctx)) })
 }
 
-func (c *campaign) crash(ctx context.Context) error {
+func (c *campaign) crash(ctx context.Context) error { return crashPostgreSQL(ctx, c.Admin, &c.killed) }
+
+func crashPostgreSQL(ctx context.Context, db *pgxpool.Pool, killed *[]time.Time) error {
 	var pid int
-	if err := c.Admin.QueryRow(ctx, workerBackendSQL).Scan(&pid); err != nil {
+	if err := db.QueryRow(ctx, workerBackendSQL).Scan(&pid); err != nil {
 		return nil //nolint:nilerr // it is still down from the last time
 	}
-	c.killed = append(c.killed, time.Now())
+	*killed = append(*killed, time.Now())
 	backend, err := os.FindProcess(pid)
 	if err != nil {
 		return err

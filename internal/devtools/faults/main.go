@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"sespan/internal/devtools/devdb"
@@ -20,6 +21,8 @@ type options struct {
 
 	previous string // sespan of the previous version, "" for none
 	quick    bool
+	only     string // cases of the campaign of brokers
+	list     bool
 }
 
 func main() {
@@ -40,11 +43,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	o.AddFlags(flags)
 	flags.StringVar(&o.previous, "previous", "", "a sespan of the previous version: adds a phase with both side by side")
 	flags.BoolVar(&o.quick, "quick", false, "a tenth of it, to try it")
+	flags.StringVar(&o.only, "only", "", "of the brokers' campaign: the cases with names like this one, such as kafka/*")
+	flags.BoolVar(&o.list, "list", false, "of the brokers' campaign: name the cases and end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 1 || flags.NArg() == 1 && flags.Arg(0) != "counting" {
-		return fmt.Errorf("unexpected argument %q: the campaigns are that of mails, without a name, and counting", flags.Arg(flags.NArg()-1))
+	if flags.NArg() > 1 || !slices.Contains([]string{"", "counting", "broker"}, flags.Arg(0)) {
+		return fmt.Errorf("unexpected argument %q: the campaigns are that of mails, without a name, counting and broker", flags.Arg(flags.NArg()-1))
+	}
+	if o.list {
+		for _, c := range brokerCases() {
+			fmt.Fprintln(out, c.name)
+		}
+		return nil
 	}
 	if err := o.Check(); err != nil {
 		return err
@@ -68,9 +79,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	var report target.Report
-	if flags.Arg(0) == "counting" {
+	switch flags.Arg(0) {
+	case "counting":
 		err = o.counting(ctx, e, &report)
-	} else {
+	case "broker":
+		return o.brokers(ctx, e) // its figures stand in lines, case by case
+	default:
 		err = o.mails(ctx, e, &report)
 	}
 	if err != nil {
@@ -78,6 +92,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	report.Print(out)
 	return nil
+}
+
+func (o options) brokers(ctx context.Context, e *testbed.Env) error {
+	cases := brokerCases()
+	if o.quick {
+		cases = slices.DeleteFunc(cases, func(c brokerCase) bool { return !c.quick })
+	}
+	return newBrokers(e, o.only).campaign(ctx, cases)
 }
 
 func (o options) mails(ctx context.Context, e *testbed.Env, report *target.Report) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sespan/internal/devtools/smtptest"
 )
@@ -52,7 +53,7 @@ func (t tally) print(c *campaign, name string) {
 // reconcile compares what was enqueued with what the mail server received and with
 // the states of the queue.
 func (c *campaign) reconcile(ctx context.Context, name string, l *ledger) (tally, error) {
-	states, err := c.states(ctx, name)
+	states, err := mailStates(ctx, c.Admin, name)
 	if err != nil {
 		return tally{}, err
 	}
@@ -98,7 +99,7 @@ func (c *campaign) count(t *tally, recipient string, received []smtptest.Receive
 		switch {
 		case !received[i-1].Answered:
 			t.answerLost++
-		case c.killedAfter(received[i-1].At):
+		case killedAfter(c.killed, received[i-1].At):
 			t.workerKilled++
 		default:
 			t.wrong++
@@ -108,8 +109,8 @@ func (c *campaign) count(t *tally, recipient string, received []smtptest.Receive
 
 // killedAfter reports whether something was killed while the result of a mail that
 // was received then may not have been written.
-func (c *campaign) killedAfter(at time.Time) bool {
-	for _, k := range c.killed {
+func killedAfter(killed []time.Time, at time.Time) bool {
+	for _, k := range killed {
 		if since := k.Sub(at); -kernelDelay < since && since < killWindow {
 			return true
 		}
@@ -117,8 +118,8 @@ func (c *campaign) killedAfter(at time.Time) bool {
 	return false
 }
 
-func (c *campaign) states(ctx context.Context, phase string) (map[string]string, error) {
-	rows, err := c.Admin.Query(ctx, statesSQL, phase)
+func mailStates(ctx context.Context, db *pgxpool.Pool, phase string) (map[string]string, error) {
+	rows, err := db.Query(ctx, statesSQL, phase)
 	if err != nil {
 		return nil, err
 	}

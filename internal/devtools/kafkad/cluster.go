@@ -16,7 +16,7 @@ import (
 // clusterID is any random uuid: clusters here are told apart by their ports.
 const clusterID = "4L6g3nShT-eMCtK--X86sw"
 
-// Cluster of one node or three.
+// Cluster of one node or more.
 type Cluster struct {
 	Nodes   []*Node
 	options Options
@@ -58,13 +58,19 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 func (c *Cluster) prepare(ctx context.Context) error {
 	for i := range c.options.Nodes {
 		n := &Node{cluster: c, id: i + 1, folder: filepath.Join(c.folder, fmt.Sprint(i+1)), addresses: map[string]string{}}
-		free, err := freeAddresses(ctx, 5)
+		names := []Listener{Plain, SASL, WithTLS, SASLTLS, Outside}
+		free, err := freeAddresses(ctx, 1+len(names))
 		if err != nil {
 			return err
 		}
 		n.controller = free[0]
-		for j, name := range []string{"PLAINTEXT", "SASL", "TLS", "SASLTLS"} {
-			n.addresses[name] = free[j+1]
+		for j, name := range names {
+			n.addresses[string(name)] = free[j+1]
+		}
+		if advertise := c.options.Advertise; advertise != nil {
+			if n.advertised, err = advertise(n.addresses[string(Outside)]); err != nil {
+				return err
+			}
 		}
 		c.Nodes = append(c.Nodes, n)
 	}
@@ -94,6 +100,15 @@ func (c *Cluster) Addresses(l Listener) []string {
 	var addresses []string
 	for _, n := range c.Nodes {
 		addresses = append(addresses, n.addresses[string(l)])
+	}
+	return addresses
+}
+
+// Advertised are the addresses by which clients come to the listener Outside.
+func (c *Cluster) Advertised() []string {
+	var addresses []string
+	for _, n := range c.Nodes {
+		addresses = append(addresses, n.advertised)
 	}
 	return addresses
 }

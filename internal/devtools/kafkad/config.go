@@ -26,6 +26,7 @@ func (c *Cluster) config(n *Node) string {
 	}
 	set("group.initial.rebalance.delay.ms", "0")
 	set("auto.create.topics.enable", "false")
+	set("min.insync.replicas", "%d", min(replicas, 3)/2+1)
 	// Without these a restart after a kill waits until the dead broker's registration has lapsed, 9 s by default.
 	set("broker.session.timeout.ms", "2000")
 	set("broker.heartbeat.interval.ms", "500")
@@ -48,9 +49,12 @@ func (c *Cluster) listeners(n *Node, set func(name, format string, args ...any))
 		advertised = append(advertised, name+"://"+n.addresses[name])
 	}
 	listen = append(append(listen, advertised...), "CONTROLLER://"+n.controller)
+	if n.advertised != "" {
+		listen, advertised = append(listen, "OUTSIDE://"+n.addresses["OUTSIDE"]), append(advertised, "OUTSIDE://"+n.advertised)
+	}
 	set("listeners", "%s", strings.Join(listen, ","))
 	set("advertised.listeners", "%s", strings.Join(advertised, ","))
-	set("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL")
+	set("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL,OUTSIDE:PLAINTEXT")
 	set("controller.listener.names", "CONTROLLER")
 	set("inter.broker.listener.name", "PLAINTEXT")
 	var users strings.Builder

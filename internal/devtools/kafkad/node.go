@@ -28,6 +28,7 @@ const (
 	SASL    Listener = "SASL"
 	WithTLS Listener = "TLS" // asks for a client's certificate
 	SASLTLS Listener = "SASLTLS"
+	Outside Listener = "OUTSIDE" // as Plain, at the address that Options.Advertise gives
 )
 
 const startTimeout = 180 * time.Second
@@ -39,6 +40,7 @@ type Node struct {
 	folder     string
 	controller string
 	addresses  map[string]string
+	advertised string // of Outside
 
 	mu      sync.Mutex
 	process *exec.Cmd     // nil: it does not run
@@ -48,10 +50,14 @@ type Node struct {
 
 func (n *Node) file(name string) string { return filepath.Join(n.folder, name) }
 
-// java runs a class of the broker with little memory.
+// java runs a class of the broker with little memory, less of it for each of several.
 func (n *Node) java(ctx context.Context, class string, args ...string) *exec.Cmd {
+	heap := "-Xmx384m"
+	if len(n.cluster.Nodes) > 1 {
+		heap = "-Xmx256m"
+	}
 	all := append([]string{
-		"-Xms96m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile=" + n.file("log4j2.properties"),
+		"-Xms96m", heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile=" + n.file("log4j2.properties"),
 		"-cp", filepath.Join(n.cluster.options.Jars, "*"), class,
 	}, args...)
 	cmd := exec.CommandContext(ctx, "java", all...) //nolint:gosec // classes of this package, files of this folder
@@ -168,6 +174,15 @@ func (n *Node) end(with syscall.Signal) {
 	}
 	<-n.gone
 	n.process = nil
+}
+
+// Wipe kills the node and takes its data; Start begins anew.
+func (n *Node) Wipe(ctx context.Context) error {
+	n.Kill()
+	if err := os.RemoveAll(n.file("data")); err != nil {
+		return err
+	}
+	return n.format(ctx)
 }
 
 // Freeze stops the node's time (SIGSTOP) until Thaw: its connections stand and nothing answers.

@@ -8,11 +8,15 @@ import (
 
 // Options of a Cluster; the zero value is one node.
 type Options struct {
-	Nodes int    // 1 or 3 [1]
+	Nodes int    // [1]; from three on two copies of a topic must be in sync
 	Jars  string // folder that Fetch filled [.cache/kafka of the checkout]
 	Users []User // who may log in by SASL
 	TLS   *TLS   // nil: no listener with TLS
 	Log   string // file to which all nodes write [none]
+
+	// Advertise gives the address by which clients come to a node's listener Outside, such
+	// as that of a proxy. Nil: there is no such listener.
+	Advertise func(listener string) (address string, err error)
 }
 
 // User of the SASL listeners. PLAIN and both SCRAMs take the password, which has no comma.

@@ -16,5 +16,7 @@
 //	     └─▶ beam.smp        by the package's own script; the fields AMQP and TLS are its listeners
 //	           └─ crash      kill -9, and Restart on the same folder: what was confirmed is there
 //
+// LaunchCluster starts several nodes that share users and queues, by one epmd.
+//
 // The users are guest (everything, password guest), reader and writer (see definitions.go).
 package rabbitmqd

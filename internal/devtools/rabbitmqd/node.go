@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,18 +25,47 @@ type Node struct {
 	AMQP, TLS    string // addresses; TLS demands a client's certificate
 	Certificates Certificates
 
-	files  unpacked
-	dir    string
-	env    []string
-	epmd   *exec.Cmd
-	server *exec.Cmd
-	exited chan struct{} // closed when server has ended
+	files    unpacked
+	name     string
+	first    *Node // of its cluster, whose epmd and cookie it has; itself where it is alone
+	dir      string
+	env      []string
+	epmd     *exec.Cmd // nil: that of the first
+	epmdPort string
+	server   *exec.Cmd
+	exited   chan struct{} // closed when server has ended
 }
 
 const startTimeout = 90 * time.Second
 
 // Launch starts a node outside of a test; End it.
-func Launch(ctx context.Context) (*Node, error) {
+func Launch(ctx context.Context) (*Node, error) { return launch(ctx, "sespan@localhost", nil) }
+
+// LaunchCluster starts nodes that share users and queues; End each, the first one last.
+func LaunchCluster(ctx context.Context, size int) (nodes []*Node, err error) {
+	for i := range size {
+		var first *Node
+		if i > 0 {
+			first = nodes[0]
+		}
+		n, err := launch(ctx, fmt.Sprintf("sespan%d@localhost", i+1), first)
+		if err != nil {
+			return nil, errors.Join(err, EndCluster(nodes))
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// EndCluster ends all nodes of a cluster.
+func EndCluster(nodes []*Node) (err error) {
+	for _, n := range slices.Backward(nodes) {
+		err = errors.Join(err, n.End())
+	}
+	return err
+}
+
+func launch(ctx context.Context, name string, first *Node) (*Node, error) {
 	p, err := find()
 	if err != nil {
 		return nil, err
@@ -44,7 +74,10 @@ func Launch(ctx context.Context) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{files: p, dir: dir}
+	n := &Node{files: p, name: name, first: first, dir: dir}
+	if first == nil {
+		n.first = n
+	}
 	if err := errors.Join(n.prepare(), n.startEPMD()); err != nil {
 		return nil, errors.Join(err, n.End())
 	}
@@ -72,17 +105,21 @@ ssl_options.certfile = $dir/server.pem
 ssl_options.keyfile = $dir/server.key
 ssl_options.verify = verify_peer
 ssl_options.fail_if_no_peer_cert = true
-load_definitions = $dir/definitions.json
 log.console = true
 log.console.level = warning
 disk_free_limit.absolute = 1MB
 raft.wal_max_size_bytes = 16000000
 `)
+	if n.first == n {
+		conf += "load_definitions = " + n.dir + "/definitions.json\n"
+	} else {
+		conf += "cluster_formation.peer_discovery_backend = classic_config\ncluster_formation.classic_config.nodes.1 = " + n.first.name + "\n"
+	}
 	// The package's erl names the folder of an installed Erlang.
 	erl := fmt.Sprintf("#!/bin/sh\nexport EMU=beam PROGNAME=erl ROOTDIR='%s' BINDIR='%s'\nexec \"$BINDIR/erlexec\" \"$@\"\n",
 		n.files.erlang, n.files.erts)
 	for name, content := range map[string]string{
-		"rabbitmq.conf": conf, "advanced.config": "[].\n", "enabled_plugins": "[].\n", ".erlang.cookie": "of" + filepath.Base(n.dir),
+		"rabbitmq.conf": conf, "advanced.config": "[].\n", "enabled_plugins": "[].\n", ".erlang.cookie": "of" + filepath.Base(n.first.dir),
 		"definitions.json": string(definitions()), "bin/erl": erl,
 	} {
 		path := filepath.Join(n.dir, name)
@@ -90,14 +127,17 @@ raft.wal_max_size_bytes = 16000000
 			return err
 		}
 	}
+	if n.first == n {
+		n.epmdPort = strconv.Itoa(ports[3])
+	}
 	const interfaces = "-kernel inet_dist_use_interface {127,0,0,1}"
 	n.env = []string{
 		"HOME=" + n.dir, "TMPDIR=" + n.dir, "LANG=C.UTF-8", "PATH=" + n.dir + "/bin:" + os.Getenv("PATH"),
 		"LD_LIBRARY_PATH=" + strings.Join(n.files.libraries, ":"),
-		"RABBITMQ_NODENAME=sespan@localhost", "RABBITMQ_CONF_ENV_FILE=/dev/null", "RABBITMQ_CONFIG_FILE=" + n.dir + "/rabbitmq.conf",
+		"RABBITMQ_NODENAME=" + n.name, "RABBITMQ_CONF_ENV_FILE=/dev/null", "RABBITMQ_CONFIG_FILE=" + n.dir + "/rabbitmq.conf",
 		"RABBITMQ_ADVANCED_CONFIG_FILE=" + n.dir + "/advanced.config", "RABBITMQ_ENABLED_PLUGINS_FILE=" + n.dir + "/enabled_plugins",
 		"RABBITMQ_MNESIA_BASE=" + n.dir + "/mnesia", "RABBITMQ_LOG_BASE=" + n.dir + "/log", "RABBITMQ_PID_FILE=" + n.dir + "/pid",
-		"RABBITMQ_DIST_PORT=" + strconv.Itoa(ports[2]), "ERL_EPMD_PORT=" + strconv.Itoa(ports[3]), "ERL_EPMD_ADDRESS=127.0.0.1",
+		"RABBITMQ_DIST_PORT=" + strconv.Itoa(ports[2]), "ERL_EPMD_PORT=" + n.first.epmdPort, "ERL_EPMD_ADDRESS=127.0.0.1",
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=" + interfaces, "RABBITMQ_CTL_ERL_ARGS=" + interfaces,
 		"RUNNING_UNDER_SYSTEMD=true", // the script becomes the server instead of waiting for it
 	}
@@ -114,6 +154,9 @@ func (n *Node) command(path string, args ...string) *exec.Cmd {
 
 // startEPMD starts Erlang's directory of nodes, which a node does not manage to from an unpacked package.
 func (n *Node) startEPMD() error {
+	if n.first != n {
+		return nil
+	}
 	n.epmd = n.command(filepath.Join(n.files.erts, "epmd"))
 	if err := n.epmd.Start(); err != nil {
 		n.epmd = nil
@@ -174,6 +217,12 @@ func (n *Node) greets(ctx context.Context) bool {
 
 // Kill ends the server as kill -9 does.
 func (n *Node) Kill() { n.signal(syscall.SIGKILL) }
+
+// Wipe kills the server and takes its data; Restart begins anew.
+func (n *Node) Wipe() error {
+	n.Kill()
+	return os.RemoveAll(filepath.Join(n.dir, "mnesia"))
+}
 
 // Stop ends the server as a stop of its service does.
 func (n *Node) Stop() { n.signal(syscall.SIGTERM) }

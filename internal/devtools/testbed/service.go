@@ -47,10 +47,7 @@ func (e *Env) ServeAgain(ctx context.Context, ended *Service, parts string, sett
 func (e *Env) serveAt(ctx context.Context, binary, parts, addr, admin string, settings ...string) (*Service, error) {
 	s := &Service{Addr: addr, Admin: admin, Log: &Tail{}, done: make(chan struct{})}
 	s.cmd = exec.Command(binary, "serve") //nolint:noctx // the binary under test; Close stops it
-	s.cmd.Env = append(os.Environ(),
-		"SESPAN_DATABASE_URL="+e.login, "SESPAN_SECRET_KEYS="+e.secret, "SESPAN_RUN="+parts,
-		"SESPAN_HTTP_ADDR="+addr, "SESPAN_ADMIN_ADDR="+admin, "SESPAN_MAIL_FROM="+MailFrom, "SESPAN_OTP_LINK="+CodeLink)
-	s.cmd.Env = append(s.cmd.Env, settings...)
+	s.cmd.Env = append(append(e.environment(addr, admin), "SESPAN_RUN="+parts), settings...)
 	s.cmd.Stdout, s.cmd.Stderr = s.Log, s.Log
 	KillWithParent(s.cmd)
 	if err := s.cmd.Start(); err != nil {
@@ -62,6 +59,12 @@ func (e *Env) serveAt(ctx context.Context, binary, parts, addr, admin string, se
 	}()
 	e.Services = append(e.Services, s)
 	return s, s.ready(ctx, "http://"+admin+"/readyz")
+}
+
+// environment has the settings that every process of the site has.
+func (e *Env) environment(addr, admin string) []string {
+	return append(os.Environ(), "SESPAN_DATABASE_URL="+e.login, "SESPAN_SECRET_KEYS="+e.secret,
+		"SESPAN_HTTP_ADDR="+addr, "SESPAN_ADMIN_ADDR="+admin, "SESPAN_MAIL_FROM="+MailFrom, "SESPAN_OTP_LINK="+CodeLink)
 }
 
 func (s *Service) ready(ctx context.Context, page string) error {
