@@ -48,6 +48,7 @@ func run(m *testing.M) int {
 	}
 	shared.Options = kafkad.Options{Log: os.Getenv("KAFKA_LOG"), Users: []kafkad.User{{Name: user, Password: password}}, TLS: &authority.files}
 	code := pgtest.Main(m)
+	program.Close()
 	if err := shared.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	code := rabbitmqd.Main(func() int { return pgtest.Main(m) })
+	program.Close()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
