@@ -25,7 +25,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
+.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-broker bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ verify: $(SQLC) bin/sespan ## Fail when a generated file or go.mod is stale
 
 bench: bin/sespan ## Measure draws, codes and mails against their targets (BENCH_ARGS=-quick to try it)
 	go run ./internal/devtools/bench $(BENCH_ARGS)
+
+bench-broker: bin/sespan .cache/kafka/.ready .cache/rabbitmq/.ready ## Measure dispatch by RabbitMQ and Kafka beside PostgreSQL alone, and what PostgreSQL carries (BENCH_ARGS=-quick to try it)
+	go run ./internal/devtools/bench $(BENCH_ARGS) broker simulation
 
 bench-attack: bin/sespan ## Make a million hostile calls and print rows, bytes, memory and what the site feels (BENCH_ARGS="-calls 200000", -quick to try it)
 	go run ./internal/devtools/bench $(BENCH_ARGS) attack attack-mails

@@ -10,12 +10,12 @@ import (
 )
 
 // usage is processor time: of this process (the load, or a peer library that runs
-// in it), of the service under test, of PostgreSQL with all its processes, and of
-// the mail sink.
-type usage struct{ self, server, database, sink time.Duration }
+// in it), of the service under test, of PostgreSQL with all its processes, of the mail
+// sink, and of the brokers.
+type usage struct{ self, server, database, sink, broker time.Duration }
 
 func (u usage) minus(v usage) usage {
-	return usage{u.self - v.self, u.server - v.server, u.database - v.database, u.sink - v.sink}
+	return usage{u.self - v.self, u.server - v.server, u.database - v.database, u.sink - v.sink, u.broker - v.broker}
 }
 
 // ticks is how /proc counts: USER_HZ is 100 on Linux, whatever the kernel's own.
@@ -34,6 +34,7 @@ func (e *env) cpu() usage {
 	if e.sink != nil {
 		u.sink = processTime(strconv.Itoa(e.sink.cmd.Process.Pid))
 	}
+	u.broker = e.brokers.cpu()
 	raw, err := os.ReadFile(e.PostmasterPID()) //nolint:gosec // our own folder
 	if err != nil {
 		return u

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"sespan/internal/devtools/target"
@@ -13,12 +15,15 @@ type options struct {
 
 	profile  string
 	broker   string // that dispatches the mails; "" for the database
+	prefix   string // of this site's names there
+	brokers  *brokers
 	previous string // an older binary, for the price of counting
 	rounds   int
 	mails    int // of the long drain
 	calls    int // of the attack
 	length   time.Duration
 	quick    bool
+	shapes   []shape // of the simulation; none for its own
 	report   *target.Report
 }
 
@@ -29,11 +34,13 @@ type env struct {
 	*testbed.Env
 	options
 
-	service *testbed.Service // that the load is for; nil where there is none
-	sink    *sink            // nil where no mail is sent
+	service  *testbed.Service // that the load is for; nil where there is none
+	sink     *sink            // nil where no mail is sent
+	counting bool             // what PostgreSQL does, in each sample
 }
 
 func newEnv(ctx context.Context, o options) (*env, error) {
+	o.prefix = fmt.Sprintf("bench%d", rand.Uint32()) //nolint:gosec // no two sites of a broker share it
 	e, err := testbed.New(ctx, o.Options)
 	return &env{Env: e, options: o}, err
 }

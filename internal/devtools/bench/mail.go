@@ -44,6 +44,16 @@ type mailBench struct {
 
 // newMailBench makes the mails and starts the sink.
 func newMailBench(ctx context.Context, e *env, o sinkOptions) (*mailBench, error) {
+	b, err := newMails(e)
+	if err != nil {
+		return nil, err
+	}
+	b.sink, err = startSink(ctx, o)
+	return b, err
+}
+
+// newMails makes the mails.
+func newMails(e *env) (*mailBench, error) {
 	b := &mailBench{env: e}
 	mailer, err := otp.NewMailer(otp.MailerOptions{Site: siteName, Link: testbed.CodeLink, Life: 10 * time.Minute})
 	if err != nil {
@@ -58,8 +68,7 @@ func newMailBench(ctx context.Context, e *env, o sinkOptions) (*mailBench, error
 			return nil, err
 		}
 	}
-	b.sink, err = startSink(ctx, o)
-	return b, err
+	return b, nil
 }
 
 func (b *mailBench) add(i int, msg otp.Message) error {
@@ -89,11 +98,20 @@ func (b *mailBench) add(i int, msg otp.Message) error {
 
 func recipient(i int) string { return fmt.Sprintf("user%d@example.com", i) }
 
-// startWorker starts a worker with so many connections to the sink.
+// startWorker starts a worker with so many connections to the sink, and in the same
+// process an announcer where there is a broker.
 func (b *mailBench) startWorker(ctx context.Context, connections int) (*testbed.Service, error) {
-	parts, settings := "mail", []string{"SESPAN_SMTP_URL=smtp://" + b.sink.addr + "?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", connections)}
+	parts := "mail"
 	if b.broker != "" {
-		parts, settings = "mail,announce", append(settings, "SESPAN_BROKER_URL="+b.broker)
+		parts = "mail,announce"
+	}
+	return b.startParts(ctx, parts, connections)
+}
+
+func (b *mailBench) startParts(ctx context.Context, parts string, connections int) (*testbed.Service, error) {
+	settings := []string{"SESPAN_SMTP_URL=smtp://" + b.sink.addr + "?tls=none", fmt.Sprintf("SESPAN_SMTP_CONNECTIONS=%d", connections)}
+	if b.broker != "" {
+		settings = append(settings, "SESPAN_BROKER_URL="+b.broker, "SESPAN_BROKER_PREFIX="+b.prefix)
 	}
 	return b.Serve(ctx, parts, settings...)
 }
@@ -150,7 +168,7 @@ func (b *mailBench) drain(enqueue func(context.Context, int) (openTx, error), n 
 			return sample{}, err
 		}
 		defer tx.Rollback(ctx) //nolint:errcheck // after the commit there is nothing to take back
-		return b.sample(func() (float64, error) {
+		return b.counted(ctx, func() (float64, error) {
 			if err := tx.Commit(ctx); err != nil {
 				return 0, err
 			}

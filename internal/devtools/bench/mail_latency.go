@@ -30,6 +30,27 @@ func benchMailLatency(ctx context.Context, e *env) error {
 	if e.quick {
 		n /= 10
 	}
+	latencies, err := b.singles(ctx, n)
+	if err != nil {
+		return err
+	}
+	e.printf("\nOne mail each %s, %d mails: commit to the sink's 250 p50 %.1f, p90 %.1f, p99 %.1f, longest %.1f ms\n",
+		singleInterval, n, latencies.at(0.5), latencies.at(0.9), latencies.at(0.99), latencies.at(1))
+	e.report.AtMost("one mail each 10 ms, commit to the sink's 250, p50", latencies.at(0.5), 5, "ms")
+	e.report.AtMost("one mail each 10 ms, commit to the sink's 250, p99", latencies.at(0.99), 25, "ms")
+	return nil
+}
+
+// durations are sorted.
+type durations []time.Duration
+
+// at gives a quantile in milliseconds.
+func (d durations) at(share float64) float64 {
+	return d[int(share*float64(len(d)-1))].Seconds() * 1000
+}
+
+// singles sends n mails, one each 10 ms; the sink logs.
+func (b *mailBench) singles(ctx context.Context, n int) (durations, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	received := make(chan error, 1)
@@ -37,7 +58,7 @@ func benchMailLatency(ctx context.Context, e *env) error {
 	go func() { received <- b.sink.received(n, arrived) }()
 	committed, err := b.enqueueSingles(ctx, n)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	select {
 	case err = <-received:
@@ -45,18 +66,14 @@ func benchMailLatency(ctx context.Context, e *env) error {
 		err = fmt.Errorf("waiting for the last mail: %w", ctx.Err())
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	latencies := make([]time.Duration, n)
+	latencies := make(durations, n)
 	for i := range latencies {
 		latencies[i] = arrived[recipient(i)].Sub(committed[i])
 	}
 	slices.Sort(latencies)
-	ms := func(share float64) float64 { return latencies[int(share*float64(n-1))].Seconds() * 1000 }
-	e.printf("\nOne mail each %s, %d mails: commit to the sink's 250 p50 %.1f, p90 %.1f, p99 %.1f, longest %.1f ms\n", singleInterval, n, ms(0.5), ms(0.9), ms(0.99), ms(1))
-	e.report.AtMost("one mail each 10 ms, commit to the sink's 250, p50", ms(0.5), 5, "ms")
-	e.report.AtMost("one mail each 10 ms, commit to the sink's 250, p99", ms(0.99), 25, "ms")
-	return nil
+	return latencies, nil
 }
 
 // enqueueSingles enqueues one mail each 10 ms.

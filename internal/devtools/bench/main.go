@@ -33,6 +33,7 @@ type suite struct {
 	name  string
 	run   func(ctx context.Context, e *env) error
 	named bool // runs only when it is named: it takes long
+	work  bool // PostgreSQL counts what it does for each statement
 }
 
 // matches reports whether the name is the suite's, or that of its group.
@@ -57,6 +58,12 @@ func suites() []suite {
 		{name: "mail-memory", run: benchMailMemory},
 		{name: "attack", run: benchAttack, named: true},
 		{name: "attack-mails", run: benchAttackMails, named: true},
+		{name: "broker-drain", run: benchBrokerDrain, named: true, work: true},
+		{name: "broker-latency", run: benchBrokerLatency, named: true, work: true},
+		{name: "broker-idle", run: benchBrokerIdle, named: true, work: true},
+		{name: "broker-consumers", run: benchBrokerConsumers, named: true},
+		{name: "simulation-capacity", run: benchSimulationCapacity, named: true, work: true},
+		{name: "simulation-pace", run: benchSimulationPace, named: true, work: true},
 	}
 }
 
@@ -88,6 +95,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		defer stop()
 	}
+	defer o.brokers.close()
 	described := false
 	for _, s := range suites() {
 		if len(names) == 0 && s.named || len(names) > 0 && !slices.ContainsFunc(names, s.matches) {
@@ -104,7 +112,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 func parse(args []string, out io.Writer) (options, []string, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	o := options{Options: testbed.Options{Out: out}, report: &target.Report{}}
+	o := options{Options: testbed.Options{Out: out}, report: &target.Report{}, brokers: &brokers{}}
 	o.AddFlags(flags)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds per side")
 	flags.DurationVar(&o.length, "length", 3*time.Second, "length of one round of one side")
@@ -113,9 +121,16 @@ func parse(args []string, out io.Writer) (options, []string, error) {
 	flags.StringVar(&o.broker, "broker", "", "SESPAN_BROKER_URL of a broker that dispatches the mails, amqp://… or kafka://…; the database without it")
 	flags.StringVar(&o.profile, "cpuprofile", "", "file for a CPU profile of this process")
 	flags.StringVar(&o.previous, "previous", "", "an older binary, without counting, that suite counting compares with")
+	shapes := flags.String("shapes", "", "of the simulation: workers x connections @ the relay's latency / mails in the queue, such as 4x250@50ms/100000, with commas between")
 	quick := flags.Bool("quick", false, "one short round each: tries the bench, measures nothing")
 	if err := flags.Parse(args); err != nil {
 		return o, nil, err
+	}
+	if *shapes != "" {
+		var err error
+		if o.shapes, err = parseShapes(*shapes); err != nil {
+			return o, nil, err
+		}
 	}
 	if *quick {
 		o.rounds, o.length, o.mails, o.calls, o.quick = 1, 300*time.Millisecond, 20_000, 20_000, true
@@ -152,6 +167,9 @@ func profile(path string) (stop func(), err error) {
 }
 
 func runSuite(ctx context.Context, s suite, o options, describe bool) error {
+	if s.work {
+		o.Parameters = map[string]string{"shared_preload_libraries": "pg_stat_statements"}
+	}
 	e, err := newEnv(ctx, o)
 	if err != nil {
 		return err
@@ -162,6 +180,7 @@ func runSuite(ctx context.Context, s suite, o options, describe bool) error {
 			return err
 		}
 	}
+	e.printf("\n%s, %s\n", s.name, testbed.Load())
 	return s.run(ctx, e)
 }
 

@@ -22,6 +22,7 @@ type sample struct {
 	ops  float64
 	took time.Duration
 	cpu  usage
+	work work // of PostgreSQL, where it is counted
 }
 
 func (s sample) rate() float64 { return s.ops / s.took.Seconds() }
@@ -38,6 +39,15 @@ func (e *env) sample(work func() (float64, error)) (sample, error) {
 // alternate runs each side e.rounds times, in turns after a warm-up round, prints
 // them and gives the median rates in the order of the sides.
 func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
+	samples, err := e.alternating(ctx, sides...)
+	if err != nil {
+		return nil, err
+	}
+	return e.printSides(sides, samples), nil
+}
+
+// alternating gives all samples, by side.
+func (e *env) alternating(ctx context.Context, sides ...side) ([][]sample, error) {
 	samples := make([][]sample, len(sides))
 	for round := range e.rounds + 1 {
 		for i, s := range sides {
@@ -50,6 +60,11 @@ func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
 			}
 		}
 	}
+	return samples, nil
+}
+
+// printSides prints rates and processor time and gives the median rates.
+func (e *env) printSides(sides []side, samples [][]sample) []float64 {
 	e.printf("  %-42s %8s  %s\n", "", "median", "CPU ms per operation of")
 	e.printf("  %-42s %8s  %8s %8s %9s %8s   %s\n", "", "per s", "load", "service", "database", "sink", "rounds")
 	medians := make([]float64, len(sides))
@@ -60,7 +75,7 @@ func (e *env) alternate(ctx context.Context, sides ...side) ([]float64, error) {
 			of(func(u usage) time.Duration { return u.self }), of(func(u usage) time.Duration { return u.server }),
 			of(func(u usage) time.Duration { return u.database }), of(func(u usage) time.Duration { return u.sink }), rates(samples[i]))
 	}
-	return medians, nil
+	return medians
 }
 
 func perOperation(samples []sample, of func(usage) time.Duration) string {
@@ -71,7 +86,7 @@ func perOperation(samples []sample, of func(usage) time.Duration) string {
 	return fmt.Sprintf("%.2f", ms)
 }
 
-func median(samples []sample, of func(sample) float64) float64 {
+func median[T any](samples []T, of func(T) float64) float64 {
 	list := make([]float64, len(samples))
 	for i, s := range samples {
 		list[i] = of(s)

@@ -25,7 +25,7 @@ func (e *Env) Describe(ctx context.Context) error {
 	if strings.HasPrefix(e.Dir, devdb.MemoryDir) {
 		where = "in memory (" + devdb.MemoryDir + "), for all sides alike"
 	}
-	e.Printf("Machine     %s, %d cores, %s %s, %s\n", processor(), runtime.NumCPU(), runtime.GOOS, kernel(), load())
+	e.Printf("Machine     %s, %d cores, %s %s, %s\n", processor(), runtime.NumCPU(), runtime.GOOS, kernel(), Load()+" before the start")
 	e.Printf("PostgreSQL  %s; %s (the defaults); its data is %s\n", version, durability, where)
 	e.Printf("Go          %s; %s\n", runtime.Version(), filepath.Base(e.Binary)+" serve is a process of its own, the load is another")
 	return nil
@@ -52,12 +52,12 @@ func kernel() string {
 	return strings.TrimSpace(string(raw))
 }
 
-// load says how busy the machine is with other things.
-func load() string {
+// Load says how busy the machine is, with whatever: the average of the last minute.
+func Load() string {
 	raw, err := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(raw))
 	if err != nil || len(fields) == 0 {
 		return "load unknown"
 	}
-	return "load " + fields[0] + " before the start"
+	return "load " + fields[0]
 }

@@ -17,6 +17,8 @@ type Options struct {
 	Binary  string // sespan
 	Version string // of PostgreSQL, "" for the default
 	Older   bool   // Binary's schema is older than this program: it makes schema, binding and key itself
+
+	Parameters map[string]string // of the server, beside the testbed's own
 }
 
 // AddFlags adds them.

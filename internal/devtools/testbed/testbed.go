@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,7 +119,9 @@ func (e *Env) command(ctx context.Context, args ...string) (string, error) {
 }
 
 func (e *Env) database() devdb.Options {
-	return devdb.Options{Version: e.Version, Dir: e.Folder, Parameters: map[string]string{"max_connections": "100"}}
+	parameters := map[string]string{"max_connections": "100"}
+	maps.Copy(parameters, e.Parameters)
+	return devdb.Options{Version: e.Version, Dir: e.Folder, Parameters: parameters}
 }
 
 // RestartDatabase stops PostgreSQL in good order and starts it again at its address.
@@ -149,6 +152,9 @@ func (e *Env) Close() {
 	}
 	_ = os.RemoveAll(e.Folder)
 }
+
+// LoginURL connects as the service does.
+func (e *Env) LoginURL() string { return e.login }
 
 // Pool opens a pool of the superuser that the caller closes.
 func (e *Env) Pool(ctx context.Context, conns int32) (*postgres.Pool, error) {

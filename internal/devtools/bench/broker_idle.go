@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"slices"
+	"time"
+
+	"sespan/internal/mail"
+	"sespan/internal/postgres"
+)
+
+const (
+	idleRows   = 1_000_000
+	idleLooks  = 200
+	idleTarget = 5 // ms
+	idleWindow = 5000
+	idleBatch  = 500
+)
+
+//go:embed broker_idle_fill.sql
+var brokerIdleFillSQL string
+
+//go:embed broker_idle_later.sql
+var brokerIdleLaterSQL string
+
+// benchBrokerIdle measures a round of an announcer that finds nothing to announce beside
+// a million waiting rows: behind three full windows, and where all are scheduled for later.
+func benchBrokerIdle(ctx context.Context, e *env) error {
+	rows := idleRows
+	if e.quick {
+		rows /= 10
+	}
+	if _, err := e.Admin.Exec(ctx, brokerIdleFillSQL, rows); err != nil {
+		return err
+	}
+	if _, err := e.Admin.Exec(ctx, "VACUUM ANALYZE sespan.mail_queue"); err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, postgres.Options{URL: e.LoginURL(), MaxConns: 2, GenericPlans: true})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	store := postgres.NewMail(pool)
+	e.printf("\nA round of an announcer with nothing to announce, %d rows wait: p50, p99 of %d\n", rows, idleLooks)
+	if err := fillWindows(ctx, store); err != nil {
+		return err
+	}
+	for _, look := range []struct {
+		name  string
+		sweep bool
+	}{{"three full windows of 5,000", false}, {"the same, from the start", true}} {
+		p50, err := e.idleRounds(ctx, store, look.name, look.sweep)
+		if err != nil {
+			return err
+		}
+		if !look.sweep {
+			e.report.AtMost("an announcer's idle round beside 1,000,000 rows, full windows, p50", p50, idleTarget, "ms")
+		}
+	}
+	if _, err := e.Admin.Exec(ctx, brokerIdleLaterSQL); err != nil {
+		return err
+	}
+	if _, err := store.Mark(ctx, idleLook(true)); err != nil {
+		return err
+	}
+	p50, err := e.idleRounds(ctx, store, "all are scheduled for later", false)
+	e.report.AtMost("an announcer's idle round beside 1,000,000 rows, all for later, p50", p50, idleTarget, "ms")
+	return err
+}
+
+// idleLook is what an announcer asks for whose windows are full.
+func idleLook(sweep bool) (o mail.MarkOptions) {
+	for lane := range o.Lanes {
+		o.Lanes[lane] = mail.LaneLimit{Window: idleWindow, Batch: idleBatch, Again: time.Hour, Repeat: idleBatch}
+	}
+	o.Sweep = sweep
+	return o
+}
+
+func fillWindows(ctx context.Context, store *postgres.Mail) error {
+	for marked := 1; marked > 0; {
+		list, err := store.Mark(ctx, idleLook(false))
+		if err != nil {
+			return err
+		}
+		marked = 0
+		for _, m := range list {
+			marked += len(m.QueueIDs)
+		}
+	}
+	return nil
+}
+
+// idleRounds gives the median in milliseconds.
+func (e *env) idleRounds(ctx context.Context, store *postgres.Mail, name string, sweep bool) (float64, error) {
+	took := make(durations, idleLooks)
+	for i := range took {
+		begin := time.Now()
+		if _, err := store.Mark(ctx, idleLook(sweep)); err != nil {
+			return 0, err
+		}
+		took[i] = time.Since(begin)
+	}
+	slices.Sort(took)
+	e.printf("  %-32s %.2f, %.2f ms\n", name, took.at(0.5), took.at(0.99))
+	return took.at(0.5), nil
+}

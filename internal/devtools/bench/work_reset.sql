@@ -1,0 +1,1 @@
+SELECT public.pg_stat_statements_reset()
