@@ -21,6 +21,7 @@ from django_sespan.checks.database import DOORBELL_OFF
 from django_sespan.conf import SCHEMA_VERSION
 
 COLUMNS = {name: {"column": name} for name in ("email", "username", "is_active", "date_joined")}
+TIER = "SELECT sespan.tier_save(name => 'all', probability => 0.5, discount => 0.1)"
 BINDING = json.dumps({"customer_id": {"column": "id"}, **COLUMNS})
 
 
@@ -36,6 +37,7 @@ def good(db):
     run("DELETE FROM sespan.schema_version")
     run("INSERT INTO sespan.schema_version VALUES (%s)", SCHEMA_VERSION)
     bind("public.auth_user")
+    run(TIER)
     call_command("sespan_init", "--groups-only", stdout=StringIO())
 
 
@@ -60,6 +62,26 @@ def only(number):
 def test_a_good_database_is_silent(good):
     assert found() == {}
     assert [m for m in run_checks(databases=["default"]) if m.id.startswith("sespan.")] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM sespan.transaction_tier",
+        "UPDATE sespan.transaction_tier SET is_active = false",
+        "UPDATE sespan.transaction_tier SET ends_at = now()",
+    ],
+)
+def test_a_checkout_without_an_active_tier(good, settings, change):
+    run(change)
+    assert "no order can win" in only("W024").msg
+    settings.SESPAN = {k: v for k, v in settings.SESPAN.items() if k != "ORDER"}
+    assert found() == {}
+
+
+def test_a_tier_that_is_to_come_is_enough(good):
+    run("UPDATE sespan.transaction_tier SET starts_at = now() + interval '1 day'")
+    assert found() == {}
 
 
 def test_a_group_of_the_roles_is_missing(good):

@@ -80,7 +80,7 @@ def test_neither_the_session_nor_the_call_holds_the_password(client, sespan):
     (call,) = [c for c in sespan.calls if c.path == "/v1/otp"]
     assert set(call.body) == {"purpose", "email", "data", "locale"}
     assert call.body["email"] == EMAIL
-    assert set(call.body["data"]) == {"form", "fields", "password"}
+    assert set(call.body["data"]) == {"form", "fields", "password", "signature"}
     assert call.body["data"]["fields"] == {"username": ["budi"], "email": [EMAIL]}
     assert call.body["data"]["password"].startswith("md5$")
     kept = json.dumps(dict(client.session))

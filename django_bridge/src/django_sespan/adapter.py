@@ -12,11 +12,12 @@ transaction unless its docstring says otherwise, and never while Sespan is being
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Protocol
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.module_loading import import_string
 
 from django_sespan._internal.accounts import users_alias, with_email
@@ -50,9 +51,14 @@ class Adapter:
         """Return the unsaved user of a valid form.
 
         Runs in the transaction that saves, with the row locked where an unverified
-        registration is replaced: `form.instance` is then that user.
+        registration is replaced: `form.instance` is then that user. A form of another kind,
+        which is saved by `save(request)` as allauth's, may have saved it.
         """
-        user: AbstractBaseUser = form.save(commit=False)
+        takes = inspect.signature(form.save).parameters
+        save: Any = form.save
+        user: AbstractBaseUser = (
+            save(request) if "request" in takes and "commit" not in takes else save(commit=False)
+        )
         return user
 
     def save_user(
@@ -64,7 +70,23 @@ class Adapter:
         related rows be `update_or_create`d.
         """
         user.save()
-        form.save_m2m()
+        save_m2m = getattr(form, "save_m2m", None)
+        if save_m2m is not None:
+            save_m2m()
+
+    def restore_form(
+        self,
+        request: HttpRequest | None,
+        form_class: type[Any],
+        data: QueryDict,
+        prefix: str | None,
+    ) -> Any:
+        """Make a form of the site again from what was typed, when its code was correct.
+
+        For forms that need more than `data` and `prefix`, or that ask what can be answered
+        only once, such as a captcha: drop that field here.
+        """
+        return form_class(data=data, prefix=prefix)
 
     def find_users(self, login: str) -> list[AbstractBaseUser]:
         """Return the accounts that a login name may mean, the likeliest first.
@@ -85,6 +107,13 @@ class Adapter:
         A site that locks visitors out after wrong passwords returns False here, too.
         """
         return True
+
+    def may_log_in_by_code(self, request: HttpRequest | None, user: AbstractBaseUser) -> bool:
+        """Whether a correct code from the mailbox logs this user in, without a password.
+
+        As with Django's password reset, not those who have none and so log in elsewhere.
+        """
+        return user.has_usable_password()
 
     def on_verified(
         self, request: HttpRequest | None, user: AbstractBaseUser, purpose: str

@@ -3,23 +3,31 @@
     draw = checkout.price(user.pk, order.ref, order.total)
     order.charge(draw.discounted_amount)
 
+or, for a shop that sells at the full price while Sespan is away, and to guests:
+
+    draw = checkout.try_price(user.pk, order.ref, order.total)
+    order.charge(draw.discounted_amount if draw else order.total)
+
 The browser's draw is for show. `price` asks again from the server, gets the same result
 because an order is drawn only once, and is the only source of what is charged.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from decimal import Decimal, InvalidOperation
 
-from django_sespan import signals
-from django_sespan._internal import customer_table
+from django_sespan import errors, signals
+from django_sespan._internal import customer_table, messages
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.tokens import signing_key
 from django_sespan.client import Draw, Transaction, get_client
 from django_sespan.conf import get_settings
 
-__all__ = ["Draw", "Transaction", "cancel", "connect_src", "price", "token"]
+__all__ = ["Draw", "Transaction", "cancel", "connect_src", "price", "token", "try_price"]
+
+logger = logging.getLogger(__name__)
 
 _ORDER_REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -49,6 +57,32 @@ def price(
         order_ref=order_ref,
         draw=draw,
     )
+    return draw
+
+
+def try_price(
+    customer_id: object,
+    order_ref: str,
+    amount: Decimal | int | str,
+    *,
+    client_ip: str | None = None,
+) -> Draw | None:
+    """Return what `price` does, or None where the order goes through at the full price.
+
+    None for a guest (`customer_id` is None: a draw is a customer's), and where Sespan gives no
+    price now, which is logged. An order keeps its draw, so `price` tells later what such an order
+    would have cost. Raises InsideTransaction, and ValueError or TypeError as `price` does.
+    """
+    if customer_id is None:
+        return None
+    try:
+        draw = price(customer_id, order_ref, amount, client_ip=client_ip)
+    except errors.SespanError as exc:
+        messages.log(logger, f"Order {order_ref} goes without its draw", exc)
+        return None
+    if not 0 <= draw.discounted_amount <= money(amount):
+        logger.error("An impossible price of order %s: %s", order_ref, draw.discounted_amount)
+        return None
     return draw
 
 

@@ -48,7 +48,7 @@ KEYS = frozenset(
 
 DEFAULT_TIMEOUT = 5.0
 
-SCHEMA_VERSION = 37
+SCHEMA_VERSION = 38
 """The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
 
 

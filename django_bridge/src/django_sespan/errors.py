@@ -13,13 +13,15 @@ SespanError
 │   ├── OrderConflict, TokenMismatch
 │   └── UnknownTransaction, UnknownKey, TooManyBuckets
 ├── SiteRuleViolated       a rule of the site's own database refused a customer
-└── MailNotQueued          the database refused a mail
+└── MailNotQueued          the database refused a mail: trying again ends alike
+    └── MailQueueUnavailable       not now: also an smtplib.SMTPException, and so an OSError
 
 InsideTransaction stands apart: a call from inside an open transaction is a programming error.
 """
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Mapping
 from typing import Any
 
@@ -220,7 +222,15 @@ class SiteRuleViolated(SespanError):
 
 
 class MailNotQueued(SespanError):
-    """The database refused to queue a mail."""
+    """The database refused to queue a mail; the same mail is refused again."""
+
+
+class MailQueueUnavailable(MailNotQueued, smtplib.SMTPException):
+    """The database could not take a mail now: it is away, busy, or the transaction is broken.
+
+    Whoever sorts the errors of Django's SMTP backend takes an OSError, and an SMTPException is
+    one, for passing and tries again; everything else is final.
+    """
 
 
 BY_SLUG: dict[str, type[SespanError]] = {

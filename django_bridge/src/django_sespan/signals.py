@@ -1,4 +1,4 @@
-"""Signals of the bridge. Every receiver runs in the request, after the commit.
+"""Signals of the bridge. Every receiver but the last two's runs in the request, after the commit.
 
 customer_registered (sender, request, user, replaced): a registration was saved and waits for
                     its code. `replaced` is True where an unverified one of the same address
@@ -10,6 +10,11 @@ email_verified      (sender, request, customer_id, user, purpose): the correct c
 transaction_drawn   (sender, customer_id, order_ref, draw): `checkout.price` got its answer
                     (again for a repeated call of the same order).
 mail_failed         (sender, message, error): a mail could not be queued.
+mail_sent           (sender, outcome): a mail server took a mail for one recipient.
+mail_dead           (sender, outcome): it never will; `outcome.state` and `.reason` say why.
+
+The last two come from `manage.py sespan_mail_signals`, in its process: the worker is another
+program. Each comes at least once.
 
 `request` may be None where a flow was called without one. Further arguments may come, so a
 receiver takes `**kwargs`; those named here stay. What a receiver raises is logged.
@@ -32,6 +37,8 @@ code_sent = Signal()
 email_verified = Signal()
 transaction_drawn = Signal()
 mail_failed = Signal()
+mail_sent = Signal()
+mail_dead = Signal()
 
 
 def send_signal(signal: Signal, *, sender: Any, **arguments: Any) -> None:

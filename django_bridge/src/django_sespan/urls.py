@@ -13,6 +13,7 @@ urlpatterns = [
     path("code/", views.CodeView.as_view(), name="code"),
     path("code/resend/", views.ResendView.as_view(), name="resend"),
     path("code/resume/", views.ResumeView.as_view(), name="resume"),
+    path("login-code/", views.LoginCodeView.as_view(), name="login-code"),
     path("checkout-token/", views.CheckoutTokenView.as_view(), name="checkout-token"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("staff-token/", views.StaffTokenView.as_view(), name="staff-token"),

@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from django_sespan import errors
+from django_sespan._internal import quiet
 
 UNTIL = "Sespan-Export-Until"
 """Header: the moment at which the export ends. Every draw before it is in the file."""
@@ -64,7 +65,8 @@ class Export(Iterator[bytes]):
 
     def _read(self) -> bytes | None:
         try:
-            return next(self._chunks, None)
+            with quiet.calls():
+                return next(self._chunks, None)
         except (httpx.HTTPError, httpx.StreamError) as exc:
             self._response.close()
             self._closed = True

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from django_sespan import errors
-from django_sespan._internal import trace_context
+from django_sespan._internal import quiet, trace_context
 from django_sespan._internal.exports import Export
 
 PROBLEM_PREFIX = "urn:sespan:problem:"
@@ -111,6 +111,10 @@ class Transport:
         request = self._http.build_request(
             "GET", _with_query(path, params), headers=headers, timeout=seconds
         )
+        with quiet.calls():
+            return self._begin_download(request, path)
+
+    def _begin_download(self, request: httpx.Request, path: str) -> Export:
         try:
             response = self._http.send(request, stream=True)
         except (httpx.NetworkError, httpx.RemoteProtocolError):
@@ -144,9 +148,10 @@ class Transport:
         # httpx bounds each read, not their sum: an answer that trickles is cut here.
         deadline = time.monotonic() + seconds
         bounds = _bounds(seconds)
-        with self._http.stream(
-            method, path, json=body, headers=headers, timeout=bounds
-        ) as response:
+        with (
+            quiet.calls(),
+            self._http.stream(method, path, json=body, headers=headers, timeout=bounds) as response,
+        ):
             data = _json_object(response, _whole(response, f"{method} {path}", deadline))
         if response.status_code == httpx.codes.NO_CONTENT:
             return Answer(response.status_code, {})

@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
@@ -115,9 +116,20 @@ class TransactionTierAdmin(SespanAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Name the person of an action."""
+        """Name the person of an action; say it where no order can win."""
+        if (
+            request.method == "GET"
+            and self.has_view_or_change_permission(request)
+            and not self._is_any_active(request)
+        ):
+            text = _("No tier is active: every order is at its full price.")
+            self.message_user(request, text, messages.WARNING)
         with audited(request):
             return super().changelist_view(request, extra_context)
+
+    def _is_any_active(self, request: HttpRequest) -> bool:
+        ended = Q(ends_at__lte=Now())
+        return self.get_queryset(request).filter(is_active=True).exclude(ended).exists()
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

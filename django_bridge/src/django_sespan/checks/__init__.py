@@ -12,7 +12,8 @@ W002 PUBLIC_URL without TLS        W006 users live in another database
 W003 behind a proxy, no CLIENT_IP  W007 the pages without URL and KEY
 W004 several login backends        W008 key file not made or not readable
 W009 user model: key or columns    W022 sessions or users not set
-W023 a password reset without a limit
+W023 a password reset without a limit   W025 LOGIN_REDIRECT_URL or LOGIN_URL is no page
+W026 beside allauth, not code first      I001 no admin, so no staff pages in it
 
 Of the database, by `manage.py migrate` and `manage.py check --database default`:
 
@@ -22,6 +23,7 @@ W012 the schema is newer           W018 the site's login may not read for the ad
 W013 no customer table is bound    W019 prepared transactions and the doorbell
 W014 the binding is stale          W020 the database gave no answer
 E015 another table is bound        W021 a group of the roles is missing
+W024 a checkout, and no active tier
 
 All but E015 are warnings because an error would stop `migrate`, and on a site's first day its
 tables come before Sespan's. `check --database default --fail-level WARNING` makes them
@@ -43,6 +45,7 @@ from django_sespan.checks.deployment import check_deployment
 from django_sespan.checks.password_reset import check_password_reset
 from django_sespan.checks.settings import check_settings
 from django_sespan.checks.site import check_site
+from django_sespan.checks.surroundings import check_surroundings
 
 __all__ = [
     "check_database",
@@ -50,6 +53,7 @@ __all__ = [
     "check_password_reset",
     "check_settings",
     "check_site",
+    "check_surroundings",
     "register_all",
 ]
 
@@ -58,6 +62,7 @@ def register_all() -> None:
     """Register them all; the app does it once."""
     register(check_settings, "sespan")
     register(check_site, "sespan")
+    register(check_surroundings, "sespan")
     register(check_password_reset, "sespan")
     register(check_deployment, Tags.security, deploy=True)
     register(check_database, Tags.database)

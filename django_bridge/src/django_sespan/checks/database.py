@@ -70,6 +70,7 @@ def _check(cursor: CursorWrapper, *, mail_only: bool) -> Iterator[CheckMessage]:
     yield from _version(cursor)
     if not mail_only:
         yield from _binding(cursor)
+        yield from _tiers(cursor)
     yield from _trigger(cursor)
     yield from _two_phase(cursor)
 
@@ -122,6 +123,22 @@ def _binding(cursor: CursorWrapper) -> Iterator[CheckMessage]:
             f"Sespan is bound to {bound}, but {label} lives in {table}: every call is refused.",
             f"{hint} --replace (it says what goes); or, where these users are to do without "
             "Sespan (another tenant's), silence it: SILENCED_SYSTEM_CHECKS = ['sespan.E015']",
+        )
+
+
+def _tiers(cursor: CursorWrapper) -> Iterator[CheckMessage]:
+    """Look whether any order can win, where the site has a checkout that draws."""
+    if not found_settings().order_path or not _may_read(cursor, "transaction_tier"):
+        return  # W018
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM sespan.transaction_tier WHERE is_active "
+        "AND (ends_at IS NULL OR ends_at > pg_catalog.now()))"
+    )
+    if not cursor.fetchone()[0]:
+        yield warning(
+            "W024",
+            "SESPAN['ORDER'] is set, and no discount tier is active: no order can win.",
+            "Make a tier in the admin (Sespan, Discount tiers), or by sespan.tier_save in SQL.",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.checks import Error
+from django.core.checks import Error, Info
 from django.core.checks import Warning as CheckWarning
 
 from django_sespan.conf import SespanSettings
@@ -19,6 +19,11 @@ def error(number: str, message: str, hint: str) -> Error:
 def warning(number: str, message: str, hint: str) -> CheckWarning:
     """Make a warning: this is probably not intended, or cannot work yet."""
     return CheckWarning(message, hint=hint, id=f"sespan.{number}")
+
+
+def info(number: str, message: str, hint: str) -> Info:
+    """Make a remark: it works, and somebody may miss something."""
+    return Info(message, hint=hint, id=f"sespan.{number}")
 
 
 def raw_settings() -> dict[Any, Any]:

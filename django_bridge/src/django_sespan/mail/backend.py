@@ -27,6 +27,7 @@ from django_sespan.mail.batches import Mail, in_batches
 from django_sespan.mail.enqueue import enqueue, refused_position
 from django_sespan.mail.options import checked, options
 from django_sespan.mail.parameters import parameters
+from django_sespan.mail.passing import is_passing
 from django_sespan.models import MailMessage
 
 BACKEND_OPTIONS = ("category", "priority", "on_unknown", "retain_body")
@@ -166,7 +167,8 @@ class EmailBackend(BaseEmailBackend):
         return 0
 
     def _tell(self, messages: Sequence[EmailMessage], error: Exception) -> errors.MailNotQueued:
-        refused = errors.MailNotQueued(_first_line(error))
+        kind = errors.MailQueueUnavailable if is_passing(error) else errors.MailNotQueued
+        refused = kind(_first_line(error))
         for message in messages:
             signals.mail_failed.send_robust(sender=type(self), message=message, error=refused)
         return refused

@@ -6,6 +6,7 @@ from django_sespan.views.dashboard import DashboardView
 from django_sespan.views.grafana import GrafanaTokenView
 from django_sespan.views.keys import KeysView, RevokeKeyView, RotateKeyView
 from django_sespan.views.login import LoginView
+from django_sespan.views.login_code import LoginCodeView
 from django_sespan.views.register import RegisterView
 from django_sespan.views.reports import (
     SummaryCsvView,
@@ -23,6 +24,7 @@ __all__ = [
     "DashboardView",
     "GrafanaTokenView",
     "KeysView",
+    "LoginCodeView",
     "LoginView",
     "RegisterView",
     "ResendView",

@@ -13,13 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, resolve_url
 from django.utils.decorators import decorator_from_middleware
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_sespan import errors, known_browser
-from django_sespan._internal import messages
+from django_sespan._internal import destination, messages
 from django_sespan._internal.atomicity import non_atomic
 from django_sespan._internal.flows import double_submit
 from django_sespan._internal.flows.log_in import log_in
@@ -72,17 +71,13 @@ class SespanView(VisitorView):
         response.headers["Referrer-Policy"] = REFERRER_POLICY
         return response
 
-    def destination(self, next_url: str = "") -> str:
+    def destination(self, url: str = "") -> str:
         """Where a logged-in customer goes on."""
-        return next_url or resolve_url(self.success_url or settings.LOGIN_REDIRECT_URL)
+        return url or resolve_url(self.success_url or settings.LOGIN_REDIRECT_URL)
 
     def safe_next(self) -> str:
         """Return `?next=` when it stays on this site."""
-        url = str(self.request.POST.get("next") or self.request.GET.get("next") or "")
-        safe = url_has_allowed_host_and_scheme(
-            url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
-        )
-        return url if safe else ""
+        return destination.of(self.request)
 
     def enter(self, pending: PendingCode) -> HttpResponse:
         """Log a verified customer in and send them on; to the login page where that may not be."""

@@ -12,7 +12,7 @@ from django.views.generic import FormView
 
 from django_sespan import errors
 from django_sespan._internal import messages
-from django_sespan._internal.flows import code_first, double_submit
+from django_sespan._internal.flows import code_first, double_submit, log_in_by_code
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.flows.send_code import resend_code, take_up
 from django_sespan._internal.flows.verify_code import verify_code
@@ -68,6 +68,8 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
             answer = verify_code(self.request, self.pending, form.cleaned_data["code"])
             if self.pending.code_first:
                 self._create(answer)
+            elif self.pending.is_login:
+                log_in_by_code.finish(self.pending, answer)
         except code_first.Conflict as conflict:
             return self._conflict(conflict)
         except errors.SespanError as exc:

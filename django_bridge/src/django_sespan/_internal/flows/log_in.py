@@ -11,6 +11,7 @@ from django.db import router
 from django.http import HttpRequest
 
 from django_sespan import signals
+from django_sespan._internal import allauth_address
 from django_sespan._internal.accounts import users_alias, with_key
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan.adapter import get_adapter
@@ -38,7 +39,8 @@ def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | Non
     """Finish after a correct code: send the signal, log in if this session may be.
 
     Returns the user, or None when the login backend does not accept them (still inactive,
-    deleted meanwhile) or when the account has another password than this session gave.
+    deleted meanwhile), when the account has another password than this session gave, or when
+    the adapter lets this user log in by their password only.
     """
     path = get_settings().login_backend
     user = _login_user(load_backend(path), pending.customer_id)
@@ -46,8 +48,9 @@ def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | Non
     if user is None:
         logger.error("Customer %s is verified, but %s gives no user", pending.customer_id, path)
         return None
-    if not (pending.registered and pending.has_password_of(user)):
+    if not _may(request, pending, user):
         return None
+    allauth_address.mark_verified(user)
     try:
         get_adapter().on_verified(request, user, pending.purpose)
     except Exception:
@@ -63,3 +66,9 @@ def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | Non
     login(request, user, backend=path)  # cycles the session key
     logged_in: AbstractBaseUser = user
     return logged_in
+
+
+def _may(request: HttpRequest, pending: PendingCode, user: AbstractBaseUser) -> bool:
+    if pending.is_login:
+        return get_adapter().may_log_in_by_code(request, user)
+    return pending.registered and pending.has_password_of(user)

@@ -24,20 +24,22 @@ from django_sespan._internal.responses import Challenge
 from django_sespan._internal.runtime import runtime
 
 SESSION_KEY = "sespan_pending"
-REGISTRATION = "registration"
+REGISTRATION, LOGIN = "registration", "login"
 
 
 @dataclass
 class PendingCode:
     """A code that this session waits for; it contains no secret.
 
-    Four kinds, which the visitor cannot tell apart:
+    Of a registration four kinds, which the visitor cannot tell apart:
 
     - `registered`: this session gave the password of the account `customer_id`;
     - not `registered`, with a `customer_id`: the address belongs to an account that waits
       for no code. Sespan notifies the owner, and no code is correct;
     - `code_first`: there is no account yet, the challenge holds the form;
     - none of these: Sespan cannot be asked safely, `flows.decoy` answers instead.
+
+    Of a login there is one: Sespan knows who has the `address`, this session does not.
     """
 
     purpose: str
@@ -50,7 +52,7 @@ class PendingCode:
     known_browser: bool = False  # has verified the address before: it has budgets of its own
     resume: bool = False  # accept a code that was sent before
     code_first: bool = False
-    address: str = ""  # of a code that comes first
+    address: str = ""  # of a code that comes first, or of a login
     register_url: str = ""
     valid_until: str | None = None
     resend_after: str | None = None
@@ -97,6 +99,11 @@ class PendingCode:
         )
 
     @classmethod
+    def for_login(cls, email: str) -> PendingCode:
+        """For a visitor who asks to log in by a code."""
+        return cls(purpose=LOGIN, email=mask(email), subject=subject(email), address=email)
+
+    @classmethod
     def from_session(cls, request: HttpRequest) -> PendingCode | None:
         """Return what the session holds, None when it holds nothing or another version's."""
         stored = request.session.get(SESSION_KEY)
@@ -133,7 +140,12 @@ class PendingCode:
     @property
     def is_decoy(self) -> bool:
         """Whether `flows.decoy` answers."""
-        return self.customer_id is None and not self.code_first
+        return self.customer_id is None and not self.code_first and not self.is_login
+
+    @property
+    def is_login(self) -> bool:
+        """Whether the code logs in somebody who has an account, without their password."""
+        return self.purpose == LOGIN
 
     def has_password_of(self, user: AbstractBaseUser) -> bool:
         """Whether the account still has the password that this session gave."""

@@ -39,7 +39,7 @@ def send_code(
         challenge = get_client().otp_create(
             purpose=pending.purpose,
             customer_id=pending.customer_id,
-            email=email,
+            email=pending.address if pending.is_login else email,
             data=data,
             resume=pending.resume,
             known_browser=pending.known_browser,
@@ -101,7 +101,7 @@ def resend_code(request: HttpRequest | None, pending: PendingCode) -> None:
 
 
 def _send_signal(request: HttpRequest | None, pending: PendingCode) -> None:
-    if not pending.registered and not pending.code_first:
+    if not (pending.registered or pending.code_first or pending.is_login):
         return  # no code is on its way: the address belongs to an account that waits for none
     signals.send_signal(
         signals.code_sent,

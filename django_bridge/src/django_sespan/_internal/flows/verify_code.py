@@ -63,6 +63,10 @@ def _ask(request: HttpRequest | None, pending: PendingCode, code: str) -> Verifi
 
 
 def _check_answer(pending: PendingCode, answer: Verified) -> Verified:
+    if pending.is_login:
+        if not answer.customer_id:
+            raise errors.SespanInvalidResponse("a login without its customer")
+        return answer
     if not pending.registered and not pending.code_first:
         # A pretended registration: no code may fit, and this session proved nothing.
         logger.error("Challenge %s was verified, but has no registration", pending.challenge_id)
