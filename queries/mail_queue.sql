@@ -49,7 +49,7 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
        coalesce(extract(epoch FROM CASE WHEN q.expires_at < 'infinity' THEN q.expires_at - clock_timestamp() END), 'infinity')::float8 AS expires_in,
        extract(epoch FROM clock_timestamp() - greatest(q.created_at, m.send_at))::float8 AS waited,
        (m.message_id IS NOT NULL AND m.wiped_at IS NULL)::boolean AS content_found,
-       coalesce(nullif(m.send_at, '-infinity'), q.created_at)::timestamptz AS dated,
+       greatest(q.created_at, m.send_at)::timestamptz AS dated,
        coalesce(CASE WHEN EXISTS (SELECT FROM sespan.mail_pause) THEN (
            SELECT p.what FROM sespan.mail_pause p WHERE p.what IN ('category:' || m.category, 'domain:' || sespan.address_domain(q.recipient)) LIMIT 1
        ) END, '')::text AS parked,

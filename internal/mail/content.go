@@ -43,7 +43,8 @@ func contentOf(c *Claimed, from string, unsealer Unsealer) (mime.Content, error)
 
 // messageID is the same for every try and every recipient of a message.
 func messageID(c *Claimed, from string) string {
-	_, domain, _ := strings.Cut(bareAddress(from), "@")
+	bare := bareAddress(from)
+	domain := bare[strings.LastIndexByte(bare, '@')+1:] // a quoted local part may hold an @
 	if domain == "" || strings.ContainsFunc(domain, func(r rune) bool { return r > '~' }) {
 		domain = "sespan.invalid" // RFC 5322 wants ASCII here, and RFC 2606 keeps .invalid free
 	}

@@ -87,16 +87,24 @@ func (w *Worker) compose(c *Claimed) (e Envelope, r *Result) {
 	if err != nil {
 		return e, w.dead(c, 0, reasonContent, err.Error())
 	}
-	data, err := mime.Compose(message)
+	data, reason, err := w.message(message)
 	if err != nil {
-		return e, w.dead(c, 0, "composed", err.Error())
+		return e, w.dead(c, 0, reason, err.Error())
 	}
-	if w.Sign != nil {
-		if data, err = w.Sign(data); err != nil {
-			return e, w.dead(c, 0, reasonSigning, err.Error())
-		}
+	message.ASCIIOnly = true
+	return Envelope{
+		From: bareAddress(message.From), Recipient: c.Recipient, Data: data, HoldUnknown: c.HoldUnknown, QueueID: c.QueueID, Trace: c.Trace,
+		ASCII: func() ([]byte, error) { data, _, err := w.message(message); return data, err },
+	}, nil
+}
+
+// message composes and signs.
+func (w *Worker) message(content mime.Content) (data []byte, reason string, err error) {
+	if data, err = mime.Compose(content); err != nil || w.Sign == nil {
+		return data, "composed", err
 	}
-	return Envelope{From: bareAddress(message.From), Recipient: c.Recipient, Data: data, HoldUnknown: c.HoldUnknown, QueueID: c.QueueID, Trace: c.Trace}, nil
+	data, err = w.Sign(data)
+	return data, reasonSigning, err
 }
 
 // age is the time since the row was claimed.

@@ -15,6 +15,10 @@ type Envelope struct {
 	QueueID     int64  // of its row; for the trace
 	Trace       string // traceparent of what enqueued it, "" for none
 
+	// ASCII makes the message without the addresses that need SMTPUTF8, for a relay that
+	// has not got it (RFC 6531 section 3.2); nil where Data is all there is.
+	ASCII func() ([]byte, error)
+
 	// Begin is called when a connection is at hand, before anything that could deliver
 	// the mail. Its error ends the mail and is given back as it is.
 	Begin func() error

@@ -20,6 +20,9 @@ func readCapabilities(lines []byte) capabilities {
 	var c capabilities
 	for line := range bytes.Lines(lines) {
 		word, rest, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(string(line[min(len(line), 4):]))), " ")
+		if first, old := strings.CutPrefix(word, "AUTH="); old { // of servers before RFC 2554
+			word, rest = "AUTH", first+" "+rest
+		}
 		switch word {
 		case "STARTTLS":
 			c.startTLS = true
@@ -34,19 +37,33 @@ func readCapabilities(lines []byte) capabilities {
 		case "SMTPUTF8":
 			c.utf8 = true
 		case "AUTH":
-			c.auth = strings.Contains(rest, "PLAIN") || strings.Contains(rest, "LOGIN") || strings.Contains(rest, "CRAM-MD5")
+			c.auth = c.auth || strings.Contains(rest, "PLAIN") || strings.Contains(rest, "LOGIN") || strings.Contains(rest, "CRAM-MD5")
 		}
 	}
 	return c
 }
 
 // forLibrary is the EHLO reply as the library may see it: in upper case, which is all
-// it understands, and without SMTPUTF8, which it would use for every mail.
+// it understands, without SMTPUTF8, which it would use for every mail, and with all
+// mechanisms in one line AUTH, whichever way they were offered.
 func (capabilities) forLibrary(lines []byte) []byte {
 	var kept [][]byte
+	auth := -1
 	for line := range bytes.Lines(lines) {
 		line = bytes.ToUpper(bytes.TrimSpace(line))
-		if len(kept) == 0 || string(line[min(len(line), 4):]) != "SMTPUTF8" {
+		word := line[min(len(line), 4):]
+		mechanisms, offered := bytes.CutPrefix(word, []byte("AUTH "))
+		if !offered {
+			mechanisms, offered = bytes.CutPrefix(word, []byte("AUTH="))
+		}
+		switch {
+		case len(kept) > 0 && string(word) == "SMTPUTF8":
+		case len(kept) > 0 && offered && auth > 0:
+			kept[auth] = append(append(kept[auth], ' '), mechanisms...)
+		case len(kept) > 0 && offered:
+			auth = len(kept)
+			kept = append(kept, append([]byte("250-AUTH "), mechanisms...))
+		default:
 			kept = append(kept, line)
 		}
 	}

@@ -31,6 +31,9 @@ func classify(ctx context.Context, w *wire, err error) *mail.SendError {
 			e.After = retryAfter(e.Reply)
 		}
 		e.Verdict, e.Reason = verdictOf(w.phase, e.Code, e.Reason)
+		if w.phase == rcptTo && tooManyRecipients(e) {
+			e.Verdict = mail.Retry
+		}
 	case ctx.Err() != nil:
 		e.Reason, e.Err = "timeout", fmt.Errorf("ended by the caller at %s: %w", w.phase, context.Cause(ctx))
 	case timedOut(err):
@@ -52,6 +55,12 @@ func verdictOf(p phase, code int, reason string) (mail.Verdict, string) {
 	default:
 		return mail.Retry, reason
 	}
+}
+
+// tooManyRecipients reports the 552 of older servers that means 452 (RFC 5321 section
+// 4.5.3.1.10), and not a mailbox that is full.
+func tooManyRecipients(e *mail.SendError) bool {
+	return e.Code == 552 && (e.Enhanced == "5.5.3" || e.Enhanced == "" && strings.Contains(strings.ToLower(e.Reply), "too many recipients"))
 }
 
 func timedOut(err error) bool {

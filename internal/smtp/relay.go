@@ -77,6 +77,11 @@ func (r *Relay) Send(ctx context.Context, e mail.Envelope) (mail.Receipt, error)
 			Err: fmt.Errorf("the relay %s takes no addresses beyond ASCII (SMTPUTF8)", r.cfg.Address()),
 		}
 	}
+	if tx.utf8 && !c.wire.caps.utf8 && e.ASCII != nil {
+		if err := tx.reduce(e.ASCII); err != nil {
+			return mail.Receipt{}, err
+		}
+	}
 	if err := begin(c, e); err != nil {
 		return mail.Receipt{}, err
 	}

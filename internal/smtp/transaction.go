@@ -31,14 +31,31 @@ func newTransaction(e mail.Envelope) (transaction, error) {
 	if len(e.Data) == 0 {
 		return transaction{}, refused("message", errors.New("is empty"))
 	}
-	tx := transaction{from: from, recipient: recipient, data: mime.CRLF(e.Data), holdUnknown: e.HoldUnknown, chunk: !e.HoldUnknown}
+	tx := transaction{from: from, recipient: recipient, holdUnknown: e.HoldUnknown, chunk: !e.HoldUnknown}
+	tx.mustUTF8 = !ascii(from) || !ascii(recipient)
+	tx.carry(e.Data)
+	return tx, nil
+}
+
+// carry takes the message.
+func (tx *transaction) carry(message []byte) {
+	tx.data = mime.CRLF(message)
 	if !bytes.HasSuffix(tx.data, lineEnd) {
 		tx.data = slices.Concat(tx.data, lineEnd)
 	}
-	tx.mustUTF8 = !ascii(from) || !ascii(recipient)
-	head, _, _ := bytes.Cut(e.Data, []byte("\r\n\r\n"))
+	head, _, _ := bytes.Cut(tx.data, []byte("\r\n\r\n"))
 	tx.utf8 = tx.mustUTF8 || !ascii(head)
-	return tx, nil
+}
+
+// reduce makes it a mail for a relay without SMTPUTF8: the addresses that it does not take
+// are not named to the recipient that it can serve.
+func (tx *transaction) reduce(message func() ([]byte, error)) error {
+	data, err := message()
+	if err != nil {
+		return refused("message for a relay without SMTPUTF8", err)
+	}
+	tx.carry(data)
+	return nil
 }
 
 func refused(what string, err error) error {

@@ -109,7 +109,8 @@ BEGIN
         PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s must have the text members content (base64) or sha256 (hex), filename, content_type and, for an inline image, content_id, and no others', n));
     ELSIF a ->> 'filename' ~ '[[:cntrl:]]' OR pg_catalog.length(a ->> 'filename') NOT BETWEEN 1 AND 255 THEN
         PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s has a filename that is empty, too long or has control characters', n));
-    ELSIF a ->> 'content_type' !~ '^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(;\s*[A-Za-z0-9!#$&^_.+-]+=([A-Za-z0-9!#$&^_.+-]+|"[ !#-\u005B\u005D-~]*"))*$' THEN
+    ELSIF a ->> 'content_type' !~ '^[A-Za-z0-9!#$%&''*+.^_`{|}~-]{1,127}/[A-Za-z0-9!#$%&''*+.^_`{|}~-]{1,127}([ \t]*;[ \t]*[A-Za-z0-9!#$%&''*+.^_`{|}~-]+=([A-Za-z0-9!#$%&''*+.^_`{|}~-]+|"[ !#-\u005B\u005D-~]*"))*$'
+          OR pg_catalog.length(a ->> 'content_type') > 900 THEN
         PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s has a content_type that is not type/subtype', n));
     ELSIF a ->> 'content_id' !~ '^<?[!-;=?-~]{1,200}>?$' THEN
         PERFORM sespan.mail_refuse('attachments', pg_catalog.format('number %s has a content_id that is not one', n));

@@ -43,6 +43,46 @@ END
 $$;
 COMMENT ON FUNCTION sespan.mail_claim_key(text, bigint, bytea) IS 'The given id when the key is new, else the id of the message it stands for';
 
+-- Programs that build a message anew give it another Date, another Message-ID and other boundaries.
+CREATE FUNCTION sespan.mail_raw_fingerprint(raw bytea) RETURNS bytea LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    message text COLLATE "C" := pg_catalog.replace(pg_catalog.convert_from(raw, 'LATIN1'), E'\r\n', E'\n');
+    head text COLLATE "C" := E'\n' || pg_catalog.split_part(message, E'\n\n', 1);
+    boundary text;
+BEGIN
+    message := pg_catalog.regexp_replace(head, '\n(Date|Message-ID)[ \t]*:[^\n]*(\n[ \t][^\n]*)*', '', 'gi') || pg_catalog.substr(message, pg_catalog.length(head));
+    FOR boundary IN SELECT DISTINCT coalesce(m[1], m[2]) AS b
+                    FROM pg_catalog.regexp_matches(message, 'boundary[ \t]*=[ \t]*(?:"([^"\n]{8,70})"|([^][()<>@,;:\\"/?=\s]{8,70}))', 'gi') m ORDER BY b DESC LIMIT 100 LOOP
+        message := pg_catalog.replace(message, boundary, '');
+    END LOOP;
+    RETURN pg_catalog.sha256(pg_catalog.convert_to(message, 'UTF8'));
+END
+$$;
+COMMENT ON FUNCTION sespan.mail_raw_fingerprint(bytea) IS 'A digest of a whole message without what is made anew each time that it is built: Date, Message-ID, boundaries';
+
+-- Whatever the session's settings (time zone, output of bytea), the spelling of base64 and
+-- whether a file came by its content or by its digest. A content id is made anew by many, and
+-- names a file in the HTML: its place stands for it.
+CREATE FUNCTION sespan.mail_fingerprint(parts jsonb, body_html text, headers jsonb, files jsonb, raw bytea) RETURNS bytea LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    file record;
+    sums jsonb := '[]';
+BEGIN
+    FOR file IN SELECT e.f, e.n, nullif(pg_catalog.btrim(e.f ->> 'content_id', '<>'), '') AS content_id,
+                       coalesce(e.f ->> 'sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.decode(e.f ->> 'content', 'base64')), 'hex')) AS digest
+                FROM pg_catalog.jsonb_array_elements(files) WITH ORDINALITY e(f, n) LOOP
+        body_html := coalesce(pg_catalog.replace(body_html, 'cid:' || file.content_id, 'cid:' || file.n), body_html);
+        sums := sums || pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(file.digest, file.f -> 'filename', file.f -> 'content_type', file.content_id IS NOT NULL));
+    END LOOP;
+    RETURN pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(parts, body_html, sums, pg_catalog.encode(sespan.mail_raw_fingerprint(raw), 'hex'),
+        (SELECT pg_catalog.jsonb_object_agg(pg_catalog.lower(h.key COLLATE "C"), h.value) FROM pg_catalog.jsonb_each(headers) h
+         WHERE pg_catalog.lower(h.key COLLATE "C") NOT IN ('date', 'message-id')))::text, 'UTF8'));
+END
+$$;
+COMMENT ON FUNCTION sespan.mail_fingerprint(jsonb, text, jsonb, jsonb, bytea) IS 'A digest of what is the mail''s, for an idempotency key: the same mail built again has the same';
+
 CREATE FUNCTION sespan.mail_enqueue(
     recipient text DEFAULT NULL, recipients text[] DEFAULT NULL, subject text DEFAULT '', body_text text DEFAULT NULL, body_html text DEFAULT NULL,
     sender text DEFAULT NULL, reply_to text DEFAULT NULL, cc text[] DEFAULT NULL, bcc text[] DEFAULT NULL, headers jsonb DEFAULT NULL,
@@ -92,8 +132,8 @@ BEGIN
     ELSIF body_text IS NOT NULL OR body_html IS NOT NULL OR headers IS NOT NULL OR attachments IS NOT NULL OR reply_to IS NOT NULL
           OR subject <> '' THEN
         PERFORM sespan.mail_refuse('raw', 'is a whole message: subject, bodies, headers, attachments and reply_to stand in it');
-    ELSIF position('\x00'::bytea IN raw) > 0 OR encode(substr(raw, 1, 78), 'escape') !~ '^[!-9;-~]{1,76}:' THEN
-        PERFORM sespan.mail_refuse('raw', 'does not begin with a header or holds a NUL byte');
+    ELSE
+        PERFORM sespan.mail_check_raw(raw);
     END IF;
     IF subject IS NULL OR subject ~ '[[:cntrl:]]' OR length(subject) > 10000 THEN
         PERFORM sespan.mail_refuse('subject', 'must be one line of at most 10000 characters without control characters');
@@ -119,8 +159,8 @@ BEGIN
     id := nextval('sespan.mail_message_id_seq');
     IF idempotency_key IS NOT NULL THEN
         DECLARE
-            first_id bigint := sespan.mail_claim_key(idempotency_key, id, sha256(convert_to(jsonb_build_array(to_list, envelope,
-                subject, body_text, body_html, sender, reply_to, cc_list, headers, attachments, raw, send_at)::text, 'UTF8')));
+            first_id bigint := sespan.mail_claim_key(idempotency_key, id, sespan.mail_fingerprint(
+                jsonb_build_array(to_list, envelope, subject, body_text, sender, reply_to, cc_list, extract(epoch FROM send_at)), body_html, headers, kept, raw));
         BEGIN
             IF first_id <> id THEN
                 RETURN first_id;
@@ -191,6 +231,7 @@ COMMENT ON FUNCTION sespan.mail_enqueue_sealed(text, text, bytea, text, int, tim
 ---- create above / drop below ----
 
 DROP FUNCTION sespan.mail_lost(), sespan.mail_count_lost(int), sespan.mail_enqueue_sealed(text, text, bytea, text, int, timestamptz, text), sespan.mail_enqueue(text, text[], text, text, text, text, text,
-    text[], text[], jsonb, jsonb, bytea, int, timestamptz, timestamptz, text, text, text, boolean, text), sespan.mail_claim_key(text, bigint, bytea);
+    text[], text[], jsonb, jsonb, bytea, int, timestamptz, timestamptz, text, text, text, boolean, text), sespan.mail_fingerprint(jsonb, text, jsonb, jsonb, bytea), sespan.mail_raw_fingerprint(bytea),
+    sespan.mail_claim_key(text, bigint, bytea);
 DROP SEQUENCE sespan.mail_lost_seq;
 DROP TABLE sespan.mail_idempotency;

@@ -3,6 +3,7 @@ package mime
 import (
 	"bytes"
 	"mime"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,8 +24,9 @@ func (a Attachment) part(n int, seed string, html bool) (part, error) {
 	if err != nil {
 		return part{}, err
 	}
-	p.fields = []field{
-		{"Content-Type", mediaType}, {"Content-Transfer-Encoding", p.encoding}, {"Content-Disposition", disposition},
+	p.fields = []field{{"Content-Type", mediaType}, {"Content-Transfer-Encoding", p.encoding}}
+	if disposition != "" {
+		p.fields = append(p.fields, field{"Content-Disposition", disposition})
 	}
 	if a.ContentID == "" {
 		return p, nil
@@ -69,29 +71,43 @@ func delimited(mediaType string, data []byte) bool {
 	return err == nil && parameters["boundary"] != "" && bytes.Contains(data, []byte("--"+parameters["boundary"]))
 }
 
-// mediaType is the given one put into shape.
+// typePattern is what mail_enqueue takes for a media type (RFC 2045 section 5.1).
+var (
+	typePattern = regexp.MustCompile("^[" + tokenSet + "]{1,127}/[" + tokenSet + "]{1,127}(?:[ \t]*;[ \t]*[" + tokenSet + "]+=(?:[" + tokenSet + `]+|"[ !#-\[\]-~]*"))*$`)
+	charset     = regexp.MustCompile(`(?i);[ \t]*charset\*?[0*]*=`)
+)
+
+const tokenSet = "A-Za-z0-9!#$%&'*+.^_`{|}~-"
+
+// mediaType is the given one, its parameters as they are. A text that is beyond ASCII, and whose
+// charset is not named, says what it is in.
 func (a Attachment) mediaType(n int) (string, error) {
 	if a.ContentType == "" {
 		return "application/octet-stream", nil
 	}
-	kind, parameters, err := mime.ParseMediaType(a.ContentType)
-	if err != nil || !strings.Contains(kind, "/") {
+	if !typePattern.MatchString(a.ContentType) {
 		return "", invalid(attachmentLabel(n), "the content_type must be of the form type/subtype")
 	}
-	formatted := mime.FormatMediaType(kind, parameters)
-	if formatted == "" {
-		return "", invalid(attachmentLabel(n), "the content_type has a parameter that cannot be written")
+	kind, parameters, found := strings.Cut(a.ContentType, ";")
+	kind = strings.ToLower(strings.TrimRight(kind, " \t"))
+	if found {
+		kind += ";" + parameters
 	}
-	return formatted, checkTokens(attachmentLabel(n), formatted)
+	if strings.HasPrefix(kind, "text/") && !charset.MatchString(kind) && utf8.Valid(a.Data) && bytes.ContainsFunc(a.Data, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		kind += "; charset=utf-8"
+	}
+	return kind, checkTokens(attachmentLabel(n), kind)
 }
 
+// disposition is "" for a part without a name: it stands between the others, as Django sends
+// it, and whether it is shown there is its type's question.
 func (a Attachment) disposition(n int, html bool) (string, error) {
 	kind := "attachment"
 	if a.ContentID != "" && html {
 		kind = "inline"
 	}
 	if a.Filename == "" {
-		return kind, nil
+		return strings.TrimPrefix(kind, "attachment"), nil
 	}
 	if strings.ContainsFunc(a.Filename, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", invalid(attachmentLabel(n), "the filename must have no control characters")

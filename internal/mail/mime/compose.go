@@ -22,6 +22,7 @@ type Content struct {
 	Headers     map[string]string // extra headers, already validated by mail_enqueue
 	Attachments []Attachment
 	Raw         []byte // a whole MIME message instead of the parts above
+	ASCIIOnly   bool   // for a relay without SMTPUTF8: addresses and fields that need it are left out
 }
 
 // Attachment is a file or, with a ContentID, an inline image.

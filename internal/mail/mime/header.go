@@ -9,15 +9,17 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sespan/internal/address"
 )
 
 // maxToken is the longest run without a space in a header field: with the field's
 // name it must stay under the 998 bytes of a line (RFC 5322 section 2.1.1).
 const maxToken = 900
 
-// endlessBlanks do not fit into a folded line beside a word. Fewer stay as they are: a
-// program may read the value, such as JSON.
-var endlessBlanks = strings.Repeat(" ", 40)
+// maxPiece is the longest run of blanks with the word after it, which are folded as one,
+// so that no line ends in a blank or has nothing else.
+const maxPiece = 990
 
 type field struct{ name, value string }
 
@@ -27,19 +29,19 @@ type header struct {
 }
 
 func (c Content) header() (header, error) {
-	from, err := mailboxList("from", []string{c.From}, false)
+	from, err := mailboxList("from", []string{c.From}, false, false)
 	if err != nil {
 		return header{}, err
 	}
-	replyTo, err := mailboxList("reply_to", []string{c.ReplyTo}, true)
+	replyTo, err := mailboxList("reply_to", []string{c.ReplyTo}, true, c.ASCIIOnly)
 	if err != nil {
 		return header{}, err
 	}
-	to, err := mailboxList("to", c.To, true)
+	to, err := mailboxList("to", c.To, true, c.ASCIIOnly)
 	if err != nil {
 		return header{}, err
 	}
-	cc, err := mailboxList("cc", c.CC, true)
+	cc, err := mailboxList("cc", c.CC, true, c.ASCIIOnly)
 	if err != nil {
 		return header{}, err
 	}
@@ -95,9 +97,16 @@ func (c Content) customFields() ([]field, error) {
 		case key == "message-id", key == "bcc", key == "resent-bcc":
 			continue
 		}
-		encoded, err := unstructured(label, value)
+		encode := unstructured
+		if isStructured(name) {
+			encode = structuredField
+		}
+		encoded, err := encode(label, value)
 		if err != nil {
 			return nil, err
+		}
+		if c.ASCIIOnly && !address.ASCII(encoded) {
+			continue
 		}
 		fields = append(fields, field{name, encoded})
 	}
@@ -133,17 +142,42 @@ func validFieldName(s string) bool {
 	return s != "" && len(s) <= 76 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' })
 }
 
-// unstructured makes an unstructured field's value: one line, RFC 2047 where it is not ASCII.
-func unstructured(label, value string) (string, error) {
+// oneLine is a value without the blanks around it.
+func oneLine(label, value string) (string, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		return "", invalid(label, "must be one line without control characters")
 	}
-	value = strings.Trim(value, " \t")
-	if len(value) > 60 && (strings.Contains(value, "\t") || strings.Contains(value, endlessBlanks)) {
-		value = strings.Join(strings.Fields(value), " ") // a folded line of nothing but blanks would look like the end of the header
+	return validUTF8(strings.Trim(value, " \t")), nil
+}
+
+// unstructured makes an unstructured field's value: one line, RFC 2047 where it is not ASCII.
+// Blanks stay, since a program may read it (JSON); without end they are encoded.
+func unstructured(label, value string) (string, error) {
+	value, err := oneLine(label, value)
+	if err != nil {
+		return "", err
 	}
-	value = mime.QEncoding.Encode("utf-8", validUTF8(value))
+	if address.ASCII(value) && endlessBlanks(value) {
+		return encodedWords(value), nil
+	}
+	value = mime.QEncoding.Encode("utf-8", value)
 	return value, checkTokens(label, value)
+}
+
+// structuredField makes the value of a field of isStructured, in which blanks mean nothing.
+func structuredField(label, value string) (string, error) {
+	value, err := oneLine(label, value)
+	if err != nil {
+		return "", err
+	}
+	encoded := structured(value)
+	if endlessBlanks(encoded) {
+		encoded = strings.Join(strings.Fields(encoded), " ")
+	}
+	if checkTokens(label, encoded) != nil {
+		return unstructured(label, value) // longer than any address
+	}
+	return encoded, nil
 }
 
 // encodeSubject is unstructured text like others, but a word that no line has room for is split
@@ -153,16 +187,38 @@ func encodeSubject(value string) (string, error) {
 	if err == nil || encoded == "" {
 		return encoded, err
 	}
+	return encodedWords(encoded), nil // ASCII here: else it would have been encoded
+}
+
+// encodedWords are an ASCII text in base64 (RFC 2047), each short enough to be folded.
+func encodedWords(text string) string {
 	var words []string
-	for chunk := range slices.Chunk([]byte(encoded), 45) { // ASCII here: else it would have been encoded
+	for chunk := range slices.Chunk([]byte(text), 45) {
 		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString(chunk)+"?=")
 	}
-	return strings.Join(words, " "), nil
+	return strings.Join(words, " ")
+}
+
+// endlessBlanks reports whether blanks, and not a word, are what no line has room for.
+func endlessBlanks(value string) bool {
+	for rest := value; len(rest) > maxPiece; {
+		word := strings.TrimLeft(rest, " \t")
+		blanks := len(rest) - len(word)
+		end := strings.IndexAny(word, " \t")
+		if end < 0 {
+			end = len(word)
+		}
+		if blanks > 1 && blanks+end > maxPiece {
+			return true
+		}
+		rest = word[end:]
+	}
+	return false
 }
 
 func checkTokens(label, value string) error {
 	for len(value) > maxToken {
-		space := strings.LastIndexAny(value[:maxToken], " \t")
+		space := strings.LastIndexAny(value[:maxToken+1], " \t")
 		if space < 0 {
 			return invalid(label, "has more than %d characters without a space", maxToken)
 		}
@@ -171,32 +227,36 @@ func checkTokens(label, value string) error {
 	return nil
 }
 
-// writeHeader writes the fields, folded at 76 characters (RFC 2047 section 2 wants
-// that of encoded words), and the empty line after them.
+// writeHeader writes the fields and the empty line after them.
 func writeHeader(out *bytes.Buffer, fields []field) {
 	for _, f := range fields {
-		out.WriteString(f.name)
-		out.WriteString(": ")
-		room, rest := max(74-len(f.name), 0), f.value
-		for len(rest) > room {
-			at := strings.LastIndexByte(rest[:room+1], ' ')
-			for at > 0 && rest[at-1] == ' ' { // no line ends in a blank, which may be lost
-				at--
-			}
-			if at <= 0 { // a long word: fold after it
-				word := strings.TrimLeft(rest, " ")
-				end := strings.IndexByte(word, ' ')
-				if end < 0 {
-					break
-				}
-				at = len(rest) - len(word) + end
-			}
-			out.WriteString(rest[:at])
-			out.WriteString("\r\n")
-			room, rest = 76, rest[at:]
-		}
-		out.WriteString(rest)
-		out.WriteString("\r\n")
+		writeField(out, f)
 	}
+	out.WriteString("\r\n")
+}
+
+// writeField folds at 76 characters (RFC 2047 section 2 wants that of encoded words).
+func writeField(out *bytes.Buffer, f field) {
+	out.WriteString(f.name)
+	out.WriteString(": ")
+	room, rest := max(74-len(f.name), 0), f.value
+	for len(rest) > room {
+		at := strings.LastIndexAny(rest[:room+1], " \t")
+		for at > 0 && (rest[at-1] == ' ' || rest[at-1] == '\t') { // no line ends in a blank, which may be lost
+			at--
+		}
+		if at <= 0 { // a long word: fold after it
+			word := strings.TrimLeft(rest, " \t")
+			end := strings.IndexAny(word, " \t")
+			if end < 0 {
+				break
+			}
+			at = len(rest) - len(word) + end
+		}
+		out.WriteString(rest[:at])
+		out.WriteString("\r\n")
+		room, rest = 76, rest[at:]
+	}
+	out.WriteString(rest)
 	out.WriteString("\r\n")
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"sespan/internal/address"
 )
 
 // maxLine is the longest line of a message without its CRLF (RFC 5322 section 2.1.1).
@@ -31,7 +33,7 @@ func composeRaw(c Content) ([]byte, error) {
 		out.WriteString(f.name + ": " + f.value + "\r\n")
 	}
 	for _, f := range fields {
-		if f.name != "bcc" && f.name != "resent-bcc" {
+		if f.name != "bcc" && f.name != "resent-bcc" && !(c.ASCIIOnly && needsSMTPUTF8(&f)) {
 			out.WriteString(f.value)
 		}
 	}
@@ -39,6 +41,25 @@ func composeRaw(c Content) ([]byte, error) {
 	out.Write(body)
 	return out.Bytes(), nil
 }
+
+// needsSMTPUTF8 reports whether a field of addresses beyond ASCII has none that another relay
+// takes; else it leaves the others out of it.
+func needsSMTPUTF8(f *field) bool {
+	if f.name != "to" && f.name != "cc" && f.name != "reply-to" || address.ASCII(f.value) {
+		return false
+	}
+	_, value, _ := strings.Cut(f.value, ":")
+	list, err := mailboxList(f.name, []string{strings.NewReplacer("\r\n ", " ", "\r\n\t", " ", "\r\n", "").Replace(value)}, true, true)
+	if err != nil || list == "" {
+		return true
+	}
+	var out bytes.Buffer
+	writeField(&out, field{rawNames[f.name], list})
+	f.value = out.String()
+	return false
+}
+
+var rawNames = map[string]string{"to": "To", "cc": "Cc", "reply-to": "Reply-To"}
 
 // splitRaw gives the header's fields, each with its lower-case name and as it
 // stands, and the body.
@@ -72,7 +93,7 @@ func (c Content) requiredFields(have []field) ([]field, error) {
 		return slices.ContainsFunc(have, func(f field) bool { return f.name == name })
 	}
 	var out []field
-	from, err := mailboxList("from", []string{c.From}, true)
+	from, err := mailboxList("from", []string{c.From}, true, false)
 	if !has("from") {
 		if err != nil || from == "" {
 			return nil, invalid("from", "is missing in the raw message")
