@@ -7,7 +7,6 @@ A mail or a multipart arrives byte for byte, since it may be signed: the compose
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from binascii import Error as NotBase64
 from email.message import Message
@@ -18,10 +17,8 @@ from django.utils.encoding import force_str
 
 from django_sespan.mail import harmless, verbatim
 from django_sespan.mail.blobs import Blob, from_base64, from_bytes, from_text
+from django_sespan.mail.media_type import fitting, kind_of
 
-OCTET_STREAM = "application/octet-stream"
-COMPOSITE = ("message/", "multipart/")
-"""Types of parts that are made of others."""
 INLINE_LIMIT = 64 << 10
 """Up to so many bytes travel inside the mail."""
 ITEMS_LIMIT = 100
@@ -38,6 +35,8 @@ ITEM_HEADERS = frozenset(
     }
 )
 """Headers of a MIME part that an item can express."""
+CONTENT_ID = re.compile(r"<?[!-;=?-~]{1,200}>?")
+"""Others reach the recipient as they are, in a part of the site's."""
 
 
 class NeedsRawMessage(Exception):
@@ -69,8 +68,7 @@ class Attachments:
             content = verbatim.part_bytes(content)
         elif not isinstance(content, bytes | bytearray | memoryview):
             content = force_str(content)
-            if kind.startswith("text/") and ";" not in kind:
-                kind += "; charset=utf-8"
+            kind = fitting(kind, content)
         item = self._content(content) | {"content_type": kind}
         return item | {"filename": harmless.filename(filename)} if filename else item
 
@@ -81,12 +79,14 @@ class Attachments:
             raise NeedsRawMessage
         item = {"content_type": _content_type(part)}
         disposition, content_id = part.get_content_disposition(), part.get("Content-ID")
-        if content_id and has_html and disposition != "attachment":
-            item["content_id"] = str(content_id).strip()
-        elif content_id or disposition != "attachment":
-            raise NeedsRawMessage  # shown in its place between the other parts
         filename = part.get_filename()
         named = {"filename": harmless.filename(filename)} if filename else {}
+        if content_id and has_html and disposition != "attachment":
+            item["content_id"] = str(content_id).strip()
+            if not CONTENT_ID.fullmatch(item["content_id"]):
+                raise NeedsRawMessage
+        elif content_id or disposition != "attachment" or not named:
+            raise NeedsRawMessage  # shown in its place between the other parts
         return item | self._mime_part_content(part) | named
 
     def _mime_part_content(self, part: Message[Any, Any]) -> dict[str, Any]:
@@ -110,12 +110,6 @@ class Attachments:
         if len(content) <= INLINE_LIMIT and blob.size <= INLINE_LIMIT:
             return {"content": blob.base64()}
         return {"blob": blob}
-
-
-def kind_of(filename: Any, mimetype: Any) -> str:
-    """Return the media type of a tuple, guessed where there is none."""
-    guessed = mimetype or mimetypes.guess_type(str(filename or ""))[0] or OCTET_STREAM
-    return re.sub(r"\s*;\s*", "; ", str(guessed))
 
 
 def _content_type(part: Message[Any, Any]) -> str:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from email import policy
 from email.errors import HeaderParseError
 from email.generator import BytesGenerator
@@ -27,8 +26,8 @@ from django.core.mail import EmailAlternative, EmailAttachment, EmailMessage, Em
 from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 
-from django_sespan.mail import harmless, verbatim
-from django_sespan.mail.attachments import COMPOSITE, kind_of
+from django_sespan.mail import harmless, structured, verbatim
+from django_sespan.mail.media_type import COMPOSITE, fitting, kind_of, without_charset
 
 OVERRIDES = (
     "message",
@@ -52,6 +51,7 @@ BODY_LIMIT = 2 << 20
 
 _LOCAL = re.compile(r"(.*<)?\s*([\w.+-]+)\s*(>?)\s*")
 """Somebody on this machine, as local mail servers take it: root, Root <root>."""
+_ENCODED_WORD = re.compile(r"=\?[A-Za-z0-9*_+-]+\?[BbQq]\?[!->@-~]*\?=")
 _PLACEHOLDER = re.compile(rb"X-Sespan-Part: ([0-9a-f]{32})\r\n\r\n")
 
 
@@ -64,13 +64,19 @@ def makes_its_own_mime(message: EmailMessage) -> bool:
     )
 
 
-def copy_of(message: EmailMessage, *, lenient: bool = False) -> EmailMultiAlternatives:
-    """Return a copy with harmless texts; `lenient` also takes what Django refuses to mail."""
+def copy_of(
+    message: EmailMessage, *, lenient: bool = False, keyed: bool | None = None
+) -> EmailMultiAlternatives:
+    """Return a copy with harmless texts; `lenient` also takes what Django refuses to mail.
+
+    `keyed`: built again it is to be the same bytes, as an idempotency key asks for.
+    """
+    keyed = _has_key(message) if keyed is None else keyed
     made = EmailMultiAlternatives(
         subject=harmless.subject(message.subject),
         body=_body(message.body or "", lenient),
         from_email=mailbox(message.from_email, lenient=lenient),
-        headers={str(n): _header(v) for n, v in message.extra_headers.items()},
+        headers=_headers(message),
     )
     for field in ("to", "cc", "bcc", "reply_to"):
         given = getattr(message, field)
@@ -80,7 +86,7 @@ def copy_of(message: EmailMessage, *, lenient: bool = False) -> EmailMultiAltern
         EmailAlternative(_body(content, lenient), mimetype)
         for content, mimetype in getattr(message, "alternatives", None) or ()
     ]
-    made.attachments = [_attachment(a) for a in message.attachments]
+    made.attachments = [_attachment(a, keyed=keyed) for a in message.attachments]
     return made
 
 
@@ -93,6 +99,7 @@ def built_by_django(message: EmailMultiAlternatives, *, whole: bool = False) -> 
     """
     carried: dict[bytes, bytes] = {}
     message.attachments = [_placeholder(a, carried) for a in message.attachments]
+    message.extra_headers = structured.headers(message.extra_headers)
     made: Any = message.message()
     given = {name.lower() for name in message.extra_headers}
     for name in () if whole else ("Date", "Message-ID"):
@@ -102,7 +109,8 @@ def built_by_django(message: EmailMultiAlternatives, *, whole: bool = False) -> 
     for n, part in enumerate(_containers(made)):
         seed = "".join((f"{n} {made['Subject']}", *leaves)).encode(errors="replace")
         verbatim.set_boundary(part, b"".join((seed, *carried.values())))
-    return _PLACEHOLDER.sub(lambda found: carried.get(found[1], found[0]), _flattened(made))
+    data = _flattened(verbatim.twin(made))
+    return _PLACEHOLDER.sub(lambda found: carried.get(found[1], found[0]), data)
 
 
 def built_by_site(message: EmailMessage) -> bytes:
@@ -125,14 +133,32 @@ def mailbox(address: Any, *, lenient: bool = False) -> str:
 
 
 def _name(name: str) -> str:
-    """Decode and shorten a display name and quote it."""
+    """Decode and shorten a display name and quote it; in a charset unknown here it stays."""
     name = unquote(name.strip())
-    with suppress(LookupError, ValueError, HeaderParseError):
+    try:
         name = harmless.line(make_header(decode_header(name)))
+    except (LookupError, ValueError, HeaderParseError):
+        if all(map(_ENCODED_WORD.fullmatch, name.split())) and len(name) <= harmless.NAME_LIMIT:
+            return name
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     if len(quoted) > harmless.NAME_LIMIT - 2:
         quoted = harmless.cut(re.sub(r'[\\"]', "'", name), harmless.NAME_LIMIT - 2)
     return f'"{quoted}"'
+
+
+def _headers(message: EmailMessage) -> dict[str, Any]:
+    """Return harmless ones; what is no Message-ID is left out, so that the mail gets one."""
+    headers = {str(n): _header(v) for n, v in message.extra_headers.items()}
+    for name in [n for n in headers if n.lower() == "message-id"]:
+        headers[name] = str(headers[name]).strip()
+        if not structured.MESSAGE_ID.fullmatch(headers[name]):
+            del headers[name]
+    return headers
+
+
+def _has_key(message: EmailMessage) -> bool:
+    given = getattr(message, "sespan", None)
+    return isinstance(given, Mapping) and bool(given.get("idempotency_key"))
 
 
 def _header(value: Any) -> Any:
@@ -147,19 +173,26 @@ def _body(content: Any, lenient: bool) -> Any:
     return harmless.cut(harmless.text(content), BODY_LIMIT if lenient else sys.maxsize)
 
 
-def _attachment(item: Any) -> Any:
+def _attachment(item: Any, *, keyed: bool) -> Any:
     """Return a MIME part as it is, anything else with its type and its content built."""
     if isinstance(item, Message):
         return item
     filename, content, mimetype = (*item, None)[:3]
+    kind = kind_of(filename, mimetype)
     if isinstance(content, EmailMessage):
-        own = makes_its_own_mime(content)
-        content = built_by_site(content) if own else built_by_django(copy_of(content), whole=True)
+        content = _attached(content, keyed=keyed)
     elif isinstance(content, Message):
         content = verbatim.part_bytes(content)
-    return EmailAttachment(
-        harmless.filename(filename) if filename else None, content, kind_of(filename, mimetype)
-    )
+    else:
+        kind = fitting(kind, content)
+    return EmailAttachment(harmless.filename(filename) if filename else None, content, kind)
+
+
+def _attached(message: EmailMessage, *, keyed: bool) -> bytes:
+    """Return a mail of Django's; Date and Message-ID of the moment are not the key's."""
+    if makes_its_own_mime(message):
+        return built_by_site(message)
+    return built_by_django(copy_of(message, keyed=keyed), whole=not keyed)
 
 
 def _placeholder(item: Any, carried: dict[bytes, bytes]) -> Any:
@@ -168,10 +201,13 @@ def _placeholder(item: Any, carried: dict[bytes, bytes]) -> Any:
         content = verbatim.part_bytes(item)
     elif item.mimetype.startswith(COMPOSITE):
         content = verbatim.composite(item.filename, force_bytes(item.content), item.mimetype)
-    elif isinstance(item.content, str):
-        return item._replace(content=harmless.text(item.content))
-    else:
+    elif not item.mimetype.startswith("text/"):
         return item._replace(content=force_bytes(item.content))
+    elif isinstance(item.content, bytes | bytearray | memoryview):
+        content = verbatim.file(item.filename, bytes(item.content), item.mimetype)
+    else:
+        kind = without_charset(item.mimetype)
+        return item._replace(content=harmless.text(item.content), mimetype=kind)
     token = secrets.token_hex(16)
     carried[token.encode()] = content
     made = MIMEPart() if django.VERSION >= (6,) else MIMEBase("text", "plain")

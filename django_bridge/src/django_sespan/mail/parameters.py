@@ -14,7 +14,7 @@ from django.core.mail import EmailMessage
 from django.core.mail import message as django_message
 from django.utils.encoding import force_str
 
-from django_sespan.mail import raw
+from django_sespan.mail import raw, structured
 from django_sespan.mail.attachments import Attachments, NeedsRawMessage
 from django_sespan.mail.message import built_by_django, built_by_site, copy_of, makes_its_own_mime
 
@@ -104,12 +104,16 @@ def _parts(message: EmailMessage, attachments: Attachments) -> Parameters:
     values: Parameters = {"sender": _mailbox(message.from_email)}
     for field, addresses in (("recipients", message.to), ("cc", message.cc), ("bcc", message.bcc)):
         values[field] = [_mailbox(a) for a in addresses if a]
+        for mailbox in values[field]:
+            structured.check_domain(mailbox, field)
+    structured.check_domain(values["sender"], "sender")
     values["subject"] = force_str(message.subject)
     values |= _bodies(message)
-    if len(message.reply_to) > 1:
-        raise NeedsRawMessage
     if message.reply_to:
-        values["reply_to"] = _mailbox(message.reply_to[0])
+        values["reply_to"] = ", ".join(message.reply_to)
+        if not structured.is_mailbox(values["reply_to"]):
+            raise NeedsRawMessage  # several, or what Django mails without a look at it
+        structured.check_domain(values["reply_to"], "reply_to")
     values["headers"] = _headers(message)
     values["attachments"] = attachments.items(message, has_html=bool(values.get("body_html")))
     return {name: value for name, value in values.items() if value not in ([], {}, None)}
@@ -130,6 +134,8 @@ def _headers(message: EmailMessage) -> dict[str, str]:
     if OWN_HEADERS & names or len(names) < len(headers):
         raise NeedsRawMessage
     if any(name.startswith("content-") for name in names):
+        raise NeedsRawMessage
+    if not structured.are_parameters(headers):
         raise NeedsRawMessage
     return headers
 

@@ -51,18 +51,29 @@ def part_bytes(part: AnyMessage) -> bytes:
 
 def composite(filename: str | None, content: bytes, mimetype: str) -> bytes:
     """Return a mail or a multipart as a part; where SMTP cannot carry its lines, as a mere file."""
-    part: AnyMessage = Message()
-    part["Content-Type"] = mimetype
-    name: Any = filename if filename is None or filename.isascii() else ("utf-8", "", filename)
-    part.add_header("Content-Disposition", "attachment", **({"filename": name} if name else {}))
+    part = _headed(filename, mimetype)
     if _sendable(content) and _delimited(part, content):
         part["Content-Transfer-Encoding"] = "7bit" if content.isascii() else "8bit"
         header = b"".join(AS_READ.fold_binary(n, v) for n, v in part.items())
         return header + b"\r\n" + re.sub(rb"\r?\n", b"\r\n", content)
-    part.replace_header("Content-Type", "application/octet-stream")
+    return file(filename, content, "application/octet-stream")
+
+
+def file(filename: str | None, content: bytes, mimetype: str) -> bytes:
+    """Return bytes as a part, in base64."""
+    part = _headed(filename, mimetype)
     part.set_payload(content)
     encoders.encode_base64(part)
     return flattened(part)
+
+
+def _headed(filename: str | None, mimetype: str) -> AnyMessage:
+    part: AnyMessage = Message()
+    part["Content-Type"] = mimetype
+    if filename:
+        name: Any = filename if filename.isascii() else ("utf-8", "", filename)
+        part.add_header("Content-Disposition", "attachment", filename=name)
+    return part
 
 
 def flattened(part: AnyMessage) -> bytes:
