@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -37,7 +38,7 @@ type consumption struct {
 func (b *Broker) Consume(ctx context.Context, o mail.ConsumeOptions) mail.Consumption {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // it ends by Close, which commits
 	c := &consumption{
-		broker: b, ledger: newLedger(o.Prefetch), deliveries: make(chan mail.Delivery), room: make(chan struct{}, 1), stop: stop,
+		broker: b, ledger: newLedger(cmp.Or(o.Room, o.Prefetch)), deliveries: make(chan mail.Delivery), room: make(chan struct{}, 1), stop: stop,
 	}
 	b.metrics.connected(mail.BrokerConsumer, false)
 	c.wg.Go(func() { c.handOver(ctx) })
@@ -70,8 +71,12 @@ func (c *consumption) Ack(_ context.Context, deliveries []mail.Delivery) error {
 }
 
 // SetRoom implements mail.Consumption.
-func (c *consumption) SetRoom(room bool) {
-	if !room {
+func (c *consumption) SetRoom(room [mail.Lanes]int) {
+	c.ledger.setRoom(room)
+	if s := c.current.Load(); s != nil {
+		s.pace()
+	}
+	if room == [mail.Lanes]int{} {
 		c.full.CompareAndSwap(0, time.Now().UnixNano())
 		return
 	}

@@ -24,15 +24,15 @@ func TestAConsumerWithoutRoomLeavesTheGroupUntilItHasSome(t *testing.T) {
 	c := consume(t, crowded, 5)
 	require.Eventually(t, c.Connected, 20*time.Second, 10*time.Millisecond)
 	bench.members(t, 1)
-	c.SetRoom(false)
-	c.SetRoom(false)
+	c.SetRoom([mail.Lanes]int{})
+	c.SetRoom([mail.Lanes]int{})
 	bench.members(t, 0)
 	require.True(t, c.Connected(), "it left of itself")
 	publish(t, roomy, announcements(mail.LaneUrgent, 1, 20))
 	other := consume(t, roomy, 50)
 	require.NoError(t, other.Ack(within(t), receive(t, other, 20)))
 	bench.lag(t, 0)
-	c.SetRoom(true)
+	c.SetRoom([mail.Lanes]int{5, 5, 5})
 	bench.members(t, 2)
 }
 

@@ -14,8 +14,7 @@ import (
 // first; what was handed over and not acknowledged; and, of each partition, the longest
 // acknowledged prefix, which is all that Kafka can be told.
 type ledger struct {
-	prefetch int           // most handed over and not acknowledged, of each lane
-	changed  chan struct{} // filled when something may be handed over, or was acknowledged
+	changed chan struct{} // filled when something may be handed over, or was acknowledged
 
 	mu         sync.Mutex
 	lanes      [mail.Lanes]laneBook
@@ -23,8 +22,10 @@ type ledger struct {
 }
 
 type laneBook struct {
-	waiting []*entry
-	unacked int
+	waiting  []*entry
+	unacked  int
+	prefetch int  // most handed over and not acknowledged
+	closed   bool // no room: nothing more is fetched, what was fetched is handed over
 }
 
 type partitionID struct {
@@ -51,7 +52,23 @@ type entry struct {
 }
 
 func newLedger(prefetch int) *ledger {
-	return &ledger{prefetch: max(1, prefetch), changed: make(chan struct{}, 1), partitions: map[partitionID]*partition{}}
+	l := &ledger{changed: make(chan struct{}, 1), partitions: map[partitionID]*partition{}}
+	for i := range l.lanes {
+		l.lanes[i].prefetch = max(1, prefetch)
+	}
+	return l
+}
+
+// setRoom says how many deliveries of each lane may be unacknowledged.
+func (l *ledger) setRoom(room [mail.Lanes]int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, n := range room {
+		if l.lanes[i].closed = n == 0; n > 0 {
+			l.lanes[i].prefetch = n
+		}
+	}
+	l.signal()
 }
 
 func (l *ledger) signal() {
@@ -89,7 +106,7 @@ func (l *ledger) reserve() *entry {
 	defer l.mu.Unlock()
 	for i := range l.lanes {
 		book := &l.lanes[i]
-		if len(book.waiting) == 0 || book.unacked >= l.prefetch {
+		if len(book.waiting) == 0 || book.unacked >= book.prefetch {
 			continue
 		}
 		e := book.waiting[0]
@@ -109,7 +126,7 @@ func (l *ledger) outrun(e *entry) bool {
 		return true
 	}
 	for i := range e.delivery.Lane {
-		if book := &l.lanes[i]; len(book.waiting) > 0 && book.unacked < l.prefetch {
+		if book := &l.lanes[i]; len(book.waiting) > 0 && book.unacked < book.prefetch {
 			return true
 		}
 	}
@@ -184,7 +201,7 @@ func (l *ledger) full(lane mail.Lane) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	book := &l.lanes[lane]
-	return len(book.waiting)+book.unacked >= l.prefetch
+	return book.closed || len(book.waiting)+book.unacked >= book.prefetch
 }
 
 // commits are the ends of the prefixes that Kafka was not told yet.

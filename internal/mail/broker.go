@@ -36,7 +36,8 @@ const (
 
 // ConsumeOptions of a consumer.
 type ConsumeOptions struct {
-	Prefetch int // most unacknowledged deliveries of each lane
+	Prefetch int // most unacknowledged deliveries of each lane, at any time
+	Room     int // of these, so many at first [Prefetch]
 }
 
 // Consumption is one consumer's stream of deliveries.
@@ -47,11 +48,12 @@ type Consumption interface {
 	Deliveries() <-chan Delivery
 	// Ack acknowledges deliveries. An error means that they may come again, no more.
 	Ack(ctx context.Context, deliveries []Delivery) error
-	// SetRoom says whether the consumer can take more. Without room nothing more is
-	// delivered: a RabbitMQ consumer is cancelled, a Kafka consumer stops fetching and
-	// after 3 s leaves its group, so that others get its partitions. What is delivered
-	// already stays with the consumer. It is called on a change only, and never blocks.
-	SetRoom(room bool)
+	// SetRoom says how many deliveries of each lane the consumer can have at once, Prefetch
+	// at most. Of a lane without room nothing more is delivered: a RabbitMQ consumer is
+	// cancelled, a Kafka consumer stops fetching and, where no lane has room for 3 s, leaves
+	// its group, so that others get its partitions. What is delivered already stays with
+	// the consumer. It is called on a change only, and never blocks.
+	SetRoom(room [Lanes]int)
 	// Connected tells whether deliveries can come.
 	Connected() bool
 	// Close stops; what is not acknowledged goes to other consumers.

@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	claimsAhead     = 4                // of Batch rows each: the target is never higher
-	claimsInMemory  = 4                // of Bytes each: beyond so much content no more is claimed, unless it passes
-	storeTimeout    = 10 * time.Second // for one call of the store
-	longestReadWait = 10 * time.Second // between two tries to reach the queue
+	claimsAhead     = 4                      // of Batch rows each: the target is never higher
+	claimEvery      = 250 * time.Millisecond // at a relay so slow that its mails need no batches
+	claimsInMemory  = 4                      // of Bytes each: beyond so much content no more is claimed, unless it passes
+	storeTimeout    = 10 * time.Second       // for one call of the store
+	longestReadWait = 10 * time.Second       // between two tries to reach the queue
 )
 
 // Dispatcher decides which rows are next: it claims them when the worker has room and
@@ -73,7 +74,11 @@ func (w *Worker) capacity(priority int) int {
 	target := w.prefetch.target(w.Connections, claimsAhead*w.Batch)
 	leases, bytes := w.leases.usage(priority)
 	mostBytes := int64(claimsInMemory+Priorities-1-priority) * w.Bytes
-	if rows := 2*target - leases; rows >= target/2+1 && bytes < mostBytes {
+	least := target/2 + 1
+	if sent := w.prefetch.perSecond(); sent > 0 {
+		least = min(least, max(int(sent*claimEvery.Seconds()), 1))
+	}
+	if rows := 2*target - leases; rows >= least && bytes < mostBytes {
 		return min(rows, w.Batch)
 	}
 	return 0

@@ -10,7 +10,6 @@ import (
 const (
 	holdFor     = 2 * time.Second       // a row that finds no room is left to others after so long
 	gatherFor   = 3 * time.Millisecond  // between the beginnings of two claims
-	roomlessFor = time.Second           // without room for so long nothing more is to be delivered
 	roomRecheck = 20 * time.Millisecond // while it waits for room
 	ackTimeout  = 2 * time.Second
 )
@@ -24,9 +23,8 @@ type brokerDispatcher struct {
 	fallback    *fallback
 
 	held      [Lanes][]heldDelivery // not acknowledged, as they came
+	lanes     [Lanes]laneRoom
 	lastClaim time.Time
-	roomless  time.Time // since when there is no room; zero: there is some
-	stopped   bool      // nothing more is delivered, for want of room
 }
 
 type heldDelivery struct {
@@ -36,13 +34,17 @@ type heldDelivery struct {
 
 func newBrokerDispatcher(w *Worker) *brokerDispatcher {
 	m := newConsumerMetrics(w.Metrics)
-	return &brokerDispatcher{w: w, metrics: m, fallback: newFallback(w, m)}
+	d := &brokerDispatcher{w: w, metrics: m, fallback: newFallback(w, m)}
+	for lane := range d.lanes {
+		d.lanes[lane] = laneRoom{told: min(perSender*w.Senders, w.LanePrefetch), most: w.LanePrefetch}
+	}
+	return d
 }
 
 // Dispatch consumes until ctx ends.
 func (d *brokerDispatcher) Dispatch(ctx context.Context) {
 	// What is claimed when ctx ends is acknowledged still; Leave ends the consumption.
-	d.consumption = d.w.Broker.Consume(context.WithoutCancel(ctx), ConsumeOptions{Prefetch: d.w.LanePrefetch})
+	d.consumption = d.w.Broker.Consume(context.WithoutCancel(ctx), ConsumeOptions{Prefetch: d.w.LanePrefetch, Room: d.lanes[0].told})
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { d.watch(ctx) })
@@ -120,8 +122,9 @@ func (d *brokerDispatcher) wait(ctx context.Context) time.Duration {
 			oldest = lane[0].Received
 		}
 	}
-	switch room := d.room(ctx, now, !oldest.IsZero()); {
-	case oldest.IsZero() && d.stopped:
+	room, stopped := d.room(ctx, now, !oldest.IsZero())
+	switch {
+	case oldest.IsZero() && stopped:
 		return roomRecheck
 	case oldest.IsZero():
 		return time.Hour
@@ -132,27 +135,29 @@ func (d *brokerDispatcher) wait(ctx context.Context) time.Duration {
 	}
 }
 
-// room reports whether some of what is held could be claimed, and tells the broker when
-// there has been no room for a while, and when there is some again.
-func (d *brokerDispatcher) room(ctx context.Context, now time.Time, holding bool) bool {
-	serves, useful := d.w.relayServes(ctx), false
-	for lane := range Lane(Lanes) {
-		useful = useful || serves && len(d.held[lane]) > 0 && d.w.room(lane) > 0
+// room reports whether some of what is held could be claimed, and whether the broker
+// brings nothing more of a lane. It tells the broker how much of each lane may come.
+func (d *brokerDispatcher) room(ctx context.Context, now time.Time, holding bool) (useful, stopped bool) {
+	serves, sent, changed := d.w.relayServes(ctx), d.w.prefetch.perSecond(), false
+	for lane := range d.lanes {
+		l := &d.lanes[lane]
+		open := serves && d.w.room(Lane(lane)) > 0
+		useful = useful || open && len(d.held[lane]) > 0
+		changed = l.adapt(now, open, sent, holding) || changed
+		stopped = stopped || l.told == 0
 	}
-	all := serves && d.w.room(LaneBulk) > 0 // the more urgent lanes have room then, too
-	switch {
-	case all && d.stopped:
-		d.consumption.SetRoom(true)
-		d.stopped, d.roomless = false, time.Time{}
-	case all || useful:
-		d.roomless = time.Time{}
-	case d.roomless.IsZero() && holding:
-		d.roomless = now
-	case !d.stopped && holding && now.Sub(d.roomless) >= roomlessFor:
-		d.consumption.SetRoom(false)
-		d.stopped = true
+	if changed {
+		d.tellRoom()
 	}
-	return useful
+	return useful, stopped
+}
+
+func (d *brokerDispatcher) tellRoom() {
+	var room [Lanes]int
+	for lane := range room {
+		room[lane] = d.lanes[lane].told
+	}
+	d.consumption.SetRoom(room)
 }
 
 // pick chooses what to claim: as much of each lane as there is room for, the urgent one
@@ -220,6 +225,7 @@ func (d *brokerDispatcher) claim(ctx context.Context, asked []int64) error {
 		if claimed[delivery.QueueID] {
 			result = deliveryClaimed
 			delete(claimed, delivery.QueueID) // a second one of the row was for nothing
+			d.lanes[delivery.Lane].pace.note(1, begin)
 		}
 		d.metrics.count(delivery.Lane, result, 1)
 	}
@@ -246,8 +252,13 @@ func (d *brokerDispatcher) giveUp(ctx context.Context) error {
 	if _, err := d.w.Announced.ClearMarks(ctx, list); err != nil {
 		return err
 	}
+	lessens := false
 	for _, a := range list {
 		d.metrics.count(a.Lane, deliveryCleared, 1)
+		lessens = d.lanes[a.Lane].lessen() || lessens
+	}
+	if lessens {
+		d.tellRoom()
 	}
 	d.acknowledge(ctx, d.release(old))
 	return d.w.Store.Notify(ctx) // the announcers

@@ -43,6 +43,13 @@ func (p *prefetch) record(n int) {
 	}
 }
 
+// perSecond is how many mails leave in a second; 0 is not known yet.
+func (p *prefetch) perSecond() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rate
+}
+
 // target is the number of rows to have ahead, between a few per connection and
 // the configured most.
 func (p *prefetch) target(connections, most int) int {

@@ -37,7 +37,7 @@ type WorkerConfig struct {
 	Broker       Broker         // names the rows that are next; nil: the queue is asked
 	Announced    AnnouncedQueue // with a broker
 	Fallback     bool           // the queue is asked, too, while the broker does not bring what is ready
-	LanePrefetch int            // most deliveries of each lane that are not acknowledged [32 for each sender, 64 to 1000]
+	LanePrefetch int            // most deliveries of each lane that are not acknowledged, see laneRoom [32 for each sender, 64 to 1000]
 
 	Connections       int           // to the relay [4]
 	Senders           int           // mails that are given to Sender at once [Connections]

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -14,8 +15,8 @@ type consumption struct {
 	b        *Broker
 	prefetch int
 	out      chan mail.Delivery
-	full     atomic.Bool   // the consumer can take nothing
-	turned   chan struct{} // filled when that changes
+	room     [mail.Lanes]atomic.Int32 // most unacknowledged deliveries now
+	turned   chan struct{}            // filled when that changes
 	cancel   context.CancelFunc
 	done     chan struct{}
 
@@ -30,6 +31,9 @@ func (b *Broker) Consume(ctx context.Context, o mail.ConsumeOptions) mail.Consum
 	c := &consumption{
 		b: b, prefetch: max(o.Prefetch, 1), out: make(chan mail.Delivery), turned: make(chan struct{}, 1),
 		done: make(chan struct{}), err: errConnecting,
+	}
+	for i := range c.room {
+		c.room[i].Store(int32(min(max(cmp.Or(o.Room, o.Prefetch), 1), c.prefetch))) //nolint:gosec // a thousand
 	}
 	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	b.mu.Lock()
@@ -107,8 +111,13 @@ func (c *consumption) Deliveries() <-chan mail.Delivery { return c.out }
 func (c *consumption) Connected() bool { return c.state() == nil }
 
 // SetRoom implements mail.Consumption.
-func (c *consumption) SetRoom(room bool) {
-	if c.full.Swap(!room) != room {
+func (c *consumption) SetRoom(room [mail.Lanes]int) {
+	changed := false
+	for i, n := range room {
+		n := int32(min(n, c.prefetch)) //nolint:gosec // a thousand
+		changed = c.room[i].Swap(n) != n || changed
+	}
+	if !changed {
 		return
 	}
 	select {

@@ -41,7 +41,7 @@
 // # Consuming
 //
 // A consumer has a connection of its own (a blocked publisher must not hold up acknowledgements) with a channel for each
-// lane, and on each a prefetch. Deliveries are handed on one by one, the most urgent lane first; a consumer without room
+// lane, and on each a prefetch: what the consumer has room for. For another number it is cancelled and begins anew. Deliveries are handed on one by one, the most urgent lane first; a consumer without room
 // is cancelled until it has some. Acknowledgements name many deliveries at once where no older one of the lane is still waiting.
 //
 // # Connections

@@ -12,6 +12,7 @@ type lane struct {
 	ch         *amqp.Channel
 	consumer   string               // its name at the broker
 	deliveries <-chan amqp.Delivery // nil: it is cancelled
+	room       int                  // most unacknowledged ones of that consumer
 
 	mu   sync.Mutex
 	open []uint64 // delivery tags that wait for their acknowledgement, ascending

@@ -22,14 +22,11 @@ type stream struct {
 	asked string // the queue that was last asked for deliveries
 }
 
-// open makes a channel for each lane, because the prefetch is the channel's, and begins.
+// open makes a channel for each lane, because so many of each may come, and begins.
 func (s *stream) open() error {
 	for i, queue := range s.c.b.names.lanes {
 		ch, err := s.channel()
 		if err != nil {
-			return err
-		}
-		if err := ch.Qos(s.c.prefetch, 0, false); err != nil {
 			return err
 		}
 		s.lanes[i] = &lane{queue: queue, ch: ch}
@@ -37,13 +34,12 @@ func (s *stream) open() error {
 	return s.turn(&[mail.Lanes][]mail.Delivery{})
 }
 
-// turn begins to consume, or stops it, as the consumer has room. What has come by then is delivered all the same: its rows
-// are announced again when the consumer gives them up, and not before.
+// turn begins to consume, or stops it, as the consumer has room; for another number of deliveries it stops and begins. What
+// has come by then is delivered all the same: its rows are announced again when the consumer gives them up, and not before.
 func (s *stream) turn(waiting *[mail.Lanes][]mail.Delivery) error {
 	for i, l := range s.lanes {
-		full := s.c.full.Load()
-		switch {
-		case full && l.deliveries != nil:
+		room := int(s.c.room[i].Load())
+		if l.deliveries != nil && l.room != room {
 			if err := l.ch.Cancel(l.consumer, false); err != nil {
 				return err
 			}
@@ -51,14 +47,18 @@ func (s *stream) turn(waiting *[mail.Lanes][]mail.Delivery) error {
 				waiting[i] = s.read(waiting[i], l, d)
 			}
 			l.deliveries = nil
-		case !full && l.deliveries == nil:
+		}
+		if room > 0 && l.deliveries == nil {
+			if err := l.ch.Qos(room, 0, false); err != nil { // of the consumers that follow
+				return err
+			}
 			// A name of its own each time: the queue knows the cancelled one until its last acknowledgement.
 			l.consumer, s.asked = uuid.NewString(), l.queue
 			deliveries, err := l.ch.Consume(l.queue, l.consumer, false, false, false, false, nil)
 			if err != nil {
 				return &topologyError{what: "queue " + l.queue, err: err}
 			}
-			l.deliveries = deliveries
+			l.deliveries, l.room = deliveries, room
 		}
 	}
 	return nil

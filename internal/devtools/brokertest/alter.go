@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"sespan/internal/mail"
 )
@@ -40,6 +41,16 @@ func losing() func(mail.Broker) mail.Broker {
 			mu.Unlock()
 			through.Publish(ctx, kept)
 			return make([]error, len(batch))
+		}}
+	}
+}
+
+// counting counts what is published.
+func counting(n *atomic.Int64) func(mail.Broker) mail.Broker {
+	return func(b mail.Broker) mail.Broker {
+		return altered{b, func(ctx context.Context, through mail.Broker, batch []mail.Announcement) []error {
+			n.Add(int64(len(batch)))
+			return through.Publish(ctx, batch)
 		}}
 	}
 }

@@ -1,6 +1,7 @@
 package brokertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -75,7 +76,7 @@ func (m *Memory) change(do func()) {
 // deliver gives an announcement to the next consumer that takes it.
 func (m *Memory) deliver(lane mail.Lane, a mail.Announcement) bool {
 	for i, c := range m.consumers {
-		if c.room && c.perLane[lane] < c.prefetch {
+		if c.perLane[lane] < c.room[lane] {
 			m.consumers = append(append(m.consumers[:i:i], m.consumers[i+1:]...), c)
 			c.tag++
 			c.unacked[c.tag] = a
@@ -120,8 +121,10 @@ func (c memoryClient) Publish(_ context.Context, batch []mail.Announcement) []er
 
 func (c memoryClient) Consume(_ context.Context, o mail.ConsumeOptions) mail.Consumption {
 	consumer := &memoryConsumer{
-		m: c.m, prefetch: o.Prefetch, room: true, unacked: map[int]mail.Announcement{},
-		deliveries: make(chan mail.Delivery, mail.Lanes*o.Prefetch),
+		m: c.m, unacked: map[int]mail.Announcement{}, deliveries: make(chan mail.Delivery, mail.Lanes*o.Prefetch),
+	}
+	for lane := range consumer.room {
+		consumer.room[lane] = cmp.Or(o.Room, o.Prefetch)
 	}
 	c.m.change(func() { c.m.consumers = append(c.m.consumers, consumer) })
 	return consumer
@@ -140,8 +143,7 @@ func (memoryClient) Close(context.Context) error { return nil }
 
 type memoryConsumer struct {
 	m          *Memory
-	prefetch   int
-	room       bool
+	room       [mail.Lanes]int // most unacknowledged deliveries
 	tag        int
 	unacked    map[int]mail.Announcement
 	perLane    [mail.Lanes]int
@@ -164,7 +166,7 @@ func (c *memoryConsumer) Ack(_ context.Context, deliveries []mail.Delivery) (err
 	return err
 }
 
-func (c *memoryConsumer) SetRoom(room bool) { c.m.change(func() { c.room = room }) }
+func (c *memoryConsumer) SetRoom(room [mail.Lanes]int) { c.m.change(func() { c.room = room }) }
 
 func (c *memoryConsumer) Connected() (connected bool) {
 	c.m.change(func() { connected = !c.m.away })

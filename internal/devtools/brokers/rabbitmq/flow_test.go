@@ -116,7 +116,7 @@ func TestAConsumerWithoutRoomIsCancelled(t *testing.T) {
 	c := b.Consume(t.Context(), mail.ConsumeOptions{Prefetch: 100})
 	publish(t, b, s.announcements(1, mail.LaneUrgent, mail.LaneBulk))
 	before := receive(t, c, 2)
-	c.SetRoom(false)
+	c.SetRoom([mail.Lanes]int{})
 	ch := raw(t, s.node, "/")
 	// A quorum queue counts a cancelled consumer until its last acknowledgement.
 	for i, queue := range []string{".mail.normal", ".mail.urgent", ".mail.bulk"} {
@@ -136,12 +136,29 @@ func TestAConsumerWithoutRoomIsCancelled(t *testing.T) {
 		t.Fatalf("a delivery of the lane %s without room", d.Lane)
 	default:
 	}
-	c.SetRoom(true)
+	c.SetRoom([mail.Lanes]int{100, 100, 100})
 	require.NoError(t, c.Ack(limit(t), receive(t, c, 3)))
-	c.SetRoom(false)
-	c.SetRoom(true)
+	c.SetRoom([mail.Lanes]int{})
+	c.SetRoom([mail.Lanes]int{100, 100, 100})
 	publish(t, b, s.announcements(20, mail.LaneNormal))
 	receive(t, c, 1)
+}
+
+// A consumer has no more of a lane than it has room for, while others flow.
+func TestAConsumerHasRoomOfEachLane(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, rabbitmqd.Start(t))
+	b := s.broker(t)
+	c := b.Consume(t.Context(), mail.ConsumeOptions{Prefetch: 100, Room: 3})
+	publish(t, b, s.many(1, 30, mail.LaneBulk))
+	first := receive(t, c, 3)
+	publish(t, b, s.announcements(100, mail.LaneNormal))
+	require.Equal(t, mail.LaneNormal, receive(t, c, 1)[0].Lane, "a fourth one of the lane")
+	c.SetRoom([mail.Lanes]int{3, 3, 20})
+	require.NoError(t, c.Ack(limit(t), first))
+	receive(t, c, 20)
+	publish(t, b, s.announcements(200, mail.LaneUrgent))
+	require.Equal(t, mail.LaneUrgent, receive(t, c, 1)[0].Lane, "more than there is room for")
 }
 
 func TestConsumersShare(t *testing.T) {
