@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sespan/internal/devtools/brokertest"
@@ -329,6 +330,7 @@ func TestMailAnnouncerDoorbellRace(t *testing.T) {
 	t.Parallel()
 	const rounds = 40
 	db := pgtest.NewDB(t)
+	db.Exec(t, "ALTER DATABASE "+pgx.Identifier{databaseName(t, db)}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
 	hour := func(c *mail.AnnouncerConfig) {
 		c.Poll, c.PollWithoutNotify, c.SweepInterval = time.Hour, time.Hour, time.Hour
 		c.Again = [mail.Lanes]time.Duration{time.Hour, time.Hour, time.Hour}
@@ -361,7 +363,7 @@ func TestMailAnnouncerDoorbellRace(t *testing.T) {
 			gone()
 		}
 		pause(t, random.IntN(15_000))
-		enqueueSlowly(t, db, "read committed", "race@b.co", random.IntN(20_000))
+		enqueueSlowly(t, db, []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead}[round%2], "race@b.co", random.IntN(20_000))
 		if !gone() {
 			t.Logf("round %d", round)
 			lost++

@@ -68,6 +68,11 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 			settings[name] = fmt.Sprint(d.Milliseconds())
 		}
 	}
+	if !o.Pooled {
+		// A database may have another default. Under a stricter one SKIP LOCKED fails at a
+		// row that changed since the snapshot, and who waited for a lock does not see what its holder wrote.
+		settings["default_transaction_isolation"] = "read committed"
+	}
 	if o.GenericPlans && !o.Pooled {
 		setGenericPlans(settings)
 	}

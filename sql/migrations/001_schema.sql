@@ -252,6 +252,7 @@ BEGIN
     EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', login, '500ms');
     EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', login, '5s');
     EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', login, '10s');
+    EXECUTE format('ALTER ROLE %I SET default_transaction_isolation = %L', login, 'read committed');
     RETURN true;
 END
 $$;
