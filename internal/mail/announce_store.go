@@ -36,6 +36,7 @@ type LaneLimit struct {
 	Batch  int           // most rows to mark now; 0: leave the lane alone; 1: a trial
 	Again  time.Duration // what is unclaimed for longer may be announced again
 	Repeat int           // and at most so many of these
+	Head   string        // while a window that was full begins like this, nothing is counted; "" counts
 }
 
 // Marked is what a look at one lane brought.
@@ -47,4 +48,6 @@ type Marked struct {
 	At        time.Time     // the mark
 	Repeated  int           // rows that were announced before
 	QueueIDs  []int64       // the most urgent first
+	Head      string        // where a full window begins
+	Unchanged bool          // it begins as it did: nothing else is known
 }

@@ -12,7 +12,8 @@ const (
 	rateEvery      = 250 * time.Millisecond
 	shortestTrial  = 100 * time.Millisecond // between two trials of a broker that takes nothing
 	longestTrial   = 3 * time.Second
-	longestRecount = 250 * time.Millisecond // of a full window
+	longestRecount = 250 * time.Millisecond // between two looks at a full window
+	countEvery     = time.Second            // a full window that begins as it did
 )
 
 // announceLane is what an announcer knows of one lane.
@@ -32,6 +33,8 @@ type announceLane struct {
 	pace      pace
 	counted   bool
 	unclaimed int
+	head      string    // where the window began when it was last counted as full, "" for not full
+	countedAt time.Time // then
 	oldest    time.Time // the oldest announcement, zero for none
 	fullUntil time.Time // the window was full; no sooner is it looked at again
 	patience  time.Duration
@@ -68,7 +71,18 @@ func (l *announceLane) share(now time.Time, batch int) (LaneLimit, share) {
 	if !now.Before(l.repeatAt) {
 		l.repeats, l.repeatAt = limit, now.Add(l.again)
 	}
-	return LaneLimit{Window: limit, Batch: batch, Again: l.again, Repeat: max(min(l.repeats, batch), 0)}, share{open: true}
+	return LaneLimit{Window: limit, Batch: batch, Again: l.again, Repeat: max(min(l.repeats, batch), 0), Head: l.knownHead(now)}, share{open: true}
+}
+
+// knownHead lets a full window be taken for full while it begins as it did, so that it is
+// not counted at each look. No window gets too full by that; claims that leave its first
+// rows alone are noticed a second late at most.
+func (l *announceLane) knownHead(now time.Time) string {
+	toRepeat := l.repeats > 0 && !l.oldest.IsZero() && !now.Before(l.oldest.Add(l.again))
+	if l.taken || toRepeat || now.Sub(l.countedAt) >= countEvery {
+		return ""
+	}
+	return l.head
 }
 
 // limit is the window that is used: no more than is claimed within a third of the age at
@@ -80,6 +94,12 @@ func (l *announceLane) limit() int {
 
 // note takes in what a look brought. It reports whether the window is full.
 func (l *announceLane) note(m *Marked, now time.Time) (full bool) {
+	if m.Unchanged {
+		l.patience = min(2*l.patience, longestRecount)
+		l.fullUntil = now.Add(l.patience)
+		return true
+	}
+	l.head, l.countedAt = m.Head, now
 	fresh := len(m.QueueIDs) - m.Repeated
 	l.mu.Lock()
 	if len(m.QueueIDs) == 0 {

@@ -109,7 +109,9 @@ func (a *Announcer) look(ctx context.Context, sweep bool) (got looked, err error
 // handOver gives the marked rows of a lane to its publisher.
 func (a *Announcer) handOver(got *looked, l *announceLane, m *Marked, now time.Time) {
 	full := l.note(m, now)
-	a.metrics.unclaimed.WithLabelValues(l.lane.String()).Set(float64(m.Unclaimed))
+	if !m.Unchanged {
+		a.metrics.unclaimed.WithLabelValues(l.lane.String()).Set(float64(m.Unclaimed))
+	}
 	got.rows += len(m.QueueIDs)
 	got.more = got.more || m.More && !full
 	got.stuck = got.stuck || full

@@ -20,13 +20,14 @@ func (s *Mail) Mark(ctx context.Context, o mail.MarkOptions) ([]mail.Marked, err
 		p.Batches = append(p.Batches, int32(l.Batch))            //nolint:gosec // hundreds
 		p.AgainAfter = append(p.AgainAfter, l.Again.Seconds())
 		p.AgainBatches = append(p.AgainBatches, int32(l.Repeat)) //nolint:gosec // hundreds
+		p.KnownHeads = append(p.KnownHeads, l.Head)
 	}
 	rows, err := s.pool.queries.MailAnnounceMark(ctx, s.pool, p)
 	out := make([]mail.Marked, len(rows))
 	for i, r := range rows {
 		out[i] = mail.Marked{
 			Lane: laneNamed(r.Lane), Unclaimed: int(r.Unclaimed), Oldest: duration(r.Oldest), More: r.More,
-			At: r.AnnouncedAt, Repeated: int(r.Repeated), QueueIDs: r.QueueIds,
+			At: r.AnnouncedAt, Repeated: int(r.Repeated), QueueIDs: r.QueueIds, Head: r.Head, Unchanged: r.Unchanged,
 		}
 	}
 	return out, mapError(err)

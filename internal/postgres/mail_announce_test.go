@@ -77,6 +77,46 @@ func TestMailAnnounceOrderAndWindow(t *testing.T) {
 	}
 }
 
+// A full window that begins as it did is taken for full without being counted; a claim of
+// what comes first, or a look that counts, makes room.
+func TestMailAnnounceFullWindowIsNotCountedAgain(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDB(t)
+	s := postgres.NewMail(openMailPool(t, db.ServiceURL(t)))
+	enqueueMany(t, db, 200)
+	o := lanesOf(100, 100)
+	if m := mark(t, s, o)[mail.LaneNormal]; len(m.QueueIDs) != 100 || m.Head != "" {
+		t.Fatalf("marked %+v", m)
+	}
+	look := func(head string) mail.Marked {
+		o.Lanes[mail.LaneNormal].Head = head
+		return mark(t, s, o)[mail.LaneNormal]
+	}
+	take := func(n int) { // from the first or, below 0, from the last announced row
+		mailExec(t, db, `UPDATE sespan.mail_queue SET state = 'sending', lease_token = 1, leased_until = now() + interval '1 minute'
+			WHERE queue_id = (SELECT queue_id FROM sespan.mail_queue WHERE state = 'queued' AND announced_at IS NOT NULL ORDER BY sign($1::int) * queue_id LIMIT 1)`, n)
+	}
+	full := look("")
+	if full.Head == "" || full.Unclaimed != 100 || full.Unchanged {
+		t.Fatalf("a full window is %+v", full)
+	}
+	if m := look(full.Head); !m.Unchanged || len(m.QueueIDs) != 0 {
+		t.Errorf("nothing was claimed: %+v", m)
+	}
+	take(1)
+	if m := look(full.Head); m.Unchanged || len(m.QueueIDs) != 1 || m.Unclaimed != 100 {
+		t.Errorf("the first was claimed: %+v", m)
+	}
+	full = look("")
+	take(-1)
+	if m := look(full.Head); !m.Unchanged {
+		t.Errorf("the last was claimed: %+v", m)
+	}
+	if m := look(""); len(m.QueueIDs) != 1 || m.Unclaimed != 100 {
+		t.Errorf("the last was claimed, and it was counted: %+v", m)
+	}
+}
+
 // Several announcers at once, while others claim: never more than the window.
 func TestMailAnnounceWindowOfSeveral(t *testing.T) {
 	t.Parallel()

@@ -38,17 +38,39 @@ COMMENT ON FUNCTION sespan.mail_announce_reset() IS 'Forgets how far the announc
 -- Never read: the row type of mail_announce_mark.
 CREATE VIEW sespan.mail_announced AS
 SELECT NULL::text AS lane, NULL::int AS unclaimed, NULL::float8 AS oldest, NULL::boolean AS more, NULL::timestamptz AS announced_at,
-       NULL::int AS repeated, NULL::bigint[] AS queue_ids
+       NULL::int AS repeated, NULL::bigint[] AS queue_ids, NULL::text AS head, NULL::boolean AS unchanged
 WHERE false;
 COMMENT ON VIEW sespan.mail_announced IS
-    'Row type of mail_announce_mark: what is announced and not claimed now, the age of the oldest in seconds, whether more waits, and the rows that were marked, the most urgent first';
+    'Row type of mail_announce_mark: what is announced and not claimed now, the age of the oldest in seconds, whether more waits, the rows that were marked, the most urgent first, where a full window begins, and whether it begins as it did (then nothing was counted)';
+
+-- Where the announced rows of a lane begin. Claims begin there, too: while it is the same a full
+-- window is taken for full and not counted again, which would read thousands of rows. Reads 32 rows
+-- of each kind and priority. OFFSET 0, here and below: the look begins at the bounds whatever the
+-- statistics say, see queries/mail_queue.sql.
+CREATE FUNCTION sespan.mail_announce_head(lane_name text) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
+    SELECT string_agg(x.queue_id::text, ',' ORDER BY a.priority, x.fresh, x.queue_id)
+    FROM sespan.mail_announce a CROSS JOIN LATERAL (
+        (SELECT true AS fresh, q.queue_id FROM sespan.mail_queue q
+         WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND (q.priority, q.queue_id) <= (a.priority, a.last_id)
+           AND q.announced_at >= q.due_at
+         ORDER BY q.priority, q.queue_id LIMIT 32)
+        UNION ALL
+        (SELECT false, q.queue_id FROM sespan.mail_queue q
+         WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at >= a.first_due_at
+           AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id) AND q.announced_at >= q.due_at
+         ORDER BY q.due_at, q.queue_id LIMIT 32)) x
+    WHERE sespan.mail_lane(a.priority) = lane_name
+$$;
+COMMENT ON FUNCTION sespan.mail_announce_head(text) IS 'The first announced and unclaimed rows of a lane, as a text to compare';
 
 -- One lane. Locks its rows of mail_announce, so that two announcers never fill a window
 -- twice, then the rows that it marks, skipping locked ones. Every statement in here sees what was
 -- committed before it began, so the count includes the marks of whoever held the lock.
 -- Rows are compared as pairs, because PostgreSQL would else walk along the primary key.
 -- Without "sweep" the look begins at first_…: what commits late behind it waits for the next one.
-CREATE FUNCTION sespan.mail_announce_lane(lane_name text, max_unclaimed int, batch int, again_after float8, again_batch int, sweep boolean) RETURNS sespan.mail_announced
+CREATE FUNCTION sespan.mail_announce_lane(lane_name text, max_unclaimed int, batch int, again_after float8, again_batch int, known_head text, sweep boolean) RETURNS sespan.mail_announced
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
@@ -56,10 +78,17 @@ DECLARE
     instant timestamptz;
     due_limit int := greatest(batch / 4, 1); -- retries never crowd out what is fresh
 BEGIN
+    IF known_head <> '' THEN
+        r.head := sespan.mail_announce_head(lane_name);
+        IF r.head = known_head THEN
+            r := (lane_name, 0, 0, false, clock_timestamp(), 0, '{}', known_head, true);
+            RETURN r;
+        END IF;
+    END IF;
     PERFORM FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name ORDER BY a.priority FOR UPDATE;
     instant := clock_timestamp();
     -- A full window with nothing to repeat is the idle case of a long queue: counted, no more.
-    SELECT lane_name, count(*), coalesce(extract(epoch FROM instant - min(x.announced_at)), 0), false, instant, 0, '{}' INTO r
+    SELECT lane_name, count(*), coalesce(extract(epoch FROM instant - min(x.announced_at)), 0), false, instant, 0, '{}', '', false INTO r
     FROM sespan.mail_announce a CROSS JOIN LATERAL (
         SELECT q.announced_at FROM sespan.mail_queue q
         WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND (q.priority, q.queue_id) <= (a.priority, a.last_id)
@@ -67,9 +96,10 @@ BEGIN
         UNION ALL
         SELECT q.announced_at FROM sespan.mail_queue q
         WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at <= instant AND q.due_at >= a.first_due_at
-          AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id) AND q.announced_at >= q.due_at) x
+          AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id) AND q.announced_at >= q.due_at OFFSET 0) x
     WHERE sespan.mail_lane(a.priority) = lane_name;
     IF r.unclaimed >= max_unclaimed AND (again_batch = 0 OR r.oldest < again_after) THEN
+        r.head := sespan.mail_announce_head(lane_name);
         RETURN r;
     END IF;
     WITH head AS MATERIALIZED ( -- up to where the announcements have come
@@ -81,7 +111,7 @@ BEGIN
             SELECT false, q.queue_id, q.due_at, q.announced_at FROM sespan.mail_queue q
             WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at <= instant
               AND q.due_at >= CASE WHEN sweep THEN '-infinity' ELSE a.first_due_at END
-              AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id)) x
+              AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id) OFFSET 0) x
         WHERE sespan.mail_lane(a.priority) = lane_name
     ), tally AS MATERIALIZED (
         SELECT count(*) FILTER (WHERE h.announced)::int AS unclaimed, min(h.announced_at) FILTER (WHERE h.announced) AS oldest FROM head h
@@ -133,17 +163,17 @@ BEGIN
     )
     SELECT lane_name, t.unclaimed + count(p.queue_id) FILTER (WHERE p.repeated IS NOT TRUE), coalesce(extract(epoch FROM instant - t.oldest), 0),
            (SELECT count(*) FROM fitting) >= batch OR (SELECT count(*) FROM beyond b WHERE NOT b.fresh) >= due_limit,
-           instant, count(*) FILTER (WHERE p.repeated), coalesce(array_agg(m.queue_id ORDER BY m.priority, m.fresh, m.queue_id) FILTER (WHERE m.queue_id IS NOT NULL), '{}')
+           instant, count(*) FILTER (WHERE p.repeated), coalesce(array_agg(m.queue_id ORDER BY m.priority, m.fresh, m.queue_id) FILTER (WHERE m.queue_id IS NOT NULL), '{}'), '', false
     INTO r
     FROM tally t LEFT JOIN (picked p JOIN marked m USING (queue_id)) ON true
     GROUP BY t.unclaimed, t.oldest;
     RETURN r;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_announce_lane(text, int, int, float8, int, boolean) IS
-    'Marks the next rows of a lane as announced, at most a batch and never more unclaimed ones than given, and again so many that nobody claimed for these seconds; a batch of 1 is a trial while the broker takes nothing';
+COMMENT ON FUNCTION sespan.mail_announce_lane(text, int, int, float8, int, text, boolean) IS
+    'Marks the next rows of a lane as announced, at most a batch and never more unclaimed ones than given, and again so many that nobody claimed for these seconds; nothing is counted while a window that was full begins with the rows of known_head; a batch of 1 is a trial while the broker takes nothing';
 
-CREATE FUNCTION sespan.mail_announce_mark(max_unclaimed int[], batches int[], again_after float8[], again_batches int[], sweep boolean) RETURNS SETOF sespan.mail_announced
+CREATE FUNCTION sespan.mail_announce_mark(max_unclaimed int[], batches int[], again_after float8[], again_batches int[], known_heads text[], sweep boolean) RETURNS SETOF sespan.mail_announced
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -154,12 +184,12 @@ BEGIN
     END IF;
     FOR n IN 1..3 LOOP
         IF batches[n] > 0 THEN
-            RETURN NEXT sespan.mail_announce_lane(lanes[n], max_unclaimed[n], batches[n], again_after[n], again_batches[n], sweep);
+            RETURN NEXT sespan.mail_announce_lane(lanes[n], max_unclaimed[n], batches[n], again_after[n], again_batches[n], known_heads[n], sweep);
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_announce_mark(int[], int[], float8[], int[], boolean) IS
+COMMENT ON FUNCTION sespan.mail_announce_mark(int[], int[], float8[], int[], text[], boolean) IS
     'mail_announce_lane for the lanes urgent, normal and bulk that have a batch; nothing during a pause of all mails';
 
 CREATE FUNCTION sespan.mail_announce_clear(queue_ids bigint[], announced_at timestamptz[]) RETURNS int LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -232,8 +262,8 @@ COMMENT ON FUNCTION sespan.mail_fallback() IS
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_fallback(), sespan.mail_unclaimed(), sespan.mail_announce_clear(bigint[], timestamptz[]), sespan.mail_announce_mark(int[], int[], float8[], int[], boolean),
-    sespan.mail_announce_lane(text, int, int, float8, int, boolean), sespan.mail_announce_reset();
+DROP FUNCTION sespan.mail_fallback(), sespan.mail_unclaimed(), sespan.mail_announce_clear(bigint[], timestamptz[]), sespan.mail_announce_mark(int[], int[], float8[], int[], text[], boolean),
+    sespan.mail_announce_lane(text, int, int, float8, int, text, boolean), sespan.mail_announce_head(text), sespan.mail_announce_reset();
 DROP VIEW sespan.mail_announced;
 DROP TABLE sespan.mail_announce;
 DROP FUNCTION sespan.mail_lane(smallint);

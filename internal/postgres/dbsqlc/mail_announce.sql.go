@@ -43,8 +43,9 @@ func (q *Queries) MailAnnounceClear(ctx context.Context, db DBTX, queueIds []int
 
 const mailAnnounceMark = `-- name: MailAnnounceMark :many
 SELECT a.lane::text AS lane, a.unclaimed::int AS unclaimed, a.oldest::float8 AS oldest, a.more::boolean AS more,
-       a.announced_at::timestamptz AS announced_at, a.repeated::int AS repeated, a.queue_ids::bigint[] AS queue_ids
-FROM sespan.mail_announce_mark($1::int[], $2::int[], $3::float8[], $4::int[], $5::boolean) AS a
+       a.announced_at::timestamptz AS announced_at, a.repeated::int AS repeated, a.queue_ids::bigint[] AS queue_ids,
+       coalesce(a.head, '')::text AS head, a.unchanged::boolean AS unchanged
+FROM sespan.mail_announce_mark($1::int[], $2::int[], $3::float8[], $4::int[], $5::text[], $6::boolean) AS a
 `
 
 type MailAnnounceMarkParams struct {
@@ -52,6 +53,7 @@ type MailAnnounceMarkParams struct {
 	Batches      []int32
 	AgainAfter   []float64
 	AgainBatches []int32
+	KnownHeads   []string
 	Sweep        bool
 }
 
@@ -63,6 +65,8 @@ type MailAnnounceMarkRow struct {
 	AnnouncedAt time.Time
 	Repeated    int32
 	QueueIds    []int64
+	Head        string
+	Unchanged   bool
 }
 
 // Locks the rows of the lanes in mail_announce, in order of priority, then the rows that it
@@ -73,6 +77,7 @@ func (q *Queries) MailAnnounceMark(ctx context.Context, db DBTX, arg *MailAnnoun
 		arg.Batches,
 		arg.AgainAfter,
 		arg.AgainBatches,
+		arg.KnownHeads,
 		arg.Sweep,
 	)
 	if err != nil {
@@ -90,6 +95,8 @@ func (q *Queries) MailAnnounceMark(ctx context.Context, db DBTX, arg *MailAnnoun
 			&i.AnnouncedAt,
 			&i.Repeated,
 			&i.QueueIds,
+			&i.Head,
+			&i.Unchanged,
 		); err != nil {
 			return nil, err
 		}

@@ -319,7 +319,7 @@ type SespanMailAnnounce struct {
 	MarkedAt time.Time
 }
 
-// Row type of mail_announce_mark: what is announced and not claimed now, the age of the oldest in seconds, whether more waits, and the rows that were marked, the most urgent first
+// Row type of mail_announce_mark: what is announced and not claimed now, the age of the oldest in seconds, whether more waits, the rows that were marked, the most urgent first, where a full window begins, and whether it begins as it did (then nothing was counted)
 type SespanMailAnnounced struct {
 	Lane        *string
 	Unclaimed   *int32
@@ -328,6 +328,8 @@ type SespanMailAnnounced struct {
 	AnnouncedAt *time.Time
 	Repeated    *int32
 	QueueIds    []int64
+	Head        *string
+	Unchanged   *bool
 }
 
 // A file that mails carry. Not unique by digest: two transactions that bring the same file at once need not wait for each other, and maintenance removes the second
