@@ -45,4 +45,6 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
 FROM (SELECT l.*, true AS taken FROM leased l
       UNION ALL
       SELECT p.queue_id, p.message_id, p.created_at, '', p.priority, 0::smallint, 0::smallint, 'retry', NULL, 0, false FROM picked p WHERE NOT p.taken) q
-LEFT JOIN sespan.mail_message m ON q.taken AND m.message_id = q.message_id AND m.created_at = q.created_at;
+LEFT JOIN LATERAL (
+    SELECT c.* FROM sespan.mail_message c WHERE q.taken AND c.message_id = q.message_id AND c.created_at = q.created_at OFFSET 0
+) m ON true;

@@ -123,6 +123,9 @@
 // whatever its row was. So workers with and without a broker, or with two, run side by
 // side, and what lies at a broker that was left is dropped once somebody consumes there.
 //
+// Of each lane the broker may bring about what the worker sends of it in a second
+// (lane_room.go): what it holds it sends before it would have to give it up.
+//
 // While the database shows that rows wait which the broker does not bring, the worker
 // runs both dispatchers (fallback.go). No connection decides that: a broker may take
 // connections and nothing else.
@@ -137,9 +140,9 @@
 // Urgent mails pass what the worker holds: jobs is no row in which one stands but a queue
 // by priority, and capacity counts for each priority what is as urgent or more. So a
 // worker that has its share of bulk still claims codes; nothing is reserved for them. No
-// insert wakes such a worker: it looks every 50 ms, at the urgent end of the index
-// alone. What they pass keeps its lease, and is given back at the end like the others.
-// Retries and scheduled mails pass once they are claimed, which waits for capacity.
+// insert wakes such a worker: it looks every 50 ms, at the urgent end of the indexes
+// alone, for retries and scheduled mails that are due as well. What they pass keeps its
+// lease, and is given back at the end like the others.
 //
 // What can stop a mail between its claim and the socket, and why each is there:
 //

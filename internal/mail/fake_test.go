@@ -114,7 +114,7 @@ func (s *fakeStore) answerLate(ctx context.Context, err *error) {
 func (s *fakeStore) ready(c Claim) (list []*fakeRow) {
 	for _, r := range s.rows {
 		if r.state != StateSending && r.state != StateUnknown && !time.Now().Before(r.due) &&
-			(c.Passing == 0 || r.Priority < c.Passing && r.Fresh) {
+			(c.Passing == 0 || r.Priority < c.Passing) {
 			list = append(list, r)
 		}
 	}

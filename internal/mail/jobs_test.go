@@ -59,9 +59,13 @@ func finished(s *fakeStore, ids []int64) int {
 }
 
 // enqueue puts n mails of a priority and gives their ids.
-func (s *fakeStore) enqueue(n, priority int) []int64 {
+func (s *fakeStore) enqueue(n, priority int, changes ...func(*Claimed)) []int64 {
 	first := inspect(s, func() int64 { return int64(len(s.rows)+len(s.done)+1) * 1024 })
-	s.put(n, withPriority(priority))
+	s.put(n, func(c *Claimed) {
+		for _, change := range append(changes, withPriority(priority)) {
+			change(c)
+		}
+	})
 	ids := make([]int64, n)
 	for i := range ids {
 		ids[i] = first + int64(i)*1024
@@ -78,8 +82,9 @@ func TestUrgentMailsPassWhatTheWorkerHolds(t *testing.T) {
 		runWorker(t, s, senderFunc(slowSender), nil, func(w *Worker, _ func()) {
 			s.enqueue(1000, 9)
 			time.Sleep(10 * time.Second)
-			urgent := s.enqueue(4, priority)
-			time.Sleep(time.Second + 2*urgentEvery) // until a sender is free
+			urgent := s.enqueue(2, priority)
+			urgent = append(urgent, s.enqueue(2, priority, func(c *Claimed) { c.Fresh = false })...) // retries that are due
+			time.Sleep(time.Second + 2*urgentEvery)                                                  // until a sender is free
 			synctest.Wait()
 			begun := inspect(s, func() (n int) {
 				for _, id := range urgent {

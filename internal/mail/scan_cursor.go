@@ -36,10 +36,7 @@ type position struct {
 // a sweep.
 func (s *scanCursor) apply(c *Claim, now time.Time, force bool) bool {
 	c.DueLimit = max(c.Limit/4, 1)
-	switch {
-	case c.Passing > 0: // among due rows the urgent ones cannot be found at once
-		c.DueLimit = 0
-	case s.dueAlone:
+	if s.dueAlone {
 		c.DueLimit = c.Limit
 	}
 	if force || c.Passing == 0 && !now.Before(s.nextSweep) {

@@ -107,8 +107,8 @@ func TestMailParallelClaimsNeverShareARow(t *testing.T) {
 	}
 }
 
-// A worker that has its share of bulk takes what passes it and nothing else; a retry
-// comes with the next claim of all.
+// A worker that has its share of bulk takes what passes it and nothing else, retries and
+// scheduled mails that are due as well.
 func TestMailClaimOfWhatPasses(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
@@ -117,11 +117,12 @@ func TestMailClaimOfWhatPasses(t *testing.T) {
 		enqueue(t, db, fmt.Sprintf("recipient => 'p%d@b.co', body_text => 'x', priority => %[1]d::smallint", priority))
 	}
 	enqueue(t, db, "recipient => 'due@b.co', body_text => 'x', priority => 0::smallint, send_at => now() - interval '1 minute'")
-	if _, err := db.Pool.Exec(t.Context(), "UPDATE sespan.mail_queue SET state = 'retry', due_at = now() WHERE recipient = 'due@b.co'"); err != nil {
-		t.Fatal(err)
-	}
+	mailExec(t, db, "UPDATE sespan.mail_queue SET state = 'retry', due_at = now() WHERE recipient = 'due@b.co'")
+	enqueue(t, db, "recipient => 'scheduled@b.co', body_text => 'x', priority => 4::smallint, send_at => now() + interval '1 hour'")
+	mailExec(t, db, "UPDATE sespan.mail_queue SET due_at = now() WHERE recipient = 'scheduled@b.co'")
+	enqueue(t, db, "recipient => 'later@b.co', body_text => 'x', priority => 0::smallint, send_at => now() + interval '1 hour'")
 	passing := func(token int64, priority int) (list []int) {
-		rows, err := s.Claim(t.Context(), mail.Claim{Token: token, Lease: time.Minute, Limit: 10, Bytes: 1 << 20, Passing: priority})
+		rows, err := s.Claim(t.Context(), mail.Claim{Token: token, Lease: time.Minute, Limit: 10, DueLimit: 5, DueWindow: time.Hour, Bytes: 1 << 20, Passing: priority})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +132,7 @@ func TestMailClaimOfWhatPasses(t *testing.T) {
 		slices.Sort(list)
 		return list
 	}
-	if got := passing(1, 5); !slices.Equal(got, []int{0}) {
+	if got := passing(1, 5); !slices.Equal(got, []int{0, 0, 4}) {
 		t.Errorf("passing priority 5: %v", got)
 	}
 	if got := passing(2, 9); !slices.Equal(got, []int{5, 5}) {
@@ -140,8 +141,8 @@ func TestMailClaimOfWhatPasses(t *testing.T) {
 	if got := passing(3, 9); len(got) != 0 {
 		t.Errorf("once more: %v", got)
 	}
-	if rows := claim(t, s, 4, 10, time.Minute); len(rows) != 3 {
-		t.Errorf("%d rows are left, want the bulk and the retry", len(rows))
+	if rows := claim(t, s, 4, 10, time.Minute); len(rows) != 2 {
+		t.Errorf("%d rows are left, want the bulk", len(rows))
 	}
 }
 

@@ -98,9 +98,8 @@ CREATE TABLE sespan.mail_queue (
         autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_limit = 2000,
         autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 2000, autovacuum_vacuum_insert_threshold = -1);
 CREATE INDEX mail_queue_fresh_idx ON sespan.mail_queue (priority, queue_id) WHERE state = 'queued';
-CREATE INDEX mail_queue_due_idx ON sespan.mail_queue (due_at) WHERE state IN ('scheduled', 'retry');
--- For the announcer: what is due in each priority, however much is due in the others.
-CREATE INDEX mail_queue_due_priority_idx ON sespan.mail_queue (priority, due_at, queue_id) WHERE state IN ('scheduled', 'retry');
+-- What is due in each priority, however much is due in the others.
+CREATE INDEX mail_queue_due_idx ON sespan.mail_queue (priority, due_at, queue_id) WHERE state IN ('scheduled', 'retry');
 -- A worker that meets a row of a paused category or domain parks it, once: due at
 -- infinity, so that no claim walks over it again. Few rows as a rule, and an
 -- update that leaves parked alone stays in its page.

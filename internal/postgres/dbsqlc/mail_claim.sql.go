@@ -48,7 +48,9 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
 FROM (SELECT l.queue_id, l.message_id, l.created_at, l.recipient, l.priority, l.attempts, l.lapses, l.on_unknown, l.expires_at, l.size_bytes, true AS taken FROM leased l
       UNION ALL
       SELECT p.queue_id, p.message_id, p.created_at, '', p.priority, 0::smallint, 0::smallint, 'retry', NULL, 0, false FROM picked p WHERE NOT p.taken) q
-LEFT JOIN sespan.mail_message m ON q.taken AND m.message_id = q.message_id AND m.created_at = q.created_at
+LEFT JOIN LATERAL (
+    SELECT c.message_id, c.created_at, c.category, c.sender, c.reply_to, c.to_addresses, c.cc_addresses, c.subject, c.body_text, c.body_html, c.headers, c.attachments, c.raw, c.sealed, c.send_at, c.expires_at, c.size_bytes, c.priority, c.recipients, c.pending, c.sent, c.dead, c.on_unknown, c.retain_body, c.finished_at, c.wipe_at, c.wiped_at, c.traceparent FROM sespan.mail_message c WHERE q.taken AND c.message_id = q.message_id AND c.created_at = q.created_at OFFSET 0
+) m ON true
 `
 
 type MailClaimAnnouncedParams struct {

@@ -12,16 +12,22 @@ import (
 
 const mailClaim = `-- name: MailClaim :many
 WITH due AS MATERIALIZED (
-    SELECT q.queue_id, q.size_bytes, q.priority
-    FROM sespan.mail_queue q
-    WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now() - make_interval(secs => $1::float8) AND q.due_at <= now()
-      AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
-    ORDER BY q.due_at
-    LIMIT $2::int
-    FOR UPDATE SKIP LOCKED
+    SELECT d.queue_id, d.size_bytes, d.priority
+    FROM (SELECT generate_series(0, 9)::smallint AS priority LIMIT $1::int) per_priority
+    CROSS JOIN LATERAL (
+        SELECT q.queue_id, q.size_bytes, q.priority
+        FROM sespan.mail_queue q
+        WHERE q.state IN ('scheduled', 'retry') AND q.priority = per_priority.priority
+          AND q.due_at > now() - make_interval(secs => $2::float8) AND q.due_at <= now()
+          AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
+        ORDER BY q.due_at
+        LIMIT $3::int
+        FOR UPDATE SKIP LOCKED
+    ) d
+    LIMIT $3::int
 ), fresh AS MATERIALIZED (
     SELECT f.queue_id, f.size_bytes, f.priority
-    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest($3::bigint[]) AS lower_id LIMIT $4::int) per_priority
+    FROM (SELECT generate_series(0, 9)::smallint AS priority, unnest($4::bigint[]) AS lower_id LIMIT $1::int) per_priority
     CROSS JOIN LATERAL (
         SELECT q.queue_id, q.size_bytes, q.priority
         FROM sespan.mail_queue q
@@ -58,14 +64,16 @@ SELECT q.queue_id, q.message_id, q.created_at, q.recipient, q.priority, q.attemp
        m.sender, m.reply_to, coalesce(m.to_addresses, '{}')::text[] AS to_addresses, coalesce(m.cc_addresses, '{}')::text[] AS cc_addresses,
        coalesce(m.subject, '')::text AS subject, m.body_text, m.body_html, m.headers, m.attachments, m.raw, m.sealed, m.traceparent
 FROM leased q
-LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at
+LEFT JOIN LATERAL (
+    SELECT c.message_id, c.created_at, c.category, c.sender, c.reply_to, c.to_addresses, c.cc_addresses, c.subject, c.body_text, c.body_html, c.headers, c.attachments, c.raw, c.sealed, c.send_at, c.expires_at, c.size_bytes, c.priority, c.recipients, c.pending, c.sent, c.dead, c.on_unknown, c.retain_body, c.finished_at, c.wipe_at, c.wiped_at, c.traceparent FROM sespan.mail_message c WHERE c.message_id = q.message_id AND c.created_at = q.created_at OFFSET 0
+) m ON true
 `
 
 type MailClaimParams struct {
+	PriorityLimit int32
 	DueWindow     float64
 	DueLimit      int32
 	QueueAfter    []int64
-	PriorityLimit int32
 	BatchLimit    int32
 	LeaseToken    int64
 	LeaseSeconds  float64
@@ -115,13 +123,15 @@ type MailClaimRow struct {
 // whole queue for each batch. A pause of everything leaves the rows alone; those of
 // a paused category or domain are answered as parked, and MailPark parks them.
 // Pauses and suppressions are looked up only while there are any; those of an address
-// beyond ASCII by MailReaddress, which follows.
+// beyond ASCII by MailReaddress, which follows. The content is looked up row by row (OFFSET 0
+// keeps the look-up apart): statistics of a moment ago, when the table was empty or its rows
+// were not committed, make a join that reads all of it look cheaper.
 func (q *Queries) MailClaim(ctx context.Context, db DBTX, arg *MailClaimParams) ([]MailClaimRow, error) {
 	rows, err := db.Query(ctx, mailClaim,
+		arg.PriorityLimit,
 		arg.DueWindow,
 		arg.DueLimit,
 		arg.QueueAfter,
-		arg.PriorityLimit,
 		arg.BatchLimit,
 		arg.LeaseToken,
 		arg.LeaseSeconds,
@@ -181,13 +191,14 @@ WITH old AS MATERIALIZED (
 ), wiped AS (
     UPDATE sespan.mail_message m
     SET wipe_at = NULL, wiped_at = now(), body_text = NULL, body_html = NULL, headers = NULL, attachments = NULL, raw = NULL, sealed = NULL
-    FROM old o WHERE m.message_id = o.message_id AND m.created_at = o.created_at
+    WHERE m.message_id = ANY (ARRAY(SELECT o.message_id FROM old o))
+      AND m.created_at >= (SELECT min(o.created_at) FROM old o) AND m.created_at <= (SELECT max(o.created_at) FROM old o)
     RETURNING 1
 ), stale AS MATERIALIZED (
     SELECT k.idempotency_key FROM sespan.mail_idempotency k
     WHERE k.expires_at <= now() ORDER BY k.expires_at LIMIT $1::int FOR UPDATE SKIP LOCKED
 ), dropped AS (
-    DELETE FROM sespan.mail_idempotency k USING stale s WHERE k.idempotency_key = s.idempotency_key RETURNING 1
+    DELETE FROM sespan.mail_idempotency k WHERE k.idempotency_key = ANY (ARRAY(SELECT s.idempotency_key FROM stale s)) RETURNING 1
 ), vanished AS (
     DELETE FROM sespan.mail_worker w WHERE w.seen_at < now() - interval '1 day'
 )
@@ -261,7 +272,7 @@ const mailMarkSending = `-- name: MailMarkSending :many
 UPDATE sespan.mail_queue q
 SET started = true
 FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token) h
-WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token AND q.leased_until > clock_timestamp()
+WHERE q.queue_id = ANY ($1::bigint[]) AND q.queue_id = h.queue_id AND q.lease_token = h.lease_token AND q.leased_until > clock_timestamp()
 RETURNING q.queue_id
 `
 
@@ -288,9 +299,14 @@ func (q *Queries) MailMarkSending(ctx context.Context, db DBTX, queueIds []int64
 }
 
 const mailNextDue = `-- name: MailNextDue :one
-SELECT coalesce(extract(epoch FROM min(q.due_at) - clock_timestamp()), 'infinity')::float8 AS due_in
-FROM sespan.mail_queue q
-WHERE q.state IN ('scheduled', 'retry') AND q.due_at > now() AND q.due_at < 'infinity'
+SELECT coalesce(extract(epoch FROM min(d.due_at) - clock_timestamp()), 'infinity')::float8 AS due_in
+FROM (SELECT generate_series(0, 9)::smallint AS priority) per_priority
+CROSS JOIN LATERAL (
+    SELECT q.due_at FROM sespan.mail_queue q
+    WHERE q.state IN ('scheduled', 'retry') AND q.priority = per_priority.priority AND q.due_at > now() AND q.due_at < 'infinity'
+    ORDER BY q.due_at
+    LIMIT 1
+) d
 `
 
 // Seconds until the next scheduled row or retry is due; infinity without one.
@@ -317,7 +333,9 @@ SELECT q.queue_id,
        coalesce(sespan.mail_suppressed(g.address_key, m.sealed IS NOT NULL OR coalesce(m.category = 'otp', false), sespan.mail_bulk(m.headers, m.raw)), '')::text AS suppressed
 FROM given g
 JOIN sespan.mail_queue q ON q.queue_id = ANY ($1::bigint[]) AND q.queue_id = g.queue_id AND q.lease_token = g.lease_token
-LEFT JOIN sespan.mail_message m ON m.message_id = q.message_id AND m.created_at = q.created_at
+LEFT JOIN LATERAL (
+    SELECT c.message_id, c.created_at, c.category, c.sender, c.reply_to, c.to_addresses, c.cc_addresses, c.subject, c.body_text, c.body_html, c.headers, c.attachments, c.raw, c.sealed, c.send_at, c.expires_at, c.size_bytes, c.priority, c.recipients, c.pending, c.sent, c.dead, c.on_unknown, c.retain_body, c.finished_at, c.wipe_at, c.wiped_at, c.traceparent FROM sespan.mail_message c WHERE c.message_id = q.message_id AND c.created_at = q.created_at OFFSET 0
+) m ON true
 `
 
 type MailReaddressParams struct {
@@ -374,8 +392,7 @@ SET state = CASE WHEN q.started AND q.on_unknown = 'hold' THEN 'unknown' ELSE 'r
     due_at = CASE WHEN q.started AND q.on_unknown = 'hold' THEN 'infinity' ELSE clock_timestamp() END,
     lapses = q.lapses + CASE WHEN q.started OR q.lapses = 0 THEN 1 ELSE 0 END,
     last_reason = 'lapsed', lease_token = NULL, leased_until = NULL, started = false
-FROM lapsed l
-WHERE q.queue_id = l.queue_id
+WHERE q.queue_id = ANY (ARRAY(SELECT l.queue_id FROM lapsed l))
 RETURNING q.queue_id, q.state
 `
 
@@ -414,7 +431,7 @@ WITH released AS (
     SET state = CASE WHEN q.attempts = 0 THEN 'scheduled' ELSE 'retry' END, due_at = clock_timestamp(),
         lease_token = NULL, leased_until = NULL, started = false
     FROM (SELECT unnest($1::bigint[]) AS queue_id, unnest($2::bigint[]) AS lease_token) h
-    WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
+    WHERE q.queue_id = ANY ($1::bigint[]) AND q.queue_id = h.queue_id AND q.lease_token = h.lease_token
     RETURNING 1
 ), notified AS (SELECT sespan.mail_notify())
 SELECT (SELECT count(*) FROM released)::int AS released FROM notified
@@ -433,7 +450,7 @@ const mailRenewLeases = `-- name: MailRenewLeases :many
 UPDATE sespan.mail_queue q
 SET leased_until = clock_timestamp() + make_interval(secs => $1::float8)
 FROM (SELECT unnest($2::bigint[]) AS queue_id, unnest($3::bigint[]) AS lease_token) h
-WHERE q.queue_id = h.queue_id AND q.lease_token = h.lease_token
+WHERE q.queue_id = ANY ($2::bigint[]) AND q.queue_id = h.queue_id AND q.lease_token = h.lease_token
 RETURNING q.queue_id
 `
 
@@ -490,12 +507,13 @@ WITH result AS MATERIALIZED (
     FROM gone g
     JOIN result r ON r.queue_id = g.queue_id
 ), part AS MATERIALIZED (
-    SELECT g.message_id, g.created_at, count(*)::smallint AS finals, (count(*) FILTER (WHERE r.state = 'sent'))::smallint AS sent,
-           (count(*) FILTER (WHERE r.state = 'dead'))::smallint AS dead
-    FROM gone g
-    JOIN result r ON r.queue_id = g.queue_id
-    GROUP BY g.message_id, g.created_at
-    ORDER BY g.message_id
+    SELECT g.message_id, g.created_at, g.finals, g.sent, g.dead
+    FROM (SELECT g.message_id, g.created_at, count(*)::smallint AS finals, (count(*) FILTER (WHERE r.state = 'sent'))::smallint AS sent,
+                 (count(*) FILTER (WHERE r.state = 'dead'))::smallint AS dead
+          FROM gone g
+          JOIN result r ON r.queue_id = g.queue_id
+          GROUP BY g.message_id, g.created_at) g CROSS JOIN generate_series(1, (SELECT 1)) many
+    ORDER BY g.message_id, g.created_at
 ), rule AS MATERIALIZED (
     SELECT s.value::int AS dead_body_hours FROM sespan.mail_setting s WHERE s.name = 'mail_dead_body_hours'
 ), counted AS (
@@ -512,7 +530,8 @@ WITH result AS MATERIALIZED (
             WHERE NOT (m.pending = p.finals AND (m.sealed IS NOT NULL
                        OR NOT m.retain_body AND (m.dead + p.dead = 0 OR u.dead_body_hours = 0))))
     FROM part p, rule u
-    WHERE m.message_id = p.message_id AND m.created_at = p.created_at
+    WHERE m.message_id = ANY (ARRAY(SELECT x.message_id FROM part x)) AND m.message_id = p.message_id AND m.created_at = p.created_at
+      AND m.created_at >= (SELECT min(x.created_at) FROM part x) AND m.created_at <= (SELECT max(x.created_at) FROM part x)
 )
 SELECT g.queue_id FROM gone g UNION ALL SELECT k.queue_id FROM kept k
 `
@@ -534,7 +553,7 @@ type MailSettleParams struct {
 // mail_outcome; the message counts it, and with the last recipient its body is
 // wiped. Tries that failed for now are counted here, because a trigger on the hot
 // table would cost every claim; a trigger of mail_outcome counts the others. Locks: these queue rows, then their messages in id order, because another
-// worker may settle other recipients of the same ones now. The series has one row,
+// worker may settle other recipients of the same ones now. Each series has one row,
 // and its length hides from the planner: without it PostgreSQL takes the results
 // for ten, and as soon as it has statistics compares each of 256 with each.
 func (q *Queries) MailSettle(ctx context.Context, db DBTX, arg *MailSettleParams) ([]int64, error) {
