@@ -207,6 +207,9 @@ func (r *Relay) dialSlot(ctx context.Context) (c *conn, again bool, err error) {
 			r.cfg.Logger.WarnContext(ctx, "smtp: the relay takes no more connections", "relay", r.cfg.Address(), "limit", limit)
 		}
 	}
+	if se, ok := errors.AsType[*mail.SendError](err); ok && !again && ctx.Err() == nil && healthOf(se) == down {
+		r.pool.reject() // before one of them gets the slot, and dials a relay that does not answer
+	}
 	r.pool.releaseSlot()
 	return nil, again, err
 }
