@@ -28,8 +28,9 @@ const (
 	withoutBroker = 5 * time.Second
 	withoutAnyone = 6 * time.Second // no announcer lives
 	lapsedLease   = 35 * time.Second
-	// The mail server's answer to the final dot is waited for, and the mail tried again.
-	silentDialogue = 2*time.Minute + 15*time.Second
+	// A mail waits for a connection while others wait for the answer to their final dot (2 minutes),
+	// dials before the sender knows that its mail server is down (30 s), and is tried again.
+	silentDialogue = 2*time.Minute + 30*time.Second + 15*time.Second
 )
 
 // brokerCases are all, those of one broker behind each other.
@@ -62,9 +63,10 @@ func oneNodeCases() []brokerCase {
 		{name: "all announcers", startAnnouncers: 1, startSenders: 2, urgent: withoutAnyone, others: withoutAnyone, fault: withoutAnnouncer},
 		{name: "senders", startAnnouncers: 1, startSenders: 2, urgent: lapsedLease, others: lapsedLease, fault: killSenders},
 		{name: "come and go", startAnnouncers: 1, startSenders: 2, urgent: urgentUnsaid, others: othersUnsaid, fault: addAndRemoveSenders, quick: true},
-		{name: "frozen senders", startAnnouncers: 1, startSenders: 3, urgent: lapsedLease, others: lapsedLease, fault: freezeSenders},
+		{name: "frozen sender", startAnnouncers: 1, startSenders: 3, urgent: lapsedLease, others: lapsedLease, fault: freezeSender},
 		{name: "PostgreSQL", startAnnouncers: 1, startSenders: 2, fault: crashUnderBroker},
 		{name: "broker", startAnnouncers: 1, startSenders: 2, urgent: withoutBroker, others: withoutBroker, fault: killBroker},
+		{name: "broker, no fallback", startAnnouncers: 1, startSenders: 2, settings: []string{"SESPAN_BROKER_FALLBACK=none"}, fault: killBroker},
 		{name: "data lost", startAnnouncers: 1, startSenders: 2, urgent: withoutBroker, others: othersUnsaid, fault: loseData},
 		{name: "refuses", startAnnouncers: 1, startSenders: 2, urgent: withoutBroker, others: withoutBroker, fault: refusePublishing},
 		{name: "network", startAnnouncers: 1, startSenders: 2, urgent: withoutBroker, others: othersUnsaid, fault: cutNetwork},

@@ -81,20 +81,16 @@ func addAndRemoveSenders(ctx context.Context, r *brokerRun) error {
 	return nil
 }
 
-// freezeSenders stops the time of one sender after the other, for longer than a broker takes
-// it for alive and for less than its leases.
-func freezeSenders(ctx context.Context, r *brokerRun) error {
-	for _, s := range r.senders[:2] {
-		if err := syscall.Kill(s.PID(), syscall.SIGSTOP); err != nil {
-			return err
-		}
-		err := r.sleep(ctx, 10*time.Second)
-		_ = syscall.Kill(s.PID(), syscall.SIGCONT)
-		if err != nil {
-			return err
-		}
+// freezeSender stops the time of a sender, for longer than a broker takes it for alive and for
+// less than its leases.
+func freezeSender(ctx context.Context, r *brokerRun) error {
+	frozen := r.senders[0].PID()
+	if err := syscall.Kill(frozen, syscall.SIGSTOP); err != nil {
+		return err
 	}
-	return nil
+	err := r.sleep(ctx, 10*time.Second)
+	_ = syscall.Kill(frozen, syscall.SIGCONT)
+	return err
 }
 
 // crashUnderBroker kills a server process of PostgreSQL, which ends all sessions at once.

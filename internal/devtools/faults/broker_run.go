@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	_ "embed"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,7 +31,7 @@ type brokerRun struct {
 
 // one runs a case: processes, load, fault, and the wait until all is sent.
 func (c *brokers) one(ctx context.Context, one brokerCase) (t brokerTally, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 7*time.Minute)
 	defer cancel()
 	r := &brokerRun{brokers: c, brokerCase: one, name: fmt.Sprintf("b%d", c.run), broker: &broker{}}
 	c.run++
@@ -79,7 +83,7 @@ func (r *brokerRun) underLoad(ctx context.Context) (*load, error) {
 
 // waitIdle waits until nothing is left to send.
 func (r *brokerRun) waitIdle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	err := poll.Until(ctx, 200*time.Millisecond, func() (idle bool, _ error) {
 		err := r.Admin.QueryRow(ctx, idleSQL).Scan(&idle)
@@ -114,11 +118,42 @@ func (r *brokerRun) startProcesses(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, s := range append(slices.Clone(r.announcers), r.senders...) {
+		if err := r.awaitBroker(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitBroker waits until a process has found its broker in order: the first makes the topology.
+func (r *brokerRun) awaitBroker(ctx context.Context, s *testbed.Service) error {
+	if r.broker.kind == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var page []byte
+	err := poll.Until(ctx, 100*time.Millisecond, func() (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Admin+"/readyz", nil)
+		if err != nil {
+			return false, err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, err
+		}
+		page, err = io.ReadAll(answer.Body)
+		return bytes.Contains(page, []byte(`"broker":"ok"`)), errors.Join(err, answer.Body.Close())
+	})
+	if err != nil {
+		return fmt.Errorf("the broker is not in order: %w: %s", err, page)
+	}
 	return nil
 }
 
 func (r *brokerRun) stop() {
-	for _, s := range append(r.announcers, r.senders...) {
+	for _, s := range append(slices.Clone(r.announcers), r.senders...) {
 		_ = syscall.Kill(s.PID(), syscall.SIGCONT) // so that it can end
 		s.Stop()
 	}

@@ -100,7 +100,7 @@ func (p *proxy) carry(from net.Conn) {
 		return
 	}
 	p.await(false)
-	to, err := net.Dial("tcp", p.to)
+	to, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.to)
 	if err != nil {
 		return
 	}
