@@ -63,6 +63,10 @@ SELECT pg_catalog.set_config('sespan.known_objects', concat_ws(' ',
         WHERE d.refclassid = 'pg_namespace'::regclass AND d.deptype = 'n'
           AND d.refobjid = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')) END), false);
 
+-- name: SchemaWaitingMails :one
+-- Reads the queue once, before it is dropped.
+SELECT count(*) AS mails FROM sespan.mail_queue;
+
 -- What stands in a schema sespan that is not ours; nothing where it is ours or empty.
 -- name: SchemaOthers :many
 SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0)::text AS object

@@ -221,7 +221,7 @@ DECLARE
     grants CONSTANT jsonb := '{
         "sespan_producer": ["otp_register", "otp_register_authorize", "otp_register_inserted", "otp_register_replace", "otp_supersede",
             "otp_activated", "otp_right", "otp_right_grant", "otp_right_end", "otp_unused", "otp_watch", "otp_watched", "customer_by_id", "customer_unbound",
-            "budget_take", "budget_wait", "budget_give_back", "pretended_begin", "pretended_find", "pretended_takes_name",
+            "budget_take", "budget_wait", "budget_give_back", "pretended_begin", "pretended_find", "pretended_takes_name", "pretended_end",
             "mail_enqueue", "mail_enqueue_batch", "mail_attachment_put", "mail_attachment_known", "mail_count_lost",
             "audit_as", "audit_people", "people_lock", "people_compare", "key_owner_roles"],
         "sespan_reader": ["tier_name"],

@@ -33,8 +33,8 @@ def tier(**changes):
         "is_active": "on",
         "minimum_transaction": "100000",
         "maximum_transaction": "200000",
-        "probability": "0.5",
-        "discount": "0.1",
+        "probability": "50",
+        "discount": "10",
         "starts_at_0": "",
         "starts_at_1": "",
         "ends_at_0": "",
@@ -196,8 +196,8 @@ class TestTiers:
     @pytest.mark.parametrize(
         ("change", "field"),
         [
-            ({"probability": "1.5"}, "probability"),
-            ({"discount": "-0.1"}, "discount"),
+            ({"probability": "101"}, "probability"),
+            ({"discount": "-10"}, "discount"),
             ({"maximum_transaction": "5"}, "maximum_transaction"),
             ({"budget_uses": "-1"}, "budget_uses"),
             ({"name": "  "}, "name"),

@@ -36,10 +36,10 @@ class TestPages:
     def test_who_changed_what(self, client, anna):
         client.post(f"{TIERS}add/", tier())
         row = TransactionTier.objects.get()
-        client.post(f"{TIERS}{row.pk}/change/", tier(probability="0.4", name="Gold <b>"))
+        client.post(f"{TIERS}{row.pk}/change/", tier(probability="40", name="Gold <b>"))
         text = client.get(AUDIT).text
         assert "anna" in text
-        assert "probability: 0.5" in text
+        assert "probability: 50\xa0%" in text
         assert "name: Gold → Gold &lt;b&gt;" in text
         found = client.get(f"{AUDIT}?subject=tier&action=update").context["cl"].result_list
         assert len(found) == 1
@@ -148,14 +148,14 @@ class TestTwoWhoSaveTheSameTier:
         return seen
 
     def test_the_second_is_shown_what_the_first_saved(self, client, opened):
-        answer = client.post(self.url, tier(probability="0.4", seen=opened))
+        answer = client.post(self.url, tier(probability="40", seen=opened))
         assert answer.status_code == 200
         assert "saved this tier while you had it open" in answer.text
-        assert "probability: 0.25 is stored, you have 0.4." in answer.text
+        assert "probability: 25\xa0% is stored, you have 40\xa0%." in answer.text
         assert "name: Theirs is stored, you have Gold." in answer.text
         assert TransactionTier.objects.get().name == "Theirs"
         again = answer.context["adminform"].form["seen"].value()
-        assert client.post(self.url, tier(probability="0.4", seen=again)).status_code == 302
+        assert client.post(self.url, tier(probability="40", seen=again)).status_code == 302
         assert TransactionTier.objects.get().probability == Decimal("0.4")
 
     @pytest.mark.parametrize("seen", ["nonsense", "x" * 60])

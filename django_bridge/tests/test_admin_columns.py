@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from django_sespan.admin.columns import milliseconds_column, money_column, trimmed
+from django_sespan._internal.money import trimmed
+from django_sespan.admin.columns import milliseconds_column, money_column
 from django_sespan.models import ApiLog, TransactionLog
 
 
@@ -30,7 +31,8 @@ def test_trimmed(value, least, want):
 
 def test_columns():
     amount = money_column(TransactionLog, "transaction_amount")
-    assert amount(SimpleNamespace(transaction_amount=Decimal("250000.0000"))) == "250000.00"
+    assert amount(SimpleNamespace(transaction_amount=Decimal("250000.0000"))) == "250,000"
+    assert amount(SimpleNamespace(transaction_amount=Decimal("250000.1250"))) == "250,000.125"
     assert amount(SimpleNamespace(transaction_amount=None)) is None
     elapsed = milliseconds_column(ApiLog, "elapsed_time")
     assert elapsed(SimpleNamespace(elapsed_time=timedelta(microseconds=12480))) == "12.5 ms"

@@ -49,7 +49,7 @@ class TestPage:
         staff.post(f"{LIST}{number}/preview/")
         page = staff.get(f"{LIST}{number}/change/")
         texts = [e.text for e in page.context["timeline"]]
-        assert "a@example.com: dead" in texts
+        assert "a@example.com: Given up" in texts
         assert "Try 3 to b@example.com failed" in texts
         assert "Next try to b@example.com" in texts
         assert "anna read its content" in texts
@@ -147,13 +147,13 @@ class TestPreview:
             " WHERE message_id = %s",
             [number],
         )
-        assert "Its body was wiped at" in staff.post(f"{LIST}{number}/preview/").text
+        assert "Its content was wiped at" in staff.post(f"{LIST}{number}/preview/").text
         ((number,),) = execute(
             "SELECT sespan.mail_enqueue_sealed('a@example.com', 'Code', '\\x736563726574', 'code',"
             " 0, NULL)"
         )
         page = staff.post(f"{LIST}{number}/preview/").text
-        assert "Its body is sealed" in page
+        assert "Its content is sealed" in page
         assert "secret" not in page
         assert "736563726574" not in page
 
@@ -194,13 +194,15 @@ class TestQueue:
         ],
     )
     def test_pause_and_resume(self, staff, body, what):
+        words = {"all": "All mails", "category:order": "The category order"}
+        words = words.get(what, "The domain example.com")
         page = staff.post(QUEUE, body, follow=True)
         assert [p["what"] for p in page.context["pauses"]] == [what]
         assert "by anna" in page.text
-        assert f"<strong>{what}</strong> is paused" in staff.get(LIST).text
+        assert f"<strong>{words}</strong> is paused" in staff.get(LIST).text
         page = staff.post(QUEUE, {"resume": what}, follow=True)
         assert page.context["pauses"] == []
-        assert message_texts(page) == [f"“{what}” is sent again."]
+        assert message_texts(page) == [f"“{words}” is sent again."]
         assert [a[:2] for a in audit()] == [("anna", "pause"), ("anna", "resume")]
 
     @pytest.mark.parametrize(

@@ -112,8 +112,8 @@ class TestRightsOfTheLogin:
             assert site.post(QUEUE, body).status_code == 302
         body = {"action": "cancel", "sure": "yes"}
         assert message_texts(site.post(f"{LIST}{number}/act/", body, follow=True)) == [
-            "“all” is paused.",
-            "“all” is sent again.",
+            "“All mails” is paused.",
+            "“All mails” is sent again.",
             "The mail to 1 recipient was cancelled.",
         ]
 

@@ -44,7 +44,9 @@ func mailer(c *config.Serve) (*otp.Mailer, error) {
 		}
 		overrides = os.DirFS(c.OTPTemplates)
 	}
-	m, err := otp.NewMailer(otp.MailerOptions{Site: c.SiteName, Link: c.OTPLink, Life: c.OTPLifetime, Overrides: overrides})
+	m, err := otp.NewMailer(otp.MailerOptions{
+		Site: c.SiteName, Color: c.SiteColor, Logo: c.SiteLogo, Link: c.OTPLink, Life: c.OTPLifetime, Overrides: overrides,
+	})
 	if err != nil {
 		return nil, &config.Error{Variable: "SESPAN_OTP_TEMPLATES", Problem: "cannot be used: " + err.Error(), Hint: "correct the file or leave it out"}
 	}

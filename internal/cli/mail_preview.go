@@ -26,7 +26,7 @@ func (c *MailPreview) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		if len(rows) == 0 {
-			return unknownMail(c.ID)
+			return unknownMail(ctx, admin, c.ID)
 		}
 		if m.JSON {
 			return e.printJSON(rows)

@@ -31,7 +31,7 @@ func waiting(reason string, f mail.Facts) string {
 		if f.Ahead > 10000 {
 			return "It waits behind more than 10000 other mails."
 		}
-		return fmt.Sprintf("It waits behind %d other mails.", f.Ahead)
+		return "It waits behind " + counted(f.Ahead, "other mail", "other mails") + "."
 	case "scheduled":
 		return "It is scheduled for " + due + "."
 	case "due":
@@ -78,7 +78,7 @@ func broker(dispatch string) string {
 
 // finished says what became of a mail.
 func finished(reason string, f mail.Facts) string {
-	dead := fmt.Sprintf("It is dead since %s after %d tries: %s. ", at(f.FinishedAt), f.Attempts, failure(f))
+	dead := fmt.Sprintf("It is dead since %s after %s: %s. ", at(f.FinishedAt), counted(f.Attempts, "try", "tries"), failure(f))
 	switch reason {
 	case "sent":
 		return "It was sent at " + at(f.FinishedAt) + after(" to ", f.Relay) + after(", which answered: ", f.Reply) + "."
@@ -117,6 +117,14 @@ func leftAlone(reason string, f mail.Facts) string {
 		return "Its time was over at " + at(f.ExpiresAt) + "."
 	}
 	return ""
+}
+
+// counted writes a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func at(t *time.Time) string { return cmp.Or(timestamp(t), "an unknown time") }

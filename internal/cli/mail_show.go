@@ -71,7 +71,7 @@ func (c *MailWhy) Run(ctx context.Context, m *Mail, e *Env) error {
 			return err
 		}
 		if len(rows) == 0 {
-			return unknownMail(c.ID)
+			return unknownMail(ctx, admin, c.ID)
 		}
 		return table(e, m, rows, "", []string{"RECIPIENT", "STATE", "NEXT TRY", "WHY"}, func(r mail.Explanation) []string {
 			return []string{r.Recipient, r.State, timestamp(r.NextTry), sentence(r.Cause)}
@@ -79,8 +79,26 @@ func (c *MailWhy) Run(ctx context.Context, m *Mail, e *Env) error {
 	})
 }
 
-func unknownMail(id int64) error {
-	return fmt.Errorf("no mail with the id %d is known; it may be older than the retention", id)
+// unknownMail says what an id without a mail is: not given yet, too old, or left unused.
+func unknownMail(ctx context.Context, admin *postgres.MailAdmin, id int64) error {
+	newest, err := admin.Find(ctx, mail.Filter{Limit: 1})
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(newest) == 0:
+		return fmt.Errorf("no mail has the id %d: there is no mail at all", id)
+	case id > newest[0].MessageID:
+		return fmt.Errorf("no mail has the id %d: the newest one is %d", id, newest[0].MessageID)
+	}
+	older, err := admin.Find(ctx, mail.Filter{Before: max(1, id), Limit: 1})
+	switch {
+	case err != nil:
+		return err
+	case len(older) == 0:
+		return fmt.Errorf("no mail has the id %d (any more): all that are kept are newer", id)
+	}
+	return fmt.Errorf("no mail has the id %d: nothing was committed under it", id)
 }
 
 // MailStuck is the command mail stuck.

@@ -120,7 +120,7 @@ func TestMailCommandsRefuse(t *testing.T) {
 	}{
 		{[]string{"cancel", id}, "must be a member of sespan_admin"},
 		{[]string{"preview", id}, "must be a member of sespan_admin"},
-		{[]string{"why", "4711"}, "no mail with the id 4711 is known"},
+		{[]string{"why", "4711"}, "the newest one is 1"},
 		{[]string{"retry"}, "name mails, or choose them by --dead"},
 		{[]string{"retry", id, "--dead"}, "give one of the two"},
 		{[]string{"retry", "--dead", "--state=unknown"}, "give one of the two"},

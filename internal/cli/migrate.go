@@ -25,6 +25,8 @@ type MigrateUp struct{ Takeover }
 type MigrateDown struct {
 	Steps int  `default:"1" help:"How many migrations to take back."`
 	Force bool `help:"Really drop tables and what they hold."`
+
+	LoseMails bool `help:"Drop the queue with mails in it, too; without it they are counted, and nothing is done."`
 }
 
 // MigrateStatus is the command migrate status.
@@ -79,7 +81,7 @@ func (d *MigrateDown) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if !d.Force {
 		return &config.Error{Variable: "--force", Problem: "is missing", Hint: "taking migrations back drops tables with what they hold; add --force when that is meant"}
 	}
-	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress})
+	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, LoseMails: d.LoseMails, RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress})
 	return err
 }
 

@@ -119,6 +119,8 @@ type Settings struct {
 	OTPLink      string        `name:"otp-link" group:"Codes" env:"SESPAN_OTP_LINK" placeholder:"URL" help:"Page of the site that takes a code; the mail links to it with the code in the fragment. {challenge_id} is replaced."`
 	OTPTemplates string        `name:"otp-templates" group:"Codes" env:"SESPAN_OTP_TEMPLATES" placeholder:"FOLDER" help:"Folder whose files replace the built-in mail templates of the same name."`
 	SiteName     string        `name:"site-name" group:"Codes" env:"SESPAN_SITE_NAME" help:"The shop's name in mails; the sender's display name by default."`
+	SiteColor    string        `name:"site-color" group:"Codes" env:"SESPAN_SITE_COLOR" placeholder:"#RRGGBB" help:"The shop's colour, of the buttons in mails."`
+	SiteLogo     string        `name:"site-logo" group:"Codes" env:"SESPAN_SITE_LOGO" placeholder:"URL" help:"The shop's picture on top of mails, 40 pixels high; the reader's program fetches it from this address."`
 
 	MinorUnit int    `name:"minor-unit" default:"2" group:"Money and days" env:"SESPAN_MINOR_UNIT" help:"Decimal places of the currency, 0 to 4."`
 	TimeZone  string `name:"time-zone" default:"UTC" group:"Money and days" env:"SESPAN_TIME_ZONE" help:"Zone of the days and months of reports."`
@@ -139,7 +141,7 @@ type Settings struct {
 func (s *Settings) Resolve() error {
 	checks := []func() error{
 		s.Database.Resolve, s.resolveDirect, s.ResolveKeys, s.resolveProxies,
-		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveJWKS, s.resolveEvents, s.resolveBroker,
+		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveBrand, s.resolveJWKS, s.resolveEvents, s.resolveBroker,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

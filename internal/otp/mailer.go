@@ -18,7 +18,7 @@ import (
 
 // Mailer renders the mails that carry codes. It is safe for concurrent use.
 type Mailer struct {
-	site      string
+	brand     Content // what is the same in each mail
 	link      string
 	life      time.Duration
 	templates map[templateKey]mailTemplate
@@ -29,6 +29,10 @@ type Mailer struct {
 type MailerOptions struct {
 	// Site is the shop's name, "" for none.
 	Site string
+	// Color of the buttons, #rrggbb, "" for the built-in one.
+	Color string
+	// Logo is the http(s) address of a picture, "" for none.
+	Logo string
 	// Link is the http(s) page of the site that takes a code, without a fragment;
 	// {challenge_id} in it is replaced. "" leaves the link out of the mails.
 	Link string
@@ -65,6 +69,9 @@ type Content struct {
 	Minutes int    // of its life
 	Link    string // to the code page with the code in the fragment, in a notice to the front page, "" for none
 	Site    string // the shop's name, "" for none
+	Color   string // the shop's colour, "" for none
+	OnColor string // of text on it, black or white
+	Logo    string // address of the shop's picture, "" for none
 }
 
 // templateKey names a mail by the purpose of its code, or by noticeTemplate.
@@ -90,7 +97,8 @@ const (
 // NewMailer reads all templates and tries each, so that a bad one stops the
 // start and not a registration. The error is one line that names the file.
 func NewMailer(o MailerOptions) (*Mailer, error) {
-	m := &Mailer{site: oneLine(o.Site), link: o.Link, life: o.Life, templates: map[templateKey]mailTemplate{}, locales: newLocales()}
+	brand := Content{Site: oneLine(o.Site), Color: o.Color, Logo: o.Logo, OnColor: textOn(o.Color)}
+	m := &Mailer{brand: brand, link: o.Link, life: o.Life, templates: map[templateKey]mailTemplate{}, locales: newLocales()}
 	if err := checkLink(o.Link); err != nil {
 		return nil, err
 	}
@@ -117,12 +125,18 @@ func (m *Mailer) Render(p Purpose, locale, challengeID, code string) (Message, e
 	if m.link != "" {
 		link = strings.ReplaceAll(m.link, challengeMark, challengeID) + "#code=" + code
 	}
-	return m.execute(templateKey{string(p), locale}, Content{Code: code, Minutes: m.minutes(), Link: link, Site: m.site})
+	return m.execute(templateKey{string(p), locale}, m.content(code, link))
 }
 
 // RenderNotice makes the mail to somebody who has an account already.
 func (m *Mailer) RenderNotice(locale string) (Message, error) {
-	return m.execute(templateKey{noticeTemplate, locale}, Content{Minutes: m.minutes(), Link: frontPage(m.link), Site: m.site})
+	return m.execute(templateKey{noticeTemplate, locale}, m.content("", frontPage(m.link)))
+}
+
+func (m *Mailer) content(code, link string) Content {
+	c := m.brand
+	c.Code, c.Link, c.Minutes = code, link, m.minutes()
+	return c
 }
 
 // frontPage is the root of the site that a link leads to, "" for none.
@@ -164,7 +178,7 @@ func (m *Mailer) check(key templateKey) error {
 	}
 	for _, c := range []Content{
 		{Code: code, Minutes: 1},
-		{Code: code, Minutes: m.minutes(), Link: "https://shop.example/code/#code=" + code, Site: m.site},
+		m.content(code, "https://shop.example/code/#code="+code),
 	} {
 		msg, err := m.execute(key, c)
 		if err != nil {

@@ -21,6 +21,8 @@ const versionTable = "sespan.schema_version"
 type MigrateOptions struct {
 	// Down undoes this many migrations instead of going up.
 	Down int
+	// LoseMails lets Down drop the queue with mails in it.
+	LoseMails bool
 	// RolePrefix of the database roles; empty means as the schema remembers, and
 	// DefaultRolePrefix for a new one. Another one than it remembers is refused.
 	RolePrefix string
@@ -206,6 +208,9 @@ func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *Migrat
 	}
 	if o.Down > 0 {
 		r.To = max(0, r.From-o.Down)
+		if err := s.keepMails(ctx, m.Migrations, r, o.LoseMails); err != nil {
+			return err
+		}
 	}
 	err = s.retry(ctx, "migrate", func() error {
 		if err := s.dropInvalidIndexes(ctx); err != nil {
@@ -218,6 +223,20 @@ func (s *schemaSession) migrate(ctx context.Context, o MigrateOptions, r *Migrat
 	}
 	r.Applied = between(m.Migrations, r.From, r.To)
 	return s.actAsLogin(ctx)
+}
+
+// keepMails refuses to drop the queue while mails wait in it: whoever enqueued them was promised
+// that they are sent.
+func (s *schemaSession) keepMails(ctx context.Context, all []*migrate.Migration, r *MigrateResult, lose bool) error {
+	dropped := slices.ContainsFunc(all[r.To:r.From], func(m *migrate.Migration) bool { return strings.HasSuffix(m.Name, "_mail_queue.sql") })
+	if !dropped || lose {
+		return nil
+	}
+	waiting, err := s.q.SchemaWaitingMails(ctx, s.conn)
+	if err != nil || waiting == 0 {
+		return err
+	}
+	return fmt.Errorf("%d mail(s) wait in the queue and would be dropped unsent: let sespan serve send them, cancel them with sespan mail cancel, or give --lose-mails", waiting)
 }
 
 // between names the migrations that lead from one version to another.

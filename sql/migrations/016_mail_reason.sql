@@ -37,12 +37,13 @@ DECLARE
     code text := nullif(f ->> 'code', '0');
     reply text := nullif(left(f ->> 'reply', 300), '');
     failure text := coalesce(f ->> 'failure', 'no reason is known') || coalesce(' (' || nullif(concat_ws(' ', code, reply), '') || ')', '');
+    tries text := (f ->> 'attempts') || CASE f ->> 'attempts' WHEN '1' THEN ' try' ELSE ' tries' END;
     last_failure text := coalesce(' Last: ' || nullif(concat_ws(' ', f ->> 'failure', code, reply), '') || '.', '');
     no_worker text := CASE WHEN f ->> 'workers' = '0' THEN ' No worker is running.' ELSE '' END;
 BEGIN
     RETURN CASE reason
         WHEN 'next' THEN 'It is the next to be sent.' || no_worker
-        WHEN 'behind' THEN format('It waits behind %s other mails.', CASE WHEN (f ->> 'ahead')::int > 10000 THEN 'more than 10000' ELSE f ->> 'ahead' END) || no_worker
+        WHEN 'behind' THEN format('It waits behind %s.', CASE WHEN f ->> 'ahead' = '1' THEN '1 other mail' WHEN (f ->> 'ahead')::int > 10000 THEN 'more than 10000 other mails' ELSE (f ->> 'ahead') || ' other mails' END) || no_worker
         WHEN 'scheduled' THEN format('It is scheduled for %s.', f ->> 'due_at') || no_worker
         WHEN 'due' THEN format('It is due since %s and waits for a worker.', f ->> 'due_at') || no_worker
         WHEN 'announced' THEN format('It was announced to %s %s s ago, not yet claimed.', CASE f ->> 'dispatch' WHEN 'amqp' THEN 'RabbitMQ' WHEN 'kafka' THEN 'Apache Kafka' ELSE 'a broker' END,
@@ -61,9 +62,9 @@ BEGIN
         WHEN 'abandoned' THEN 'Its worker vanished and no other took it back: is a worker running?' || last_failure
         WHEN 'overdue' THEN 'It is due and not sent: is a worker running, and does it keep up?' || last_failure
         WHEN 'sent' THEN format('It was sent at %s%s%s.', f ->> 'finished_at', ' to ' || (f ->> 'relay'), ', which answered: ' || reply)
-        WHEN 'dead' THEN format('It is dead since %s after %s tries: %s. mail_retry sends it again.', f ->> 'finished_at', f ->> 'attempts', failure)
-        WHEN 'dead_wiped' THEN format('It is dead since %s after %s tries: %s. Its body was wiped, so it can not be sent again.', f ->> 'finished_at', f ->> 'attempts', failure)
-        WHEN 'dead_gone' THEN format('It is dead since %s after %s tries: %s. Its content is gone, so it can not be sent again.', f ->> 'finished_at', f ->> 'attempts', failure)
+        WHEN 'dead' THEN format('It is dead since %s after %s: %s. mail_retry sends it again.', f ->> 'finished_at', tries, failure)
+        WHEN 'dead_wiped' THEN format('It is dead since %s after %s: %s. Its body was wiped, so it can not be sent again.', f ->> 'finished_at', tries, failure)
+        WHEN 'dead_gone' THEN format('It is dead since %s after %s: %s. Its content is gone, so it can not be sent again.', f ->> 'finished_at', tries, failure)
         WHEN 'expired' THEN format('It was not sent before its expires_at, %s.', coalesce(f ->> 'expires_at', 'which has passed'))
         WHEN 'suppressed' THEN format('It was not sent, because the address is not written to: %s.', failure)
         WHEN 'cancelled' THEN format('It was cancelled at %s%s%s.', f ->> 'finished_at', ' by ' || (f ->> 'actor'), '; ' || reply)

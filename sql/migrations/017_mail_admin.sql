@@ -247,7 +247,7 @@ $$;
 COMMENT ON FUNCTION sespan.mail_find_rows(bigint[]) IS 'The lines of a list of mails, newest first';
 
 CREATE FUNCTION sespan.mail_find(state text DEFAULT NULL, category text DEFAULT NULL, recipient text DEFAULT NULL, before bigint DEFAULT NULL,
-                                 portion int DEFAULT 50, after bigint DEFAULT NULL) RETURNS SETOF sespan.mail_found
+                                 portion int DEFAULT 50, after bigint DEFAULT NULL, subject text DEFAULT NULL) RETURNS SETOF sespan.mail_found
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
@@ -256,36 +256,40 @@ DECLARE
     bounded int := least(greatest(coalesce(portion, 50), 1), 1000);
     wanted text := state;
     label text := category;
+    part text := nullif(lower(subject COLLATE "C"), '');
     pattern text := lower(regexp_replace(recipient, '([\\%_])', '\\\1', 'g') COLLATE "C") || '%';
     found_ids bigint[];
 BEGIN
     IF wanted IS NULL AND pattern IS NULL THEN
         found_ids := ARRAY(SELECT m.message_id FROM sespan.mail_message m
                            WHERE m.message_id < below AND m.message_id > above AND (label IS NULL OR m.category = label)
+                               AND (part IS NULL OR strpos(lower(m.subject COLLATE "C"), part) > 0)
                            ORDER BY m.message_id DESC LIMIT bounded);
     ELSE
         found_ids := ARRAY(
             SELECT DISTINCT r.message_id
             FROM ((SELECT q.message_id FROM sespan.mail_queue q
                    WHERE q.queue_id < below * 1024 AND q.queue_id >= (above + 1) * 1024 AND (wanted IS NULL OR wanted IN ('queued', 'scheduled', 'sending', 'retry', 'unknown') AND q.state = wanted) AND (pattern IS NULL OR lower(q.recipient COLLATE "C") LIKE pattern)
-                       AND (label IS NULL OR label = (SELECT m.category FROM sespan.mail_message m WHERE m.message_id = q.message_id AND m.created_at = q.created_at))
+                       AND (label IS NULL AND part IS NULL OR EXISTS (SELECT FROM sespan.mail_message m WHERE m.message_id = q.message_id AND m.created_at = q.created_at
+                           AND (label IS NULL OR m.category = label) AND (part IS NULL OR strpos(lower(m.subject COLLATE "C"), part) > 0)))
                    ORDER BY q.queue_id DESC LIMIT bounded)
                   UNION ALL
                   (SELECT o.message_id FROM sespan.mail_outcome o
                    WHERE o.queue_id < below * 1024 AND o.queue_id >= (above + 1) * 1024 AND (wanted IS NULL OR wanted NOT IN ('queued', 'scheduled', 'sending', 'retry', 'unknown') AND o.state = wanted) AND (pattern IS NULL OR lower(o.recipient COLLATE "C") LIKE pattern)
-                       AND (label IS NULL OR label = (SELECT m.category FROM sespan.mail_message m WHERE m.message_id = o.message_id AND m.created_at = o.created_at))
+                       AND (label IS NULL AND part IS NULL OR EXISTS (SELECT FROM sespan.mail_message m WHERE m.message_id = o.message_id AND m.created_at = o.created_at
+                           AND (label IS NULL OR m.category = label) AND (part IS NULL OR strpos(lower(m.subject COLLATE "C"), part) > 0)))
                    ORDER BY o.queue_id DESC LIMIT bounded)) r
             ORDER BY r.message_id DESC LIMIT bounded);
     END IF;
     RETURN QUERY SELECT * FROM sespan.mail_find_rows(found_ids);
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_find(text, text, text, bigint, int, bigint) IS
-    'A page of mails, newest first: with a state, a category, recipients that begin with a text (ASCII letters in either case), and message ids below before and above after';
+COMMENT ON FUNCTION sespan.mail_find(text, text, text, bigint, int, bigint, text) IS
+    'A page of mails, newest first: with a state, a category, recipients that begin with a text, a subject that holds one (ASCII letters in either case), and message ids below before and above after';
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_find(text, text, text, bigint, int, bigint), sespan.mail_find_rows(bigint[]), sespan.mail_preview(bigint, text),
+DROP FUNCTION sespan.mail_find(text, text, text, bigint, int, bigint, text), sespan.mail_find_rows(bigint[]), sespan.mail_preview(bigint, text),
     sespan.mail_cancel(bigint[], text), sespan.mail_retry(bigint[], text), sespan.mail_change_messages(text, bigint[], text),
     sespan.mail_change_finished(text, sespan.mail_outcome, text), sespan.mail_change_queued(text, sespan.mail_queue, text),
     sespan.mail_count(bigint, timestamptz, int, int, int), sespan.mail_check_ids(bigint[]);

@@ -356,6 +356,15 @@ END
 $$;
 COMMENT ON FUNCTION sespan.pretended_takes_name(text, text) IS 'For the site: whether the pretended registration of another address has this user name. Locks nothing';
 
+CREATE FUNCTION sespan.pretended_end(address_key text, password text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM sespan.pretended_registration AS p
+    WHERE p.address_hash = sespan.budget_key('pretended_address', pretended_end.address_key) AND p.password = pretended_end.password;
+END
+$$;
+COMMENT ON FUNCTION sespan.pretended_end(text, text) IS 'For the site: forgets the pretended registration of an address where it still has this hash of a password, as a real one goes when its visitor begins anew. Locks that row';
+
 CREATE FUNCTION sespan.pretended_sweep(portion int) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -372,7 +381,7 @@ COMMENT ON FUNCTION sespan.pretended_sweep(int) IS 'Deletes pretended registrati
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.pretended_sweep(int), sespan.pretended_takes_name(text, text), sespan.pretended_find(text, text),
+DROP FUNCTION sespan.pretended_sweep(int), sespan.pretended_end(text, text), sespan.pretended_takes_name(text, text), sespan.pretended_find(text, text),
     sespan.pretended_begin(text, text, text, bigint, boolean);
 DROP TABLE sespan.pretended_registration;
 DROP FUNCTION IF EXISTS sespan.otp_watch() CASCADE;

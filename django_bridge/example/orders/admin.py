@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -50,13 +52,13 @@ class OrderAdmin(admin.ModelAdmin):
         "state",
         "amount",
         "discounted_amount",
-        "transaction_id",
+        "draw",
         "created_at",
         "placed_at",
     )
     fieldsets = (
         (None, {"fields": ("order_ref", "customer", "state", "created_at", "placed_at")}),
-        (_("Price"), {"fields": ("amount", "discounted_amount", "transaction_id")}),
+        (_("Price"), {"fields": ("amount", "discounted_amount", "draw")}),
         (
             _("Delivery"),
             {"fields": ("recipient", "phone_number", "street", "city", "postal_code", "payment")},
@@ -72,6 +74,14 @@ class OrderAdmin(admin.ModelAdmin):
     def to_pay(self, order: Order) -> str:
         """Show the price, nothing before the order is placed."""
         return rupiah(order.discounted_amount)
+
+    @admin.display(description=_("draw"), empty_value="–")
+    def draw(self, order: Order) -> str | None:
+        """Lead to the draw of the order."""
+        if order.transaction_id is None:
+            return None
+        url = reverse("admin:sespan_transactionlog_change", args=[order.transaction_id])
+        return format_html('<a href="{}">{}</a>', url, order.transaction_id)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Orders are made by the checkout."""

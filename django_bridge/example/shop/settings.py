@@ -102,6 +102,9 @@ SESPAN = {
     "KEY": environment.text("SESPAN_KEY"),
     "SIGNING_KEY_FILE": environment.text("SESPAN_SIGNING_KEY_FILE"),
     "ORDER": "orders.sespan.open_order",
+    "ADAPTER": "orders.sespan.ShopAdapter",
+    "CURRENCY": "IDR",
+    "BRAND": {"NAME": "Toko Kopi Sespan", "COLOR": "#2f6b54"},
 }
 SESPAN["PUBLIC_URL"] = environment.text("SESPAN_PUBLIC_URL", str(SESPAN["URL"]))
 

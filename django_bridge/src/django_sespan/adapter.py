@@ -120,6 +120,10 @@ class Adapter:
     ) -> None:
         """Act on a correct code, before the session is logged in. What it raises is logged."""
 
+    def order_url(self, request: HttpRequest, order_ref: str) -> str | None:
+        """Where this member of the staff sees an order; None: the site has no such page."""
+        return None
+
     def success_url(self, request: HttpRequest, user: AbstractBaseUser) -> str | None:
         """Where a verified customer goes; None: `?next=`, the view's, LOGIN_REDIRECT_URL."""
         return None

@@ -9,7 +9,7 @@ Everything else has a default. A wrong value is reported by the system checks
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, cached_property
@@ -37,6 +37,8 @@ KEYS = frozenset(
         "DATABASE",
         "SIGNING_KEY_FILE",
         "CLIENT_IP",
+        "CURRENCY",
+        "BRAND",
         "ORDER",
         "LOGIN_BACKEND",
         "ADAPTER",
@@ -63,6 +65,8 @@ class SespanSettings:
     signing_key_file: Path | None = None
     client_ip_path: str = ""
     order_path: str = ""
+    currency: str = ""
+    brand: Mapping[str, str] = field(default_factory=dict)
     login_backend_path: str = ""
     adapter_path: str = ""
     switched_on: bool = True
@@ -82,6 +86,8 @@ class SespanSettings:
             signing_key_file=Path(key_file) if key_file else None,
             client_ip_path=str(raw.get("CLIENT_IP") or ""),
             order_path=str(raw.get("ORDER") or ""),
+            currency=str(raw.get("CURRENCY") or ""),
+            brand=raw["BRAND"] if isinstance(raw.get("BRAND"), dict) else {},
             login_backend_path=str(raw.get("LOGIN_BACKEND") or ""),
             adapter_path=str(raw.get("ADAPTER") or ""),
             switched_on=bool(raw.get("ENABLED", True)),

@@ -11,6 +11,7 @@ app_name = "django_sespan"
 urlpatterns = [
     path("register/", views.RegisterView.as_view(), name="register"),
     path("code/", views.CodeView.as_view(), name="code"),
+    path("code/restart/", views.RestartView.as_view(), name="restart"),
     path("code/resend/", views.ResendView.as_view(), name="resend"),
     path("code/resume/", views.ResumeView.as_view(), name="resume"),
     path("login-code/", views.LoginCodeView.as_view(), name="login-code"),

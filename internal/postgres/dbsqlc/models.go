@@ -747,6 +747,16 @@ type SespanMailSetting struct {
 	Value string
 }
 
+// One row, or none before the site asked first: until when it knows of final states of mails
+type SespanMailSignal struct {
+	// Always 1
+	SignalID int16
+	// The site was told of every mail whose final state is older
+	SignalledUntil time.Time
+	// When it was last told
+	SignalledAt time.Time
+}
+
 // Row type of mail_status
 type SespanMailState struct {
 	State   *string

@@ -277,3 +277,15 @@ func (q *Queries) SchemaVersionGet(ctx context.Context, db DBTX) (int32, error) 
 	err := row.Scan(&version)
 	return version, err
 }
+
+const schemaWaitingMails = `-- name: SchemaWaitingMails :one
+SELECT count(*) AS mails FROM sespan.mail_queue
+`
+
+// Reads the queue once, before it is dropped.
+func (q *Queries) SchemaWaitingMails(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, schemaWaitingMails)
+	var mails int64
+	err := row.Scan(&mails)
+	return mails, err
+}

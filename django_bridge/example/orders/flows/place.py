@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import F
 from django.template.loader import render_to_string
@@ -103,11 +103,13 @@ def _send_confirmation(order: Order) -> None:
     """Put the mail into the queue, in this transaction; an order does not fail for its mail."""
     if order.customer is None:
         return
-    mail = EmailMessage(
-        subject=_("Your order %(order_ref)s") % {"order_ref": order.order_ref},
-        body=render_to_string("orders/mail/confirmation.txt", {"order": order}),
-        to=[order.customer.email],
+    text, html = (
+        render_to_string(f"orders/mail/confirmation.{kind}", {"order": order})
+        for kind in ("txt", "html")
     )
+    subject = _("Your order %(order_ref)s") % {"order_ref": order.order_ref}
+    mail = EmailMultiAlternatives(subject, text, to=[order.customer.email])
+    mail.attach_alternative(html, "text/html")
     try:
         mail.send()
     except Exception:

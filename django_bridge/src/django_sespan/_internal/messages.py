@@ -34,6 +34,11 @@ def sent() -> str:
     return gettext("A new code is on its way.")
 
 
+def welcome() -> str:
+    """After the code of a registration: the first page of the account shows it."""
+    return gettext("Welcome! Your address is confirmed, and your account is open.")
+
+
 def confirm_first() -> str:
     """After a correct password, before the code."""
     return gettext("Your e-mail address is not confirmed yet. Please enter the code that we sent.")

@@ -51,6 +51,10 @@ class PretendedRegistrations:
         row = self._ask(query, [key_or_text(login), login])
         return Kept(*row) if row is not None and row[1] is not None else None
 
+    def end(self, email: str, password: str) -> None:
+        """Forget the one of an address, where it still has this hash of a password."""
+        self._ask("SELECT sespan.pretended_end(%s, %s)", [key_or_text(email), password])
+
     def takes_name(self, name: str, email: str) -> bool:
         """Whether the one of another address has this user name."""
         query = "SELECT sespan.pretended_takes_name(%s, %s)"

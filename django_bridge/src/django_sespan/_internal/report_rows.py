@@ -111,17 +111,6 @@ def chart_sentence(table: list[Row]) -> str:
     }
 
 
-def limit_label(name: str) -> str:
-    """Say which limit of a tier turned a win into a loss."""
-    labels = {
-        "budget_amount": gettext("The tier’s budget was used up."),
-        "budget_uses": gettext("The tier’s number of discounts was used up."),
-        "per_customer_uses": gettext("This customer had all discounts of the tier already."),
-        "per_customer_draws": gettext("This customer had all draws of that day already."),
-    }
-    return labels.get(name, name)
-
-
 def tier_choices(summary: Summary) -> Iterable[tuple[int, str]]:
     """Return number and name of the tiers of a summary by tier."""
     for row in summary.rows:

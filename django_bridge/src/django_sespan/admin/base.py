@@ -12,7 +12,6 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.translation import gettext_lazy as _
 
 from django_sespan.conf import get_settings
 
@@ -81,11 +80,6 @@ class SespanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscript a
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Use SESPAN["DATABASE"]."""
         return super().get_queryset(request).using(get_settings().database)
-
-    @admin.display(description=_("customer"), ordering="customer_id")
-    def customer_number(self, row: Any) -> str | None:
-        """Show the key only: the user may be gone. As text: thousands are not grouped in keys."""
-        return None if row.customer_id is None else str(row.customer_id)
 
 
 class ReadOnlyAdmin(SespanAdmin):

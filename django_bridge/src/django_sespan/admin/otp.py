@@ -11,16 +11,18 @@ adds it there:
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from django_sespan._internal import address
 from django_sespan._internal.audit import audited
-from django_sespan.admin.columns import key_column
+from django_sespan.admin.columns import key_column, moment_column
 from django_sespan.admin.personal import PersonalAdmin
 from django_sespan.conf import get_settings
 from django_sespan.errors import CustomerTableMismatch
@@ -28,6 +30,8 @@ from django_sespan.mail import queue_admin
 from django_sespan.models import Otp
 
 KEY = key_column(Otp, "otp_id")
+CREATED = moment_column(Otp, "created_at")
+VALID_UNTIL = moment_column(Otp, "valid_until")
 REVOKE = "sespan.revoke_activation"
 REVOKE_LABEL = _("End the right to become active by a code")
 
@@ -62,30 +66,38 @@ class OtpAdmin(PersonalAdmin):
 
     audit_subject = "code"
     change_list_template = "django_sespan/admin/otp_list.html"
-    list_display = [
-        KEY,
-        "email",
-        "customer_number",
-        "purpose",
-        "status",
-        "created_at",
-        "valid_until",
-    ]
+    list_display = ["email", "customer_name", "purpose", "status", CREATED, VALID_UNTIL]
     list_filter = ["status", "purpose", "created_at"]
-    search_fields = ["email", "challenge_id"]
-    search_help_text = _("e-mail address or challenge, whole")
+    search_fields = ["email"]
+    search_help_text = _("name, address or number of a customer, or a whole challenge")
     fields = [
-        KEY,
-        "customer_number",
+        "customer_name",
         "email",
         "purpose",
         "status",
+        CREATED,
+        VALID_UNTIL,
+        "see_also",
         "challenge_id",
-        "created_at",
-        "valid_until",
+        KEY,
     ]
-    readonly_fields = [KEY]
+    readonly_fields = [KEY, CREATED, VALID_UNTIL, "customer_name", "see_also"]
     actions = ["revoke_activation"]  # type: ignore[assignment]  # read only otherwise
+
+    def exactly(self, term: str) -> Q | None:
+        """Find the codes of a challenge."""
+        try:
+            return Q(challenge_id=UUID(term))
+        except ValueError:
+            return super().exactly(term)
+
+    def of_people(self, request: HttpRequest, term: str) -> Q | None:
+        """Find codes to an address that has no account yet, too."""
+        people = super().of_people(request, term)
+        if people is not None or "@" not in term:
+            return people
+        spelled = address.spellings(term)
+        return Q(email__in={*spelled, *map(address.fold_ascii, spelled)}) if spelled else None
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Whether the action is offered."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from django.db import connections
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
-from django_sespan.admin.columns import trimmed
+from django_sespan.admin.columns import tier_value
 from django_sespan.conf import get_settings
 from django_sespan.models import AuditEntry, TransactionTier
 
@@ -36,8 +35,8 @@ def sentences(stored: TransactionTier, mine: Mapping[str, Any]) -> list[str]:
         _("%(field)s: %(theirs)s is stored, you have %(mine)s.")
         % {
             "field": field.verbose_name,
-            "theirs": _text(getattr(stored, field.name)),
-            "mine": _text(mine[field.name]),
+            "theirs": _text(field.name, getattr(stored, field.name)),
+            "mine": _text(field.name, mine[field.name]),
         }
         for field in stored._meta.concrete_fields
         if field.name in mine and getattr(stored, field.name) != mine[field.name]
@@ -51,7 +50,7 @@ def _who(tier_id: int) -> str:
     return last.actor if last else _("Somebody else")
 
 
-def _text(value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     if value in {None, ""}:
         return "–"
-    return str(localize(trimmed(value) if isinstance(value, Decimal) else value))
+    return tier_value(name, value) or str(localize(value))

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from django_sespan._internal.brand import COLOR
 from django_sespan._internal.tokens import signing_key
 from django_sespan.adapter import Adapter
 from django_sespan.checks.findings import error, warning
@@ -23,6 +24,8 @@ from django_sespan.conf import KEYS, SespanSettings
 KEY_SHAPE = re.compile(r"sk_[A-Za-z0-9_-]{12}_[A-Za-z0-9_-]{43}")
 EXAMPLE = 'SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}'
 SWITCHES = ("ENABLED", "FAKE")
+CURRENCY = re.compile(r"[A-Z]{3}")
+BRAND = {"NAME": re.compile(r".{0,200}"), "COLOR": COLOR, "LOGO": re.compile(r"https?://\S+")}
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
@@ -34,6 +37,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     return [
         *_unknown_keys(raw),
         *_types(raw),
+        *_looks(raw),
         *_urls(settings),
         *_key(settings),
         *_database(settings),
@@ -56,6 +60,25 @@ def _types(raw: dict[str, Any]) -> Iterator[CheckMessage]:
     for name in SWITCHES:
         if not isinstance(raw.get(name, True), bool):
             yield error("E010", f"SESPAN['{name}'] is not a bool.", "Give True or False.")
+
+
+def _looks(raw: dict[str, Any]) -> Iterator[CheckMessage]:
+    currency = raw.get("CURRENCY") or "IDR"
+    if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
+        yield error(
+            "E010", "SESPAN['CURRENCY'] is no currency.", "Give a code of ISO 4217, such as IDR."
+        )
+    brand = raw.get("BRAND") or {}
+    if not isinstance(brand, dict) or brand.keys() - BRAND.keys():
+        yield error("E010", "SESPAN['BRAND'] is wrong.", f"Give a dict of {', '.join(BRAND)}.")
+        return
+    for name, shape in BRAND.items():
+        if (value := brand.get(name)) and not shape.fullmatch(str(value)):
+            yield error(
+                "E010",
+                f"SESPAN['BRAND']['{name}'] is {value!r}.",
+                "COLOR is #2f6b54 and the like, LOGO the https address of a picture.",
+            )
 
 
 def _urls(settings: SespanSettings) -> Iterator[CheckMessage]:

@@ -37,16 +37,17 @@ def find(
 ) -> list[Row]:
     """Return mails, newest first, whose number is above the first and below the second bound.
 
-    Filters: state, category, recipient (its beginning).
+    Filters: state, category, recipient (its beginning), subject (a part of it).
     """
-    values = [filters.get(name) for name in ("state", "category", "recipient")]
+    values = [filters.get(name) for name in ("state", "category", "recipient", "subject")]
     if values[2]:
         with suppress(ValueError):  # the beginning of an address
             values[2] = address.mailbox(values[2])
     return _rows(
         using,
         "SELECT * FROM sespan.mail_find(state => %s::text, category => %s::text,"
-        " recipient => %s::text, after => %s::bigint, before => %s::bigint, portion => %s::int)",
+        " recipient => %s::text, subject => %s::text, after => %s::bigint, before => %s::bigint,"
+        " portion => %s::int)",
         [*values, *between, portion],
     )
 

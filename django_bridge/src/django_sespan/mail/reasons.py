@@ -12,11 +12,14 @@ from typing import Any
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from django_sespan._internal.words import FAILURES, word
 
 SENTENCES: dict[str, Promise] = {
     # It waits.
     "next": _("It is the next to be sent."),
-    "behind": _("It waits behind other mails, %(ahead)s of them."),
+    "behind": _("It waits behind %(mails)s."),
     "scheduled": _("It is scheduled for %(due_at)s."),
     "due": _("It is due since %(due_at)s and waits for a worker."),
     "announced": _("It was announced to %(broker)s %(ago)s s ago, not yet claimed."),
@@ -44,16 +47,16 @@ SENTENCES: dict[str, Promise] = {
     # It is at its end.
     "sent": _("It was sent at %(finished_at)s."),
     "dead": _(
-        "It is dead since %(finished_at)s after %(attempts)s tries: %(failure)s. “%(retry)s”"
+        "It was given up at %(finished_at)s after %(tries)s: %(failure)s. “%(retry)s”"
         " sends it again."
     ),
     "dead_wiped": _(
-        "It is dead since %(finished_at)s after %(attempts)s tries: %(failure)s. Its body was"
-        " wiped, so it can not be sent again."
+        "It was given up at %(finished_at)s after %(tries)s: %(failure)s. Its content was wiped"
+        " then, so it can not be sent again."
     ),
     "dead_gone": _(
-        "It is dead since %(finished_at)s after %(attempts)s tries: %(failure)s. Its content is"
-        " gone, so it can not be sent again."
+        "It was given up at %(finished_at)s after %(tries)s: %(failure)s. Its content is gone,"
+        " so it can not be sent again."
     ),
     "expired": _("It was not sent before its time was over, %(expires_at)s."),
     "suppressed": _("It was not sent, because the address is not written to: %(failure)s."),
@@ -63,8 +66,11 @@ SENTENCES: dict[str, Promise] = {
     "busy": _("It is changed by somebody else at this moment."),
     "waiting": _("It waits for a worker already."),
     "content_gone": _("Its content is gone: it is older than the retention."),
-    "body_wiped": _("Its body was wiped at %(wiped_at)s: enqueue it anew."),
-    "body_sealed": _("Its body is sealed: it holds a code, which nobody but the recipient sees."),
+    "body_wiped": _(
+        "Its content was wiped at %(wiped_at)s, as it may hold a secret; only the site can make it"
+        " anew."
+    ),
+    "body_sealed": _("Its content is sealed: it holds a code, which only the recipient sees."),
     "past_expiry": _("Its time was over at %(expires_at)s."),
 }
 """A sentence for each reason, with its facts as placeholders."""
@@ -114,19 +120,30 @@ def _values(facts: Mapping[str, Any]) -> _Values:
     values = _Values(facts)
     values |= {name: _local(facts[name]) for name in TIMES if name in facts}
     values["failure"] = _failure(facts)
+    if "attempts" in facts:
+        values["tries"] = tries(int(facts["attempts"]))
     values["broker"] = BROKERS.get(facts.get("dispatch", ""), _("a broker"))
     values["retry"], values["cancel"] = _("Send again"), _("Cancel")
     if values["pause"] == "all":
         values["pause"] = _("all mails")
-    if facts.get("ahead", 0) > MAX_AHEAD:
-        values["ahead"] = _("more than %(count)s") % {"count": MAX_AHEAD}
+    ahead = int(facts.get("ahead") or 0)
+    others = ngettext("%(count)s other mail", "%(count)s other mails", ahead)
+    many = ahead > MAX_AHEAD
+    count = _("more than %(count)s") % {"count": MAX_AHEAD} if many else ahead
+    values["mails"] = others % {"count": count}
     return values
 
 
 def _failure(facts: Mapping[str, Any]) -> str:
-    failure = str(facts.get("failure") or _("no reason is known"))
+    slug = str(facts.get("failure") or "")
+    failure = word(slug, FAILURES) if slug else str(_("no reason is known"))
     answer = " ".join(str(facts[name]) for name in ("code", "reply") if facts.get(name))
     return f"{failure} ({answer})" if answer else failure
+
+
+def tries(count: int) -> str:
+    """Write how often it was tried."""
+    return ngettext("%(count)d try", "%(count)d tries", count) % {"count": count}
 
 
 def _local(moment: str) -> str:

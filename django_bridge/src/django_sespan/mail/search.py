@@ -1,7 +1,7 @@
 """A page of the list of mails, in bounded time however many there are.
 
 Mails are found from the newest down by their number (keyset paging). A state other than
-sent has an index; a category or a recipient has none, because every mail would pay for it.
+sent has an index; category, recipient and subject have none, as every mail would pay for it.
 Those are looked for in windows of numbers, until the page is full or the time is up; the
 page then shows how far the search went, and the next one continues there.
 """
@@ -33,6 +33,7 @@ class Criteria:
     state: str | None = None
     category: str | None = None
     recipient: str | None = None
+    subject: str | None = None
     day: date | None = None
     before: int | None = None
 
@@ -55,7 +56,7 @@ def search(using: str, criteria: Criteria, now: Callable[[], float] = time.monot
         if bounds is None:
             return Page([])
         after, top = bounds[0] - 1, min(bounds[1] + 1, top or bounds[1] + 1)
-    if criteria.category or criteria.recipient:
+    if criteria.category or criteria.recipient or criteria.subject:
         return _by_windows(using, criteria, after, top, now)
     return _page(_find(using, criteria, after, top))
 
@@ -71,6 +72,7 @@ def _find(using: str, criteria: Criteria, after: int, top: int | None) -> list[R
         "state": criteria.state,
         "category": criteria.category,
         "recipient": criteria.recipient,
+        "subject": criteria.subject,
     }
     return queue_admin.find(using, filters, (after, top), PAGE + 1)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.words import OUTCOMES, REQUEST_TYPES, word
 from django_sespan.models.customer import customer_key, words
-
-TYPES = ("OTP", "Login", "Transaction", "Report", "Admin")
-OUTCOMES = ("success", "failure")
 
 
 class ApiLog(models.Model):
@@ -16,10 +14,10 @@ class ApiLog(models.Model):
 
     log_id = models.BigAutoField(primary_key=True)
     response_id = models.UUIDField(_("response"))
-    time_requested = models.DateTimeField(_("requested"))
-    time_responded = models.DateTimeField(_("responded"))
+    time_requested = models.DateTimeField(_("time"))
+    time_responded = models.DateTimeField(_("answered"))
     elapsed_time = models.DurationField(_("elapsed"))
-    request_type = models.TextField(_("type"), choices=words(TYPES))
+    request_type = models.TextField(_("type"), choices=words(REQUEST_TYPES))
     outcome = models.TextField(_("outcome"), choices=words(OUTCOMES))
     status = models.SmallIntegerField(_("HTTP status"))
     status_details = models.TextField(_("details"))
@@ -39,4 +37,4 @@ class ApiLog(models.Model):
         verbose_name_plural = _("API log")
 
     def __str__(self) -> str:
-        return f"{self.request_type} {self.response_id}"
+        return f"{word(self.request_type, REQUEST_TYPES)} {self.response_id}"

@@ -5,56 +5,22 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.words import ACTIONS, SUBJECTS, WAYS
 from django_sespan.models.customer import words
-
-WAYS = ("admin", "http", "cli", "sql", "service")
-ACTIONS = (
-    "insert",
-    "update",
-    "delete",
-    "read",
-    "export",
-    "retry",
-    "cancel",
-    "pause",
-    "resume",
-    "preview",
-    "suppress",
-    "unsuppress",
-    "grant",
-    "revoke",
-    "found",
-    "erase",
-)
-SUBJECTS = (
-    "tier",
-    "key",
-    "role",
-    "user",
-    "mail",
-    "pause",
-    "address",
-    "setting",
-    "activation",
-    "api_log",
-    "transaction",
-    "customer",
-    "code",
-)
 
 
 class AuditEntry(models.Model):
     """A row of `sespan.audit`, which nobody changes."""
 
     audit_id = models.BigAutoField(primary_key=True)
-    at = models.DateTimeField(_("at"))
+    at = models.DateTimeField(_("time"))
     actor = models.TextField(_("who"))
     actor_id = models.TextField(_("key of the person"), null=True)
     login = models.TextField(_("database login"))
-    way = models.TextField(_("through"), choices=words(WAYS))
+    way = models.TextField(_("way"), choices=words(WAYS))
     address = models.GenericIPAddressField(_("address"), null=True)
     action = models.TextField(_("action"), choices=words(ACTIONS))
-    subject = models.TextField(_("of what"), choices=words(SUBJECTS))
+    subject = models.TextField(_("kind"), choices=words(SUBJECTS))
     subject_id = models.TextField(_("which"), null=True)
     before = models.JSONField(_("before"), null=True)
     after = models.JSONField(_("after"), null=True)

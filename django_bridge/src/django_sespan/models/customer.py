@@ -6,15 +6,18 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.words import Words
 
-def words(values: tuple[str, ...]) -> list[tuple[str, str]]:
+
+def words(values: Words) -> list[tuple[str, str | Promise]]:
     """Return a closed list of the service's words as choices.
 
     With choices the admin's filter needs no SELECT DISTINCT over a log of millions of rows.
     """
-    return [(value, value) for value in values]
+    return list(values.items())
 
 
 def customer_key(**options: Any) -> models.ForeignKey[Any, Any]:

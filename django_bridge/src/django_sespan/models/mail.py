@@ -9,20 +9,9 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.words import MAIL_STATES
 from django_sespan.models.customer import words
 
-STATES = (
-    "queued",
-    "scheduled",
-    "sending",
-    "retry",
-    "unknown",
-    "sent",
-    "dead",
-    "expired",
-    "suppressed",
-    "cancelled",
-)
 SLOTS = 1024
 """queue_id = message_id · 1024 + position of the recipient."""
 
@@ -62,6 +51,7 @@ class MailMessage(models.Model):
     sent = models.SmallIntegerField(_("sent"))
     dead = models.SmallIntegerField(_("dead"))
     finished_at = models.DateTimeField(_("finished"), null=True)
+    wiped_at = models.DateTimeField(_("content wiped"), null=True)
 
     class Meta:
         managed = False
@@ -95,7 +85,7 @@ class _Recipient(models.Model):
     message_id = models.BigIntegerField(_("mail"))
     created_at = models.DateTimeField(_("created"))
     recipient = models.TextField(_("recipient"))
-    state = models.TextField(_("state"), choices=words(STATES))
+    state = models.TextField(_("state"), choices=words(MAIL_STATES))
     attempts = models.SmallIntegerField(_("tries"))
     due_at = FiniteDateTimeField(_("due"), null=True)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.words import CODE_STATUSES, PURPOSES, word
 from django_sespan.models.customer import customer_key, words
-
-PURPOSES = ("registration", "login")
-STATUSES = ("pending", "verified", "expired", "superseded", "locked")
 
 
 class Otp(models.Model):
@@ -18,7 +16,7 @@ class Otp(models.Model):
     customer = customer_key()
     email = models.TextField(_("e-mail"))
     purpose = models.TextField(_("purpose"), choices=words(PURPOSES))
-    status = models.TextField(_("status"), choices=words(STATUSES))
+    status = models.TextField(_("status"), choices=words(CODE_STATUSES))
     challenge_id = models.UUIDField(_("challenge"))
     created_at = models.DateTimeField(_("created"))
     valid_until = models.DateTimeField(_("valid until"))
@@ -34,4 +32,4 @@ class Otp(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.purpose} {self.otp_id}"
+        return f"{word(self.purpose, PURPOSES)}: {self.email}"

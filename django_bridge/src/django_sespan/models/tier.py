@@ -15,6 +15,15 @@ REFUSED = {"SP004", "23P01"}
 """SQLSTATEs with which the database refuses a tier: a bad value, an overlap."""
 
 
+SHARES = frozenset({"probability", "discount"})
+AMOUNTS = frozenset(
+    {"minimum_transaction", "maximum_transaction", "maximum_discount", "budget_amount"}
+)
+"""Columns that are shown as percent, and in the site's currency."""
+
+EMPTY = _("Empty: no limit.")
+
+
 class TierRefused(SespanError):
     """The database refused a tier; `field` is the column, or "" for the tier as a whole."""
 
@@ -30,10 +39,10 @@ class TransactionTier(models.Model):
     name = models.CharField(_("name"), max_length=100)
     is_active = models.BooleanField(_("active"), default=True)
     minimum_transaction = models.DecimalField(
-        _("from amount"), max_digits=19, decimal_places=4, null=True, blank=True
+        _("from amount"), max_digits=19, decimal_places=4, null=True, blank=True, help_text=EMPTY
     )
     maximum_transaction = models.DecimalField(
-        _("below amount"), max_digits=20, decimal_places=4, null=True, blank=True
+        _("below amount"), max_digits=20, decimal_places=4, null=True, blank=True, help_text=EMPTY
     )
     probability = models.DecimalField(
         _("probability"), max_digits=19, decimal_places=18, help_text=_("0 to 1")
@@ -41,16 +50,34 @@ class TransactionTier(models.Model):
     discount = models.DecimalField(
         _("discount"), max_digits=7, decimal_places=6, help_text=_("fraction of the amount, 0 to 1")
     )
-    starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
-    ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
+    starts_at = models.DateTimeField(
+        _("starts"), null=True, blank=True, help_text=_("Empty: at once.")
+    )
+    ends_at = models.DateTimeField(
+        _("ends"), null=True, blank=True, help_text=_("Empty: it goes on.")
+    )
     maximum_discount = models.DecimalField(
-        _("largest discount"), max_digits=19, decimal_places=4, null=True, blank=True
+        _("largest discount"),
+        max_digits=19,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=EMPTY,
     )
     budget_amount = models.DecimalField(
-        _("budget"), max_digits=22, decimal_places=4, null=True, blank=True
+        _("budget of discounts"),
+        max_digits=22,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=EMPTY,
     )
-    budget_uses = models.BigIntegerField(_("winners at most"), null=True, blank=True)
-    per_customer_uses = models.IntegerField(_("wins per customer"), null=True, blank=True)
+    budget_uses = models.BigIntegerField(
+        _("winners at most"), null=True, blank=True, help_text=EMPTY
+    )
+    per_customer_uses = models.IntegerField(
+        _("wins per customer"), null=True, blank=True, help_text=EMPTY
+    )
     per_customer_draws = models.IntegerField(
         _("draws per customer and day"),
         null=True,

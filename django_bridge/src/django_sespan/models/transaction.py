@@ -39,4 +39,4 @@ class TransactionLog(models.Model):
         verbose_name_plural = _("transactions")
 
     def __str__(self) -> str:
-        return f"{self.transaction_id} ({self.order_ref})"
+        return self.order_ref

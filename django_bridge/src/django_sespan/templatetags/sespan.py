@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from django_sespan import checkout
+from django_sespan._internal.brand import Brand, brand
 from django_sespan._internal.staff import roles_of
 
 register = template.Library()
@@ -45,6 +46,12 @@ def sespan_checkout(
         "auto": auto,
         "csrf_token_value": get_token(request) if request is not None else "",
     }
+
+
+@register.simple_tag
+def sespan_brand() -> Brand:
+    """Return the site's name, colour and logo: `{% sespan_brand as brand %}`."""
+    return brand()
 
 
 @register.inclusion_tag("django_sespan/staff_bar.html", takes_context=True)

@@ -29,6 +29,12 @@ class FakePretendedRegistrations(PretendedRegistrations):
         name_and_kept = found or next(named, None)
         return None if name_and_kept is None else name_and_kept[1]
 
+    def end(self, email: str, password: str) -> None:
+        """Forget the one of an address, where it still has this hash of a password."""
+        kept = self._kept.get(key_or_text(email))
+        if kept is not None and kept[1].password == password:
+            del self._kept[key_or_text(email)]
+
     def takes_name(self, name: str, email: str) -> bool:
         """Whether the one of another address has this user name."""
         own = key_or_text(email)

@@ -1,7 +1,7 @@
 """The pages, and the tokens of checkout and staff. Thin: request in, a flow, response out."""
 
 from django_sespan.views.checkout import CheckoutTokenView
-from django_sespan.views.code import CodeView, ResendView
+from django_sespan.views.code import CodeView, ResendView, RestartView
 from django_sespan.views.dashboard import DashboardView
 from django_sespan.views.grafana import GrafanaTokenView
 from django_sespan.views.keys import KeysView, RevokeKeyView, RotateKeyView
@@ -28,6 +28,7 @@ __all__ = [
     "LoginView",
     "RegisterView",
     "ResendView",
+    "RestartView",
     "ResumeView",
     "RevokeKeyView",
     "RotateKeyView",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages as notes
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -22,7 +23,7 @@ from django_sespan._internal import destination, messages
 from django_sespan._internal.atomicity import non_atomic
 from django_sespan._internal.flows import double_submit
 from django_sespan._internal.flows.log_in import log_in
-from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.pending_code import REGISTRATION, PendingCode
 from django_sespan._internal.flows.send_code import send_code
 from django_sespan._internal.trace_context import of_visitor
 from django_sespan.adapter import get_adapter
@@ -87,6 +88,8 @@ class SespanView(VisitorView):
         if user is None:
             double_submit.forget(before)
             return redirect(login_url())
+        if pending.purpose == REGISTRATION:
+            notes.success(self.request, messages.welcome(), fail_silently=True)
         chosen = get_adapter().success_url(self.request, user)
         if chosen:
             url = resolve_url(chosen)

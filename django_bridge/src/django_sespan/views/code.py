@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.views.generic import FormView
 
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.flows import code_first, double_submit, log_in_by_code
 from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.restart import restart
 from django_sespan._internal.flows.send_code import resend_code, take_up
 from django_sespan._internal.flows.verify_code import verify_code
 from django_sespan._internal.responses import Verified
@@ -124,6 +126,19 @@ class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subsc
             "next": self.pending.next_url,
         }
         return render(self.request, self.conflict_template_name, context, status=409)
+
+
+class RestartView(PendingCodeView):
+    """`restart`: the address was wrong; forget this registration and begin anew."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """End it, and go to the form in which it began."""
+        restart(request, self.pending)
+        url = self.pending.register_url or resolve_url("django_sespan:register")
+        query = urlencode({"next": self.pending.next_url}) if self.pending.next_url else ""
+        return redirect(f"{url}?{query}" if query else url)
 
 
 class ResendView(PendingCodeView):

@@ -16,6 +16,7 @@ from django_sespan._internal.customer_admin import customer_url
 from django_sespan._internal.downloads import download
 from django_sespan._internal.exports import Export
 from django_sespan._internal.report_responses import Summary, TransactionPage
+from django_sespan._internal.words import LIMITS, word
 from django_sespan.client import Client
 from django_sespan.forms.reports import ReportForm, SummaryForm, TransactionsForm
 from django_sespan.views.staff import StaffView, logger
@@ -127,7 +128,7 @@ class TransactionView(ReportView):
             "transaction",
             sale=sale,
             proof=proof,
-            limit=report_rows.limit_label(sale.capped_by),
+            limit=word(sale.capped_by or "", LIMITS),
             customer_url=customer_url(request.user, sale.customer_id),
         )
 

@@ -147,5 +147,5 @@ def _shares(answer: OutcomesByType) -> Table:
 
 def _types(found: Sequence[str]) -> list[str]:
     """Put the types in the order of the legend; one that is new here stands at the end."""
-    known = [name for name in words.REQUEST_TYPES if name in found]
+    known = [name for name in words.TONES if name in found]
     return known + [name for name in found if name not in known]

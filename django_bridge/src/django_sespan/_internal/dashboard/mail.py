@@ -8,7 +8,6 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from django_sespan._internal.dashboard import numbers, words
 from django_sespan._internal.dashboard.frame import (
@@ -22,18 +21,10 @@ from django_sespan._internal.dashboard.frame import (
 )
 from django_sespan._internal.dashboard.steps import Steps, steps
 from django_sespan._internal.stats import MailStats
+from django_sespan._internal.words import MAIL_STATES, word
 from django_sespan.mail import queue_admin
 
 logger = logging.getLogger(__name__)
-
-STATES = {
-    "queued": gettext_lazy("Waiting"),
-    "scheduled": gettext_lazy("For later"),
-    "sending": gettext_lazy("Being sent"),
-    "retry": gettext_lazy("To be tried again"),
-    "unknown": gettext_lazy("Unclear whether sent"),
-    "dead": gettext_lazy("Given up"),
-}
 
 
 def panel(answer: MailStats) -> Panel:
@@ -113,7 +104,7 @@ def queue_panel(using: str) -> tuple[Panel, str]:
         ],
         [
             [
-                str(STATES.get(row["state"], row["state"])),
+                word(row["state"], MAIL_STATES),
                 row["mails"],
                 timesince(row["oldest"]) if row["mails"] and row["oldest"] else None,
                 row["paused"],

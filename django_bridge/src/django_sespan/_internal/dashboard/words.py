@@ -11,17 +11,16 @@ from django.utils.translation import gettext_lazy
 from django_sespan._internal.dashboard import numbers
 from django_sespan._internal.dashboard.frame import Column
 from django_sespan._internal.dashboard.steps import Steps
+from django_sespan._internal.words import PURPOSES, REQUEST_TYPES, word
 
-REQUEST_TYPES = {
-    "OTP": (gettext_lazy("Codes"), "blue"),
-    "Login": (gettext_lazy("Logins"), "teal"),
-    "Transaction": (gettext_lazy("Draws"), "amber"),
-    "Report": (gettext_lazy("Reports"), "violet"),
-    "Admin": (gettext_lazy("Administration"), "grey"),
+TONES = {
+    "OTP": "blue",
+    "Login": "teal",
+    "Transaction": "amber",
+    "Report": "violet",
+    "Admin": "grey",
 }
-"""Request type of the API log → its name here and its colour."""
-
-PURPOSES = {"registration": gettext_lazy("Registration"), "login": gettext_lazy("Login")}
+"""Request type of the API log → its colour."""
 
 STEP_NAMES = {
     "hour": gettext_lazy("Hour"),
@@ -33,17 +32,17 @@ STEP_NAMES = {
 
 def request_type(name: str) -> str:
     """Return what a request type is called."""
-    return str(REQUEST_TYPES[name][0]) if name in REQUEST_TYPES else name
+    return word(name, REQUEST_TYPES)
 
 
 def tone(name: str) -> str:
     """Return the colour of a request type."""
-    return REQUEST_TYPES[name][1] if name in REQUEST_TYPES else "rose"
+    return TONES.get(name, "rose")
 
 
 def purpose(name: str) -> str:
     """Return what a purpose of codes is called."""
-    return str(PURPOSES.get(name, name))
+    return word(name, PURPOSES)
 
 
 def step_column(step: str) -> Column:

@@ -52,7 +52,7 @@ class PendingCode:
     known_browser: bool = False  # has verified the address before: it has budgets of its own
     resume: bool = False  # accept a code that was sent before
     code_first: bool = False
-    address: str = ""  # of a code that comes first, or of a login
+    address: str = ""  # as it was given
     register_url: str = ""
     valid_until: str | None = None
     resend_after: str | None = None
@@ -69,17 +69,26 @@ class PendingCode:
             subject=subject(email),
             customer_id=str(user.pk),
             registered=True,
+            address=email,
             password_fingerprint=fingerprint(user.password),
         )
 
     @classmethod
-    def for_known_address(cls, email: str, user: AbstractBaseUser) -> PendingCode:
+    def for_known_address(
+        cls, email: str, user: AbstractBaseUser, password_fingerprint: str = ""
+    ) -> PendingCode:
         """For a session whose address has an account that waits for no code.
 
         Sespan is asked with that account's number, so that nothing in its answers or their time
         differs; it sends no code for it. Where that is not certain, `flows.decoy` answers.
         """
-        pending = cls(purpose=REGISTRATION, email=mask(email), subject=subject(email))
+        pending = cls(
+            purpose=REGISTRATION,
+            email=mask(email),
+            subject=subject(email),
+            address=email,
+            password_fingerprint=password_fingerprint,
+        )
         if user.pk is None:
             return pending  # the address is taken, and no account is found
         if user.is_active or runtime.registrations.right(user) in {"ended", "none"}:

@@ -10,7 +10,7 @@ The user name is taken meanwhile, as a real registration takes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -27,6 +27,8 @@ class PretendedRegistration:
 
     customer_id: Any
     password_matches: bool
+    password: str = field(default="", repr=False)
+    """The site's hash of it."""
 
 
 @sensitive_variables()
@@ -36,7 +38,8 @@ def look_up(login: str, password: str) -> PretendedRegistration | None:
     if kept is None:
         make_password(password)
         return None
-    return PretendedRegistration(kept.customer_id, check_password(password, kept.password))
+    matches = check_password(password, kept.password)
+    return PretendedRegistration(kept.customer_id, matches, kept.password)
 
 
 def begin(form: Any, account: AbstractBaseUser | None) -> None:

@@ -41,7 +41,7 @@ from django_sespan._internal.accounts import (
 )
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows import pretended_registrations, taken, use_budget
-from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
 from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
 from django_sespan._internal.runtime import runtime
 from django_sespan._internal.violations import violation
@@ -111,8 +111,11 @@ def register(
             user=saved.user,
             replaced=saved.replaced,
         )
-    make = PendingCode.for_account if saved.waits else PendingCode.for_known_address
-    pending = make(email, saved.user)
+    if saved.waits:
+        pending = PendingCode.for_account(email, saved.user)
+    else:
+        given = fingerprint(form.password_hash)
+        pending = PendingCode.for_known_address(email, saved.user, given)
     pending.known_browser = known_browser.is_known(request, email)
     pending.next_url, pending.register_url = next_url, register_url
     pending.store(request)

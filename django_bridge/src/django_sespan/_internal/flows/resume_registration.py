@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_sespan import known_browser
 from django_sespan._internal.accounts import is_unverified, with_key
 from django_sespan._internal.flows import pretended_registrations
-from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
 from django_sespan.adapter import get_adapter
 
 
@@ -30,6 +30,8 @@ class Claim:
 
     user: AbstractBaseUser
     pretended: bool = False
+    fingerprint: str = ""
+    """Of the password that a pretended one was given."""
 
 
 @sensitive_variables()
@@ -53,8 +55,10 @@ def find_claim(
 def resume(request: HttpRequest, claim: Claim, next_url: str = "") -> PendingCode:
     """Let the session wait for the code of a registration whose password it gave."""
     email = str(getattr(claim.user, get_user_model().get_email_field_name()))
-    make = PendingCode.for_known_address if claim.pretended else PendingCode.for_account
-    pending = make(email, claim.user)
+    if claim.pretended:
+        pending = PendingCode.for_known_address(email, claim.user, claim.fingerprint)
+    else:
+        pending = PendingCode.for_account(email, claim.user)
     pending.resume, pending.next_url = True, next_url
     pending.known_browser = known_browser.is_known(request, email)
     pending.store(request)
@@ -72,4 +76,5 @@ def _find_pretended(login: str, password: str) -> Claim | None:
     if pretended is None or not pretended.password_matches:
         return None
     user = with_key(pretended.customer_id)
-    return None if user is None else Claim(user, pretended=True)
+    given = fingerprint(pretended.password)
+    return None if user is None else Claim(user, pretended=True, fingerprint=given)

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan._internal.words import MAIL_STATES
 from django_sespan.mail.options import CATEGORY
 from django_sespan.mail.search import Criteria
-from django_sespan.models.mail import STATES
 
 MAX_NUMBER = 2**53 // 1024
 
@@ -22,10 +22,10 @@ def mail_number(text: str) -> int | None:
 
 
 class Filters(forms.Form):
-    """State, category, recipient or number, and day; all optional."""
+    """State, category, recipient or number, subject, and day; all optional."""
 
     state = forms.ChoiceField(
-        label=_("State"), required=False, choices=[("", _("any")), *((s, s) for s in STATES)]
+        label=_("State"), required=False, choices=[("", _("any")), *MAIL_STATES.items()]
     )
     category = forms.RegexField(
         rf"^{CATEGORY.pattern}\Z", label=_("Category"), required=False, strip=True
@@ -35,6 +35,12 @@ class Filters(forms.Form):
         required=False,
         max_length=254,
         widget=forms.TextInput({"type": "search", "placeholder": _("begins with …")}),
+    )
+    subject = forms.CharField(
+        label=_("Subject"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"type": "search", "placeholder": _("holds …")}),
     )
     day = forms.DateField(
         label=_("Day"),
@@ -69,6 +75,7 @@ class Filters(forms.Form):
             state=values.get("state"),
             category=values.get("category"),
             recipient=values.get("q"),
+            subject=values.get("subject"),
             day=values.get("day"),
             before=values.get("before"),
         )

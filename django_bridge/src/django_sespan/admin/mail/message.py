@@ -9,10 +9,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from django_sespan._internal.accounts import with_email
 from django_sespan._internal.audit import Entry, enter
+from django_sespan._internal.customer_admin import page_of
+from django_sespan.admin import links
 from django_sespan.admin.mail import actions
 from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, explain_database_errors
 from django_sespan.admin.mail.filters import Filters, mail_number
@@ -22,6 +27,9 @@ from django_sespan.admin.page import Tool
 from django_sespan.mail import queue_admin
 from django_sespan.mail.search import Page, search
 from django_sespan.models import MailMessage
+
+SEE_ALSO = 3
+"""Recipients of a mail that it leads to."""
 
 
 @admin.register(MailMessage)
@@ -61,7 +69,7 @@ class MailMessageAdmin(MailAdmin):
             "tools": [Tool(self.url_of("changelist", "mailqueue"), _("Mail queue"))],
             "form": form,
             "page": page,
-            "total": queue_admin.estimate(self.using),
+            "total": _total(page, form, queue_admin.estimate(self.using)),
             "pauses": queue_admin.pauses(self.using),
             "older": form.link(before=page.older) if page.older else None,
             "newest": form.link() if criteria.before else None,
@@ -89,6 +97,8 @@ class MailMessageAdmin(MailAdmin):
             "mail": mail,
             "recipients": recipients,
             "timeline": timeline(mail, recipients, queue_admin.audits(self.using, mail.pk)),
+            "wiped_at": mail.wiped_at,
+            "see_also": _see_also(request, mail),
             "can_retry": any(r["state"] in actions.RETRYABLE for r in recipients),
             "can_cancel": any(r["state"] in actions.CANCELLABLE for r in recipients),
         }
@@ -140,3 +150,25 @@ class MailMessageAdmin(MailAdmin):
         return reverse(
             "admin:sespan_mailmessage_change", args=[message_id], current_app=self.admin_site.name
         )
+
+
+def _total(page: Page, form: Filters, estimate: int) -> str:
+    """Say how many mails there are: exactly where the page has them all, nothing unknown."""
+    seen = len(page.rows)
+    if not form.values and page.complete and page.older is None:
+        return ngettext("%(count)d mail in all", "%(count)d mails in all", seen) % {"count": seen}
+    if estimate <= seen:  # of the last ANALYZE, which is long ago
+        return ""
+    return _("about %(count)s mails in all") % {"count": number_format(estimate)}
+
+
+def _see_also(request: HttpRequest, mail: MailMessage) -> str:
+    """Lead to the accounts and the codes of the first recipients, and to other mails to them."""
+    found: list[links.Link | None] = []
+    for address in list(mail.to_addresses)[:SEE_ALSO]:
+        user = with_email(address, hidden=True).first()
+        if user is not None and (url := page_of(request.user, user.pk)):
+            found.append(links.Link(url, _("The customer %(who)s") % {"who": address}))
+        for model, text in (("mailmessage", _("Mails to %(who)s")), ("otp", _("Codes to %(who)s"))):
+            found.append(links.to_list(request, model, address, text % {"who": address}))
+    return links.written(found)

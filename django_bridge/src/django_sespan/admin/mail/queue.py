@@ -12,13 +12,14 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_sespan.admin.mail.base import MANAGE, MailAdmin, actor, explain_database_errors
 from django_sespan.admin.page import Tool
 from django_sespan.mail import queue_admin
 from django_sespan.models import MailQueue
 from django_sespan.models.mail import SLOTS
+from django_sespan.templatetags.sespan_admin import paused_what
 
 PAUSED = re.compile(r"all|category:[A-Za-z0-9._:-]{1,64}|domain:[^\s@\x00-\x1f\x7f]{1,253}")
 
@@ -63,12 +64,24 @@ class MailQueueAdmin(MailAdmin):
             if self._change(request, form):
                 return HttpResponseRedirect(request.path)
         using = self.using
-        minutes = queue_admin.throughput(using)
+        minutes, status = queue_admin.throughput(using), queue_admin.status(using)
+        given_up = next((row["mails"] for row in status if row["state"] == "dead"), 0)
         context = {
             "title": _("Mail queue"),
             "tools": [Tool(self.url_of("changelist", "mailmessage"), _("All mails"))],
             "form": form,
-            "status": queue_admin.status(using),
+            "status": status,
+            "nothing_stuck": _("No mail waits too long.")
+            if given_up
+            else _("Nothing: no mail waits too long, and none was given up."),
+            "given_up": ngettext(
+                "%(count)d mail was given up: look at it.",
+                "%(count)d mails were given up: look at them.",
+                given_up,
+            )
+            % {"count": given_up}
+            if given_up
+            else "",
             "pauses": queue_admin.pauses(using),
             "stuck": queue_admin.stuck(using),
             "minutes": minutes[:15],
@@ -99,7 +112,9 @@ class MailQueueAdmin(MailAdmin):
             ):
                 messages.warning(request, _("This is not paused."))
             else:
-                messages.success(request, _("“%(what)s” is sent again.") % {"what": ended})
+                messages.success(
+                    request, _("“%(what)s” is sent again.") % {"what": paused_what(ended)}
+                )
             return True
         if not form.is_valid():
             return False
@@ -109,5 +124,5 @@ class MailQueueAdmin(MailAdmin):
         except DatabaseError as exc:
             form.add_error("name", str(exc).splitlines()[0])
             return False
-        messages.success(request, _("“%(what)s” is paused.") % {"what": what})
+        messages.success(request, _("“%(what)s” is paused.") % {"what": paused_what(what)})
         return True

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from django_sespan._internal.words import FAILURES, MAIL_STATES, word
 from django_sespan.mail.queue_admin import Row
 from django_sespan.models import MailMessage
 
@@ -73,7 +74,8 @@ def _last_tries(mail: MailMessage) -> Iterator[Event]:
                 "number": row.attempts,
                 "recipient": row.recipient,
             }
-            details = (row.last_reason, row.last_code, row.last_reply)
+            reason = word(row.last_reason, FAILURES) if row.last_reason else ""
+            details = (reason, row.last_code, row.last_reply)
             yield Event(row.tried_at, text, " ".join(str(d) for d in details if d), "warn")
 
 
@@ -81,7 +83,7 @@ def _recipients(recipients: Sequence[Row]) -> Iterator[Event]:
     for row in recipients:
         tone = STATE_TONES.get(row["state"], "")
         if row["finished_at"] is not None:
-            text = f"{row['recipient']}: {row['state']}"
+            text = f"{row['recipient']}: {word(row['state'], MAIL_STATES)}"
             yield Event(row["finished_at"], text, row["sentence"], tone)
         elif row["next_try"] is not None and _is_ahead(row["next_try"]):
             text = _("Next try to %(recipient)s") % {"recipient": row["recipient"]}
