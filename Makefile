@@ -43,7 +43,7 @@ test: ## Set up and run every test
 # are the database's own tests and the whole service (internal/postgres, internal/app), the tools, the
 # tests that need the built program, and those that build sites or fill tables.
 SLOW_GO     := internal/(postgres|app|devtools)(/|$$)
-SLOW_DJANGO := live ten_minutes test_mail_drivers.py test_wheel.py test_testing.py test_testing_rules.py test_admin_scale.py test_package.py test_mail_attachments.py test_enumeration.py test_races.py test_logins.py
+SLOW_DJANGO := live ten_minutes test_recipes.py test_recipes_oscar.py test_mail_drivers.py test_wheel.py test_testing.py test_testing_rules.py test_admin_scale.py test_package.py test_mail_attachments.py test_enumeration.py test_races.py test_logins.py
 test-fast: $(VENV)/.ready ## The inner loop: quick tests of Go and Django, no browser, nothing installed
 	@MAKEFLAGS= go run ./internal/devtools/devdb/exec -- $(MAKE) --no-print-directory -j2 test-fast-go test-fast-django
 
@@ -185,7 +185,7 @@ test-django-next:
 
 NEXT_PYTEST = SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV_NEXT)/bin/pytest
 test-django-newer: $(VENV_NEXT)/.ready bin/sespan /usr/share/i18n/locales/tr_TR
-	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py)
+	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py test_recipes_oscar.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
 test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium /usr/sbin/nginx $(UPLOT) $(AXE) $(PROMETHEUS)

@@ -89,6 +89,16 @@ def test_pages_open(staff, name):
         assert "secret body" not in page.text
 
 
+def test_the_list_of_tiers_says_when_no_order_can_win(staff):
+    words, url = "No tier is active", "/admin/sespan/transactiontier/"
+    assert words in staff.get(url).text
+    tier = TransactionTier(name="Gold", probability=Decimal("0.5"), discount=Decimal("0.1"))
+    tier.save()
+    assert words not in staff.get(url).text
+    execute("UPDATE sespan.transaction_tier SET ends_at = now()")
+    assert words in staff.get(url).text
+
+
 class TestDrawsOfADay:
     """A changed cart is a new draw: a tier is bounded unless the admin says otherwise."""
 

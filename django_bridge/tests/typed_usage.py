@@ -6,9 +6,11 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_type
 
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
 from django.test import TestCase
 
-from django_sespan import aio, checkout, errors
+from django_sespan import aio, checkout, errors, login_code, registration
 from django_sespan.client import Client, Key, NewKey, TransactionStats, get_client
 from django_sespan.testing import CodeSent, Order, SespanTesting, SespanTestMixin, current
 
@@ -41,6 +43,12 @@ def test_it(sespan: SespanTesting) -> None:
 
 def half_above_a_hundred(order: Order) -> Decimal | None:
     return Decimal("0.5") if order.amount > Decimal(100) else None
+
+
+def sign_up(request: HttpRequest, form: Form) -> HttpResponse:
+    assert_type(registration.begin(request, form, next_url="/cart/"), HttpResponse | None)
+    assert_type(checkout.try_price(None, "A1", "100"), checkout.Draw | None)
+    return login_code.begin(request, "a@example.com")
 
 
 async def view() -> checkout.Draw:

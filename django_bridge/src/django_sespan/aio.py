@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from django_sespan import checkout, signals
+from django_sespan import checkout, errors, signals
 from django_sespan._internal import customer_table
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan.client import Draw, Transaction, get_client
@@ -46,6 +46,24 @@ async def price(
     )
     signals.log_failures(results)
     return draw
+
+
+async def try_price(
+    customer_id: object,
+    order_ref: str,
+    amount: Decimal | int | str,
+    *,
+    client_ip: str | None = None,
+) -> Draw | None:
+    """Return what this order costs, or None for the full price, as `checkout.try_price` does."""
+    if customer_id is None:
+        return None
+    try:
+        draw = await price(customer_id, order_ref, amount, client_ip=client_ip)
+    except errors.SespanError as exc:
+        checkout.log_without(order_ref, exc)
+        return None
+    return checkout.possible(draw, order_ref, amount)
 
 
 async def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transaction:

@@ -78,12 +78,22 @@ def try_price(
     try:
         draw = price(customer_id, order_ref, amount, client_ip=client_ip)
     except errors.SespanError as exc:
-        messages.log(logger, f"Order {order_ref} goes without its draw", exc)
+        log_without(order_ref, exc)
         return None
-    if not 0 <= draw.discounted_amount <= money(amount):
-        logger.error("An impossible price of order %s: %s", order_ref, draw.discounted_amount)
-        return None
-    return draw
+    return possible(draw, order_ref, amount)
+
+
+def log_without(order_ref: str, error: errors.SespanError) -> None:
+    """Log that an order goes through at the full price."""
+    messages.log(logger, f"Order {order_ref} goes without its draw", error)
+
+
+def possible(draw: Draw, order_ref: str, amount: Decimal | int | str) -> Draw | None:
+    """Return the draw, None where its price cannot be: nobody pays more, or is paid."""
+    if 0 <= draw.discounted_amount <= money(amount):
+        return draw
+    logger.error("An impossible price of order %s: %s", order_ref, draw.discounted_amount)
+    return None
 
 
 def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transaction:

@@ -19,6 +19,8 @@ WANTED = (
     "PyJWT[crypto]",
     "psycopg[binary]",
     "django-allauth",
+    # For its recipes; it has no release for later versions of Django.
+    *(("django-oscar~=4.2.0",) if django.VERSION < (6, 0) else ()),
 )
 
 
