@@ -1,3 +1,4 @@
+# ruff: noqa: PT009
 """Sign-up by code in allauth's own form, and what allauth makes of it afterwards."""
 
 from allauth.account.models import EmailAddress

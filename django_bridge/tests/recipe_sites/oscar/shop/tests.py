@@ -1,3 +1,4 @@
+# ruff: noqa: PT009
 """Oscar's own registration and checkout, with the recipes in its two forked apps."""
 
 from decimal import Decimal

@@ -1,2 +1,2 @@
-# ruff: noqa: F403, F405
+# ruff: noqa: F403
 from oscar.apps.customer.models import *
