@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +77,9 @@ func (c *consumption) SetRoom(room [mail.Lanes]int) {
 	if s := c.current.Load(); s != nil {
 		s.pace()
 	}
-	if room == [mail.Lanes]int{} {
+	// Partitions of one lane cannot be left alone: what lies in those of a lane without room would
+	// wait until it is announced again, perhaps into another of them.
+	if slices.Contains(room[:], 0) {
 		c.full.CompareAndSwap(0, time.Now().UnixNano())
 		return
 	}
