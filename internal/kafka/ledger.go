@@ -25,7 +25,7 @@ type laneBook struct {
 	waiting  []*entry
 	unacked  int
 	prefetch int  // most handed over and not acknowledged
-	closed   bool // no room: nothing more is fetched, what was fetched is handed over
+	closed   bool // no room: nothing more is fetched nor handed over
 }
 
 type partitionID struct {
@@ -92,7 +92,7 @@ func (l *ledger) add(record *kgo.Record, a *mail.Announcement) *entry {
 	e := &entry{of: p, offset: record.Offset, epoch: record.LeaderEpoch}
 	p.pending = append(p.pending, e)
 	if a != nil {
-		e.delivery = mail.Delivery{Announcement: *a, Received: time.Now(), Tag: e}
+		e.delivery = mail.Delivery{Announcement: *a, Tag: e}
 		book := &l.lanes[a.Lane]
 		book.waiting = append(book.waiting, e)
 		l.signal()
@@ -106,13 +106,14 @@ func (l *ledger) reserve() *entry {
 	defer l.mu.Unlock()
 	for i := range l.lanes {
 		book := &l.lanes[i]
-		if len(book.waiting) == 0 || book.unacked >= book.prefetch {
+		if len(book.waiting) == 0 || book.closed || book.unacked >= book.prefetch {
 			continue
 		}
 		e := book.waiting[0]
 		book.waiting = book.waiting[1:]
 		book.unacked++
 		e.handedOver = true
+		e.delivery.Received = time.Now() // by the consumer, which holds it for so long and no longer
 		return e
 	}
 	return nil
@@ -126,7 +127,7 @@ func (l *ledger) outrun(e *entry) bool {
 		return true
 	}
 	for i := range e.delivery.Lane {
-		if book := &l.lanes[i]; len(book.waiting) > 0 && book.unacked < book.prefetch {
+		if book := &l.lanes[i]; len(book.waiting) > 0 && !book.closed && book.unacked < book.prefetch {
 			return true
 		}
 	}

@@ -25,6 +25,8 @@ type brokerDispatcher struct {
 	held      [Lanes][]heldDelivery // not acknowledged, as they came
 	lanes     [Lanes]laneRoom
 	lastClaim time.Time
+	roomless  time.Time // since when none of what is held could be claimed; zero: some can
+	stopped   bool      // nothing more is delivered at all, for want of room
 }
 
 type heldDelivery struct {
@@ -139,17 +141,35 @@ func (d *brokerDispatcher) wait(ctx context.Context) time.Duration {
 // brings nothing more of a lane. It tells the broker how much of each lane may come.
 func (d *brokerDispatcher) room(ctx context.Context, now time.Time, holding bool) (useful, stopped bool) {
 	serves, sent, changed := d.w.relayServes(ctx), d.w.prefetch.perSecond(), false
+	var open [Lanes]bool
+	for lane := range d.lanes {
+		open[lane] = serves && d.w.room(Lane(lane)) > 0
+		useful = useful || open[lane] && len(d.held[lane]) > 0
+	}
+	d.stop(now, holding && !useful && !open[LaneBulk], open[LaneBulk]) // where bulk has room what is more urgent has, too
 	for lane := range d.lanes {
 		l := &d.lanes[lane]
-		open := serves && d.w.room(Lane(lane)) > 0
-		useful = useful || open && len(d.held[lane]) > 0
-		changed = l.adapt(now, open, sent, holding) || changed
+		changed = l.adapt(now, roomState{open: open[lane], stopped: d.stopped, holding: holding, sent: sent}) || changed
 		stopped = stopped || l.told == 0
 	}
 	if changed {
 		d.tellRoom()
 	}
 	return useful, stopped
+}
+
+// stop notes for how long there has been no use for what is held. After a second others
+// are to have all that comes, what is urgent too, until there is room for everything.
+func (d *brokerDispatcher) stop(now time.Time, useless, room bool) {
+	switch {
+	case !useless:
+		d.roomless = time.Time{}
+		d.stopped = d.stopped && !room
+	case d.roomless.IsZero():
+		d.roomless = now
+	case now.Sub(d.roomless) >= roomlessFor:
+		d.stopped = true
+	}
 }
 
 func (d *brokerDispatcher) tellRoom() {

@@ -18,23 +18,32 @@ type laneRoom struct {
 	roomless time.Time // since when there has been no room; zero: there is some
 }
 
-// adapt takes in whether the lane has room, how many mails a second the worker sends, and
-// whether something is held. It reports whether the broker is to be told. More is asked
-// for as soon as it is needed, less only when something was given up: each change costs a
-// few round trips.
-func (l *laneRoom) adapt(now time.Time, open bool, sent float64, holding bool) (changed bool) {
+// roomState is how the worker stands.
+type roomState struct {
+	open    bool    // the lane has room
+	stopped bool    // nothing is to come at all
+	holding bool    // there are deliveries, of any lane
+	sent    float64 // mails a second; 0 is not known yet
+}
+
+// adapt takes in how the worker stands, and reports whether the broker is to be told. More
+// is asked for as soon as it is needed, less only when something was given up: each
+// change costs a few round trips.
+func (l *laneRoom) adapt(now time.Time, s roomState) (changed bool) {
 	l.pace.note(0, now) // what is claimed at once, into an empty worker, is not sent at once
-	l.fitting = min(max(int(min(l.pace.rate, sent)), 1), l.most)
+	l.fitting = min(max(int(min(l.pace.rate, s.sent)), 1), l.most)
 	before := l.told
 	switch {
-	case open:
+	case s.stopped:
+		l.told = 0
+	case s.open:
 		l.roomless = time.Time{}
 		if l.told == 0 || l.fitting >= 2*l.told || l.fitting == l.most {
 			l.told = max(l.told, l.fitting)
 		}
-	case l.roomless.IsZero() && holding:
+	case l.roomless.IsZero() && s.holding:
 		l.roomless = now
-	case holding && now.Sub(l.roomless) >= roomlessFor:
+	case s.holding && now.Sub(l.roomless) >= roomlessFor:
 		l.told = 0
 	}
 	return l.told != before
