@@ -173,7 +173,9 @@ class TestHeaders:
 
     @pytest.mark.parametrize("raw", [False, True], ids=["parameters", "raw"])
     def test_blanks_stay(self, site, raw):
-        value = '{"to":  ["a@b.co"],   "sub": {"%name%": ["Anna   Maria"]}, "x": "%s"}' % ("y " * 80)
+        value = '{"to":  ["a@b.co"],   "sub": {"%name%": ["Anna   Maria"]}, "x": "%s"}' % (
+            "y " * 80
+        )
 
         def change(made):
             made.subject = "two  blanks,   three " + "z " * 60 + " end"
@@ -227,7 +229,9 @@ KIND = st.sampled_from(
         "TEXT/HTML",
     ]
 )
-FILENAME = st.sampled_from([None, "a.txt", "Faktur №1.pdf", 'a"b.csv', "x" * 300 + ".txt", "a b.ics"])
+FILENAME = st.sampled_from(
+    [None, "a.txt", "Faktur №1.pdf", 'a"b.csv', "x" * 300 + ".txt", "a b.ics"]
+)
 CONTENT = st.one_of(
     st.sampled_from(["", "text", "grüße ☕\n", b"%PDF\x00\xff", "grüße".encode(), b"\xe4;1\r\n"]),
     st.text("abü\r\n\t .", max_size=40),
@@ -309,7 +313,11 @@ class TestAttachments:
 class TestStructures:
     def test_generated(self, site):
         alternative = st.sampled_from(
-            [("<p>für</p>", "text/html"), ("BEGIN ü", "text/calendar; method=REQUEST"), ("*x*", "text/markdown")]
+            [
+                ("<p>für</p>", "text/html"),
+                ("BEGIN ü", "text/calendar; method=REQUEST"),
+                ("*x*", "text/markdown"),
+            ]
         )
 
         @journey

@@ -42,6 +42,7 @@ def test_an_own_user_model_with_the_phone_in_a_profile(make_site, blocks):
 
 def test_beside_allauth(make_site, blocks):
     site = make_site(projects.allauth)
+    (site.folder / "shop" / "accounts.py").write_text(blocks["allauth-adapter"].text)
     follow(site, blocks, more=blocks["allauth"].text)
     verify(site, blocks)
     assert "sespan.W" not in site.run("python manage.py check")
@@ -56,7 +57,11 @@ def test_beside_allauth(make_site, blocks):
     assert answer.headers["Location"] == "/admin/", answer.text
     assert visitor.is_logged_in()
     wait_for_login(site, "wati")
-    registers(site, "tini", "auth_user")
+    registers(site, "tini", "auth_user", code_first=True)
+    elsewhere = Visitor(site)
+    answer = elsewhere.post("/accounts/login/", login="tini", password=PASSWORD)
+    assert answer.headers["Location"] == "/admin/", answer.text  # nothing is to be confirmed again
+    assert elsewhere.is_logged_in()
 
 
 def wait_for_login(site, name):
