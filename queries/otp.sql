@@ -105,7 +105,9 @@ FOR UPDATE;
 -- name: OTPGuess :one
 -- Follows OTPBudgetLockOf. Locks the challenge by counting the guess on it and on
 -- the budget, where both have one left and the newest code is alive; the columns
--- show both as they were before. Nothing has been compared yet.
+-- show both as they were before. Nothing has been compared yet. Of a challenge that was
+-- verified a moment ago it counts the repetition, so that what was typed twice may be
+-- told from what is guessed, five times at most.
 WITH target AS (
     SELECT c.challenge_id, b.budget_key,
            ARRAY(SELECT t.at FROM unnest(b.wrong_at) AS t(at) WHERE t.at > now() - interval '1 hour') AS wrong_at
@@ -122,8 +124,12 @@ WITH target AS (
     UPDATE sespan.otp_budget AS b SET wrong_at = t.wrong_at || now(), touched_at = now()
     FROM target AS t JOIN counted AS k ON k.challenge_id = t.challenge_id
     WHERE b.budget_key = t.budget_key
+), repeated AS (
+    UPDATE sespan.otp_challenge AS c SET repeats = c.repeats + 1
+    WHERE c.challenge_id = @challenge_id AND c.status = 'verified' AND c.verified_at > now() - interval '10 minutes' AND c.repeats < @guesses::bigint
+    RETURNING c.challenge_id
 )
-SELECT now()::timestamptz AS at, sqlc.embed(c), EXISTS (SELECT FROM counted) AS counted,
+SELECT now()::timestamptz AS at, sqlc.embed(c), EXISTS (SELECT FROM counted) AS counted, EXISTS (SELECT FROM repeated) AS repeated,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at,
@@ -137,7 +143,7 @@ CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, N
 LEFT JOIN LATERAL (
     SELECT array_agg(x.otp_id) AS otp_ids, array_agg(x.key_id) AS key_ids, array_agg(x.otp_number) AS otp_numbers,
            array_agg(x.valid_until) AS valid_untils
-    FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id AND x.status = 'pending'
+    FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id AND x.status = CASE c.status WHEN 'verified' THEN 'verified' ELSE 'pending' END
 ) AS o ON true
 WHERE c.challenge_id = @challenge_id;
 

@@ -161,6 +161,7 @@ func problemSchema(schemas huma.Registry) *huma.Schema {
 		s := huma.SchemaFromType(schemas, reflect.TypeFor[document]())
 		s.AdditionalProperties = true
 		s.Properties["attempts_left"] = &huma.Schema{Type: huma.TypeInteger, Description: "Of otp-incorrect: wrong codes that the challenge still allows."}
+		s.Properties["correct"] = &huma.Schema{Type: huma.TypeBoolean, Description: "Of otp-used, of a code that verified its challenge within ten minutes: whether this is that code, sent twice."}
 		s.Properties["tier_id"] = &huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: "Of tier-overlap: the tier that stands there."}
 		schemas.Map()[name] = s
 	}

@@ -128,7 +128,7 @@ func (i *issue) decideCode(st State) (IssueDecision, error) {
 	if old != nil && old.Decoy != to.decoy {
 		old = nil // the customer was activated or banned in between
 	}
-	early := old != nil && st.At.Before(old.SentAt.Add(l.ResendAfter))
+	early := old != nil && st.At.Before(l.pauseEnd(old, st.At))
 	open := old != nil && l.open(old, st.At)
 	same := open && i.sameData(old)
 	resumed := same && i.request.Resume && old.ValidUntil.After(st.At)

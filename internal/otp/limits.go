@@ -41,7 +41,25 @@ func free(times []time.Time, most int, at time.Time) time.Time {
 	if len(kept) < most {
 		return at
 	}
-	return kept[len(kept)-most].Add(window)
+	return earlier(kept[len(kept)-most], at).Add(window)
+}
+
+// earlier gives t, but not a time that is still to come: where the clock was set back
+// nobody waits longer than the pause.
+func earlier(t, at time.Time) time.Time {
+	if t.After(at) {
+		return at
+	}
+	return t
+}
+
+// pauseEnd is when the pause after the challenge's last mail ends. A mail of an hour to
+// come, by a clock that was set back, makes nobody wait: its budget is asked all the same.
+func (l Limits) pauseEnd(c *Challenge, at time.Time) time.Time {
+	if c.SentAt.After(at.Add(l.ResendAfter)) {
+		return at
+	}
+	return earlier(c.SentAt, at).Add(l.ResendAfter)
 }
 
 // resendAt is when the challenge may have its next mail.
@@ -50,8 +68,8 @@ func (l Limits) resendAt(c *Challenge, b Budget, at time.Time) time.Time {
 	if b.MailAt.After(t) {
 		t = b.MailAt
 	}
-	if c != nil && c.SentAt.Add(l.ResendAfter).After(t) {
-		t = c.SentAt.Add(l.ResendAfter)
+	if c != nil && l.pauseEnd(c, at).After(t) {
+		t = l.pauseEnd(c, at)
 	}
 	return t
 }

@@ -95,7 +95,8 @@ type State struct {
 	Budget    Budget
 	Challenge *Challenge // nil: none
 	Counted   bool       // verify: this guess was counted, and stands in challenge and budget
-	Codes     []Code     // verify: the pending codes
+	Repeated  bool       // verify: the challenge was verified a moment ago, and this try may be compared with its code
+	Codes     []Code     // verify: the pending codes; of a verified challenge the code that was typed
 	Delivery  string     // status: of the newest mail (queued, sent, failed), or of the one before a decoy's; "" when it is not known (any more)
 	Mailed    bool       // status: the newest code was mailed
 }

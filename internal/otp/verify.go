@@ -58,7 +58,7 @@ type Verification struct {
 // otp-expired, otp-used, otp-locked, activation-refused, unavailable.
 func (s *Service) Verify(ctx context.Context, challenge uuid.UUID, input, email string) (Verification, error) {
 	guess, ok := Normalise(input)
-	if !ok {
+	if !ok || len(guess) != s.digits { // no code has so many: nothing is compared, and no guess used
 		return Verification{}, problem.Newf(problem.Invalid, "A code has %d digits.", s.digits).AtField("body.otp_number")
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verifyBound)
@@ -126,7 +126,7 @@ func (v *verification) uncounted(st State) VerifyDecision {
 	c, l := st.Challenge, v.service.limits
 	switch {
 	case c.Status == Verified, c.Status == Refused:
-		return v.fail(used(), eventUsed, DoNothing)
+		return v.fail(used().With("correct", v.repeats(st)), eventUsed, DoNothing)
 	case c.Status == Locked:
 		return v.fail(locked(l.unlockedAt(c, st.Budget, st.At).Sub(st.At)), eventRefusedGuess, DoNothing)
 	case c.Status == Superseded:
@@ -136,6 +136,16 @@ func (v *verification) uncounted(st State) VerifyDecision {
 	}
 	wait := free(st.Budget.Wrong, l.GuessesPerHour, st.At).Sub(st.At)
 	return v.fail(locked(wait), eventRefusedGuess, DoNothing)
+}
+
+// repeats tells whether these are the digits that verified the challenge: the same form
+// sent twice, or once more because its answer was lost. Other digits prove nothing.
+func (v *verification) repeats(st State) bool {
+	if !st.Repeated {
+		return false
+	}
+	_, ok := matchCode(v.service.ring, st.Challenge, st.Codes, v.guess)
+	return ok && (v.email == "" || address.Same(v.email, st.Challenge.Email))
 }
 
 func (v *verification) wrong(st State) VerifyDecision {

@@ -29,11 +29,7 @@ func TestEnsureLoginMakesAServiceLoginOnce(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	address, err := postgres.LoginAddress(db.URL, login.Name, login.Password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), address)
+	conn, err := pgx.Connect(t.Context(), login.URL)
 	if err != nil {
 		t.Fatalf("the login cannot connect with its password: %v", err)
 	}
@@ -46,8 +42,16 @@ func TestEnsureLoginMakesAServiceLoginOnce(t *testing.T) {
 		t.Fatal("the login may drop a table")
 	}
 	again, err := postgres.EnsureLogin(t.Context(), db.URL, prefix)
-	if err != nil || again.Password != "" {
+	if err != nil || again.URL != "" {
 		t.Fatalf("a second run gave %+v, %v; want the same login without a new password", again, err)
+	}
+}
+
+func TestEnsureLoginWantsAURL(t *testing.T) {
+	t.Parallel()
+	_, err := postgres.EnsureLogin(t.Context(), "host=127.0.0.1 password=hunter2", "")
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Fatalf("got %v", err)
 	}
 }
 

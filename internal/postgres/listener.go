@@ -45,9 +45,9 @@ type Listener struct {
 
 // NewListener reads the options; it connects in Run.
 func NewListener(o ListenerOptions) (*Listener, error) {
-	c, err := connConfig(o.URL)
+	c, err := pgx.ParseConfig(o.URL)
 	if err != nil {
-		return nil, err
+		return nil, hideDSN(err)
 	}
 	c.ConnectTimeout = 3 * time.Second
 	c.RuntimeParams["application_name"] = "sespan listener"

@@ -123,10 +123,12 @@ COMMENT ON FUNCTION sespan.budget_site_lock() IS 'Makes the mails of strangers w
 CREATE FUNCTION sespan.budget_lock(noun text, address_key text, known_browser boolean, visitor inet) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- An update that is never done locks the row as well and writes nothing.
-    INSERT INTO sespan.budget (budget_key)
+    -- An update that is not done locks the row as well and writes nothing. It is done after
+    -- the clock was set back: times that are still to come become now, and end from here on.
+    INSERT INTO sespan.budget AS b (budget_key)
     SELECT unnest(k.keys) FROM sespan.budget_keys(budget_lock.noun, budget_lock.address_key, budget_lock.known_browser, budget_lock.visitor) AS k
-    ON CONFLICT ON CONSTRAINT budget_pkey DO UPDATE SET touched_at = now() WHERE false;
+    ON CONFLICT ON CONSTRAINT budget_pkey DO UPDATE SET used_at = ARRAY(SELECT least(t.at, now()) FROM unnest(b.used_at) AS t (at) ORDER BY t.at)
+    WHERE b.used_at[cardinality(b.used_at)] > clock_timestamp();
     IF budget_lock.noun = 'mails' AND NOT budget_lock.known_browser THEN
         PERFORM sespan.budget_site_lock();
     END IF;
@@ -229,11 +231,16 @@ COMMENT ON FUNCTION sespan.budget_take(text, text, boolean, inet) IS
 
 CREATE FUNCTION sespan.budget_wait(noun text, address_key text, known_browser boolean DEFAULT false, visitor inet DEFAULT NULL) RETURNS interval
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own CONSTANT bytea[] := (SELECT k.keys FROM sespan.budget_keys(budget_wait.noun, budget_wait.address_key, budget_wait.known_browser, budget_wait.visitor) AS k);
 BEGIN
+    IF EXISTS (SELECT FROM sespan.budget AS b WHERE b.budget_key = ANY (own) AND b.used_at[cardinality(b.used_at)] > clock_timestamp()) THEN
+        PERFORM sespan.budget_lock(budget_wait.noun, budget_wait.address_key, budget_wait.known_browser, budget_wait.visitor); -- which puts the times right
+    END IF;
     RETURN (SELECT f.free_at - now() FROM sespan.budget_free(budget_wait.noun, budget_wait.address_key, budget_wait.known_browser, budget_wait.visitor) AS f);
 END
 $$;
-COMMENT ON FUNCTION sespan.budget_wait(text, text, boolean, inet) IS 'For the site: how long until a use may be made, zero where it may now. Locks and counts nothing';
+COMMENT ON FUNCTION sespan.budget_wait(text, text, boolean, inet) IS 'For the site: how long until a use may be made, zero where it may now. Counts nothing, and locks nothing unless the clock was set back';
 
 CREATE FUNCTION sespan.budget_give_back(noun text, address_key text, known_browser boolean DEFAULT false, visitor inet DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -44,6 +44,7 @@ CREATE TABLE sespan.otp_challenge (
     valid_until   timestamptz NOT NULL,
     verified_at   timestamptz,
     wrong_guesses smallint    NOT NULL DEFAULT 0 CHECK (wrong_guesses >= 0),
+    repeats       smallint    NOT NULL DEFAULT 0,
     decoy         boolean     NOT NULL,
     purpose       text        NOT NULL CHECK (purpose IN ('registration', 'login')),
     status        text        NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'verified', 'superseded', 'locked', 'refused')),
@@ -65,6 +66,7 @@ COMMENT ON COLUMN sespan.otp_challenge.sent_at IS 'When its newest code was mail
 COMMENT ON COLUMN sespan.otp_challenge.valid_until IS 'Until when its newest code is valid';
 COMMENT ON COLUMN sespan.otp_challenge.verified_at IS 'When a correct code came';
 COMMENT ON COLUMN sespan.otp_challenge.wrong_guesses IS 'Wrong codes tried, counted before they are compared';
+COMMENT ON COLUMN sespan.otp_challenge.repeats IS 'Codes tried after it was verified, which is told of the same code alone';
 COMMENT ON COLUMN sespan.otp_challenge.decoy IS
     'No code of it was mailed: the address is unknown, not unique, or its customer is not to have one; an active one who registers is told of the account instead';
 COMMENT ON COLUMN sespan.otp_challenge.purpose IS 'What its codes are for: registration login';

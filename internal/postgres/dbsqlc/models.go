@@ -170,7 +170,7 @@ type SespanAudit struct {
 	Way string
 	// Network address of the person, where the program knows it
 	Address *netip.Addr
-	// insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found erase
+	// insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found erase reset send
 	Action string
 	// Of what: tier key role user mail pause address setting activation api_log transaction customer code
 	Subject string
@@ -901,6 +901,8 @@ type SespanOtpChallenge struct {
 	VerifiedAt *time.Time
 	// Wrong codes tried, counted before they are compared
 	WrongGuesses int16
+	// Codes tried after it was verified, which is told of the same code alone
+	Repeats int16
 	// No code of it was mailed: the address is unknown, not unique, or its customer is not to have one; an active one who registers is told of the account instead
 	Decoy bool
 	// What its codes are for: registration login
@@ -1584,7 +1586,7 @@ type SespanTransactionLog struct {
 	CustomerID int64
 	// The site's name of the order; drawn once for each customer
 	OrderRef string
-	// The tier that was drawn, NULL when none matched; see transaction_tier_version for one that is gone
+	// The tier that was drawn, NULL when none matched or the order cost nothing; see transaction_tier_version for one that is gone
 	TierID *int64
 	// The customer's username at that time
 	Username *string

@@ -256,8 +256,12 @@ WITH target AS (
     UPDATE sespan.otp_budget AS b SET wrong_at = t.wrong_at || now(), touched_at = now()
     FROM target AS t JOIN counted AS k ON k.challenge_id = t.challenge_id
     WHERE b.budget_key = t.budget_key
+), repeated AS (
+    UPDATE sespan.otp_challenge AS c SET repeats = c.repeats + 1
+    WHERE c.challenge_id = $1 AND c.status = 'verified' AND c.verified_at > now() - interval '10 minutes' AND c.repeats < $2::bigint
+    RETURNING c.challenge_id
 )
-SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data, EXISTS (SELECT FROM counted) AS counted,
+SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.repeats, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data, EXISTS (SELECT FROM counted) AS counted, EXISTS (SELECT FROM repeated) AS repeated,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at,
@@ -271,7 +275,7 @@ CROSS JOIN LATERAL sespan.budget_free('mails', c.address_key, c.known_browser, N
 LEFT JOIN LATERAL (
     SELECT array_agg(x.otp_id) AS otp_ids, array_agg(x.key_id) AS key_ids, array_agg(x.otp_number) AS otp_numbers,
            array_agg(x.valid_until) AS valid_untils
-    FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id AND x.status = 'pending'
+    FROM sespan.otp AS x WHERE x.challenge_id = c.challenge_id AND x.status = CASE c.status WHEN 'verified' THEN 'verified' ELSE 'pending' END
 ) AS o ON true
 WHERE c.challenge_id = $1
 `
@@ -280,6 +284,7 @@ type OTPGuessRow struct {
 	At                 time.Time
 	SespanOtpChallenge SespanOtpChallenge
 	Counted            bool
+	Repeated           bool
 	FoundID            *int64
 	CustomerEmail      *string
 	CustomerActive     *bool
@@ -296,7 +301,9 @@ type OTPGuessRow struct {
 
 // Follows OTPBudgetLockOf. Locks the challenge by counting the guess on it and on
 // the budget, where both have one left and the newest code is alive; the columns
-// show both as they were before. Nothing has been compared yet.
+// show both as they were before. Nothing has been compared yet. Of a challenge that was
+// verified a moment ago it counts the repetition, so that what was typed twice may be
+// told from what is guessed, five times at most.
 func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, guesses int64, guessesPerHour int64) (OTPGuessRow, error) {
 	row := db.QueryRow(ctx, oTPGuess, challengeID, guesses, guessesPerHour)
 	var i OTPGuessRow
@@ -312,6 +319,7 @@ func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, 
 		&i.SespanOtpChallenge.ValidUntil,
 		&i.SespanOtpChallenge.VerifiedAt,
 		&i.SespanOtpChallenge.WrongGuesses,
+		&i.SespanOtpChallenge.Repeats,
 		&i.SespanOtpChallenge.Decoy,
 		&i.SespanOtpChallenge.Purpose,
 		&i.SespanOtpChallenge.Status,
@@ -319,6 +327,7 @@ func (q *Queries) OTPGuess(ctx context.Context, db DBTX, challengeID uuid.UUID, 
 		&i.SespanOtpChallenge.Email,
 		&i.SespanOtpChallenge.SealedData,
 		&i.Counted,
+		&i.Repeated,
 		&i.FoundID,
 		&i.CustomerEmail,
 		&i.CustomerActive,
@@ -570,7 +579,7 @@ func (q *Queries) OTPState(ctx context.Context, db DBTX, arg *OTPStateParams) (O
 }
 
 const oTPStateOf = `-- name: OTPStateOf :one
-SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data,
+SELECT now()::timestamptz AS at, c.challenge_id, c.customer_id, c.budget_key, c.address_key, c.known_browser, c.created_at, c.sent_at, c.valid_until, c.verified_at, c.wrong_guesses, c.repeats, c.decoy, c.purpose, c.status, c.locale, c.email, c.sealed_data,
        cu.customer_id AS found_id, cu.email AS customer_email, cu.is_active AS customer_active,
        (a.customer_id IS NOT NULL)::boolean AS right_known, (coalesce(a.used_at, a.revoked_at) IS NOT NULL)::boolean AS right_ended,
        b.wrong_at, coalesce(l.free_at, now())::timestamptz AS free_at, coalesce(l.next_at, now())::timestamptz AS next_at, coalesce(sespan.mail_delivery(m.message_id, m.created_at), '')::text AS delivery, (o.message_id IS NOT NULL)::boolean AS mailed
@@ -622,6 +631,7 @@ func (q *Queries) OTPStateOf(ctx context.Context, db DBTX, visitor *netip.Addr, 
 		&i.SespanOtpChallenge.ValidUntil,
 		&i.SespanOtpChallenge.VerifiedAt,
 		&i.SespanOtpChallenge.WrongGuesses,
+		&i.SespanOtpChallenge.Repeats,
 		&i.SespanOtpChallenge.Decoy,
 		&i.SespanOtpChallenge.Purpose,
 		&i.SespanOtpChallenge.Status,
