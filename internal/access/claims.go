@@ -40,9 +40,9 @@ const (
 
 var (
 	customerID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
-	orderRef   = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
-	amount     = regexp.MustCompile(`^(0|[1-9][0-9]{0,17})(\.[0-9]{1,4})?$`)
-	staffRoles = []Role{RoleReport, RoleDashboard, RoleAdmin} // a browser is never the service
+	orderRef   = regexp.MustCompile(`^[A-Za-z0-9._:/#-]{1,64}$`)
+	amount     = regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,38})?$`) // which of them the shop's money has, the draw says
+	staffRoles = []Role{RoleReport, RoleDashboard, RoleAdmin}        // a browser is never the service
 )
 
 // parseClaims reads the members by their exact names; encoding/json alone would

@@ -156,7 +156,7 @@ func parseKeys(document []byte) (map[string]verifyKey, error) {
 		}
 		keys[kid] = verify
 	}
-	if len(keys) == 0 {
+	if len(keys) == 0 && set.Len() > 0 { // {"keys": []} says that there is none
 		return nil, errors.New("it holds no Ed25519 or P-256 signing key")
 	}
 	return keys, nil

@@ -82,7 +82,9 @@ func (s *Serve) Complete() error {
 // Settings are what the service and its doctor need to know.
 type Settings struct {
 	Database
-	Connections int32 `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws, reports and mail have a few of their own, the watch over the database one (pool health)."`
+	DirectURL     string `name:"database-direct-url" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL" secret:"" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
+	DirectURLFile string `name:"database-direct-url-file" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
+	Connections   int32  `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws, reports and mail have a few of their own, the watch over the database one (pool health)."`
 
 	HTTPAddr       string        `name:"http-addr" default:"127.0.0.1:8080" group:"Ports and callers" env:"SESPAN_HTTP_ADDR" help:"Public port."`
 	AdminAddr      string        `name:"admin-addr" default:"127.0.0.1:9090" group:"Ports and callers" env:"SESPAN_ADMIN_ADDR" help:"Port of /metrics, /livez and /readyz; keep it private."`
@@ -129,6 +131,7 @@ type Settings struct {
 
 	Proxies  []netip.Prefix `kong:"-"`
 	Location *time.Location `kong:"-"`
+	Direct   string         `kong:"-"`
 	Rates    Rates          `kong:"-"`
 	Events   mailevent.Keys `kong:"-"`
 }
@@ -137,13 +140,24 @@ type Settings struct {
 // checked without the network.
 func (s *Settings) Resolve() error {
 	checks := []func() error{
-		s.Database.Resolve, s.ResolveKeys, s.resolveProxies,
+		s.Database.Resolve, s.resolveDirect, s.ResolveKeys, s.resolveProxies,
 		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveBrand, s.resolveJWKS, s.resolveEvents, s.resolveBroker,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (s *Settings) resolveDirect() error {
+	if err := optionalSecret(&s.DirectURL, s.DirectURLFile, "SESPAN_DATABASE_DIRECT_URL"); err != nil {
+		return err
+	}
+	s.Direct = s.DirectURL
+	if s.Direct == "" {
+		s.Direct = s.URL
 	}
 	return nil
 }
@@ -164,13 +178,12 @@ func (s *Settings) resolveProxies() error {
 }
 
 func (s *Settings) resolveOrigins() error {
-	for _, origin := range s.AllowedOrigins {
-		u, err := url.Parse(origin)
-		bad := err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" || u.RawQuery != "" ||
-			u.User != nil || strings.ContainsAny(origin, "*# ")
-		if bad {
-			return invalid("SESPAN_ALLOWED_ORIGINS", "holds "+quote(origin), "write whole origins such as https://shop.example, without path or wildcard")
+	for i, written := range s.AllowedOrigins {
+		origin, ok := asBrowsersSend(written)
+		if !ok {
+			return invalid("SESPAN_ALLOWED_ORIGINS", "holds "+quote(written), "write whole origins such as https://shop.example, without path or wildcard, separated by commas")
 		}
+		s.AllowedOrigins[i] = origin
 	}
 	return nil
 }
@@ -192,7 +205,8 @@ func (s *Settings) resolveSMTP() error {
 
 func (s *Settings) resolveLimits() error {
 	location, err := time.LoadLocation(s.TimeZone)
-	if err != nil {
+	if err != nil || s.TimeZone == "Local" {
+		// Local is whatever the machine has: reports of two processes would differ.
 		return invalid("SESPAN_TIME_ZONE", "is "+quote(s.TimeZone)+", which is no known zone", "write a name such as Asia/Jakarta")
 	}
 	s.Location = location
@@ -266,3 +280,7 @@ func printable(r rune) rune {
 	}
 	return r
 }
+
+// Pooled tells whether the database is reached through a transaction pooler:
+// then the direct URL for LISTEN is another one.
+func (s *Settings) Pooled() bool { return s.DirectURL != "" && s.DirectURL != s.URL }

@@ -21,7 +21,7 @@ func crossOrigin(origins []string, next http.Handler) http.Handler {
 	shared := cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "traceparent", "tracestate", "baggage"},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "traceparent", "tracestate", "baggage", "sentry-trace"},
 		ExposedHeaders: []string{"X-Response-Id", "Retry-After"},
 		MaxAge:         int(preflightLife.Seconds()),
 	}).Handler(next)

@@ -18,11 +18,11 @@ func TestPreflight(t *testing.T) {
 	ask := func(path, origin, method, headers string) answer {
 		return s.call("OPTIONS", path, "", "Origin", origin, "Access-Control-Request-Method", method, "Access-Control-Request-Headers", headers)
 	}
-	a := ask(drawPath, shop, "POST", "authorization,content-type")
+	a := ask(drawPath, shop, "POST", "authorization,baggage,content-type,sentry-trace,traceparent")
 	assert.Equal(t, 204, a.status)
 	assert.Equal(t, shop, a.header.Get("Access-Control-Allow-Origin"))
 	assert.Equal(t, "POST", a.header.Get("Access-Control-Allow-Methods"))
-	assert.Equal(t, "authorization,content-type", a.header.Get("Access-Control-Allow-Headers"))
+	assert.Equal(t, "authorization,baggage,content-type,sentry-trace,traceparent", a.header.Get("Access-Control-Allow-Headers"))
 	assert.Equal(t, "600", a.header.Get("Access-Control-Max-Age"))
 	assert.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
 	assert.Contains(t, a.header.Get("Vary"), "Origin")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"strings"
 	"unicode/utf8"
 
@@ -23,6 +24,25 @@ type jsonAPI struct{ huma.API }
 
 // Negotiate implements huma.API.
 func (jsonAPI) Negotiate(string) (string, error) { return "application/json", nil }
+
+// Unmarshal implements huma.API: it reads a body whose media type means JSON in UTF-8
+// (RFC 9110, 8.3; RFC 8259, 11), however its name is spelled; huma compares bytes.
+func (a jsonAPI) Unmarshal(contentType string, data []byte, v any) error {
+	if contentType != "" && !meansJSON(contentType) {
+		return huma.ErrUnknownContentType
+	}
+	return a.API.Unmarshal("application/json", data, v)
+}
+
+func meansJSON(contentType string) bool {
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) { // a parameter means nothing in JSON but for the charset
+		return false
+	}
+	charset := strings.ToLower(parameters["charset"])
+	plain := charset == "" || charset == "utf-8" || charset == "utf8" || charset == "us-ascii"
+	return plain && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+}
 
 // jsonFormat reads JSON strictly. huma reads a body twice: into any, which it
 // validates, and into the handler's struct. Two readings of one name would differ,

@@ -30,6 +30,11 @@ func limit(timeout time.Duration, next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 		body := &bodyWatcher{ReadCloser: http.MaxBytesReader(w, r.Body, most+1), req: requestContextOf(ctx)} // huma answers 413 at the limit itself
 		r.Body = body
+		if len(r.TransferEncoding) > 0 {
+			// Beside chunks there may have been a Content-Length, which net/http has taken away: two
+			// readers may see different ends, so nothing else is read from here (RFC 9112, 6.1).
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(&badBodyWriter{w, body.req}, r)
 		if r.ContentLength != 0 && !body.ended {
 			http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBody)) //nolint:errcheck // a writer of a test has none

@@ -218,8 +218,11 @@ func redact(e *huma.ErrorDetail) fieldError {
 		f.Location, _, _ = strings.Cut(e.Location, ".")
 	case strings.HasPrefix(e.Message, "unknown query parameter"):
 		f.Location, f.Message = "query", "unknown query parameter"
-	case strings.HasPrefix(e.Message, "expected value to match exactly one schema"): // a customer id, which alone has two forms
+	case strings.HasPrefix(e.Message, "expected value to match exactly one schema"):
 		f.Message = customerIDForms
+		if strings.HasSuffix(e.Location, "order_ref") { // these two have two forms
+			f.Message = orderRefForms
+		}
 	case strings.HasPrefix(e.Message, "json: "), strings.Contains(e.Message, "invalid character"):
 		f.Message = "is not valid JSON for this field"
 	case strings.HasPrefix(e.Message, huma.ErrUnknownContentType.Error()):

@@ -78,6 +78,7 @@ func New(d Deps) http.Handler {
 
 // chain puts the middlewares round the router, the innermost first.
 func chain(d Deps, measured *metrics, h http.Handler) http.Handler {
+	h = headAsGet(h)
 	h = limit(d.Timeout, h)
 	h = recovery(d.Logger, h)
 	h = besideDocument(h, logCalls(d.Log, d.Clock, h))
@@ -114,7 +115,7 @@ func build(d Deps) (huma.API, *mux.Router) {
 		writeProblem(w, r, problem.New(problem.MethodNotAllowed, "The methods of each path stand in /openapi.json."))
 	})
 	api := huma.API(jsonAPI{humamux.New(router, apiConfig(d.Version))})
-	api.UseMiddleware(recordOperation, refuseFlood, authenticate(d.Keys, d.Tokens), eventForm(d.MailEvents), (&bodies{}).admit, plainQuery)
+	api.UseMiddleware(recordOperation, refuseFlood, authenticate(d.Keys, d.Tokens), eventForm(d.MailEvents), plainBody, (&bodies{}).admit, plainQuery)
 	registerOTP(api, d.OTP, d.CustomerTables)
 	registerLogin(api, d.Registerer, d.CustomerTables)
 	registerTier(api, d.Tiers, d.Minor)
@@ -137,6 +138,9 @@ func methodsAt(router *mux.Router, r *http.Request) []string {
 		other.Method = method
 		if m := (mux.RouteMatch{}); router.Match(&other, &m) && m.MatchErr == nil {
 			list = append(list, method)
+			if method == http.MethodGet {
+				list = append(list, http.MethodHead)
+			}
 		}
 	}
 	return list

@@ -21,8 +21,8 @@ type drawService interface {
 }
 
 type drawBody struct {
-	OrderRef          string        `json:"order_ref" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9._:-]{1,64}$" example:"A-1001" doc:"The site's name of the order; each customer's order is drawn once, for ever."`
-	TransactionAmount string        `json:"transaction_amount" maxLength:"20" pattern:"^[0-9]{1,15}(\\.[0-9]{1,4})?$" example:"150000.00" doc:"What the order costs without a discount."`
+	OrderRef          orderRef      `json:"order_ref"`
+	TransactionAmount string        `json:"transaction_amount" maxLength:"40" pattern:"^[0-9]{1,15}(\\.[0-9]{1,4}0*)?$" example:"150000.00" doc:"What the order costs without a discount; an order of nothing is not discounted. Zeros at its end change nothing."`
 	ClientNonce       string        `json:"client_nonce,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9._~+/=:-]{0,64}$" example:"q83vASNFZ4k=" doc:"What the browser adds to the draw, so that the shop cannot know the result beforehand."`
 	CustomerID        *customerID   `json:"customer_id,omitempty" doc:"With a service key only, and then it is needed; a customer token names the customer itself."`
 	CustomerTable     customerTable `json:"customer_table,omitempty" maxLength:"260" example:"public.auth_user" doc:"The table whose key the customer_id is, schema.table as in SQL: another one than bind-customers has bound is refused with 409. With a service key only; a customer token has it as a claim."`
@@ -88,7 +88,7 @@ func (h drawCalls) draw(ctx context.Context, in *drawRequest) (*drawResponse, er
 }
 
 func (h drawCalls) order(ctx context.Context, b drawBody) (transaction.Order, error) {
-	o := transaction.Order{OrderRef: b.OrderRef, ClientNonce: b.ClientNonce}
+	o := transaction.Order{OrderRef: string(b.OrderRef), ClientNonce: b.ClientNonce}
 	var err error
 	if o.Amount, err = h.minor.Amount(b.TransactionAmount); err != nil {
 		if p, ok := errors.AsType[*problem.Problem](err); ok {
@@ -124,7 +124,7 @@ func (h drawCalls) fromToken(p access.Principal, b drawBody, o transaction.Order
 	if b.CustomerTable != "" {
 		return 0, problem.New(problem.TokenMismatch, "A customer token names the customer's table; leave customer_table out.").AtField("customer_table")
 	}
-	if p.OrderRef != b.OrderRef {
+	if p.OrderRef != string(b.OrderRef) {
 		return 0, mismatch("order_ref")
 	}
 	if amount, err := h.minor.Amount(p.Amount); err != nil || !amount.Equal(o.Amount) {

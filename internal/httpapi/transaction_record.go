@@ -74,7 +74,7 @@ type (
 		TierID     string `query:"tier_id" pattern:"^(0|[1-9][0-9]{0,18})$" patternDescription:"an integer, 0 or more" maxLength:"19" doc:"0: those without a tier."`
 		Discounted string `query:"discounted" enum:"true,false" doc:"Whether the order won."`
 		Cancelled  string `query:"cancelled" enum:"true,false"`
-		OrderRef   string `query:"order_ref" pattern:"^[A-Za-z0-9._:-]{1,64}$" maxLength:"64"`
+		OrderRef   string `query:"order_ref" pattern:"^[A-Za-z0-9._:/#-]{1,64}$" maxLength:"64"`
 	}
 	recordListRequest struct {
 		RecordFilter

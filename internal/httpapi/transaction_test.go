@@ -181,6 +181,24 @@ func TestCustomerTokenIsBoundToItsOrder(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, d.draw(`{}`, "Bearer nothing").status)
 }
 
+// What an invoice is called in many a country, a key of the site, and what costs nothing.
+func TestDrawTakesWhatShopsHave(t *testing.T) {
+	t.Parallel()
+	d := newDrawSite(t)
+	for body, status := range map[string]int{
+		`{"order_ref":"INV/2026/11/001#2","transaction_amount":"90.000000","customer_id":1}`: http.StatusCreated,
+		`{"order_ref":"0","transaction_amount":"0.00","customer_id":1}`:                      http.StatusCreated,
+	} {
+		require.Equal(t, status, d.draw(body, d.service).status, body)
+	}
+	first := decode[drawAnswer](t, d.draw(`{"order_ref":9007199254740993,"transaction_amount":"0","customer_id":1}`, d.service))
+	again := d.draw(`{"order_ref":"9007199254740993","transaction_amount":"0.0000","customer_id":1}`, d.service)
+	require.Equal(t, http.StatusOK, again.status, again.body)
+	require.Equal(t, first, decode[drawAnswer](t, again))
+	require.False(t, first.Discounted)
+	require.Nil(t, first.TierID, "an order of nothing is in no tier")
+}
+
 func TestDrawRefusesBadInput(t *testing.T) {
 	t.Parallel()
 	d := newDrawSite(t)
@@ -192,7 +210,8 @@ func TestDrawRefusesBadInput(t *testing.T) {
 		"long order":       {`{"order_ref":"` + strings.Repeat("x", 65) + `","transaction_amount":"1","customer_id":1}`, "body.order_ref"},
 		"hostile order":    {`{"order_ref":"A'; DROP TABLE x;--","transaction_amount":"1","customer_id":1}`, "body.order_ref"},
 		"newline":          {`{"order_ref":"A\n","transaction_amount":"1","customer_id":1}`, "body.order_ref"},
-		"zero":             {`{"order_ref":"A","transaction_amount":"0.00","customer_id":1}`, "body.transaction_amount"},
+		"a part of one":    {`{"order_ref":1.5,"transaction_amount":"1","customer_id":1}`, "body.order_ref"},
+		"below zero":       {`{"order_ref":-1,"transaction_amount":"1","customer_id":1}`, "body.order_ref"},
 		"minus":            {`{"order_ref":"A","transaction_amount":"-1","customer_id":1}`, "body.transaction_amount"},
 		"a number":         {`{"order_ref":"A","transaction_amount":1,"customer_id":1}`, "body.transaction_amount"},
 		"exponent":         {`{"order_ref":"A","transaction_amount":"1e5","customer_id":1}`, "body.transaction_amount"},

@@ -15,15 +15,19 @@ type Minor int32
 const MaxMinor Minor = 4
 
 var (
-	amountPattern  = regexp.MustCompile(`^[0-9]{1,15}(\.[0-9]{1,4})?$`)
+	amountPattern  = regexp.MustCompile(`^[0-9]{1,15}(\.[0-9]{1,4}0*)?$`)
 	decimalPattern = regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,18})?$`)
 )
 
+// maxAmount is how long an amount may be, with the zeros that change nothing.
+const maxAmount = 40
+
 // Amount reads what an order costs: a plain decimal such as "150000.00" with at
-// most 15 digits before the point, more than 0, in whole minor units. The error
+// most 15 digits before the point, 0 or more, in whole minor units; zeros at its end
+// change nothing. The bridge has the same rule, and both its vectors. The error
 // is a sentence about the value.
 func (m Minor) Amount(s string) (decimal.Decimal, error) {
-	if !amountPattern.MatchString(s) {
+	if len(s) > maxAmount || !amountPattern.MatchString(s) {
 		return decimal.Decimal{}, problem.New(problem.Invalid, "An amount is a decimal string such as \"150000.00\" with at most 15 digits before the point.")
 	}
 	d, err := decimal.NewFromString(s)
@@ -35,8 +39,8 @@ func (m Minor) Amount(s string) (decimal.Decimal, error) {
 
 func (m Minor) checkAmount(d decimal.Decimal) error {
 	switch {
-	case !d.IsPositive():
-		return problem.New(problem.Invalid, "An amount is more than 0.")
+	case d.IsNegative():
+		return problem.New(problem.Invalid, "An amount is 0 or more.")
 	case d.GreaterThanOrEqual(decimal.New(1, 15)):
 		return problem.New(problem.Invalid, "An amount is less than 10^15.")
 	case !d.Equal(d.Truncate(int32(m))):

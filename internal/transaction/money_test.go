@@ -1,7 +1,10 @@
 package transaction
 
 import (
+	"encoding/json"
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"sespan/internal/problem"
@@ -17,8 +20,8 @@ func TestAmount(t *testing.T) {
 		}
 	}
 	for s, minor := range map[string]Minor{
-		"": 2, "0": 2, "0.00": 2, "-1": 2, "+1": 2, "1e3": 2, "NaN": 2, "Infinity": 2, "1000000000000000": 2, "0.001": 2, "0.5": 0,
-		"1.": 2, ".5": 2, "1,5": 2, " 1": 2, "1\n": 2, "１": 2, "1_000": 2, "0x10": 2, "1.00000": 2,
+		"": 2, "-1": 2, "+1": 2, "1e3": 2, "NaN": 2, "Infinity": 2, "1000000000000000": 2, "0.001": 2, "0.5": 0,
+		"1.": 2, ".5": 2, "1,5": 2, " 1": 2, "1\n": 2, "１": 2, "1_000": 2, "0x10": 2, "1.00001": 4, "1." + strings.Repeat("0", 39): 2,
 	} {
 		if _, err := minor.Amount(s); problem.SlugOf(err) != problem.Invalid {
 			t.Errorf("%q with %d decimals: %v, want invalid", s, minor, err)
@@ -27,6 +30,37 @@ func TestAmount(t *testing.T) {
 	d, _ := Minor(2).Amount("1500")
 	if got := Minor(2).Format(d); got != "1500.00" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// The bridge runs the same vectors: what it hands on, a till does not refuse.
+func TestAmountVectors(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/amount_vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Amounts []struct {
+			Text   string
+			Minor  Minor
+			Amount *string
+			Form   string
+		}
+	}
+	if err := json.Unmarshal(raw, &file); err != nil || len(file.Amounts) < 20 {
+		t.Fatal(err, len(file.Amounts))
+	}
+	for _, v := range file.Amounts {
+		for _, text := range []string{v.Text, v.Form} {
+			d, err := v.Minor.Amount(text)
+			switch {
+			case v.Amount == nil && err == nil:
+				t.Errorf("%q with %d decimals is taken as %s", text, v.Minor, d)
+			case v.Amount != nil && (err != nil || v.Minor.Format(d) != *v.Amount):
+				t.Errorf("%q with %d decimals: %s, %v; want %s", text, v.Minor, d, err, *v.Amount)
+			}
+		}
 	}
 }
 

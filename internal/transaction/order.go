@@ -12,7 +12,7 @@ import (
 // Order is what a draw is made for.
 type Order struct {
 	CustomerID  int64
-	OrderRef    string          // 1 to 64 of A-Za-z0-9._:-
+	OrderRef    string          // 1 to 64 of A-Za-z0-9._:/#-
 	Amount      decimal.Decimal // what the order costs without a discount
 	ClientNonce string          // what the browser adds to the draw: at most 64 of A-Za-z0-9._~+/=:-
 }
@@ -31,7 +31,7 @@ type Result struct {
 }
 
 var (
-	orderRefPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+	orderRefPattern = regexp.MustCompile(`^[A-Za-z0-9._:/#-]{1,64}$`)
 	noncePattern    = regexp.MustCompile(`^[A-Za-z0-9._~+/=:-]{0,64}$`)
 )
 
@@ -42,7 +42,7 @@ func (o Order) Validate(m Minor) error {
 		return invalid("customer_id", "A customer id is a whole number above 0.")
 	}
 	if !orderRefPattern.MatchString(o.OrderRef) {
-		return invalid("order_ref", "An order_ref has 1 to 64 of the characters A-Z a-z 0-9 . _ : -")
+		return invalid("order_ref", "An order_ref has 1 to 64 of the characters A-Z a-z 0-9 . _ : / # -")
 	}
 	if !noncePattern.MatchString(o.ClientNonce) {
 		return invalid("client_nonce", "A client_nonce has at most 64 of the characters A-Z a-z 0-9 . _ ~ + / = : -")

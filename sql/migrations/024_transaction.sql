@@ -32,12 +32,12 @@ CREATE TABLE sespan.transaction_log (
     customer_id        bigint        NOT NULL,
     -- ltrim, not a regular expression: that one took 6 % of a draw.
     order_ref          text          COLLATE "C" NOT NULL CONSTRAINT transaction_log_order_ref CHECK (octet_length(order_ref) BETWEEN 1 AND 64
-        AND ltrim(order_ref, '0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:') = ''),
+        AND ltrim(order_ref, '0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:/#') = ''),
     tier_id            bigint,
     username           text,
     discounted         boolean       NOT NULL,
     transaction_amount numeric       NOT NULL
-        CONSTRAINT transaction_log_transaction_amount CHECK (transaction_amount > 0 AND transaction_amount < 1000000000000000),
+        CONSTRAINT transaction_log_transaction_amount CHECK (transaction_amount >= 0 AND transaction_amount < 1000000000000000),
     discounted_amount  numeric       NOT NULL
         CONSTRAINT transaction_log_discounted_amount CHECK (discounted_amount BETWEEN 0 AND transaction_amount),
     transaction_time   timestamptz   NOT NULL,
@@ -75,7 +75,7 @@ COMMENT ON TABLE sespan.transaction_log IS 'One row per order, for ever: the dra
 COMMENT ON COLUMN sespan.transaction_log.transaction_id IS 'The public number of the transaction';
 COMMENT ON COLUMN sespan.transaction_log.customer_id IS 'The customer; no foreign key, so that the row outlives the account';
 COMMENT ON COLUMN sespan.transaction_log.order_ref IS 'The site''s name of the order; drawn once for each customer';
-COMMENT ON COLUMN sespan.transaction_log.tier_id IS 'The tier that was drawn, NULL when none matched; see transaction_tier_version for one that is gone';
+COMMENT ON COLUMN sespan.transaction_log.tier_id IS 'The tier that was drawn, NULL when none matched or the order cost nothing; see transaction_tier_version for one that is gone';
 COMMENT ON COLUMN sespan.transaction_log.username IS 'The customer''s username at that time';
 COMMENT ON COLUMN sespan.transaction_log.discounted IS 'Whether the order won';
 COMMENT ON COLUMN sespan.transaction_log.transaction_amount IS 'What the order costs without a discount';
@@ -127,7 +127,7 @@ BEGIN
                    WHERE l.customer_id = i.customer_id AND COALESCE(l.tier_id, 0) = t.tier_id AND l.discounted::int = 1 AND l.cancelled_at IS NULL) END AS customer_uses
         FROM unnest(customer_ids, order_refs, amounts, draw_numbers) WITH ORDINALITY
             AS i (customer_id, order_ref, amount, draw_number, ordinal)
-        JOIN sespan.transaction_tier t ON t.tier_id = ANY (locked) AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
+        JOIN sespan.transaction_tier t ON t.tier_id = ANY (locked) AND i.amount > 0 AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
         WHERE (SELECT c.customer_id FROM sespan.customer_by_id(i.customer_id) AS c LIMIT 1) IS NOT NULL
           AND (SELECT l.transaction_id FROM sespan.transaction_log l
                WHERE l.customer_id = i.customer_id AND l.order_ref = i.order_ref COLLATE "C") IS NULL
@@ -219,7 +219,7 @@ BEGIN
     FOR heirs IN
         SELECT i.customer_id, t.tier_id, array_agg(i.ordinal ORDER BY i.ordinal) AS ordinals
         FROM unnest(customer_ids, order_refs, amounts) WITH ORDINALITY AS i (customer_id, order_ref, amount, ordinal)
-        JOIN sespan.transaction_tier t ON t.is_active AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
+        JOIN sespan.transaction_tier t ON t.is_active AND i.amount > 0 AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
             AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
         WHERE (SELECT l.transaction_id FROM sespan.transaction_log l
                WHERE l.customer_id = i.customer_id AND l.order_ref = i.order_ref COLLATE "C") IS NULL
@@ -321,7 +321,7 @@ BEGIN
                CASE WHEN x.won AND t.is_capped THEN (SELECT u.counted_since FROM sespan.transaction_tier_usage u WHERE u.tier_id = t.tier_id) END
         FROM item i
         CROSS JOIN LATERAL (SELECT * FROM sespan.customer_by_id(i.customer_id) LIMIT 1) AS c
-        LEFT JOIN sespan.transaction_tier t ON t.is_active
+        LEFT JOIN sespan.transaction_tier t ON t.is_active AND i.amount > 0 -- an order of nothing has nothing to win
             AND numrange(t.minimum_transaction, t.maximum_transaction) @> i.amount
             AND tstzrange(t.starts_at, t.ends_at) @> sespan.draw_clock()
         CROSS JOIN LATERAL (SELECT v.threshold, v.number, COALESCE(v.number < v.threshold AND i.limited_by IS NULL, false) AS won
