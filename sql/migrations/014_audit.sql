@@ -13,7 +13,7 @@ CREATE TABLE sespan.audit (
     way        text        NOT NULL DEFAULT 'sql' CONSTRAINT audit_way_check CHECK (way IN ('admin', 'http', 'cli', 'sql', 'service')),
     address    inet,
     action     text        NOT NULL CONSTRAINT audit_action_check CHECK (action IN ('insert', 'update', 'delete', 'read', 'export', 'retry', 'cancel', 'pause',
-        'resume', 'preview', 'suppress', 'unsuppress', 'grant', 'revoke', 'found', 'erase')),
+        'resume', 'preview', 'suppress', 'unsuppress', 'grant', 'revoke', 'found', 'erase', 'reset', 'send')),
     subject    text        NOT NULL CONSTRAINT audit_subject_check CHECK (subject IN ('tier', 'key', 'role', 'user', 'mail', 'pause', 'address', 'setting',
         'activation', 'api_log', 'transaction', 'customer', 'code')),
     subject_id text,
@@ -35,7 +35,7 @@ COMMENT ON COLUMN sespan.audit.actor_id IS 'Primary key of that person at the si
 COMMENT ON COLUMN sespan.audit.login IS 'Database login of the session, by the server';
 COMMENT ON COLUMN sespan.audit.way IS 'Through what: admin (pages of the site), http, cli, sql, or service (by itself)';
 COMMENT ON COLUMN sespan.audit.address IS 'Network address of the person, where the program knows it';
-COMMENT ON COLUMN sespan.audit.action IS 'insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found erase';
+COMMENT ON COLUMN sespan.audit.action IS 'insert update delete read export retry cancel pause resume preview suppress unsuppress grant revoke found erase reset send';
 COMMENT ON COLUMN sespan.audit.subject IS 'Of what: tier key role user mail pause address setting activation api_log transaction customer code';
 COMMENT ON COLUMN sespan.audit.subject_id IS 'Which one: its key as text; NULL when there are several or none';
 COMMENT ON COLUMN sespan.audit.before IS 'What changed, as it was, without secrets; NULL for a new one';
@@ -276,8 +276,9 @@ CREATE FUNCTION sespan.audit_people(action text, subject text, subject_id text, 
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT coalesce(audit_people.subject IN ('role', 'user') AND audit_people.action IN ('insert', 'update', 'delete', 'grant', 'revoke', 'found')
+        OR (audit_people.subject, audit_people.action) IN (('customer', 'update'), ('code', 'send'))
         OR audit_people.subject IN ('user', 'mail', 'api_log', 'transaction', 'customer', 'code') AND audit_people.action IN ('read', 'export'), false) THEN
-        RAISE EXCEPTION 'action: a change must be of role or user; read and export of user, mail, api_log, transaction, customer or code' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'action: a change must be of role or user, an update of customer, a send of code; read and export of user, mail, api_log, transaction, customer or code' USING ERRCODE = 'invalid_parameter_value';
     ELSIF octet_length(concat(audit_people.before::text, audit_people.after::text)) > 65536 THEN
         RAISE EXCEPTION 'before, after: must have at most 65536 bytes' USING ERRCODE = 'invalid_parameter_value';
     END IF;
@@ -285,7 +286,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sespan.audit_people(text, text, text, jsonb, jsonb, text) IS
-    'The site''s own entries: changes of users and their roles, and what its pages show of people (read, export)';
+    'The site''s own entries: changes of users and their roles, what the staff does for a customer (update, send of a code), and what its pages show of people (read, export)';
 
 ---- create above / drop below ----
 

@@ -65,28 +65,28 @@ COMMENT ON COLUMN sespan.mail_event.detail IS 'Words of the mail server, shorten
 CREATE FUNCTION sespan.mail_event_find(address_key text, mailbox text, message_id bigint, created_at timestamptz, relay_id text, sent_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    message bigint;
+    found bigint;
     first_id CONSTANT bigint := sespan.mail_first_queue_id(mail_event_find.message_id); -- of any number that a source makes up
 BEGIN
     IF mail_event_find.message_id BETWEEN 1 AND 9007199254740991 THEN
-        SELECT r.message_id INTO message FROM sespan.mail_outcome r
+        SELECT r.message_id INTO found FROM sespan.mail_outcome r
         WHERE r.queue_id BETWEEN first_id AND first_id + 1023 AND r.state = 'sent' AND coalesce(sespan.address_key(r.recipient), r.recipient) IN (mail_event_find.address_key, mailbox)
           AND (mail_event_find.created_at IS NULL OR r.created_at = mail_event_find.created_at)
         LIMIT 1;
-        IF message IS NULL THEN -- tried, and perhaps taken by a server whose answer got lost
-            SELECT q.message_id INTO message FROM sespan.mail_queue q
+        IF found IS NULL THEN -- tried, and perhaps taken by a server whose answer got lost
+            SELECT q.message_id INTO found FROM sespan.mail_queue q
             WHERE q.queue_id BETWEEN first_id AND first_id + 1023 AND (q.attempts > 0 OR q.lapses > 0) AND coalesce(sespan.address_key(q.recipient), q.recipient) IN (mail_event_find.address_key, mailbox)
             LIMIT 1;
         END IF;
     END IF;
-    IF message IS NULL AND length(mail_event_find.relay_id) BETWEEN 6 AND 200 THEN
-        SELECT r.message_id INTO message FROM sespan.mail_outcome r
+    IF found IS NULL AND length(mail_event_find.relay_id) BETWEEN 6 AND 200 THEN
+        SELECT r.message_id INTO found FROM sespan.mail_outcome r
         WHERE r.created_at BETWEEN mail_event_find.sent_at - interval '8 days' AND mail_event_find.sent_at + interval '1 hour'
           AND r.finished_at BETWEEN mail_event_find.sent_at - interval '10 minutes' AND mail_event_find.sent_at + interval '10 minutes'
           AND r.state = 'sent' AND strpos(r.reply, mail_event_find.relay_id) > 0 AND coalesce(sespan.address_key(r.recipient), r.recipient) IN (mail_event_find.address_key, mailbox)
         LIMIT 1;
     END IF;
-    RETURN message;
+    RETURN found;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_event_find(text, text, bigint, timestamptz, text, timestamptz) IS
@@ -175,7 +175,7 @@ $$;
 COMMENT ON FUNCTION sespan.mail_suppress(text, text, text, timestamptz, text, text) IS
     'Writes to an address no more: all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk); until expires_at, NULL for ever. Returns the row and leaves one in the audit. An address beyond ASCII needs address_key. SP003 names a bad parameter';
 
-CREATE FUNCTION sespan.mail_unsuppress(address text, actor text DEFAULT NULL, address_key text DEFAULT NULL) RETURNS SETOF sespan.mail_suppression
+CREATE FUNCTION sespan.mail_unsuppress(address text, actor text DEFAULT NULL, address_key text DEFAULT NULL, scope text DEFAULT NULL) RETURNS SETOF sespan.mail_suppression
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key CONSTANT text := sespan.address_key_checked(mail_unsuppress.address, mail_unsuppress.address_key);
@@ -184,12 +184,13 @@ BEGIN
     RETURN QUERY
         DELETE FROM sespan.mail_suppression AS s
         WHERE (s.address, s.scope) IN (SELECT o.address, o.scope FROM sespan.mail_suppression o
-                                       WHERE o.address IN (key, sespan.address_erased(key)) FOR UPDATE SKIP LOCKED)
+                                       WHERE o.address IN (key, sespan.address_erased(key)) AND o.scope = coalesce(mail_unsuppress.scope, o.scope)
+                                       FOR UPDATE SKIP LOCKED)
         RETURNING s.*;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_unsuppress(text, text, text) IS
-    'Writes to an address again. Returns the rows that it deleted, leaving one each in the audit; rows that others hold are skipped';
+COMMENT ON FUNCTION sespan.mail_unsuppress(text, text, text, text) IS
+    'Writes to an address again, or ends the suppression of one scope alone. Returns the rows that it deleted, leaving one each in the audit; rows that others hold are skipped';
 
 CREATE FUNCTION sespan.mail_event_tidy(keep interval, portion int) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -211,7 +212,7 @@ COMMENT ON FUNCTION sespan.mail_event_tidy(interval, int) IS
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_event_tidy(interval, int), sespan.mail_unsuppress(text, text, text), sespan.mail_suppress(text, text, text, timestamptz, text, text),
+DROP FUNCTION sespan.mail_event_tidy(interval, int), sespan.mail_unsuppress(text, text, text, text), sespan.mail_suppress(text, text, text, timestamptz, text, text),
     sespan.mail_bulk(jsonb, bytea), sespan.mail_suppressed(text, boolean, boolean), sespan.mail_event_apply(text, jsonb, int),
     sespan.mail_event_find(text, text, bigint, timestamptz, text, timestamptz);
 DROP TABLE sespan.mail_event, sespan.mail_suppression;

@@ -50,7 +50,7 @@ KEYS = frozenset(
 
 DEFAULT_TIMEOUT = 5.0
 
-SCHEMA_VERSION = 38
+SCHEMA_VERSION = 39
 """The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
 
 

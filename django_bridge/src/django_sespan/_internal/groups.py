@@ -19,7 +19,7 @@ GROUPS = {"admin": "Sespan admin", "dashboard": "Sespan dashboard", "report": "S
 
 CODENAMES = {role: permission.partition(".")[2] for role, permission in ROLES.items()}
 ROLE_OF = {codename: role for role, codename in CODENAMES.items()}
-STAFF = ("preview_mail", "manage_mail", "revoke_activation")
+STAFF = ("preview_mail", "manage_mail", "revoke_activation", "help_customer")
 
 
 def wanted(role: str, using: str) -> QuerySet[Permission]:

@@ -102,6 +102,8 @@ ACTIONS: Words = {
     "revoke": _("taken away"),
     "found": _("found changed"),
     "erase": _("erased"),
+    "reset": _("budgets given back"),
+    "send": _("sent"),
 }
 
 SUBJECTS: Words = {

@@ -8,6 +8,7 @@ are DO_NOTHING without a constraint, so that deleting a user never touches these
 from django_sespan.models.access import Access
 from django_sespan.models.apilog import ApiLog
 from django_sespan.models.audit import AuditEntry
+from django_sespan.models.customer_help import CustomerHelp
 from django_sespan.models.key import ApiKey
 from django_sespan.models.mail import MailMessage, MailQueue, MailRecipient
 from django_sespan.models.otp import Otp
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKey",
     "ApiLog",
     "AuditEntry",
+    "CustomerHelp",
     "MailMessage",
     "MailQueue",
     "MailRecipient",

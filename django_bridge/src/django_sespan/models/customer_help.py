@@ -1,0 +1,19 @@
+"""The permission to help a customer who is not let in. There is no such table."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class CustomerHelp(models.Model):
+    """Carries the permission; the admin shows the page Help for customers under its name."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = [
+            ("help_customer", _("May see why a customer gets no mail, and let that customer in")),
+        ]
+        verbose_name = _("help for a customer")
+        verbose_name_plural = _("help for customers")
