@@ -79,7 +79,7 @@ class FakeSespan:
         if found is None:
             return problem(404, "unknown-challenge")
         if found["status"] == "verified":
-            return problem(409, "otp-used")
+            return problem(409, "otp-used", correct=body["otp_number"] == CODE)
         if found["guesses"] == 0:
             return problem(429, "otp-locked", {"Retry-After": "1800"})
         if body["otp_number"] != CODE:

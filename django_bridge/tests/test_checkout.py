@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import jwt
@@ -18,6 +20,8 @@ from django_sespan._internal.tokens import SigningKey
 from fake import problem
 from site_project.orders import ORDERS
 
+AMOUNTS = Path(__file__).parents[2] / "internal/transaction/testdata/amount_vectors.json"
+VECTORS = json.loads(AMOUNTS.read_text(encoding="utf-8"))["amounts"]
 URL = "/account/checkout-token/"
 
 
@@ -115,9 +119,36 @@ def test_an_odd_order_ref(shopper, ref):
     assert ref == "" or ref not in answer.text
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{", '{"order_ref": 7}', "\xff", "[" * 99_999])
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"order_ref": 7.5}', "\xff", "[" * 99_999])
 def test_an_odd_json_body(shopper, body):
     assert shopper.post(URL, body, content_type="application/json").status_code == 400
+
+
+@pytest.mark.parametrize("body", ['{"order_ref": 1001}', '{"order_ref": "1001"}'])
+def test_an_order_whose_name_is_its_key(shopper, settings, body):
+    settings.SESPAN = {**settings.SESPAN, "ORDER": "test_checkout.by_key"}
+    answer = shopper.post(URL, body, content_type="application/json")
+    assert answer.json()["order_ref"] == "1001"
+
+
+def by_key(request, order_ref):
+    return request.user.pk, int(order_ref), "90.000000"
+
+
+def test_an_amount_is_what_the_service_takes():
+    """One file of vectors for both: what the bridge hands on, a till does not refuse."""
+    for vector in VECTORS:
+        taken = vector["amount"] is not None or vector.get("bridge")
+        try:
+            amount = checkout.money(vector["text"])
+        except ValueError:
+            assert not taken, vector
+        else:
+            assert taken and format(amount, "f") == vector["form"], vector
+    assert format(checkout.money(Decimal("90.000000")), "f") == "90.0000"
+    assert format(checkout.money(Decimal("-0.00")), "f") == "0.00"
+    with pytest.raises(ValueError, match="amount"):
+        checkout.money(Decimal("1E-999999"))
 
 
 def test_only_post_with_csrf(user, order, signing_key):
@@ -255,10 +286,15 @@ class TestPrice:
         sent = [c[2]["transaction_amount"] for c in sespan.calls]
         assert sent == ["1000", "0.0001"]
 
-    @pytest.mark.parametrize("ref", ["", "a b", "x" * 65, None, 7, "A-17\n"])
+    @pytest.mark.parametrize("ref", ["", "a b", "x" * 65, None, True, -7, 7.0, "A-17\n"])
     def test_an_order_ref_is_checked(self, sespan, ref):
         with pytest.raises(ValueError, match="order_ref"):
             checkout.price(42, ref, 1)
+
+    @pytest.mark.parametrize("ref", ["INV/2026/11/001", "no#7", 1001])
+    def test_an_order_ref_of_an_invoice_or_a_key(self, sespan, ref):
+        checkout.price(42, ref, 1)
+        assert sespan.calls[0][2]["order_ref"] == str(ref)
 
     def test_down(self, sespan):
         sespan.fail = [problem(503, "unavailable", {"Retry-After": "1"})]

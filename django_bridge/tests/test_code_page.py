@@ -87,15 +87,36 @@ def test_no_failure_is_a_500(client, sespan, number):
 
 def test_an_answer_that_got_lost(waiting, sespan):
     """Sespan verified, its answer never came: the status says so, and the person goes on."""
+    _lose_one_answer(sespan)
+    assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
+    assert waiting.get("/home/").text == "hello budi"
+
+
+def _lose_one_answer(sespan, code=CODE):
     original = sespan.verify
 
     def verify(challenge, body):
-        original(challenge, body)
+        sespan.verify = original
+        original(challenge, {"otp_number": code})
         raise httpx.ReadTimeout("lost")
 
     sespan.verify = verify
-    assert waiting.post(CODE_URL, {"code": CODE})["Location"] == "/home/"
-    assert waiting.get("/home/").text == "hello budi"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_other_digits_beside_the_right_ones(waiting, sespan, lost):
+    """Whoever planted the session's key sends a guess while the visitor sends the code."""
+    if lost:  # and the guess's answer is lost, so that the bridge asks what became of it
+        _lose_one_answer(sespan)
+    else:
+        sespan.challenges[_challenge(waiting)]["status"] = "verified"
+    answer = waiting.post(CODE_URL, {"code": "999999"})
+    assert "Location" not in answer
+    assert "_auth_user_id" not in waiting.session
+
+
+def _challenge(browser):
+    return browser.session["sespan_pending"]["challenge_id"]
 
 
 def test_a_second_submit(waiting, sespan):

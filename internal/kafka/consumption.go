@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,9 +76,7 @@ func (c *consumption) SetRoom(room [mail.Lanes]int) {
 	if s := c.current.Load(); s != nil {
 		s.pace()
 	}
-	// Partitions of one lane cannot be left alone: what lies in those of a lane without room would
-	// wait until it is announced again, perhaps into another of them.
-	if slices.Contains(room[:], 0) {
+	if room == [mail.Lanes]int{} {
 		c.full.CompareAndSwap(0, time.Now().UnixNano())
 		return
 	}

@@ -50,7 +50,7 @@ type Consumption interface {
 	Ack(ctx context.Context, deliveries []Delivery) error
 	// SetRoom says how many deliveries of each lane the consumer can have at once, Prefetch
 	// at most. Of a lane without room nothing more is delivered: a RabbitMQ consumer is
-	// cancelled, a Kafka consumer stops fetching and, where a lane has no room for 3 s, leaves
+	// cancelled, a Kafka consumer stops fetching and, where no lane has room for 3 s, leaves
 	// its group, so that others get its partitions. What is delivered already stays with
 	// the consumer. It is called on a change only, and never blocks.
 	SetRoom(room [Lanes]int)

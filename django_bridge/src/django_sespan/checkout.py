@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 
 from django_sespan import errors, signals
 from django_sespan._internal import customer_table, messages
@@ -29,12 +29,15 @@ __all__ = ["Draw", "Transaction", "cancel", "connect_src", "price", "token", "tr
 
 logger = logging.getLogger(__name__)
 
-_ORDER_REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_ORDER_REF = re.compile(r"[A-Za-z0-9._:/#-]{1,64}")
+_MOST = Decimal(10**15)
+_PLACES = 4
+"""What the service's database keeps; `SESPAN_MINOR_UNIT` may allow fewer, and refuses more."""
 
 
 def price(
     customer_id: object,
-    order_ref: str,
+    order_ref: str | int,
     amount: Decimal | int | str,
     *,
     client_ip: str | None = None,
@@ -43,18 +46,19 @@ def price(
 
     The order must be committed and frozen. Repeating the call gives the same result.
     Raises OrderConflict (drawn with another amount), SespanUnavailable, SespanMisconfigured,
-    InsideTransaction, and ValueError or TypeError for an odd order_ref or amount.
+    InsideTransaction, and ValueError or TypeError for an odd order_ref or amount. An order of
+    nothing is not discounted.
     """
     refuse_transaction()
-    order_ref, exact = check_ref(order_ref), money(amount)
+    ref, exact = check_ref(order_ref), money(amount)
     draw = get_client().draw(
-        customer_id=customer_id, order_ref=order_ref, amount=exact, client_ip=client_ip
+        customer_id=customer_id, order_ref=ref, amount=exact, client_ip=client_ip
     )
     signals.send_signal(
         signals.transaction_drawn,
         sender=Draw,
         customer_id=customer_id,
-        order_ref=order_ref,
+        order_ref=ref,
         draw=draw,
     )
     return draw
@@ -107,7 +111,7 @@ def cancel(transaction_id: int, *, client_ip: str | None = None) -> Transaction:
     return get_client().cancel(transaction_id, client_ip=client_ip)
 
 
-def token(customer_id: object, order_ref: str, amount: Decimal | int | str) -> str:
+def token(customer_id: object, order_ref: str | int, amount: Decimal | int | str) -> str:
     """Mint the token with which a browser may draw for this order, for 5 minutes."""
     key = signing_key(get_settings().signing_key_file)
     exact = format(money(amount), "f")
@@ -119,15 +123,24 @@ def connect_src() -> str:
     return get_settings().public_origin
 
 
-def check_ref(order_ref: str) -> str:
-    """Return the order_ref, or raise ValueError: 1 to 64 of A-Z a-z 0-9 . _ : -."""
+def check_ref(order_ref: str | int) -> str:
+    """Return the order_ref as text, or raise ValueError: 1 to 64 of A-Z a-z 0-9 . _ : / # -.
+
+    An integer, such as the key of an order, counts as its digits.
+    """
+    if isinstance(order_ref, int) and not isinstance(order_ref, bool) and order_ref >= 0:
+        order_ref = str(order_ref)
     if not isinstance(order_ref, str) or not _ORDER_REF.fullmatch(order_ref):
-        raise ValueError("order_ref must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        raise ValueError("order_ref must be 1 to 64 characters of A-Z a-z 0-9 . _ : / # -")
     return order_ref
 
 
 def money(amount: Decimal | int | str) -> Decimal:
-    """Return an exact amount; a float has none and is refused."""
+    """Return an exact amount; a float has none and is refused.
+
+    The service's rule: 0 or more, below 10^15, and up to four decimals that mean something; zeros
+    behind them are left out. `internal/transaction/testdata/amount_vectors.json` holds both to it.
+    """
     if isinstance(amount, bool) or not isinstance(amount, Decimal | int | str):
         raise TypeError("an amount is a Decimal, an int or a decimal string, never a float")
     try:
@@ -136,4 +149,21 @@ def money(amount: Decimal | int | str) -> Decimal:
         raise ValueError("the amount is not a number") from None
     if not exact.is_finite() or exact < 0:
         raise ValueError("the amount must be finite and not negative")
-    return exact
+    if exact >= _MOST:
+        raise ValueError("the amount must be less than 10^15")
+    return _short(exact.copy_abs())
+
+
+def _short(exact: Decimal) -> Decimal:
+    """Write an amount with four decimals at most, and none in exponents."""
+    exponent = exact.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise TypeError("a finite number has an exponent")
+    places = min(max(0, -exponent), _PLACES)
+    with localcontext(prec=40):
+        short = exact.quantize(Decimal(1).scaleb(-places))
+    if short != exact:
+        raise ValueError(
+            f"the amount must have at most {_PLACES} decimals (as many as SESPAN_MINOR_UNIT says)"
+        )
+    return short

@@ -144,7 +144,7 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
         if locale:
             body["locale"] = locale
         answer = self._call("POST", "/v1/otp", body, idempotent=True, client_ip=client_ip)
-        return responses.challenge(answer.data)
+        return responses.challenge(answer.data, answer.date)
 
     def otp_verify(
         self, challenge_id: str, otp_number: str, *, client_ip: str | None = None
@@ -157,7 +157,8 @@ class Client(ReportCalls, StatsCalls, KeyCalls):
     def otp_resend(self, challenge_id: str, *, client_ip: str | None = None) -> Challenge:
         """Ask for another code of the same challenge; earlier ones stay valid."""
         path = f"/v1/otp/{_uuid(challenge_id)}/resend"
-        return responses.challenge(self._call("POST", path, client_ip=client_ip).data)
+        answer = self._call("POST", path, client_ip=client_ip)
+        return responses.challenge(answer.data, answer.date)
 
     def otp_status(self, challenge_id: str, *, timeout: float | None = None) -> ChallengeStatus:
         """Return the state of a challenge; `timeout` (seconds) is a shorter limit than TIMEOUT."""

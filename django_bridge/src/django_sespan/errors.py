@@ -124,6 +124,11 @@ class OTPUsed(OTPError):
 
     slug = "otp-used"
 
+    @property
+    def correct(self) -> bool:
+        """Whether it was verified a moment ago, with these digits: the form was sent twice."""
+        return self.members.get("correct") is True
+
 
 class OTPLocked(OTPError):
     """Too many guesses; `retry_after` is the wait until the next try."""

@@ -83,10 +83,7 @@ func (e *Env) start(ctx context.Context) error {
 		return err
 	}
 	login, err := postgres.EnsureLogin(ctx, e.url, "")
-	if err != nil {
-		return err
-	}
-	e.login, err = postgres.LoginAddress(e.url, login.Name, login.Password)
+	e.login = login.URL
 	return err
 }
 

@@ -38,6 +38,7 @@ function sendOnce(form) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent !== undefined) event.preventDefault();
     form.dataset.sent = "";
+    setTimeout(() => delete form.dataset.sent, 3000); // a page hears nothing of Stop or Esc
   });
   // Back from the next page: the browser may show this one as it was left.
   window.addEventListener("pageshow", () => delete form.dataset.sent);

@@ -41,11 +41,15 @@ def same(a: str, b: str) -> bool:
 
 
 def key_or_text(address: str) -> str:
-    """Return the key, or of what has none its text: for limits, which count nonsense too."""
+    """Return the key, or of what has none its text: for limits, which count nonsense too.
+
+    Without the blanks that a form takes off before it looks an address up, those of Unicode too.
+    """
+    bare = address.strip()
     try:
-        return key(address)
+        return key(bare)
     except ValueError:
-        return address.strip(BLANKS)
+        return bare
 
 
 def mask(address: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from django_sespan.errors import SespanInvalidResponse
@@ -62,14 +63,27 @@ class Draw:
     """False when this order had been drawn before and this is the same result."""
 
 
-def challenge(data: Mapping[str, Any]) -> Challenge:
-    """Read the 202 of an issued or resent code."""
+def challenge(data: Mapping[str, Any], date: str = "") -> Challenge:
+    """Read the 202 of an issued or resent code; `date` is the answer's.
+
+    Its times are told by this machine's clock, where that is more than a minute or so off.
+    """
+    ahead = _ahead(date)
     return Challenge(
         challenge_id=_text(data, "challenge_id"),
         email=_text(data, "email"),
-        valid_until=_time(data, "valid_until"),
-        resend_after=_time(data, "resend_after"),
+        valid_until=_time(data, "valid_until") - ahead,
+        resend_after=_time(data, "resend_after") - ahead,
     )
+
+
+def _ahead(date: str) -> timedelta:
+    """Return how far the service's clock is ahead, nothing for what Date cannot tell exactly."""
+    try:
+        ahead = parsedate_to_datetime(date) - datetime.now(UTC)
+    except (ValueError, TypeError):
+        return timedelta(0)
+    return ahead if abs(ahead) > timedelta(seconds=90) else timedelta(0)
 
 
 def verified(data: Mapping[str, Any]) -> Verified:

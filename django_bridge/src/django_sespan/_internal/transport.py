@@ -33,6 +33,8 @@ class Answer:
 
     status: int
     data: Mapping[str, Any] = field(repr=False)
+    date: str = ""
+    """Its `Date`, unparsed: the clock of the service."""
 
 
 class Transport:
@@ -156,7 +158,7 @@ class Transport:
         if response.status_code == httpx.codes.NO_CONTENT:
             return Answer(response.status_code, {})
         if response.is_success and data is not None:
-            return Answer(response.status_code, data)
+            return Answer(response.status_code, data, response.headers.get("date", ""))
         raise _error(response, data)
 
 

@@ -227,7 +227,7 @@ class TransactionsForm(ReportForm):
         help_text=_("whole; of any day"),
         validators=[
             RegexValidator(
-                r"^[A-Za-z0-9._:-]+\Z", _("An order has letters, digits and . _ : - only.")
+                r"^[A-Za-z0-9._:/#-]+\Z", _("An order has letters, digits and . _ : / # - only.")
             )
         ],
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),

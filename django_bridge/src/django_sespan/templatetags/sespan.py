@@ -29,7 +29,7 @@ STAFF_PAGES = (
 def sespan_checkout(
     context: RequestContext,
     *,
-    order_ref: str,
+    order_ref: str | int,
     amount: Decimal | int | str,
     currency: str = "",
     auto: bool = False,

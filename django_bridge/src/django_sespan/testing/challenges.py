@@ -69,6 +69,8 @@ class _Challenge:
     locale: str
     data: Any = None
     codes: list[str] = field(default_factory=list)
+    used: str = ""  # the code that verified it
+    repeats: int = 0
     status: str = "pending"
     guesses: int = GUESSES
     valid_until: datetime = NEVER
@@ -137,13 +139,14 @@ class Challenges:
 
     def verify(self, challenge_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`POST /v1/otp/{challenge_id}/verify`."""
-        challenge = self._open(challenge_id)
         guess = codes.normalise(str(body.get("otp_number")))
         if guess is None or len(guess) != DIGITS:
             raise errors.SespanRefused(f"A code has {DIGITS} digits.", status=422)
+        challenge = self._open(challenge_id, guess)
         other = body.get("email") and not same(str(body["email"]), challenge.email)
         if challenge.decoy or other or guess not in challenge.codes:
             raise self._wrong(challenge)
+        challenge.used = guess
         return self._verified(challenge)
 
     def supersede(self, customer_id: str) -> None:
@@ -255,12 +258,12 @@ class Challenges:
         customers.activate(customer_id)
         self._registrations.end(customer_id)
 
-    def _open(self, challenge_id: str) -> _Challenge:
+    def _open(self, challenge_id: str, guess: str | None = None) -> _Challenge:
         challenge = self._find(challenge_id)
         if challenge.customer is not None:
             self._registrations.see(challenge.customer.customer_id)
         if challenge.status in DONE:
-            raise errors.OTPUsed("used", status=409)
+            raise errors.OTPUsed("used", status=409, members=_repeats(challenge, guess))
         if challenge.status == "locked":
             none = {"attempts_left": 0}
             raise errors.OTPLocked(
@@ -275,6 +278,15 @@ class Challenges:
         if challenge is None or challenge.gone:
             raise errors.UnknownChallenge("unknown", status=404)
         return challenge
+
+
+def _repeats(challenge: _Challenge, guess: str | None) -> dict[str, bool]:
+    """Tell whether the code that verified it was sent once more; five tries are compared."""
+    if guess is None:
+        return {}
+    may = challenge.status == "verified" and challenge.repeats < GUESSES
+    challenge.repeats += 1
+    return {"correct": may and guess == challenge.used}
 
 
 def _owner_is_told(challenge: _Challenge, customer: Customer) -> bool:

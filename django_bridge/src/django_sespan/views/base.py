@@ -10,9 +10,10 @@ from django.conf import settings
 from django.contrib import messages as notes
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.decorators import decorator_from_middleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -57,6 +58,7 @@ class SespanView(VisitorView):
 
     needs = ("session", "user")
     success_url: Any = None
+    verified_template_name = "django_sespan/verified.html"
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -70,7 +72,38 @@ class SespanView(VisitorView):
         """Add the headers."""
         response = super().dispatch(request, *args, **kwargs)
         response.headers["Referrer-Policy"] = REFERRER_POLICY
-        return response
+        return response if self._is_kept() else self._renewed()
+
+    def _is_kept(self) -> bool:
+        """Save the session while there is still another answer; False where it has another key.
+
+        Another request has logged in meanwhile. Django's middleware would find out after this page
+        and answer a bare 400.
+        """
+        session = self.request.session
+        sent = self.request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if not session.modified or session.session_key != sent or session.is_empty():
+            return True
+        try:
+            session.save()
+        except UpdateError:
+            return False
+        session.modified = session.session_key != sent  # as where the cookie holds the session
+        return True
+
+    def _renewed(self) -> HttpResponse:
+        """End in the result of the request that renewed the session; its cookie is left alone."""
+        destination = double_submit.find_destination(self.request)
+        self.request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        self.request.session = type(self.request.session)()
+        if destination is None:
+            return redirect("django_sespan:code")
+        return self.verified(destination)
+
+    def verified(self, destination: str) -> HttpResponse:
+        """Say that the address is confirmed; a session that has ended logs nobody in."""
+        context = {"destination": destination, "login_url": login_url()}
+        return render(self.request, self.verified_template_name, context)
 
     def destination(self, url: str = "") -> str:
         """Where a logged-in customer goes on."""

@@ -53,7 +53,7 @@ class CheckoutTokenView(VisitorView):
             return problem(400, "bad-request", str(exc))
         try:
             order = settings.order(request, order_ref)
-            if order is None or str(order[0]) != str(request.user.pk) or order[1] != order_ref:
+            if order is None or not _is_this(order, request, order_ref):
                 return problem(404, "not-found", gettext("There is no such order of yours."))
             amount = checkout.money(order[2])
             token = checkout.token(order[0], order_ref, amount)
@@ -74,6 +74,10 @@ def problem(status: int, slug: str, detail: str) -> JsonResponse:
     """Return an RFC 9457 document, as Sespan does."""
     body = {"type": PROBLEM_PREFIX + slug, "status": status, "title": detail, "detail": detail}
     return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def _is_this(order: tuple[Any, Any, Any], request: HttpRequest, order_ref: str) -> bool:
+    return str(order[0]) == str(request.user.pk) and str(order[1]) == order_ref
 
 
 def _order_ref(request: HttpRequest) -> str:

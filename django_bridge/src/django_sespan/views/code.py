@@ -32,7 +32,6 @@ class PendingCodeView(SespanView):
     """A page that needs a pending code in the session."""
 
     pending: PendingCode
-    verified_template_name = "django_sespan/verified.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Go to `resume` when the session has no pending code; redirect who is logged in."""
@@ -48,8 +47,7 @@ class PendingCodeView(SespanView):
         destination = double_submit.find_destination(request)
         if destination is None:
             return redirect("django_sespan:resume")
-        context = {"destination": destination, "login_url": login_url()}
-        return render(request, self.verified_template_name, context)
+        return self.verified(destination)
 
 
 class CodeView(PendingCodeView, FormView):  # type: ignore[type-arg]  # no subscript at run time

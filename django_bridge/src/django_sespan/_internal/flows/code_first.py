@@ -78,7 +78,7 @@ def begin(
     pending.known_browser = known_browser.is_known(request, email)
     pending.next_url, pending.register_url = next_url, register_url
     send_code(request, pending, email=email, data=site_form.seal(password))
-    pending.store(request)
+    pending.begin(request)
     return pending
 
 

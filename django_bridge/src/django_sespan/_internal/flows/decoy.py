@@ -25,7 +25,7 @@ def send(pending: PendingCode) -> None:
     if pending.attempts_left == 0:
         pending.attempts_left = None  # a locked challenge is followed by a new one
     pending.valid_until = (now + LIFE).isoformat()
-    pending.resend_after = (now + timedelta(seconds=RESEND_SECONDS)).isoformat()
+    pending.delay_resend(RESEND_SECONDS)
 
 
 def verify(pending: PendingCode) -> NoReturn:

@@ -42,7 +42,7 @@ def begin(request: HttpRequest, email: str, next_url: str = "") -> PendingCode:
     except errors.SespanError as exc:
         messages.log(logger, "No code for a login", exc)
         pending.notice = messages.for_send(exc)
-    pending.store(request)
+    pending.begin(request)
     return pending
 
 

@@ -56,6 +56,7 @@ class PendingCode:
     register_url: str = ""
     valid_until: str | None = None
     resend_after: str | None = None
+    resend_pause: int | None = None  # seconds from when that was said: never longer than this
     attempts_left: int | None = None
     next_url: str = ""
     notice: str = ""
@@ -127,6 +128,18 @@ class PendingCode:
         """Write it into the session."""
         request.session[SESSION_KEY] = asdict(self)
 
+    def begin(self, request: HttpRequest) -> None:
+        """Write it into the session under a new key: whoever planted the old one has nothing.
+
+        The session of the old key stays as it was before this request, for the same form that is
+        on its way a second time; it waits for no code.
+        """
+        self.store(request)
+        if request.session.session_key is not None:
+            kept = dict(request.session.items())
+            request.session.create()
+            request.session.update(kept)
+
     @staticmethod
     def remove(request: HttpRequest) -> None:
         """Take it out of the session."""
@@ -140,11 +153,13 @@ class PendingCode:
         self.email = challenge.email
         self.valid_until = challenge.valid_until.isoformat()
         self.resend_after = challenge.resend_after.isoformat()
+        self.resend_pause = _seconds_until(self.resend_after)
 
     def delay_resend(self, seconds: int | None) -> None:
         """Remember how long Sespan asks to wait, by this server's own clock."""
         if seconds:
             self.resend_after = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+            self.resend_pause = seconds
 
     @property
     def is_decoy(self) -> bool:
@@ -162,8 +177,9 @@ class PendingCode:
         return bool(own) and constant_time_compare(own, fingerprint(user.password))
 
     def resend_in(self) -> int:
-        """Seconds until a new code may be asked for."""
-        return _seconds_until(self.resend_after)
+        """Seconds until a new code may be asked for, whatever became of this server's clock."""
+        left = _seconds_until(self.resend_after)
+        return left if self.resend_pause is None else min(left, self.resend_pause)
 
     def valid_for(self) -> int:
         """Seconds until the newest code ends."""

@@ -118,7 +118,7 @@ def register(
         pending = PendingCode.for_known_address(email, saved.user, given)
     pending.known_browser = known_browser.is_known(request, email)
     pending.next_url, pending.register_url = next_url, register_url
-    pending.store(request)
+    pending.begin(request)
     return pending
 
 

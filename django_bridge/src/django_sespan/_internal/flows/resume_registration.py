@@ -61,7 +61,7 @@ def resume(request: HttpRequest, claim: Claim, next_url: str = "") -> PendingCod
         pending = PendingCode.for_account(email, claim.user)
     pending.resume, pending.next_url = True, next_url
     pending.known_browser = known_browser.is_known(request, email)
-    pending.store(request)
+    pending.begin(request)
     return pending
 
 

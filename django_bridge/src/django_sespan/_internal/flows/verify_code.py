@@ -25,19 +25,16 @@ def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) ->
     """Return when the code is correct and the customer active; raises SespanError otherwise.
 
     A second submit, or a first one whose answer got lost on the way, finds the challenge
-    used and returns None. Only a session that may be logged in can have entered the code, so
-    such a session goes on as if its own answer had arrived.
+    used and returns None where its digits were those that used it. Other digits prove nothing:
+    whoever shares the session, having planted its key, may send them beside the right ones.
     """
     refuse_transaction()
     check_session(pending)
     try:
         answer = _ask(request, pending, code)
     except (errors.OTPUsed, errors.SespanUnavailable) as exc:
-        match _status(pending.challenge_id):
-            case "verified":
-                return None
-            case "refused":
-                raise errors.ActivationRefused("the code was correct before") from exc
+        if _repeats(request, pending, code, exc):
+            return None
         raise
     except errors.OTPIncorrect as exc:
         pending.attempts_left = exc.attempts_left
@@ -52,6 +49,25 @@ def verify_code(request: HttpRequest | None, pending: PendingCode, code: str) ->
 def refused_before(challenge_id: str | None) -> bool:
     """Whether a correct code was entered, but the right to be activated was missing."""
     return _status(challenge_id) == "refused"
+
+
+def _repeats(
+    request: HttpRequest | None, pending: PendingCode, code: str, error: errors.SespanError
+) -> bool:
+    """Whether the challenge was verified by these digits; raises ActivationRefused."""
+    if isinstance(error, errors.OTPUsed) and error.correct:
+        return True
+    match _status(pending.challenge_id):
+        case "refused":
+            raise errors.ActivationRefused("the code was correct before") from error
+        case "verified" if not isinstance(error, errors.OTPUsed):
+            try:  # the answer was lost, and it may have been that of these digits
+                _ask(request, pending, code)
+            except errors.OTPUsed as exc:
+                return exc.correct
+            except errors.SespanError:
+                return False
+    return False
 
 
 def _ask(request: HttpRequest | None, pending: PendingCode, code: str) -> Verified:

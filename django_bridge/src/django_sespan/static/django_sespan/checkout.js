@@ -128,16 +128,21 @@ export function subtract(a, b) {
   return places ? `${digits.slice(0, -places)}.${digits.slice(-places)}` : digits;
 }
 
+/** Amounts with the digits that they have: what is charged is not rounded by its currency. */
 function formatter(box) {
   const { currency } = box.dataset;
   const language = document.documentElement.lang || undefined;
-  const options = currency ? { style: "currency", currency } : { minimumFractionDigits: 2 };
-  try {
-    const format = new Intl.NumberFormat(language, options);
-    return (amount) => format.format(amount);
-  } catch {
-    return (amount) => amount;
-  }
+  const style = currency ? { style: "currency", currency } : {};
+  return (amount) => {
+    const digits = (amount.split(".")[1] ?? "").length;
+    try {
+      return new Intl.NumberFormat(language, {
+        ...style, minimumFractionDigits: digits, maximumFractionDigits: digits,
+      }).format(amount);
+    } catch {
+      return amount;
+    }
+  };
 }
 
 function say(box, name) {

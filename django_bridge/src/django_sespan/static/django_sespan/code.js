@@ -11,18 +11,30 @@
 const LENGTHS = [6, 8];
 const KEPT = "sespan-code";
 const KEPT_FOR = 10 * 60 * 1000;
+const SENT_FOR = 3000;
 
-/** The digits of a text when they are as many as a code has, else "". */
+/**
+ * The code in a text, else "": a text of a code's digits alone, which spaces and dashes may part,
+ * or one run of so many digits among other words. Of two runs nobody knows which is meant.
+ */
 function codeIn(text) {
-  const digits = text.normalize("NFKC").replace(/[^0-9]/g, "");
-  return LENGTHS.includes(digits.length) ? digits : "";
+  const plain = text.normalize("NFKC");
+  const digits = plain.replace(/[\s\p{Pd}\p{Cf}\u2212]/gu, "");
+  if (/^[0-9]+$/.test(digits)) return LENGTHS.includes(digits.length) ? digits : "";
+  const runs = plain.match(/[0-9]+/g) ?? [];
+  const codes = runs.filter((run) => LENGTHS.includes(run.length));
+  return codes.length === 1 ? codes[0] : "";
 }
 
-/** The link in the mail is …/code/#code=123456: a fragment never reaches a server or a log. */
+/**
+ * The link in the mail is …/code/#code=123456: a fragment never reaches a server or a log.
+ * What a mail service hangs behind it, as a query or as more of the fragment, is no part of it.
+ */
 function takeFragment() {
-  const fragment = window.location.hash.slice(1);
-  const code = fragment && codeIn(new URLSearchParams(fragment).get("code") ?? decode(fragment));
-  if (!code) return "";
+  const parts = window.location.hash.slice(1).split(/[&?#;]/);
+  const named = parts.find((part) => part.startsWith("code="));
+  const code = codeIn(decode((named ?? parts[0]).replace(/^code=/, "").replaceAll("+", " ")));
+  if (named === undefined && !code) return "";
   // Out of the address bar, the history and every screenshot of them.
   window.history.replaceState(null, "", window.location.pathname + window.location.search);
   return code;
@@ -67,10 +79,12 @@ function decode(fragment) {
 
 function takePaste(field) {
   field.addEventListener("paste", (event) => {
-    const code = codeIn(event.clipboardData?.getData("text") ?? "");
-    if (!code) return;
+    const text = event.clipboardData?.getData("text") ?? "";
+    const code = codeIn(text);
+    // A part of a code is pasted as it is; of other words nothing is filled in.
+    if (!code && !/[^0-9\s\p{Pd}\p{Cf}\u2212]/u.test(text.normalize("NFKC"))) return;
     event.preventDefault();
-    field.value = code;
+    if (code) field.value = code;
   });
 }
 
@@ -95,6 +109,8 @@ function submitOnce(form) {
       return;
     }
     form.dataset.sent = "";
+    // Stop or Esc, of which a page hears nothing, leave it as it is: a second submit does no harm.
+    setTimeout(() => delete form.dataset.sent, SENT_FOR);
   });
   // Back from the next page: the browser may show this one as it was left.
   window.addEventListener("pageshow", () => delete form.dataset.sent);

@@ -28,6 +28,7 @@ for (const form of document.querySelectorAll("[data-sespan-once]")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent !== undefined) event.preventDefault();
     form.dataset.sent = "";
+    setTimeout(() => delete form.dataset.sent, 3000); // a page hears nothing of Stop or Esc
   });
   window.addEventListener("pageshow", () => delete form.dataset.sent);
 }
