@@ -3,7 +3,7 @@ package mail
 import "time"
 
 const (
-	perSender   = 2           // deliveries of a lane at the beginning
+	perSender   = 1           // deliveries of a lane at the beginning
 	roomlessFor = time.Second // without room for so long nothing more is to be delivered
 )
 

@@ -117,7 +117,8 @@ func slowRelay(t *testing.T, b Backend) {
 	r.allSent()
 	perMail := float64(published.Load()) / float64(r.sink.expected)
 	t.Logf("%.3f announcements for each mail", perMail)
-	if perMail > 1.05 {
+	const begin = 12 // what three lanes have before it is known how slow the relay is, for four senders
+	if float64(published.Load()-begin) > 1.05*float64(r.sink.expected) {
 		t.Errorf("%d announcements of %d mails", published.Load(), r.sink.expected)
 	}
 }
