@@ -40,7 +40,8 @@ type simulation struct {
 	ctx          context.Context //nolint:containedctx // of what runs, until stop
 	cancel       context.CancelFunc
 	running      sync.WaitGroup
-	closing      []func()
+	pools        []*postgres.Pool
+	clients      []mail.Broker
 }
 
 // dispatch is a way that is simulated.
@@ -77,7 +78,7 @@ func (b *mailBench) simulate(ctx context.Context, d dispatch, workers, connectio
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
-			s.stop()
+			s.stop(ctx)
 		}
 	}()
 	admin, err := b.Pool(ctx, 1)
@@ -102,11 +103,16 @@ func (b *mailBench) simulate(ctx context.Context, d dispatch, workers, connectio
 }
 
 // stop ends all that runs.
-func (s *simulation) stop() {
+func (s *simulation) stop(ctx context.Context) {
 	s.cancel()
 	s.running.Wait()
-	for _, end := range s.closing {
-		end()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, c := range s.clients {
+		_ = c.Close(ending) // the run is over
+	}
+	for _, p := range s.pools {
+		p.Close()
 	}
 }
 
@@ -122,7 +128,7 @@ func (s *simulation) connect(d dispatch, connections int32, name string) (c clie
 	if err != nil {
 		return c, err
 	}
-	s.closing = append(s.closing, pool.Close)
+	s.pools = append(s.pools, pool)
 	c.store = postgres.NewMail(pool)
 	c.listener, err = postgres.NewListener(postgres.ListenerOptions{
 		URL: s.LoginURL(), Channels: []string{postgres.MailChannel}, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Pool: pool,
@@ -137,11 +143,7 @@ func (s *simulation) connect(d dispatch, connections int32, name string) (c clie
 	if c.broker, err = d.broker(s); err != nil {
 		return c, err
 	}
-	s.closing = append(s.closing, func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
-		defer cancel()
-		_ = c.broker.Close(ending) // the run is over
-	})
+	s.clients = append(s.clients, c.broker)
 	return c, nil
 }
 

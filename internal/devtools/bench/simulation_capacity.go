@@ -104,7 +104,7 @@ func (b *mailBench) capacity(ctx context.Context, d dispatch, sh shape) error {
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer s.stop(ctx)
 	const patience = time.Minute
 	warm := int64(whole) / 5
 	if err := s.until(warm, patience); err != nil {

@@ -65,7 +65,7 @@ func (b *mailBench) pace(ctx context.Context, d dispatch, pace, workers int) err
 	if err != nil {
 		return err
 	}
-	stop := sync.OnceFunc(s.stop)
+	stop := sync.OnceFunc(func() { s.stop(ctx) })
 	defer stop()
 	warm, length := time.Second, 2*b.length
 	n := int(float64(pace) * (warm + length).Seconds())
