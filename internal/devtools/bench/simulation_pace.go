@@ -20,6 +20,7 @@ const (
 	paceWorkers   = 2
 	paceSenders   = 100 // connections of each to the relay
 	paceLatency   = 20 * time.Millisecond
+	paceWarm      = 4 * time.Second // a group of Kafka takes so long to share its partitions out
 )
 
 // benchSimulationPace enqueues so many mails a second, each in a transaction of its own,
@@ -67,7 +68,7 @@ func (b *mailBench) pace(ctx context.Context, d dispatch, pace, workers int) err
 	}
 	stop := sync.OnceFunc(func() { s.stop(ctx) })
 	defer stop()
-	warm, length := time.Second, 2*b.length
+	warm, length := paceWarm, 2*b.length
 	n := int(float64(pace) * (warm + length).Seconds())
 	p := &paced{committed: make([]time.Time, n), latencies: make([]time.Duration, n)}
 	s.relay.took = p.took
