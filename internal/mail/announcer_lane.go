@@ -122,10 +122,14 @@ func (l *announceLane) note(m *Marked, now time.Time) (full bool) {
 	l.fullUntil = time.Time{}
 	limit := l.limit()
 	// A full window is left alone until a quarter of it may be claimed, ever longer
-	// while nothing is.
-	if claimed > 0 || fresh > 0 {
+	// while nothing is. Where much of it was, or it was empty, nobody knows yet how fast it
+	// goes: a burst would else begin with a small window each quarter of a second.
+	switch {
+	case 2*max(claimed, fresh) >= limit:
+		l.patience = busyPause
+	case claimed > 0 || fresh > 0:
 		l.patience = time.Duration(float64(limit) / 4 / max(l.pace.rate, float64(limit)) * float64(time.Second))
-	} else {
+	default:
 		l.patience *= 2
 	}
 	l.patience = min(max(l.patience, busyPause), longestRecount)
