@@ -15,10 +15,10 @@ COMPOSITE = ("message/", "multipart/")
 LONGEST = 800
 """Characters, parameters and all."""
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
-_TYPE = re.compile(rf"\s*({_TOKEN})/({_TOKEN})\s*")
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
+_TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 _PARAMETER = re.compile(
-    rf""";\s*({_TOKEN})\s*=\s*(?:({_TOKEN}|"[ !#-\[\]-~]*")|([!#-:<-\[\]-~]+))\s*(?=;|$)"""
+    rf""";\s*({_WORD})\s*=\s*(?:({_WORD}|"[ !#-\[\]-~]*")|([!#-:<-\[\]-~]+))\s*(?=;|$)"""
 )
 _REST = re.compile(r';(?:[^;"]|"(?:[^"\\]|\\.)*"|")*')
 _CHARSET = re.compile(r'; charset\*?=(?:"([^"]*)"|([^;]*))', re.IGNORECASE)

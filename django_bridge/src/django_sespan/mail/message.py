@@ -200,9 +200,9 @@ def _placeholder(item: Any, carried: dict[bytes, bytes]) -> Any:
     if isinstance(item, Message):
         content = verbatim.part_bytes(item)
     elif item.mimetype.startswith(COMPOSITE):
-        content = verbatim.composite(item.filename, force_bytes(item.content), item.mimetype)
+        content = verbatim.composite(item.filename, _bytes(item.content), item.mimetype)
     elif not item.mimetype.startswith("text/"):
-        return item._replace(content=force_bytes(item.content))
+        return item._replace(content=_bytes(item.content))
     elif isinstance(item.content, bytes | bytearray | memoryview):
         content = verbatim.file(item.filename, bytes(item.content), item.mimetype)
     else:
@@ -215,6 +215,11 @@ def _placeholder(item: Any, carried: dict[bytes, bytes]) -> Any:
         del made[name]
     made["X-Sespan-Part"] = token
     return made
+
+
+def _bytes(content: Any) -> bytes:
+    # force_bytes takes a bytearray for an object to be printed.
+    return bytes(content) if isinstance(content, bytearray) else force_bytes(content)
 
 
 def _flattened(made: Message[Any, Any]) -> bytes:

@@ -32,6 +32,7 @@ LIMIT = 64 << 10
 MESSAGE_ID = re.compile(r"(?=.{1,500}\Z)<[!-;=?-~]+@[!-;=?-~]+>")
 
 _LOCAL = r'(?:[^\x00-\x20\x7f"(),:;<>@\\\[\]\s]+|"(?:[^"\\<>\x00-\x1f\x7f]|\\[^<>\x00-\x1f\x7f])*")'
+_NAME = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^()<>\[\]:;@\\,"]*)\s*')
 _LABEL = "[a-zA-Z0-9_\u00a1-\U0010ffff]+"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:(?:-+|\.){_LABEL})*")
 _UNSEEN = re.compile(
@@ -47,8 +48,10 @@ def is_mailbox(text: str) -> bool:
     """Whether it is one mailbox of a form that the parameters take."""
     name, angle, rest = text.rpartition("<")
     bare = (rest.rstrip("> ") if angle else text).strip(" ")
-    if angle and (not text.rstrip().endswith(">") or set(name) & set("<>")):
-        return False
+    if set(name) & set("<>") or (
+        angle and not (text.rstrip().endswith(">") and _NAME.fullmatch(name))
+    ):
+        return False  # several, perhaps
     return bool(
         _ADDRESS.fullmatch(bare)
         and not _UNSEEN.search(bare)
