@@ -35,7 +35,7 @@ type brokers struct {
 	failed []string
 }
 
-const brokerPause = 3 * time.Second
+const brokerPause = 2 * time.Second
 
 func newBrokers(e *testbed.Env, only string) *brokers {
 	return &brokers{Env: e, only: only, pause: brokerPause, nodes: map[string]*broker{}, start: startBroker}
@@ -142,7 +142,7 @@ func (c *brokers) note(one brokerCase, t brokerTally) {
 	wrong := t.judge(one)
 	mark := ""
 	if len(wrong) > 0 {
-		mark = fmt.Sprint("  PASSED: ", wrong)
+		mark = fmt.Sprint("  NOT WITHIN BOUNDS: ", wrong)
 		c.failed = append(c.failed, one.name)
 	}
 	c.Printf("  %-22s %8d %7d %7d %7d %7d %5d %6.2f  %-17s %-17s %5.0f%s\n", one.name, t.enqueued, t.sent, t.copies, t.wrong, t.unknown, t.lost,
