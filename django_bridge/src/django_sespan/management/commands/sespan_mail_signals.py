@@ -60,7 +60,7 @@ class Command(BaseCommand):
             ) from exc
         else:
             if count and options["verbosity"] > 0:
-                self.stdout.write(f"{count} mails")
+                self.stdout.write(f"Told: {count}")
 
 
 def _first_line(error: Exception) -> str:
