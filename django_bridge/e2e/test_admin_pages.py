@@ -97,7 +97,9 @@ def look_at(page: Page, path: str, version: str) -> list[str]:
             page.set_viewport_size(viewport)  # type: ignore[arg-type]
             _keep(page, f"admin-{version}-{name}-{size}-{scheme}")
             found += [f"{path} {size} {scheme}: {fault}" for fault in admin_layout.faults(page)]
-    return found
+    # The pictures took longer than the change of colours.
+    dark = axe.violations(page, "color-contrast")
+    return found + [f"{path} dark: {line}" for line in dark if not OF_DJANGO.search(line)]
 
 
 LAYOUTS = {

@@ -133,7 +133,7 @@ def check_staff_pages(visitor: Visitor, stack: Stack, browser: Browser, watch: W
             "Discount tiers": "Always",
             "Transactions": visitor.username,
             "One-time codes": visitor.email,
-            "API log": "Transaction",
+            "API log": "Draws",
             "Mails": visitor.email,
         }.items(),
         start=2,

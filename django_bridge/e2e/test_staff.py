@@ -33,8 +33,8 @@ def add_tier(page: Page, name: str, low: str, high: str) -> None:
     page.locator("#id_name").fill(name)
     page.locator("#id_minimum_transaction").fill(low)
     page.locator("#id_maximum_transaction").fill(high)
-    page.locator("#id_probability").fill("1")
-    page.locator("#id_discount").fill("0.35")
+    page.locator("#id_probability").fill("100")
+    page.locator("#id_discount").fill("35")
     page.get_by_role("button", name="Save", exact=True).click()
 
 

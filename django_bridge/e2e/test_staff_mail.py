@@ -111,7 +111,7 @@ def test_find_and_cancel(staff: Page, stack: Stack) -> None:
     staff.get_by_role("button", name="Yes, I’m sure").click()
     expect(staff.get_by_text("The mail to 1 recipient was cancelled.")).to_be_visible()
     staff.goto(f"/admin/sespan/mailmessage/{number}/change/")
-    expect(staff.get_by_text("cancelled", exact=True)).to_be_visible()
+    expect(staff.get_by_text("Cancelled", exact=True)).to_be_visible()
     expect(staff.get_by_role("button", name="Cancel")).to_be_disabled()
     Visitor(staff, stack.inbox, "staff").look("12-mail", audit=False)
 
@@ -121,7 +121,7 @@ def test_pause_and_resume(staff: Page, stack: Stack) -> None:
     staff.get_by_label("Pause:").select_option("category")
     staff.get_by_label("Name:").fill("news")
     staff.get_by_role("button", name="Pause").click()
-    expect(staff.get_by_text("“category:news” is paused.")).to_be_visible()
+    expect(staff.get_by_text("“The category news” is paused.")).to_be_visible()
     Visitor(staff, stack.inbox, "staff").look("13-mail-queue", audit=False)
     staff.get_by_role("button", name="Resume").click()
-    expect(staff.get_by_text("“category:news” is sent again.")).to_be_visible()
+    expect(staff.get_by_text("“The category news” is sent again.")).to_be_visible()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.template.loader import render_to_string
 from django.utils import translation
 
 from django_sespan._internal import words
@@ -156,6 +157,13 @@ class TestMoney:
         assert percent(Decimal("0.125000")) == "12.5\xa0%"
         with translation.override("id"):
             assert money(Decimal("250000.5")) == "IDR\xa0250.000,50"
+
+    def test_the_other_pages_for_staff_name_it_too(self, settings):
+        settings.SESPAN = settings.SESPAN | {"CURRENCY": "IDR"}
+        for name in ("reports/transactions.html", "dashboard.html"):
+            context = {"board": {"time_zone": "UTC"}, "user": User(), "request": None}
+            page = render_to_string(f"django_sespan/{name}", context)
+            assert re.search("[Aa]mounts (are )?in IDR", page), name
 
     def test_what_a_tier_costs(self, settings):
         settings.SESPAN = settings.SESPAN | {"CURRENCY": "IDR"}

@@ -21,7 +21,7 @@ class ApiLog(models.Model):
     outcome = models.TextField(_("outcome"), choices=words(OUTCOMES))
     status = models.SmallIntegerField(_("HTTP status"))
     status_details = models.TextField(_("details"))
-    ip = models.GenericIPAddressField(_("address"), null=True)
+    ip = models.GenericIPAddressField(_("IP address"), null=True)
     customer = customer_key()
     request_header = models.JSONField(_("request header"))
     request_body = models.TextField(_("request body"))

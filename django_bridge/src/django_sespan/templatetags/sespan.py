@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_sespan import checkout
 from django_sespan._internal.brand import Brand, brand
 from django_sespan._internal.staff import roles_of
+from django_sespan.conf import get_settings
 
 register = template.Library()
 
@@ -52,6 +53,12 @@ def sespan_checkout(
 def sespan_brand() -> Brand:
     """Return the site's name, colour and logo: `{% sespan_brand as brand %}`."""
     return brand()
+
+
+@register.simple_tag
+def sespan_currency() -> str:
+    """Return SESPAN["CURRENCY"]: `{% sespan_currency as currency %}`."""
+    return get_settings().currency
 
 
 @register.inclusion_tag("django_sespan/staff_bar.html", takes_context=True)
