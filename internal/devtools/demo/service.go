@@ -48,7 +48,7 @@ func (d *demo) startServe(ctx context.Context) error {
 		env: append(kept,
 			"SESPAN_HTTP_ADDR="+address(d.ports.api), "SESPAN_ADMIN_ADDR="+address(d.ports.admin),
 			"SESPAN_SMTP_URL=smtp://"+address(d.ports.smtp)+"?tls=none",
-			"SESPAN_MAIL_FROM="+mailFrom, "SESPAN_TIME_ZONE="+zone,
+			"SESPAN_MAIL_FROM="+mailFrom, "SESPAN_SITE_COLOR=#2f6b54", "SESPAN_TIME_ZONE="+zone,
 			"SESPAN_JWKS="+d.path("checkout.pem.jwks.json"),
 			"SESPAN_ALLOWED_ORIGINS="+link(d.ports.shop, "")+",http://localhost:"+fmt.Sprint(d.ports.shop),
 			"SESPAN_OTP_LINK="+link(d.ports.shop, "/account/code/"),
