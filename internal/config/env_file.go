@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -27,12 +28,32 @@ func (EnvFile) BeforeResolve(_ *kong.Kong, ctx *kong.Context, trace *kong.Path) 
 				return nil, nil //nolint:nilnil // kong's way to say: none
 			}
 			if value, ok := values[name]; ok {
-				return value, nil
+				return beside(string(path), flag, value), nil
 			}
 		}
 		return nil, nil //nolint:nilnil // kong's way to say: none
 	}))
 	return nil
+}
+
+// beside gives the files that a setting names from the folder of the file of settings,
+// wherever the command was started: it moves together with them.
+func beside(settings string, flag *kong.Flag, value string) string {
+	if !strings.HasPrefix(flag.PlaceHolder, "FILE") && !strings.HasPrefix(flag.PlaceHolder, "FOLDER") || value == "" {
+		return value
+	}
+	names := []string{value}
+	if strings.HasSuffix(flag.PlaceHolder, ",…") {
+		names = strings.Split(value, ",")
+	}
+	for i, name := range names {
+		name = strings.TrimSpace(name)
+		if !strings.Contains(name, "://") && !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(settings), name)
+		}
+		names[i] = name
+	}
+	return strings.Join(names, ",")
 }
 
 var assignment = regexp.MustCompile(`^(?:export\s+)?([A-Z_][A-Z0-9_]*)=(.*)$`)

@@ -84,3 +84,24 @@ func TestQuoteAndBack(t *testing.T) {
 		}
 	}
 }
+
+// A file that the settings name lies beside them, wherever the command is started.
+func TestFilesBesideTheSettings(t *testing.T) {
+	t.Parallel()
+	file := envFile(t, "SESPAN_DATABASE_URL_FILE=url\nSESPAN_SECRET_KEYS_FILE=/etc/keys\nSESPAN_JWKS=https://shop.example/keys.json\n"+
+		"SESPAN_DKIM_KEY_FILE=one.pem,/etc/two.pem\nSESPAN_OTP_TEMPLATES=mails\n")
+	g, err := parse(t, "serve", "--env-file="+file, "--smtp-ca-file=ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Dir(file)
+	for got, want := range map[string]string{
+		g.Serve.URLFile: filepath.Join(folder, "url"), g.Serve.SecretKeysFile: "/etc/keys", g.Serve.JWKS: "https://shop.example/keys.json",
+		strings.Join(g.Serve.DKIMKeyFile, ","): filepath.Join(folder, "one.pem") + ",/etc/two.pem", g.Serve.OTPTemplates: filepath.Join(folder, "mails"),
+		g.Serve.SMTPCAFile: "ca.pem",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -34,6 +34,7 @@ KEYS = frozenset(
         "URL",
         "PUBLIC_URL",
         "KEY",
+        "KEY_FILE",
         "DATABASE",
         "SIGNING_KEY_FILE",
         "CLIENT_IP",
@@ -61,6 +62,7 @@ class SespanSettings:
     url: str = ""
     public_url: str = ""
     key: str = field(default="", repr=False)
+    key_file: Path | None = None
     database: str = "default"
     signing_key_file: Path | None = None
     client_ip_path: str = ""
@@ -81,7 +83,8 @@ class SespanSettings:
         return cls(
             url=url,
             public_url=str(raw.get("PUBLIC_URL") or url).rstrip("/"),
-            key=str(raw.get("KEY") or ""),
+            key=str(raw.get("KEY") or "") or _key_in(raw.get("KEY_FILE")),
+            key_file=Path(raw["KEY_FILE"]) if raw.get("KEY_FILE") else None,
             database=str(raw.get("DATABASE") or "default"),
             signing_key_file=Path(key_file) if key_file else None,
             client_ip_path=str(raw.get("CLIENT_IP") or ""),
@@ -103,7 +106,7 @@ class SespanSettings:
     @property
     def mail_only(self) -> bool:
         """Whether the site queues mail and uses nothing else: neither URL nor KEY is given."""
-        return not self.url and not self.key
+        return not self.url and not self.key and self.key_file is None
 
     @property
     def enabled(self) -> bool:
@@ -149,6 +152,14 @@ def _is_test_run() -> bool:
     """
     state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
     return hasattr(mail, "outbox") and hasattr(state, "saved_data")
+
+
+def _key_in(path: object) -> str:
+    """Return the key in a file; "" where it cannot be read, which the checks say."""
+    try:
+        return Path(str(path)).read_text("utf-8").strip() if path else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _seconds(value: object) -> float:
