@@ -14,6 +14,8 @@ from django.db import connections
 from django.db.models import BigAutoField, CharField
 
 from django_sespan import checks
+from django_sespan.checks.settings import check_settings
+from django_sespan.conf import get_settings
 from django_sespan.management.diagnosis import DiagnosisFailed
 from django_sespan.management.diagnosis import settings as diagnosis
 
@@ -294,3 +296,16 @@ def test_every_number_is_in_the_list():
     assert used == numbers(
         (Path(__file__).parents[2] / "docs" / "django-operations.md").read_text()
     )
+
+
+def test_the_key_in_a_file(settings, tmp_path):
+    """A checkout without the file starts, and is told."""
+    path = tmp_path / "sespan.key"
+    raw = {**settings.SESPAN, "FAKE": False, "KEY_FILE": path}
+    raw.pop("KEY", None)
+    settings.SESPAN = raw
+    assert [m.id for m in check_settings() if str(path) in m.msg] == ["sespan.E004"]
+    path.write_text(f"sk_{'a' * 12}_{'b' * 43}\n")
+    settings.SESPAN = {**raw}
+    assert [m for m in check_settings() if m.id == "sespan.E004"] == []
+    assert get_settings().key.startswith("sk_aaaa")
