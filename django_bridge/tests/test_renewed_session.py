@@ -43,7 +43,7 @@ def test_a_planted_session_key_is_left_behind(client):
 
 @pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file"])
 def test_a_new_code_beside_the_right_one(client, sespan, settings, engine, tmp_path):
-    """The login ends the session that the other request would save: it ends in the login's result."""
+    """The login ends the session that the other request would save, which ends in its result."""
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     settings.SESSION_FILE_PATH = tmp_path
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -124,11 +124,14 @@ def end_codes(using: str, customer_id: int) -> int:
 
 def _call(using: str, query: str, values: Sequence[Any]) -> Any:
     # A savepoint: what is refused must not break the site's transaction around it.
-    with queue_admin.translated_errors(), transaction.atomic(using=using):
-        with connections[using].cursor() as cursor:
-            customer_table.check(cursor)
-            cursor.execute(query, values)
-            return cursor.fetchone()[0]
+    with (
+        queue_admin.translated_errors(),
+        transaction.atomic(using=using),
+        connections[using].cursor() as cursor,
+    ):
+        customer_table.check(cursor)
+        cursor.execute(query, values)
+        return cursor.fetchone()[0]
 
 
 def _code(data: Mapping[str, Any]) -> Code:

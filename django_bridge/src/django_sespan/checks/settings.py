@@ -105,7 +105,9 @@ def _key(settings: SespanSettings) -> Iterator[CheckMessage]:
     if (settings.key or _is_called(settings)) and not KEY_SHAPE.fullmatch(settings.key):
         what = "SESPAN['KEY'] is missing or is not a service key."
         if settings.key_file is not None:
-            what = f"SESPAN['KEY_FILE']: {settings.key_file} cannot be read or holds no service key."
+            what = (
+                f"SESPAN['KEY_FILE']: {settings.key_file} cannot be read or holds no service key."
+            )
         yield error(
             "E004",
             what,

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class CustomerHelp(models.Model):
+class CustomerHelp(models.Model):  # noqa: DJ008  (there are no rows)
     """Carries the permission; the admin shows the page Help for customers under its name."""
 
     class Meta:

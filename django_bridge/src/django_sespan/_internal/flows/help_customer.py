@@ -116,9 +116,7 @@ def send(request: HttpRequest, user: Any) -> str:
     with audited(request):  # first: no entry, no mail
         enter(_sespan(), Entry("send", "code", str(user.pk), detail="asked for by the staff"))
     try:
-        get_client().otp_create(
-            purpose="registration", customer_id=user.pk, locale=get_language()
-        )
+        get_client().otp_create(purpose="registration", customer_id=user.pk, locale=get_language())
     except errors.OTPTooSoon as exc:
         wait = messages.wait(exc.retry_after)
         text = _("No mail may go to this address for %(wait)s: give its budgets back first.")
@@ -177,7 +175,7 @@ def _write_address(user: Any, new: str) -> None:
     """Save it by the rules of the site's model; a user name that is the address goes along."""
     field = user.get_email_field_name()
     values = {field: new}
-    if user.USERNAME_FIELD != field and address.same(user.get_username(), email_of(user)):
+    if field != user.USERNAME_FIELD and address.same(user.get_username(), email_of(user)):
         values[user.USERNAME_FIELD] = new
     form = modelform_factory(type(user), fields=list(values))(values, instance=user)
     if not form.is_valid():
@@ -222,7 +220,9 @@ def _changing(request: HttpRequest) -> Iterator[None]:
     if users_alias() != _sespan():
         raise Refused(_("Sespan is in another database than the users."))
     with audited(request):
-        with connections[_sespan()].cursor() as cursor:  # a site may let its statements wait for ever
+        with connections[
+            _sespan()
+        ].cursor() as cursor:  # a site may let its statements wait for ever
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         yield
 

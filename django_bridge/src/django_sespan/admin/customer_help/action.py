@@ -1,7 +1,7 @@
 """The way from a site's own page of customers.
 
-    class CustomerAdmin(UserAdmin):
-        actions = [help_customer]
+class CustomerAdmin(UserAdmin):
+actions = [help_customer]
 """
 
 from __future__ import annotations

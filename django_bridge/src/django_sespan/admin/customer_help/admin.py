@@ -121,7 +121,7 @@ class CustomerHelpAdmin(PageAdmin):
         person = staff_people.find(object_id)
         if person is None or not _is_key(person.key):
             raise Http404(_("There is no such customer (any more)."))
-        form = self._form(request, person)
+        form = self._form(request)
         if request.method == "POST" and (form is None or form.is_valid()):
             self._do(request, person, form)
             return HttpResponseRedirect(request.path)
@@ -152,7 +152,7 @@ class CustomerHelpAdmin(PageAdmin):
         return self.page(request, "customer_help_page.html", context)
 
     @staticmethod
-    def _form(request: HttpRequest, person: Person) -> forms.Form | None:
+    def _form(request: HttpRequest) -> forms.Form | None:
         """Return the form of the deed that was asked for, None where it has none."""
         match request.POST.get("deed"):
             case "correct":

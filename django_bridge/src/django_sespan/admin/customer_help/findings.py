@@ -188,9 +188,10 @@ def _code(code: Code, at: datetime) -> str:
 
 def when(moment: datetime) -> str:
     """Write a time of the site's zone, with its day where that is another one than today."""
-    local = timezone.localtime(moment, timezone.get_default_timezone())
+    zone = timezone.get_default_timezone()
+    local = moment.astimezone(zone)
     clock = formats.date_format(local, "H:i")
-    if local.date() == timezone.localdate(timezone=timezone.get_default_timezone()):
+    if local.date() == datetime.now(zone).date():
         return clock
     return f"{formats.date_format(local, 'SHORT_DATE_FORMAT')} {clock}"
 
