@@ -5,7 +5,8 @@
 SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON     ?= python3
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Behind the version (file VERSION) of what is no release.
+COMMIT     ?= $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 TOOLS      := $(CURDIR)/.cache/bin
 VENV       := $(CURDIR)/.venv
 VENV_NEXT  := $(CURDIR)/.venv-next
@@ -17,7 +18,7 @@ CYCLONEDX  := $(TOOLS)/cyclonedx-gomod-v1.9.0
 GOVULN     := $(TOOLS)/govulncheck-v1.1.4
 PROMTOOL   := $(TOOLS)/promtool
 PROMETHEUS := $(TOOLS)/prometheus
-GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+GO_BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.commit=$(COMMIT)"
 # Draws the charts of the pages for staff. It comes from npm, as package-lock.json says, and is not committed.
 UPLOT      := django_bridge/src/django_sespan/static/django_sespan/vendor/uplot/uPlot.iife.min.js
 AXE        := django_bridge/node_modules/axe-core/axe.min.js
@@ -25,7 +26,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help audit package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-broker bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
+.PHONY: help audit release package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-broker bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,11 +122,14 @@ build: ## Build the static binary bin/sespan
 	$(GO_BUILD) -o bin/sespan ./cmd/sespan
 
 package: $(NFPM) $(CYCLONEDX) ## Build Debian packages, archives, their bills of materials and sums into dist
-	@ARCHES="$(ARCHES)" VERSION=$(VERSION) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) packaging/package
+	@ARCHES="$(ARCHES)" COMMIT=$(COMMIT) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) packaging/package
 
 # Outside .ci/run: what it asks changes from day to day. A database that cannot be reached fails it.
 audit: $(GOVULN) $(VENV)/.ready ## Look the dependencies up in the databases of known vulnerabilities (needs the internet)
 	@packaging/audit $(GOVULN) $(VENV)
+
+release: ## Make the commit and the tag of a release and begin the next (RELEASE=0.1.0 NEXT=0.2.0); pushes nothing
+	@packaging/release "$(RELEASE)" "$(NEXT)"
 
 wheel: $(VENV)/.ready $(UPLOT) ## Build the Python package, with the charts in it, into django_bridge/dist
 	cd django_bridge && $(VENV)/bin/python -m pip wheel -q --no-deps --no-build-isolation -w dist .

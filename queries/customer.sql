@@ -20,15 +20,16 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'sespan') AND n.nspname !~ '^pg_'
 ORDER BY 1 LIMIT 5000;
 
--- The kind is integer, text, boolean, time or other; a domain counts as its base type.
+-- The kind is integer, text, boolean, time or other; a domain, which prints as
+-- the type does that it is of in the end, counts as that, as in sespan.customer_binding_state.
 -- Unique: an index of this column alone that a foreign key may refer to.
 -- name: CustomerTableColumns :many
 SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod)::text AS type,
     (CASE
-        WHEN b.typname IN ('int2', 'int4', 'int8') THEN 'integer'
-        WHEN b.typcategory = 'S' THEN 'text'
-        WHEN b.typname = 'bool' THEN 'boolean'
-        WHEN b.typname IN ('timestamptz', 'timestamp', 'date') THEN 'time'
+        WHEN t.typoutput IN ('pg_catalog.int2out'::pg_catalog.regproc, 'pg_catalog.int4out'::pg_catalog.regproc, 'pg_catalog.int8out'::pg_catalog.regproc) THEN 'integer'
+        WHEN t.typcategory = 'S' THEN 'text'
+        WHEN t.typoutput = 'pg_catalog.boolout'::pg_catalog.regproc THEN 'boolean'
+        WHEN t.typoutput IN ('pg_catalog.timestamptz_out'::pg_catalog.regproc, 'pg_catalog.timestamp_out'::pg_catalog.regproc, 'pg_catalog.date_out'::pg_catalog.regproc) THEN 'time'
         ELSE 'other'
     END)::text AS kind,
     EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))::boolean AS in_primary_key,
@@ -37,9 +38,20 @@ SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod):
                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)::boolean AS is_unique
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-JOIN pg_catalog.pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0::oid), t.oid)
 WHERE a.attrelid = (@relation::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
+
+-- The table with an e-mail column that this one's key refers to, '' for none.
+-- name: CustomerParent :one
+SELECT COALESCE((
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+    FROM pg_catalog.pg_constraint k
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum] AND a.attname = @key_column::text
+    JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.conrelid = (@relation::bigint)::oid AND k.contype = 'f'
+        AND EXISTS (SELECT FROM pg_catalog.pg_attribute e WHERE e.attrelid = c.oid AND NOT e.attisdropped AND e.attname ~ 'e_?mail')
+    ORDER BY k.conname LIMIT 1), '')::text AS parent;
 
 -- Whether an index serves a look-up by address: on lower(… COLLATE "C") of the column;
 -- or, where its locale pairs i with I, on upper() or lower() of it, or on the column
@@ -97,6 +109,9 @@ SELECT sespan.customer_try()::text AS tried;
 -- name: CustomerBound :one
 SELECT b.table_schema, b.table_name FROM sespan.customer_binding AS b;
 
+-- name: CustomerHeirs :one
+SELECT COALESCE(sespan.customer_heirs((@relation::bigint)::oid), '')::text AS heirs;
+
 -- What hangs on the customers: codes and rights to activate.
 -- name: CustomerLeft :one
 SELECT (SELECT count(*) FROM sespan.otp)::bigint AS codes, (SELECT count(*) FROM sespan.otp_activation)::bigint AS rights;
@@ -120,7 +135,7 @@ SELECT EXISTS (
 
 -- What our roles still may do with tables (schema.table) that a binding no longer uses.
 -- name: CustomerFormerGrants :many
-SELECT pg_catalog.format('REVOKE ALL ON %I.%I FROM %I;', n.nspname, c.relname, r.rolname)::text AS statement
+SELECT pg_catalog.format('REVOKE ALL ON %I.%I FROM %I', n.nspname, c.relname, r.rolname)::text AS statement
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_roles r ON r.rolname = ANY (@roles::text[])
 WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY (@tables::text[])

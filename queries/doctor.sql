@@ -3,10 +3,11 @@
 -- lock that a change of the site's rows holds.
 
 -- name: DoctorServer :one
-SELECT pg_catalog.current_setting('server_version')::text AS version, session_user::text AS login,
-    (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)::boolean AS superuser,
+SELECT pg_catalog.current_setting('server_version')::text AS version, current_user::text AS login,
+    (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)::boolean AS superuser,
     pg_catalog.pg_is_in_recovery()::boolean AS standby,
-    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only;
+    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only,
+    pg_catalog.current_setting('default_transaction_isolation')::text AS isolation, pg_catalog.current_setting('lock_timeout')::text AS lock_timeout;
 
 -- What the service's group may and this login may not. service '': there is no such
 -- group, because a DBA makes the roles, or there is no schema.
@@ -21,12 +22,12 @@ WITH service AS (
     FROM service s JOIN pg_catalog.pg_class c ON c.relnamespace = s.schema
     CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
     WHERE a.grantee = s.oid
-      AND NOT CASE c.relkind WHEN 'S' THEN pg_catalog.has_sequence_privilege(session_user, c.oid, a.privilege_type)
-                             ELSE pg_catalog.has_table_privilege(session_user, c.oid, a.privilege_type) END
+      AND NOT CASE c.relkind WHEN 'S' THEN pg_catalog.has_sequence_privilege(current_user, c.oid, a.privilege_type)
+                             ELSE pg_catalog.has_table_privilege(current_user, c.oid, a.privilege_type) END
 )
-SELECT session_user::text AS login, COALESCE((SELECT s.rolname FROM service s), '')::text AS service,
+SELECT current_user::text AS login, COALESCE((SELECT s.rolname FROM service s), '')::text AS service,
     EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')::boolean AS has_schema,
-    COALESCE((SELECT pg_catalog.has_schema_privilege(session_user, n.oid, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'), false)::boolean AS may_use,
+    COALESCE((SELECT pg_catalog.has_schema_privilege(current_user, n.oid, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'), false)::boolean AS may_use,
     (SELECT count(*) FROM missing)::int AS missing, COALESCE((SELECT min(m.what) FROM missing m), '')::text AS first_missing;
 
 -- name: DoctorTriggers :many

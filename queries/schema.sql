@@ -21,8 +21,11 @@ SELECT pg_catalog.pg_try_advisory_lock(5318008143)::boolean AS locked;
 -- name: SchemaUnlock :exec
 SELECT pg_catalog.pg_advisory_unlock(5318008143);
 
+-- The login is whom its address or its settings make of it (options=-c role=…), which is
+-- what to go back to. A pooler that leaves our settings out has another lock_timeout.
 -- name: SchemaSession :one
-SELECT current_setting('server_version_num')::int AS server_version, session_user::text AS login,
+SELECT current_setting('server_version_num')::int AS server_version, current_user::text AS login, current_setting('role')::text AS role,
+    current_setting('lock_timeout')::text AS lock_timeout,
     current_database()::text AS database, pg_catalog.pg_is_in_recovery()::boolean AS standby;
 
 -- Empty when there is no schema sespan.

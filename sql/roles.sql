@@ -42,7 +42,7 @@ BEGIN
     FOR member IN
         SELECT r.rolname FROM pg_catalog.pg_roles r
         WHERE NOT r.rolsuper AND r.rolname <> 'sespan_owner'
-            AND (r.rolname = session_user OR r.oid = (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'))
+            AND (r.rolname = current_user OR r.oid = (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'))
     LOOP
         IF current_setting('server_version_num')::int >= 160000 THEN
             IF NOT (pg_catalog.pg_has_role(member, 'sespan_owner', 'SET') AND pg_catalog.pg_has_role(member, 'sespan_owner', 'USAGE')) THEN
@@ -132,7 +132,7 @@ GRANT SELECT ON sespan.installation TO sespan_service, sespan_producer, sespan_r
 -- customer (on the site's own tables: see bind-customers)
 GRANT SELECT ON sespan.customer_binding TO sespan_service, sespan_producer, sespan_admin;
 GRANT EXECUTE ON FUNCTION sespan.customer_binding_state(), sespan.customer_columns(text, text, jsonb), sespan.customer_children(), sespan.customer_relation(),
-    sespan.customer_table_check(text) TO sespan_producer, sespan_admin;
+    sespan.customer_table_check(text), sespan.customer_heirs(oid) TO sespan_producer, sespan_admin;
 GRANT SELECT ON sespan.customer TO sespan_service;
 
 -- api_key: nobody but the service sees the hashes

@@ -12,12 +12,13 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sespan"
 	"sespan/internal/config"
 	"sespan/internal/devtools/demo"
 	"sespan/internal/devtools/devdb"
 )
 
-var version = "dev" // set by the linker
+var commit string // set by the linker
 
 func main() {
 	// This program is also the supervisor of its database.
@@ -35,7 +36,7 @@ func run(args []string) int {
 	}
 	program := config.Program{
 		Name: "sespan-demo", Description: "Runs the whole demonstration of Sespan: database, mail inbox, service and example shop.",
-		Version: version, Out: os.Stdout, Err: os.Stderr, Exit: os.Exit,
+		Version: sespan.Build(commit), Out: os.Stdout, Err: os.Stderr, Exit: os.Exit,
 	}
 	if _, err := config.Parse(&flags, program, args); err != nil {
 		fmt.Fprintln(os.Stderr, "sespan-demo:", err)

@@ -10,18 +10,19 @@ import (
 	"syscall"
 	_ "time/tzdata" // SESPAN_TIME_ZONE works on machines without zone files too
 
+	"sespan"
 	"sespan/internal/cli"
 	"sespan/internal/config"
 )
 
-var version = "dev" // set by the linker
+var commit string // set by the linker
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run gives the exit code: 0 done, 1 failed, 2 a setting or an argument is wrong; a
 // command may have codes of its own, as the doctor has.
 func run(args []string) int {
-	command, err := cli.Parse(args, cli.IO{Out: os.Stdout, Err: os.Stderr, Version: version, Exit: os.Exit})
+	command, err := cli.Parse(args, cli.IO{Out: os.Stdout, Err: os.Stderr, Version: sespan.Build(commit), Exit: os.Exit})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sespan:", err)
 		return 2

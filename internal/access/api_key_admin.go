@@ -70,7 +70,7 @@ func (k KeyAdmin) make(ctx context.Context, key Key, life time.Duration, toldAft
 	switch {
 	case key.Role != RoleService && key.Role != RoleReport && key.Role != RoleDashboard && key.Role != RoleAdmin:
 		return Key{}, "", problem.New(problem.Invalid, "The role must be service, report, dashboard or admin.").AtField("role")
-	case key.Name == "" || utf8.RuneCountInString(key.Name) > maxKeyNameLength || !printable(key.Name):
+	case !ValidKeyName(key.Name):
 		return Key{}, "", problem.New(problem.Invalid, "The name must have 1 to 100 printable characters.").AtField("name")
 	case life < 0:
 		return Key{}, "", problem.New(problem.Invalid, "The life of a key cannot be negative.").AtField("expires")
@@ -86,6 +86,12 @@ func (k KeyAdmin) make(ctx context.Context, key Key, life time.Duration, toldAft
 		return Key{}, "", err
 	}
 	return key, whole, nil
+}
+
+// ValidKeyName tells whether a key may be called so.
+func ValidKeyName(name string) bool {
+	name = strings.TrimSpace(name)
+	return name != "" && utf8.RuneCountInString(name) <= maxKeyNameLength && printable(name)
 }
 
 // draw gives a key its id, its secret and the time.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"sespan"
 	"sespan/internal/access"
 	"sespan/internal/apilog"
 	"sespan/internal/httpapi"
@@ -61,7 +62,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	}
 	minor := transaction.Minor(a.cfg.MinorUnit) //nolint:gosec // 0 to 4, checked
 	handler := httpapi.New(httpapi.Deps{
-		Logger: a.logger, Registerer: a.registry, Tracer: a.tracing.Tracer(), Clock: time.Now, Version: "1",
+		Logger: a.logger, Registerer: a.registry, Tracer: a.tracing.Tracer(), Clock: time.Now, Version: sespan.Version(),
 		AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.Proxies, Timeout: a.cfg.RequestTimeout,
 		Keys: keys, Tokens: tokens, Log: log, OTP: codes, CustomerTables: postgres.NewCustomerTables(a.pool, time.Now), Draws: draws, Minor: minor, Ring: a.cfg.Ring,
 		Records: transaction.NewRecords(records), Exports: transaction.NewExports(records), Customers: postgres.NewCustomerSums(reports, customerSumsTimeout), Zone: a.cfg.Location,

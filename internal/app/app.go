@@ -94,7 +94,7 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.pool = pool
-	if err := CheckLogin(ctx, a.pool); err != nil {
+	if err := CheckLogin(ctx, a.pool, "SESPAN_DATABASE_URL"); err != nil {
 		return err
 	}
 	if err := CheckSchema(ctx, a.pool); err != nil {

@@ -13,11 +13,11 @@ import (
 
 // CheckLogin refuses a login that the server will never let in. A server that does
 // not answer is none: the database may start after its clients.
-func CheckLogin(ctx context.Context, pool *postgres.Pool) error {
+func CheckLogin(ctx context.Context, pool *postgres.Pool, variable string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := pool.CheckLogin(ctx); err != nil {
-		return &config.Error{Variable: "SESPAN_DATABASE_URL", Problem: "is refused by the server: " + err.Error(), Hint: "correct login, password and database in it"}
+	if refused, ok := errors.AsType[*postgres.RefusedError](pool.CheckLogin(ctx)); ok {
+		return &config.Error{Variable: variable, Problem: "is refused by the server: " + refused.Reason, Hint: refused.Mend}
 	}
 	return nil
 }

@@ -337,10 +337,12 @@ func closeDatabase(b *broken) {
 	b.elsewhere("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L")
 }
 
+const fullDisk = `CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = 'disk_full'; END $$`
+
 // fillDisk lets the server answer as it does when a table cannot grow: reads go on.
 func fillDisk(b *broken) {
-	b.db.Exec(b.t, `CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = 'disk_full'; END $$;
+	b.db.Exec(b.t, fullDisk+`;
 		CREATE TRIGGER full_disk BEFORE INSERT ON sespan.otp_challenge FOR EACH STATEMENT EXECUTE FUNCTION public.full_disk()`)
 	b.post("/v1/otp", `{"email":"sari@example.com","purpose":"login"}`, http.StatusServiceUnavailable)
 }

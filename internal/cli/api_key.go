@@ -3,12 +3,12 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"sespan/internal/access"
-	"sespan/internal/app"
 	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
@@ -47,16 +47,12 @@ func (k *Keys) open(ctx context.Context) (access.KeyAdmin, func(), error) {
 	if err := k.Resolve(); err != nil {
 		return access.KeyAdmin{}, nil, err
 	}
-	return openKeyAdmin(ctx, k.URL)
+	return openKeyAdmin(ctx, &k.PastPooler)
 }
 
-func openKeyAdmin(ctx context.Context, url string) (access.KeyAdmin, func(), error) {
-	pool, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: 1, ApplicationName: "sespan keys", Pooled: true})
+func openKeyAdmin(ctx context.Context, d *config.PastPooler) (access.KeyAdmin, func(), error) {
+	pool, err := openDatabase(ctx, d, postgres.Options{ApplicationName: "sespan keys", LockTimeout: lockTimeout})
 	if err != nil {
-		return access.KeyAdmin{}, nil, err
-	}
-	if err := app.CheckSchema(ctx, pool); err != nil {
-		pool.Close()
 		return access.KeyAdmin{}, nil, err
 	}
 	return access.KeyAdmin{Store: postgres.NewKeys(pool), Clock: time.Now}, pool.Close, nil
@@ -75,7 +71,10 @@ func (c *KeysCreate) Run(ctx context.Context, k *Keys, e *Env) error {
 		return err
 	}
 	e.progress(fmt.Sprintf("key %s with role %s for %q; it is shown this once:", key.ID, key.Role, key.Name))
-	fmt.Fprintln(e.Out, whole)
+	if _, err := fmt.Fprintln(e.Out, whole); err != nil {
+		_, revoking := admin.Revoke(ctx, key.ID) // nobody has it
+		return errors.Join(fmt.Errorf("the key could not be printed and is revoked: %w", err), revoking)
+	}
 	return nil
 }
 
@@ -155,6 +154,8 @@ func (c *KeysRotate) Run(ctx context.Context, k *Keys, e *Env) error {
 		ends = "ends in " + c.Overlap.String()
 	}
 	e.progress(fmt.Sprintf("key %s stands in the place of %s, which %s; it is shown this once:", key.ID, key.Replaces, ends))
-	fmt.Fprintln(e.Out, whole)
+	if _, err := fmt.Fprintln(e.Out, whole); err != nil {
+		return fmt.Errorf("the key could not be printed, for one in its place run sespan keys rotate %s: %w", key.ID, err)
+	}
 	return nil
 }

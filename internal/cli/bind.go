@@ -30,7 +30,7 @@ func (b *Bind) Run(ctx context.Context, e *Env) error {
 	if err := b.Resolve(); err != nil {
 		return err
 	}
-	wrong, err := b.bind(ctx, e, b.URL, b.RolePrefix, b.Replace)
+	wrong, err := b.bind(ctx, e, b.Direct, b.RolePrefix, b.Replace)
 	if err == nil && wrong != "" {
 		err = fmt.Errorf("bound, but customers cannot be served: %s", wrong)
 	}

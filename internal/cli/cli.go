@@ -5,9 +5,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -77,5 +79,17 @@ func Parse(args []string, std IO) (*Command, error) {
 // Run runs the chosen command.
 func (c *Command) Run(ctx context.Context) error {
 	c.parsed.BindTo(byPerson(ctx, c.parsed.Command()), (*context.Context)(nil))
-	return c.parsed.Run(c.env)
+	return oneLineError(c.parsed.Run(c.env))
+}
+
+// oneLineError makes one line of an address that does not answer, which is tried again, a
+// line each. What has an exit code of its own is a line already.
+func oneLineError(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	if _, own := errors.AsType[*ExitError](err); own {
+		return err
+	}
+	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 }

@@ -47,8 +47,8 @@ func (c *Customer) with(ctx context.Context, e *Env, who CustomerWho, do func(*p
 	if err := c.Resolve(); err != nil {
 		return err
 	}
-	o := postgres.Options{URL: c.URL, ApplicationName: "sespan customer", StatementTimeout: 10 * time.Minute, LockTimeout: lockTimeout}
-	return withDatabase(ctx, o, func(pool *postgres.Pool) error {
+	o := postgres.Options{ApplicationName: "sespan customer", StatementTimeout: 10 * time.Minute, LockTimeout: lockTimeout}
+	return withDatabase(ctx, &c.Database, o, func(pool *postgres.Pool) error {
 		data := postgres.NewCustomerData(pool)
 		person, err := data.Find(ctx, who.CustomerID, strings.TrimSpace(who.Email))
 		if err != nil {
@@ -129,6 +129,7 @@ func (c *CustomerErase) Run(ctx context.Context, customer *Customer, e *Env) err
 		if !c.Yes && !e.confirm(os.Stdin, "Erase "+describe(person)+"? It cannot be undone. Type yes: ") {
 			return errors.New("nothing was erased; give --yes where nobody can answer")
 		}
+		data.Progress = e.everyFewSeconds(time.Now)
 		erased, err := data.Erase(ctx, person)
 		for _, line := range erasedLines() {
 			if n, done := erased[line.name]; done {

@@ -20,8 +20,9 @@ func (x *examination) checkDatabase(ctx context.Context) []finding {
 	begun := x.now()
 	s, err := x.doctor().Server(ctx)
 	switch {
-	case postgres.FailureOf(err) == postgres.FailurePooler:
-		return wrong("it is reached through a transaction pooler, which refuses the settings of a connection", "name the server itself in SESPAN_DATABASE_DIRECT_URL, which also tells that the first URL is the pooler's")
+	case err != nil && postgres.Refusal(err) != nil:
+		refused := postgres.Refusal(err)
+		return wrong(refused.Reason, refused.Mend)
 	case err != nil:
 		return wrong(cause(err), mendConnection(err))
 	case s.ReadOnly != "":
@@ -107,6 +108,10 @@ func (x *examination) checkLogin(ctx context.Context) []finding {
 		return wrong(fmt.Sprintf("%s lacks rights of %s: %s", l.Login, l.Service, andMore(first, l.Missing)), grant)
 	case s.Superuser:
 		return warning(l.Login+" is a superuser, and serve needs only the rights of "+l.Service, "let serve log in as a member of that group: sespan init --url-file FILE makes one")
+	}
+	if s.Unset != "" && x.settings.Pooled() {
+		return warning(fmt.Sprintf("%s has the rights of %s, but not the settings that a pooler leaves to the login", l.Login, l.Service),
+			fmt.Sprintf("run: ALTER ROLE %q SET %s (docs/dba.md, PgBouncer); then let the pooler make its connections anew", l.Login, s.Unset))
 	}
 	return well("%s has the rights of %s", l.Login, l.Service)
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
 
 // Init is the command init.
 type Init struct {
-	DSN     string `name:"dsn" env:"SESPAN_DATABASE_URL" required:"" placeholder:"URL" help:"The site's database, as a login that may create a schema and roles."`
+	DSN     string `name:"dsn" aliases:"database-url" env:"SESPAN_DATABASE_URL" secret:"" placeholder:"URL" help:"The site's database, as a login that may create a schema and roles."`
+	DSNFile string `name:"database-url-file" env:"SESPAN_DATABASE_URL_FILE" placeholder:"FILE" help:"File that holds it."`
+	config.PastPooler
 	KeyName string `default:"django" help:"Name of the service key that is made."`
 	KeyFile string `placeholder:"FILE" help:"Write the service key into this file instead of printing it; an existing file is kept."`
 	URLFile string `placeholder:"FILE" help:"Write the database URL of the login that is made for serve into this file; an existing file is kept."`
@@ -28,10 +31,10 @@ type Init struct {
 
 // Run sets a database up. It may run again: what is there stays as it is.
 func (c *Init) Run(ctx context.Context, e *Env) error {
-	if err := c.preflight(); err != nil {
+	if err := c.preflight(ctx); err != nil {
 		return err
 	}
-	m, err := postgres.Migrate(ctx, c.DSN, postgres.MigrateOptions{
+	m, err := postgres.Migrate(ctx, c.Direct, postgres.MigrateOptions{
 		RolePrefix: c.RolePrefix, NoRoles: c.NoRoles, ShareRoles: c.ShareRoles, Replace: c.Replace, Progress: e.progress,
 	})
 	if err != nil {
@@ -42,13 +45,13 @@ func (c *Init) Run(ctx context.Context, e *Env) error {
 		e.progress("no roles were made: a DBA has to run what follows on standard output")
 		fmt.Fprintln(e.Out, m.RolesSQL)
 	}
-	if _, err := c.bind(ctx, e, c.DSN, c.RolePrefix, c.Replace); err != nil { // what is WRONG has been printed, and doctor says it again
+	if _, err := c.bind(ctx, e, c.Direct, c.RolePrefix, c.Replace); err != nil { // what is WRONG has been printed, and doctor says it again
 		return err
 	}
 	if err := c.siteLogin(ctx, e); err != nil {
 		return err
 	}
-	admin, closing, err := openKeyAdmin(ctx, c.DSN)
+	admin, closing, err := openKeyAdmin(ctx, &c.PastPooler)
 	if err != nil {
 		return err
 	}

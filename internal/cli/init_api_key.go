@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -26,7 +27,10 @@ func (c *Init) key(ctx context.Context, e *Env, admin access.KeyAdmin, keys []ac
 	}
 	if c.KeyFile == "" {
 		e.progress(fmt.Sprintf("service key %s for the site (SESPAN[\"KEY\"]), shown this once, on standard output:", key.ID))
-		fmt.Fprintln(e.Out, whole)
+		if _, err := fmt.Fprintln(e.Out, whole); err != nil {
+			_, revoking := admin.Revoke(ctx, key.ID) // nobody has it
+			return errors.Join(fmt.Errorf("the key could not be printed and is revoked: %w", err), revoking)
+		}
 		return nil
 	}
 	e.progress(fmt.Sprintf("service key: %s is in %s", key.ID, c.KeyFile))

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
-	"sespan/internal/config"
 	"sespan/internal/postgres"
 )
 
@@ -23,7 +21,7 @@ func (c *Init) siteLogin(ctx context.Context, e *Env) error {
 		fmt.Fprintln(e.Out, postgres.SiteGrant(c.RolePrefix, c.SiteLogin)+";")
 		return nil
 	}
-	granted, pending, err := postgres.GrantSite(ctx, c.DSN, c.RolePrefix, c.SiteLogin)
+	granted, pending, err := postgres.GrantSite(ctx, c.Direct, c.RolePrefix, c.SiteLogin)
 	if err != nil {
 		return err
 	}
@@ -39,31 +37,52 @@ func (c *Init) siteLogin(ctx context.Context, e *Env) error {
 	return nil
 }
 
-// serviceURL gives the URL of the login of serve; the password of a login that was
-// there before, or that a DBA makes, is not known.
-func (c *Init) serviceURL(ctx context.Context, e *Env) (string, error) {
-	prefix := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix)
-	u, err := url.Parse(c.DSN)
-	if err != nil || u.Host == "" {
-		return "", &config.Error{Variable: "--dsn", Problem: "is not a URL", Hint: "write postgres://user:password@host:5432/database"} //nolint:gosec // a pattern
-	}
-	u.User = url.UserPassword(prefix+"serve", "PASSWORD")
+// serveAddresses are those of the login of serve: where it calls, and past a pooler, "" where
+// there is none.
+type serveAddresses struct{ url, direct string }
+
+const unknownPassword = "PASSWORD"
+
+// serveLogin makes the login of serve and gives its addresses; the password of a login
+// that was there before, or that a DBA makes, is not known.
+func (c *Init) serveLogin(ctx context.Context, e *Env) (serveAddresses, error) {
+	name := cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix) + "serve"
 	if c.NoRoles {
-		e.progress("login: a DBA makes it with: CREATE ROLE " + prefix + "serve LOGIN PASSWORD '…' IN ROLE " + prefix + "service")
-		return u.String(), nil
+		e.progress("login: a DBA makes it with: CREATE ROLE " + name + " LOGIN PASSWORD '…' IN ROLE " + cmp.Or(c.RolePrefix, postgres.DefaultRolePrefix) + "service")
+		return c.addresses(name, unknownPassword)
 	}
-	login, err := postgres.EnsureLogin(ctx, c.DSN, c.RolePrefix)
+	login, err := postgres.EnsureLogin(ctx, c.Direct, c.RolePrefix)
 	if err != nil {
-		return "", err
+		return serveAddresses{}, err
 	}
-	if login.URL == "" {
+	if login.Password == "" {
 		e.progress("login: " + login.Name + " is there already and keeps its password")
 		if !exists(c.EnvFile) && !exists(c.URLFile) {
 			e.progress("  it is of an earlier run, or of another database of this server: put its password in the place of PASSWORD in the settings;")
 			e.progress("  forgotten: ALTER ROLE " + login.Name + " PASSWORD '…'; for a login of this database alone run init with --role-prefix")
 		}
-		return u.String(), nil
+		return c.addresses(login.Name, unknownPassword)
 	}
 	e.progress("login: " + login.Name + " is made")
-	return login.URL, nil
+	at, err := c.addresses(login.Name, login.Password)
+	if err == nil {
+		c.tryLogin(ctx, e, login.Name, at)
+	}
+	return at, err
+}
+
+func (c *Init) addresses(login, password string) (at serveAddresses, err error) {
+	if at.url, err = postgres.LoginAddress(c.DSN, login, password); err != nil || c.DirectURL == "" {
+		return at, err
+	}
+	at.direct, err = postgres.LoginAddress(c.DirectURL, login, password)
+	return at, err
+}
+
+// tryLogin tells what the server has against the new login, which init itself cannot mend:
+// its pg_hba.conf may know another way for whoever runs init.
+func (c *Init) tryLogin(ctx context.Context, e *Env, login string, at serveAddresses) {
+	if err := postgres.TryAddress(ctx, cmp.Or(at.direct, at.url)); err != nil {
+		e.progress("WRONG: serve cannot log in as " + login + " yet: " + err.Error() + " (see pg_hba.conf of the server)")
+	}
 }

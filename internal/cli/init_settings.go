@@ -1,25 +1,26 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"sespan/internal/config"
+	"sespan/internal/postgres"
 	"sespan/internal/secret"
 )
 
 // writeSettings makes the login and the key ring of serve and gives its settings;
 // a later run gives no other key ring, which would not open what the first seals.
 func (c *Init) writeSettings(ctx context.Context, e *Env, first bool) error {
-	database, err := c.serviceURL(ctx, e)
+	at, err := c.serveLogin(ctx, e)
 	if err != nil {
 		return err
 	}
 	if c.URLFile != "" && !exists(c.URLFile) {
-		if err := writeSecret(c.URLFile, database+"\n"); err != nil {
+		if err := writeSecret(c.URLFile, at.url+"\n"); err != nil {
 			return err
 		}
 		e.progress("database URL of serve: in " + c.URLFile)
@@ -34,7 +35,7 @@ func (c *Init) writeSettings(ctx context.Context, e *Env, first bool) error {
 		e.progress("  lost, and no serve has run yet: SESPAN_SECRET_KEYS=\"1:$(openssl rand -base64 32)\"")
 		ring = ""
 	}
-	text, adapt, err := c.settings(database, ring)
+	text, adapt, err := c.settings(at, ring)
 	if err != nil {
 		return err
 	}
@@ -47,9 +48,9 @@ func (c *Init) writeSettings(ctx context.Context, e *Env, first bool) error {
 	}
 	if c.URLFile == "" {
 		e.progress("settings of sespan serve, on standard output; keep them secret" + adapt + ":")
-		fmt.Fprint(e.Out, text)
+		_, err = fmt.Fprint(e.Out, text)
 	}
-	return nil
+	return err
 }
 
 // elsewhere refuses settings of another database: they stay, and a password that is made
@@ -62,30 +63,32 @@ func (c *Init) elsewhere() error {
 	if err != nil {
 		return err
 	}
-	there, err := url.Parse(values["SESPAN_DATABASE_URL"])
-	if err != nil || there.Path == "" {
+	there, err := postgres.TargetOf(values["SESPAN_DATABASE_URL"])
+	if values["SESPAN_DATABASE_URL"] == "" || err != nil {
 		return nil //nolint:nilerr // it names no database
 	}
-	here, err := url.Parse(c.DSN)
-	if err != nil || (cmp.Or(there.Port(), "5432") == cmp.Or(here.Port(), "5432") && there.Path == here.Path) {
-		return nil //nolint:nilerr // the connection says it better
+	here, err := postgres.TargetOf(c.DSN)
+	shared := func(port string) bool { return slices.Contains(there.Ports, port) }
+	if err != nil || there.Database == here.Database && slices.ContainsFunc(here.Ports, shared) {
+		return err // a name and an address may be the same host
 	}
 	return &config.Error{
 		Variable: "--env-file", Problem: fmt.Sprintf("is there already, and its SESPAN_DATABASE_URL leads to database %s at port %s, not to this one",
-			strings.TrimPrefix(there.Path, "/"), cmp.Or(there.Port(), "5432")), Hint: "name another file, or remove that one",
+			there.Database, there.Ports[0]), Hint: "name another file, or remove that one",
 	}
 }
 
 // settings are the lines for serve, quoted so that a shell, systemd and compose
 // read the same values, and the names of those that still hold an example.
-func (c *Init) settings(database, ring string) (text, adapt string, err error) {
+func (c *Init) settings(at serveAddresses, ring string) (text, adapt string, err error) {
 	origin, link, err := c.site()
 	if err != nil {
 		return "", "", err
 	}
 	var lines, examples []string
 	for _, s := range []struct{ name, value, example string }{
-		{"SESPAN_DATABASE_URL", database, ""},
+		{"SESPAN_DATABASE_URL", at.url, ""},
+		{"SESPAN_DATABASE_DIRECT_URL", at.direct, ""},
 		{"SESPAN_SECRET_KEYS", ring, ""},
 		{"SESPAN_JWKS", c.JWKS, ""},
 		{"SESPAN_SMTP_URL", c.SMTPURL, "smtp://user:password@mail.example:587?tls=starttls"},
@@ -93,8 +96,11 @@ func (c *Init) settings(database, ring string) (text, adapt string, err error) {
 		{"SESPAN_ALLOWED_ORIGINS", origin, "https://shop.example"},
 		{"SESPAN_OTP_LINK", link, "https://shop.example" + c.CodePath},
 	} {
-		if s.name == "SESPAN_SECRET_KEYS" && s.value == "" {
+		switch {
+		case s.name == "SESPAN_SECRET_KEYS" && s.value == "":
 			lines = append(lines, "# SESPAN_SECRET_KEYS: as in the first run")
+			continue
+		case s.name == "SESPAN_DATABASE_DIRECT_URL" && s.value == "":
 			continue
 		}
 		if s.value == "" && s.example != "" {

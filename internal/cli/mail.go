@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"regexp"
-	"strings"
 	"time"
 
 	"sespan/internal/config"
@@ -71,10 +69,6 @@ func (m *Mail) open(ctx context.Context, do func(*postgres.MailAdmin) error) err
 	if err := m.Resolve(); err != nil {
 		return err
 	}
-	o := postgres.Options{URL: m.URL, ApplicationName: "sespan admin", StatementTimeout: time.Minute, LockTimeout: lockTimeout}
-	err := withDatabase(ctx, o, func(pool *postgres.Pool) error { return do(postgres.NewMailAdmin(pool)) })
-	if err != nil && strings.Contains(err.Error(), "\n") { // an address that does not answer is tried again, a line each
-		err = errors.New(strings.Join(strings.Fields(err.Error()), " "))
-	}
-	return err
+	o := postgres.Options{ApplicationName: "sespan admin", StatementTimeout: time.Minute, LockTimeout: lockTimeout}
+	return withDatabase(ctx, &m.Database, o, func(pool *postgres.Pool) error { return do(postgres.NewMailAdmin(pool)) })
 }

@@ -54,7 +54,7 @@ func (u *MigrateUp) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if err := m.Resolve(); err != nil {
 		return err
 	}
-	r, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{
+	r, err := postgres.Migrate(ctx, m.Direct, postgres.MigrateOptions{
 		RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, ShareRoles: u.ShareRoles, Replace: u.Replace, Progress: e.progress,
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *MigrateDown) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if !d.Force {
 		return &config.Error{Variable: "--force", Problem: "is missing", Hint: "taking migrations back drops tables with what they hold; add --force when that is meant"}
 	}
-	_, err := postgres.Migrate(ctx, m.URL, postgres.MigrateOptions{Down: d.Steps, LoseMails: d.LoseMails, RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress})
+	_, err := postgres.Migrate(ctx, m.Direct, postgres.MigrateOptions{Down: d.Steps, LoseMails: d.LoseMails, RolePrefix: m.RolePrefix, NoRoles: m.NoRoles, Progress: e.progress})
 	return err
 }
 
@@ -90,7 +90,7 @@ func (*MigrateStatus) Run(ctx context.Context, m *Migrate, e *Env) error {
 	if err := m.Resolve(); err != nil {
 		return err
 	}
-	s, err := postgres.Status(ctx, m.URL)
+	s, err := postgres.Status(ctx, m.Direct)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (n *MigrateNewInstallation) Run(ctx context.Context, m *Migrate, e *Env) er
 	if err := m.Resolve(); err != nil {
 		return err
 	}
-	r, err := postgres.RenewInstallation(ctx, m.URL, n.CancelMails, e.progress)
+	r, err := postgres.RenewInstallation(ctx, m.Direct, n.CancelMails, e.progress)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (c *SecretKeys) Run(ctx context.Context, e *Env) error {
 	if err := c.Resolve(); err != nil {
 		return err
 	}
-	return withDatabase(ctx, postgres.Options{URL: c.URL, ApplicationName: "sespan secret-keys"}, func(pool *postgres.Pool) error {
+	return withDatabase(ctx, &c.Database, postgres.Options{ApplicationName: "sespan secret-keys"}, func(pool *postgres.Pool) error {
 		uses, err := pool.SecretKeyUses(ctx)
 		if err != nil {
 			return adminLogin(err)

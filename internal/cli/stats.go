@@ -33,7 +33,7 @@ func (c *StatsCheck) Run(ctx context.Context, s *Stats, e *Env) error {
 	if err != nil {
 		return err
 	}
-	return withDatabase(ctx, postgres.Options{URL: s.URL, ApplicationName: "sespan stats", StatementTimeout: checkTimeout}, func(pool *postgres.Pool) error {
+	return withDatabase(ctx, &s.Database, postgres.Options{ApplicationName: "sespan stats", StatementTimeout: checkTimeout}, func(pool *postgres.Pool) error {
 		compared, differences, err := postgres.NewCounts(pool).Check(ctx, since)
 		if err != nil {
 			return err

@@ -23,18 +23,27 @@ import (
 type twin struct {
 	*pgtest.DB
 	prefix, env string
+	address     []string          // of the superuser, as flags; those commands that read serve's settings take serve's
 	logins      map[string]string // who → URL
 }
 
 func newTwin(t *testing.T) *twin {
 	t.Helper()
 	db := pgtest.EmptyDB(t)
+	return newTwinAt(t, db, "--database-url="+db.URL)
+}
+
+// newTwinAt makes it by the given address of the superuser.
+func newTwinAt(t *testing.T, db *pgtest.DB, address ...string) *twin {
+	t.Helper()
 	db.Exec(t, siteTable)
 	db.Exec(t, `INSERT INTO public.auth_user (username, email) VALUES ('a', 'a@example.com')`)
-	s := &twin{DB: db, prefix: "t" + strings.ToLower(rand.Text()) + "_", env: filepath.Join(t.TempDir(), "sespan.env")}
+	s := &twin{DB: db, prefix: "t" + strings.ToLower(rand.Text()) + "_", env: filepath.Join(t.TempDir(), "sespan.env"), address: address}
 	site := db.Login(t, "")
-	mustCommand(t, "init", "--dsn="+db.URL, "--role-prefix="+s.prefix, "--site-login="+site.Name, "--env-file="+s.env,
-		"--jwks=", "--smtp-url=smtp://127.0.0.1:1?tls=none", "--mail-from=shop@shop.example", "--site-url=http://127.0.0.1:8000")
+	mustCommand(t, slices.Concat([]string{"init"}, address, []string{
+		"--role-prefix=" + s.prefix, "--site-login=" + site.Name, "--env-file=" + s.env,
+		"--jwks=", "--smtp-url=smtp://127.0.0.1:1?tls=none", "--mail-from=shop@shop.example", "--site-url=http://127.0.0.1:8000",
+	})...)
 	reader := db.Login(t, "", s.prefix+"reader")
 	text, err := os.ReadFile(s.env)
 	if err != nil {
@@ -52,20 +61,21 @@ func newTwin(t *testing.T) *twin {
 // the site as it was; none names the prefix. A nil one has nothing to do with a database.
 func (s *twin) everyCommand(t *testing.T) (order []string, runs map[string][]string) {
 	t.Helper()
-	at := "--database-url=" + s.URL
 	order = []string{
 		"init", "migrate up", "migrate status", "migrate down", "migrate up", "bind-customers", "unbind", "bind-customers", "keys create", "keys list",
 		"keys rotate", "keys revoke", "mail status", "mail list", "mail why", "mail retry", "mail cancel", "mail pause", "mail resume", "mail stuck",
-		"mail throughput", "mail dead", "mail preview", "mail audit", "mail suppress", "mail suppressed", "mail unsuppress", "customer export", "customer erase", "stats check", "doctor", "migrate new-installation", "init",
+		"mail throughput", "mail dead", "mail preview", "mail audit", "mail suppress", "mail suppressed", "mail unsuppress", "customer export", "customer erase", "stats check",
+		"secret-keys", "config check", "doctor", "migrate new-installation", "init",
 	}
 	runs = map[string][]string{
-		"init": {"--dsn=" + s.URL, "--env-file=" + s.env}, "migrate up": {at}, "migrate status": {at}, "migrate new-installation": {at}, "migrate down": {at, "--steps=1", "--force"},
-		"bind-customers": {at}, "unbind": {at}, "keys create": {at, "--role=report", "--name=x"}, "keys list": {at}, "keys rotate": {at, "KEY"}, "keys revoke": {at, "KEY"},
-		"mail status": {at}, "mail list": {at}, "mail why": {at, "1"}, "mail retry": {at, "1"}, "mail cancel": {at, "1"}, "mail pause": {at, "domain:example.com"},
-		"mail resume": {at, "domain:example.com"}, "mail stuck": {at}, "mail throughput": {at}, "mail dead": {at}, "mail preview": {at, "1"}, "mail audit": {at},
-		"mail suppress": {at, "a@b.co"}, "mail suppressed": {at}, "mail unsuppress": {at, "a@b.co"}, "stats check": {at},
-		"customer export": {at, "--email=a@b.co"}, "customer erase": {at, "--email=a@b.co", "--yes"}, "doctor": {"--env-file=" + s.env},
-		"serve": nil, "openapi": nil, "inbox": nil, "config check": nil, "dashboards export": nil, "healthcheck": nil, "secret-keys": nil, // serve changes no definition
+		"init": {"--env-file=" + s.env}, "migrate up": {}, "migrate status": {}, "migrate new-installation": {}, "migrate down": {"--steps=1", "--force"},
+		"bind-customers": {}, "unbind": {}, "keys create": {"--role=report", "--name=x"}, "keys list": {}, "keys rotate": {"KEY"}, "keys revoke": {"KEY"},
+		"mail status": {}, "mail list": {}, "mail why": {"1"}, "mail retry": {"1"}, "mail cancel": {"1"}, "mail pause": {"domain:example.com"},
+		"mail resume": {"domain:example.com"}, "mail stuck": {}, "mail throughput": {}, "mail dead": {}, "mail preview": {"1"}, "mail audit": {},
+		"mail suppress": {"a@b.co"}, "mail suppressed": {}, "mail unsuppress": {"a@b.co"}, "stats check": {},
+		"customer export": {"--email=a@b.co"}, "customer erase": {"--email=a@b.co", "--yes"},
+		"secret-keys": {"--env-file=" + s.env}, "config check": {"--env-file=" + s.env}, "doctor": {"--env-file=" + s.env},
+		"serve": nil, "openapi": nil, "inbox": nil, "dashboards export": nil, "healthcheck": nil, // serve changes no definition
 	}
 	return order, runs
 }
@@ -77,6 +87,9 @@ func (s *twin) runAll(t *testing.T) {
 	var id string
 	for _, name := range order {
 		args := slices.Clone(runs[name])
+		if name != "doctor" && name != "secret-keys" && name != "config check" {
+			args = slices.Concat(s.address, args)
+		}
 		for i := range args {
 			args[i] = strings.ReplaceAll(args[i], "KEY", id)
 		}

@@ -15,7 +15,7 @@ func (u *Unbind) Run(ctx context.Context, e *Env) error {
 	if err := u.Resolve(); err != nil {
 		return err
 	}
-	was, err := postgres.UnbindCustomers(ctx, u.URL, e.progress)
+	was, err := postgres.UnbindCustomers(ctx, u.Direct, e.progress)
 	switch {
 	case err != nil:
 		return err

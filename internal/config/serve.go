@@ -82,9 +82,7 @@ func (s *Serve) Complete() error {
 // Settings are what the service and its doctor need to know.
 type Settings struct {
 	Database
-	DirectURL     string `name:"database-direct-url" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL" secret:"" placeholder:"URL" help:"The same database without a transaction pooler between, for LISTEN; set it when the first URL goes through one."`
-	DirectURLFile string `name:"database-direct-url-file" group:"Database" env:"SESPAN_DATABASE_DIRECT_URL_FILE" placeholder:"FILE" help:"File that holds that URL."`
-	Connections   int32  `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws, reports and mail have a few of their own, the watch over the database one (pool health)."`
+	Connections int32 `name:"database-connections" default:"10" group:"Database" env:"SESPAN_DATABASE_CONNECTIONS" help:"Largest number of database connections for requests; log, draws, reports and mail have a few of their own, the watch over the database one (pool health)."`
 
 	HTTPAddr       string        `name:"http-addr" default:"127.0.0.1:8080" group:"Ports and callers" env:"SESPAN_HTTP_ADDR" help:"Public port."`
 	AdminAddr      string        `name:"admin-addr" default:"127.0.0.1:9090" group:"Ports and callers" env:"SESPAN_ADMIN_ADDR" help:"Port of /metrics, /livez and /readyz; keep it private."`
@@ -131,7 +129,6 @@ type Settings struct {
 
 	Proxies  []netip.Prefix `kong:"-"`
 	Location *time.Location `kong:"-"`
-	Direct   string         `kong:"-"`
 	Rates    Rates          `kong:"-"`
 	Events   mailevent.Keys `kong:"-"`
 }
@@ -140,24 +137,13 @@ type Settings struct {
 // checked without the network.
 func (s *Settings) Resolve() error {
 	checks := []func() error{
-		s.Database.Resolve, s.resolveDirect, s.ResolveKeys, s.resolveProxies,
+		s.Database.Resolve, s.ResolveKeys, s.resolveProxies,
 		s.resolveOrigins, s.resolveSMTP, s.resolveRates, s.resolveDKIM, s.resolveLimits, s.resolveAddresses, s.resolveBrand, s.resolveJWKS, s.resolveEvents, s.resolveBroker,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s *Settings) resolveDirect() error {
-	if err := optionalSecret(&s.DirectURL, s.DirectURLFile, "SESPAN_DATABASE_DIRECT_URL"); err != nil {
-		return err
-	}
-	s.Direct = s.DirectURL
-	if s.Direct == "" {
-		s.Direct = s.URL
 	}
 	return nil
 }
@@ -280,7 +266,3 @@ func printable(r rune) rune {
 	}
 	return r
 }
-
-// Pooled tells whether the database is reached through a transaction pooler:
-// then the direct URL for LISTEN is another one.
-func (s *Settings) Pooled() bool { return s.DirectURL != "" && s.DirectURL != s.URL }

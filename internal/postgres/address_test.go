@@ -1,99 +1,72 @@
 package postgres_test
 
 import (
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/require"
-
-	"sespan/internal/address"
-	"sespan/internal/devtools/pgtest"
 	"sespan/internal/postgres"
 )
 
-// SQL's answer is the key of Go and Python, or NULL where the vectors say so.
-func TestAddressKeyVectors(t *testing.T) {
+// The address of serve leads where init's does, in its form, without what was init's alone.
+func TestLoginAddress(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../address/testdata/vectors.json")
-	require.NoError(t, err)
-	var file struct {
-		Vectors []struct {
-			Address string
-			Key     *string
-			SQL     bool
+	for address, want := range map[string]string{
+		"postgres://dba:secret@db.example:5432/shop":                            "postgres://serve:new@db.example:5432/shop",
+		"postgres://dba@db.example/shop?sslmode=disable":                        "postgres://serve:new@db.example/shop?sslmode=disable",
+		"postgresql://dba:s%2Fx@db.example:6000/sh%20op":                        "postgresql://serve:new@db.example:6000/sh%20op",
+		"postgres://dba:a@b@db.example/shop":                                    "postgres://serve:new@db.example/shop",
+		"postgres://dba:secret@db.example":                                      "postgres://serve:new@db.example?dbname=dba",
+		"postgres:///shop?host=/run/postgresql&user=dba&password=x":             "postgres://serve:new@/shop?host=/run/postgresql",
+		"postgres://dba@a.example:1,b.example:2/shop?target_session_attrs=any":  "postgres://serve:new@a.example:1,b.example:2/shop?target_session_attrs=any",
+		"postgres://dba@[::1]:5433/shop?passfile=/root/.pgpass":                 "postgres://serve:new@[::1]:5433/shop",
+		"host=db.example user=dba password='it''s' dbname=shop":                 "",
+		"host=db.example user=dba password='it\\'s' dbname=shop":                "user=serve password=new host=db.example dbname=shop",
+		"host = 'db.example' port=6000 user=dba dbname = shop sslmode=disable ": "user=serve password=new host='db.example' port=6000 dbname=shop sslmode=disable",
+		"host=/run/postgresql user=dba":                                         "user=serve password=new host=/run/postgresql dbname='dba'",
+		"mysql://dba@db.example/shop":                                           "",
+		"postgres://dba:x@db.example:port/shop":                                 "",
+	} {
+		got, err := postgres.LoginAddress(address, "serve", "new")
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s becomes %q (%v), want %q", address, got, err, want)
 		}
 	}
-	require.NoError(t, json.Unmarshal(raw, &file))
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
-		for _, v := range file.Vectors {
-			var got *string
-			if err := db.Pool.QueryRow(t.Context(), "SELECT sespan.address_key($1)", v.Address).Scan(&got); err != nil {
-				require.Contains(t, v.Address, "\x00", "%+q: %v", v.Address, err)
-				continue
-			}
-			want := v.Key
-			if !v.SQL {
-				want = nil
-			}
-			require.Equal(t, want, got, "%+q", v.Address)
-		}
-		var domain string
-		require.NoError(t, db.Pool.QueryRow(t.Context(), "SELECT sespan.address_domain('INFO@MAIL.EXAMPLE')").Scan(&domain))
-		require.Equal(t, "mail.example", domain)
-	})
 }
 
-// Look-ups of customers: by whichever index the locale lets serve, and by the key alone.
-func TestCustomersAreFoundByTheAddressKey(t *testing.T) {
-	t.Parallel()
-	pgtest.EachTurkish(t, func(t *testing.T, db *pgtest.DB) { //nolint:thelper // a test, once for each database
-		stored := []string{
-			"INFO@MAIL-IN.com", "ınfo@mail-in.com", "info@maıl-in.com", "x@fass.de", "x@FAß.de", "Émile@example.com", "Jörg@BÜCHER.example", "iI@example.com",
+// What the environment of init completes is written down: serve has another one.
+func TestLoginAddressCompletesFromTheEnvironment(t *testing.T) {
+	t.Setenv("PGHOST", "/run/post gresql")
+	t.Setenv("PGPORT", "6000")
+	t.Setenv("PGDATABASE", "it's")
+	for address, want := range map[string]string{
+		"postgres://":             "postgres://serve:new@?host=%2Frun%2Fpost%20gresql&port=6000&dbname=it%27s",
+		"postgres://db.example/x": "postgres://serve:new@db.example/x?port=6000",
+		"user=dba":                `user=serve password=new host='/run/post gresql' port='6000' dbname='it\'s'`,
+		"dbname=shop":             "user=serve password=new dbname=shop host='/run/post gresql' port='6000'",
+	} {
+		got, err := postgres.LoginAddress(address, "serve", "new")
+		if err != nil || got != want {
+			t.Errorf("%s becomes %q (%v), want %q", address, got, err, want)
 		}
-		for _, email := range stored {
-			pgtest.AddCustomer(t, db, email, true)
+		if target, err := postgres.TargetOf(got); err != nil || target.Ports[0] != "6000" {
+			t.Errorf("%s leads to %v, %v", got, target, err)
 		}
-		found := func(email string) []string {
-			t.Helper()
-			rows, err := db.Pool.Query(t.Context(), "SELECT email FROM sespan.customer_by_email($1, $2)", email, address.Spellings(email))
-			require.NoError(t, err)
-			emails, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			require.NoError(t, err)
-			return emails
-		}
-		for email, want := range map[string]string{
-			"info@mail-in.com": "INFO@MAIL-IN.com", "ｉnfo@mail-in.com": "INFO@MAIL-IN.com", "INFO@maıl-in.com": "info@maıl-in.com", "ınfo@MAIL-IN.com": "ınfo@mail-in.com",
-			"X@FASS.DE": "x@fass.de", "x@faß.de": "x@FAß.de", "x@xn--fa-hia.de": "x@FAß.de", "ÉMILE@example.com": "Émile@example.com", "émile@example.com": "Émile@example.com",
-			"JÖRG@xn--bcher-kva.example": "Jörg@BÜCHER.example", "jörg@bücher.example": "Jörg@BÜCHER.example", "Ii@EXAMPLE.com": "iI@example.com",
-		} {
-			require.Equal(t, []string{want}, found(email), email)
-		}
-		require.Empty(t, found("ınfo@maıl-in.com"))
-		require.Empty(t, found("emile@example.com"))
-
-		r := bind(t, db, "public.auth_user")
-		require.Contains(t, strings.Join(r.Advice, " "), `CREATE INDEX CONCURRENTLY ON public.auth_user (lower("email" COLLATE "C"))`)
-		db.Exec(t, "CREATE INDEX useless ON public.auth_user (upper(email))")
-		require.NotEmpty(t, bind(t, db, "public.auth_user").Advice)
-		db.Exec(t, addresses(t, db, time.Minute).UniqueIndex)
-		require.Empty(t, bind(t, db, "public.auth_user").Advice)
-		require.True(t, addresses(t, db, time.Minute).Unique)
-		db.Exec(t, "INSERT INTO public.auth_user (username, email) SELECT 'u' || n, 'u' || n || '@example.com' FROM generate_series(1, 5000) n; ANALYZE public.auth_user")
-		require.Contains(t, explain(t, db, "SELECT * FROM sespan.customer_by_email('U7@example.com')"), "auth_user_lower_idx")
-	})
+	}
 }
 
-// Addresses and mails have no room in another encoding.
-func TestMigrateRefusesAnotherEncodingThanUTF8(t *testing.T) {
+// What is asked for and not done is refused by name, what is of no consequence is left out.
+func TestAddressParameters(t *testing.T) {
 	t.Parallel()
-	db := pgtest.EmptyDB(t)
-	name := db.Name + "_latin1"
-	db.Exec(t, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
-	_, err := postgres.Migrate(t.Context(), strings.Replace(db.URL, "/"+db.Name, "/"+name, 1), postgres.MigrateOptions{})
-	db.Exec(t, "DROP DATABASE "+name+" WITH (FORCE)")
-	require.ErrorContains(t, err, "has the encoding LATIN1, and addresses need UTF-8")
+	const at = "postgres://dba:secret@db.example/shop?"
+	for parameter, want := range map[string]string{
+		"keepalives=1&tcp_user_timeout=3&load_balance_hosts=random&fallback_application_name=x": "",
+		"gssencmode=prefer": "", "gssencmode=require": "gssencmode", "client_encoding=utf8": "", "client_encoding=LATIN1": "client_encoding",
+		"sslcrl=/a": "sslcrl", "requirepeer=postgres": "requirepeer", "hostaddr=127.0.0.1": "hostaddr", "replication=database": "replication",
+		"ssl_min_protocol_version=TLSv1.3": "ssl_min_protocol_version", "require_auth=scram-sha-256": "", "channel_binding=require": "",
+	} {
+		_, err := postgres.TargetOf(at + parameter)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s: %v, want %q", parameter, err, want)
+		}
+	}
 }

@@ -188,6 +188,13 @@ func (s *schemaSession) advise(ctx context.Context, t customerTable, r *BindResu
 				whose, t.qualified, foldedColumn(pgx.Identifier{email.Column}.Sanitize(), at.Plain)))
 		}
 	}
+	heirs, err := s.q.CustomerHeirs(ctx, s.conn, t.relation)
+	if err != nil {
+		return err
+	}
+	if heirs != "" {
+		r.Advice = append(r.Advice, fmt.Sprintf("Customers whose row is in %s, which inherits from %s, get no codes: a foreign key does not find them. Move them into %[2]s.", heirs, t.qualified))
+	}
 	if _, ok := t.sources["is_active"]; !ok {
 		r.Advice = append(r.Advice, "No is_active column: registrations are verified, but nothing is activated.")
 	}

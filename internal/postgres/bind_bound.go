@@ -96,7 +96,7 @@ func (s *schemaSession) rebind(ctx context.Context, b Binding, before boundTable
 			former, before.sources["customer_id"].Column, t.qualified, t.key(), goes)
 	}
 	s.say("the customers of %s are replaced; deleted: %s", former, goes)
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, s.conn, readCommitted, func(tx pgx.Tx) error {
 		if err := s.q.CustomerForgetCodes(ctx, tx); err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (s *schemaSession) resolve(ctx context.Context, b Binding, before boundTabl
 		return t, err
 	}
 	isBound := before.schema == t.schema && before.table == t.table
-	if !isBound { // it may have been renamed
+	if !isBound && before.table != "" { // it may have been renamed
 		if isBound, err = s.q.CustomerReferred(ctx, s.conn, t.relation, ""); err != nil {
 			return t, err
 		}
@@ -66,7 +66,23 @@ func (s *schemaSession) resolve(ctx context.Context, b Binding, before boundTabl
 			}
 		}
 	}
+	if _, ok := t.sources["email"]; !ok && t.key() != "" {
+		if err := s.refuseChild(ctx, t); err != nil {
+			return t, err
+		}
+	}
 	return t, t.check(site)
+}
+
+// refuseChild names the table that has the address, where this one's key is that table's:
+// as that of a Django model that inherits from another.
+func (s *schemaSession) refuseChild(ctx context.Context, t customerTable) error {
+	parent, err := s.q.CustomerParent(ctx, s.conn, t.key(), t.relation)
+	if err != nil || parent == "" {
+		return err
+	}
+	return fmt.Errorf("table %s has no e-mail column, and its key is that of %s, which has one: its rows are those of a model that inherits; bind --table %[2]s, "+
+		"whose customers they are, too", t.qualified, parent)
 }
 
 // source is where a column comes from that nobody named: from where it came, else from
@@ -126,7 +142,7 @@ func (s *schemaSession) given(ctx context.Context, site siteColumns, want custom
 // related looks up the other table of a source and completes its schema.
 func (s *schemaSession) related(ctx context.Context, want customerColumn, src *source) (siteColumns, error) {
 	if want.name == "customer_id" || want.name == "email" || want.name == "is_active" {
-		return siteColumns{}, fmt.Errorf("--column %s must be a column of the customer table itself", want.name)
+		return siteColumns{}, fmt.Errorf("--column %s must be a column of the customer table itself: bind the table that has it", want.name)
 	}
 	found, qualified, err := s.findParts(ctx, src.Schema, src.Table)
 	if err != nil {

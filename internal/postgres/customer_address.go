@@ -51,7 +51,7 @@ func (p *Pool) Addresses(ctx context.Context, limit time.Duration) (Addresses, e
 	if a.Unique {
 		return a, nil
 	}
-	err = pgx.BeginTxFunc(ctx, p.Pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, p.Pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := p.queries.CustomerAddressBound(ctx, tx, max(limit.Milliseconds(), 1)); err != nil {
 			return err
 		}

@@ -21,10 +21,14 @@ type Person struct {
 
 // CustomerData gives out what is held about a person, and takes it out, with the login
 // of whoever runs the command. docs/personal-data.md says what stays.
-type CustomerData struct{ pool *Pool }
+type CustomerData struct {
+	pool *Pool
+	// Progress is told what an erasure has done so far, after each step; may be nil.
+	Progress func(Erased)
+}
 
 // NewCustomerData makes it.
-func NewCustomerData(pool *Pool) *CustomerData { return &CustomerData{pool} }
+func NewCustomerData(pool *Pool) *CustomerData { return &CustomerData{pool: pool} }
 
 // Find looks a person up by number, by address, or by both, where the address is then
 // one more than the site's. An error says who is not known.
@@ -144,6 +148,9 @@ func (d *CustomerData) Erase(ctx context.Context, p Person) (Erased, error) {
 		}
 		if strings.HasPrefix(next, "queue:") {
 			delete(all, "sending") // they are counted again
+		}
+		if d.Progress != nil {
+			d.Progress(all)
 		}
 	}
 }

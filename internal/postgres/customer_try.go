@@ -28,7 +28,7 @@ func (p *Pool) TryCustomers(ctx context.Context) (string, error) {
 }
 
 func tryCustomers(ctx context.Context, q *dbsqlc.Queries, conn *pgx.Conn, role string) (tried string, err error) {
-	tx, err := conn.Begin(ctx)
+	tx, err := conn.BeginTx(ctx, readCommitted)
 	if err != nil {
 		return "", mapError(err)
 	}

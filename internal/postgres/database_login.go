@@ -9,32 +9,24 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"net/url"
-
-	"github.com/jackc/pgx/v5"
 
 	"sespan/internal/postgres/dbsqlc"
 )
 
 // Login is the database login of `sespan serve`.
 type Login struct {
-	Name string
-	URL  string // with the new password; "" when the login was there before
+	Name     string
+	Password string // the new one; "" when the login was there before
 }
 
-// EnsureLogin makes the login <prefix>serve, a member of <prefix>service. An
-// existing one keeps its password. The url must be a URL, not a key=value string,
-// because the login's own URL is derived from it.
-func EnsureLogin(ctx context.Context, dsn, rolePrefix string) (Login, error) {
+// EnsureLogin makes the login <prefix>serve, a member of <prefix>service. An existing one
+// keeps its password.
+func EnsureLogin(ctx context.Context, address, rolePrefix string) (Login, error) {
 	prefix := cmp.Or(rolePrefix, DefaultRolePrefix)
 	l := Login{Name: prefix + "serve"}
-	u, err := url.Parse(dsn)
-	if err != nil || u.Host == "" {
-		return l, fmt.Errorf("login: the database must be given as postgres://user:password@host:5432/database")
-	}
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := connectOnce(ctx, address)
 	if err != nil {
-		return l, fmt.Errorf("login: %w", hideDSN(err))
+		return l, fmt.Errorf("login: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done or its error is on its way
 	password := rand.Text()
@@ -50,8 +42,7 @@ func EnsureLogin(ctx context.Context, dsn, rolePrefix string) (Login, error) {
 		return l, fmt.Errorf("login %s: %w; make it by hand: CREATE ROLE %s LOGIN PASSWORD '…' IN ROLE %sservice", l.Name, err, l.Name, prefix)
 	}
 	if made {
-		u.User = url.UserPassword(l.Name, password)
-		l.URL = u.String()
+		l.Password = password
 	}
 	return l, nil
 }

@@ -24,6 +24,7 @@ type Server struct {
 	Login     string
 	Superuser bool
 	ReadOnly  string // why nothing can be written; "" where it can
+	Unset     string // which of its settings a login that comes through a pooler lacks, as ALTER ROLE … SET names it; "" for none
 }
 
 // Server asks the database for itself.
@@ -33,6 +34,12 @@ func (d *Doctor) Server(ctx context.Context) (Server, error) {
 		return Server{}, mapError(err)
 	}
 	s := Server{Version: row.Version, Login: row.Login, Superuser: row.Superuser}
+	switch {
+	case row.Isolation != isolationLevel:
+		s.Unset = isolationSetting + " = '" + isolationLevel + "'"
+	case row.LockTimeout == "0":
+		s.Unset = "lock_timeout = '500ms'"
+	}
 	switch {
 	case row.Standby:
 		s.ReadOnly = "it is a standby"
@@ -155,9 +162,9 @@ var ErrNotHeard = errors.New("a notification did not arrive")
 // ListenRoundTrip listens at url, notifies through the pool and waits for the
 // notification: a transaction pooler accepts LISTEN and forwards nothing.
 func (d *Doctor) ListenRoundTrip(ctx context.Context, url string, wait time.Duration) (time.Duration, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := connConfig(url)
 	if err != nil {
-		return 0, hideDSN(err)
+		return 0, err
 	}
 	config.RuntimeParams["application_name"] = "sespan doctor"
 	config.ConnectTimeout = 3 * time.Second

@@ -49,6 +49,7 @@ const (
 	stateUndefinedTable           = "42P01"
 	stateInsufficientResources    = "53" // a class
 	stateTooManyConnections       = "53300"
+	stateCannotChangeParameter    = "55P02"
 	stateLockNotAvailable         = "55P03"
 	stateQueryCanceled            = "57014"
 	stateOperatorIntervention     = "57P" // shut down, being started, being recovered
@@ -116,12 +117,27 @@ func mapState(pe *pgconn.PgError, err error) error {
 	return err
 }
 
-// loginRefusal tells why the server will never admit this login, as opposed to not now.
-func loginRefusal(err error) (reason string, ok bool) {
-	if pe, ok := errors.AsType[*pgconn.PgError](err); ok && isState(pe, stateInvalidAuthorization, stateInvalidPassword, stateInvalidCatalogName) {
-		return pe.Message, true
+// RefusedError is why the server will never let a connection of this address in, as
+// opposed to not now, and what to do.
+type RefusedError struct{ Reason, Mend string }
+
+func (e *RefusedError) Error() string { return e.Reason + "; " + e.Mend }
+
+// Refusal gives it of an error of connecting, nil for none. The name of a parameter is not
+// in it: it may be the end of a password that holds & or a blank.
+func Refusal(err error) *RefusedError {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok:
+		return nil
+	case isState(pe, stateInvalidAuthorization, stateInvalidPassword, stateInvalidCatalogName):
+		return &RefusedError{pe.Message, "correct login, password and database in it"}
+	case FailureOf(pe) == FailurePooler:
+		return &RefusedError{"it leads through a pooler that refuses the settings of a connection", "name the server itself in SESPAN_DATABASE_DIRECT_URL, which also tells that the first URL is the pooler's"}
+	case isState(pe, stateUndefinedObject, stateInvalidParameterValue, stateCannotChangeParameter):
+		return &RefusedError{"the server does not take one of its parameters", "correct what follows the ? of the URL; a password's & is written %26, its # %23 and its ? %3F"}
 	}
-	return "", false
+	return nil
 }
 
 // customerRefused: what names triggers and constraints of the site, and nothing of its rows.
@@ -149,9 +165,12 @@ func parseConfigReason(err error) (reason error, ok bool) { //nolint:revive // t
 	if !ok {
 		return nil, false
 	}
-	_, text, found := strings.Cut(pe.Error(), "`: ")
-	if !found {
-		text = "it cannot be parsed"
+	text := pe.Error()
+	text = text[strings.LastIndex(text, "`: ")+1:]
+	text = strings.TrimPrefix(text, ": ")
+	// What cannot be read may be a password's end, and pgx tells where it stopped.
+	if pe.Unwrap() != nil && strings.HasPrefix(text, "failed to parse as ") || text == "invalid port" || strings.HasPrefix(text, "cannot parse") {
+		text = "it cannot be read; in a password / is written %2F, @ %40, # %23, ? %3F and % %25"
 	}
 	return errors.New(text), true
 }

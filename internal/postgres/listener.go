@@ -45,9 +45,9 @@ type Listener struct {
 
 // NewListener reads the options; it connects in Run.
 func NewListener(o ListenerOptions) (*Listener, error) {
-	c, err := pgx.ParseConfig(o.URL)
+	c, err := connConfig(o.URL)
 	if err != nil {
-		return nil, hideDSN(err)
+		return nil, err
 	}
 	c.ConnectTimeout = 3 * time.Second
 	c.RuntimeParams["application_name"] = "sespan listener"

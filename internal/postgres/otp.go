@@ -41,7 +41,20 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 		sub.AddressKey = otp.AddressKey(missing)
 		err = s.issue(ctx, sub, decide, &missing)
 	}
+	if isState(err, stateForeignKeyViolation) {
+		err = s.unfound(ctx, err)
+	}
 	return otpError(err)
+}
+
+// unfound tells a customer who has just been deleted from one whom the foreign key of the
+// codes does not find: in a table that inherits, or in one that took the bound one's place.
+func (s *OTPStore) unfound(ctx context.Context, violation error) error {
+	b, err := s.pool.BindingState(ctx)
+	if err != nil || b.OK() && b.Reason == "" {
+		return violation
+	}
+	return unavailable("The customers are "+b.State+": "+b.Reason+". Run sespan bind-customers.", violation)
 }
 
 func (s *OTPStore) issue(ctx context.Context, sub otp.Subject, decide func(otp.State) (otp.IssueDecision, error), missing *string) error {

@@ -6,7 +6,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +16,16 @@ import (
 	"sespan/internal/postgres/dbsqlc"
 )
 
+// The level of every transaction of ours, whatever the database has by default: under a
+// stricter one a statement that waited for a lock would not see what its holder wrote.
+// Through a pooler it is a setting of the login, as the timeouts are.
+const (
+	isolationSetting = "default_transaction_isolation"
+	isolationLevel   = "read committed"
+)
+
+var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
+
 // Options of a pool; zero values mean the defaults in brackets.
 type Options struct {
 	URL              string
@@ -24,7 +33,7 @@ type Options struct {
 	LockTimeout      time.Duration   // [500 ms] of every statement; longer waits become 503
 	StatementTimeout time.Duration   // [5 s]
 	ApplicationName  string          // [sespan]
-	Pooled           bool            // behind a transaction pooler: no named prepared statements, and the timeouts are the login's own
+	Pooled           bool            // behind a transaction pooler: no named prepared statements, and timeouts and isolation are the login's own
 	Tracer           pgx.QueryTracer // sees each statement; nil: nobody does
 	Spans            trace.Tracer    // gives the statements of traced requests spans, where Tracer is nil; nil: none
 	GenericPlans     bool            // one generic plan per statement, by indexes: for tables that are empty now and huge in a minute
@@ -39,9 +48,9 @@ type Pool struct {
 
 // Open makes a pool; it does not wait for the server.
 func Open(ctx context.Context, o Options) (*Pool, error) {
-	c, err := pgxpool.ParseConfig(o.URL)
+	c, err := poolConfig(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("not a PostgreSQL URL: %w", hideDSN(err))
+		return nil, err
 	}
 	c.MaxConns = cmp.Or(o.MaxConns, 10)
 	c.MinConns = 1
@@ -58,6 +67,9 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	settings := c.ConnConfig.RuntimeParams
 	settings["application_name"] = cmp.Or(o.ApplicationName, "sespan")
 	settings["timezone"] = "UTC"
+	if !o.Pooled {
+		settings[isolationSetting] = isolationLevel
+	}
 	timeouts := map[string]time.Duration{
 		"lock_timeout":                        cmp.Or(o.LockTimeout, 500*time.Millisecond),
 		"statement_timeout":                   cmp.Or(o.StatementTimeout, 5*time.Second),
@@ -95,11 +107,11 @@ func hideDSN(err error) error {
 // Ping answers nil when the server answers within the context.
 func (p *Pool) Ping(ctx context.Context) error { return mapError(p.Pool.Ping(ctx)) }
 
-// CheckLogin fails when the server refuses the URL's login, password or database. A
-// server that does not answer has refused nothing.
+// CheckLogin fails, with a *RefusedError, when the server refuses the URL's login, password,
+// database or parameters. A server that does not answer has refused nothing.
 func (p *Pool) CheckLogin(ctx context.Context) error {
-	if reason, refused := loginRefusal(p.Pool.Ping(ctx)); refused {
-		return errors.New(reason)
+	if refused := Refusal(p.Pool.Ping(ctx)); refused != nil {
+		return refused
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type schemaSession struct {
 	conn     *pgx.Conn
 	q        *dbsqlc.Queries
 	login    string
+	role     string // that the login has by its address or its settings; none mostly
 	database string
 	progress func(string)
 
@@ -53,21 +54,22 @@ func withSchemaLock(ctx context.Context, url string, progress func(string), fn f
 }
 
 func openSchemaSession(ctx context.Context, url string, progress func(string)) (*schemaSession, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := connConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("not a PostgreSQL URL: %w", hideDSN(err))
+		return nil, err
 	}
 	config.RuntimeParams["application_name"] = "sespan migrate"
 	config.RuntimeParams["lock_timeout"] = ddlLockTimeout // a start-up setting: tern's RESET ALL keeps it
-	config.RuntimeParams["statement_timeout"] = "0"       // whatever the login has by default
+	config.RuntimeParams[isolationSetting] = isolationLevel
+	config.RuntimeParams["statement_timeout"] = "0" // whatever the login has by default
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	config.RuntimeParams["client_min_messages"] = "warning"
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := connect(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot connect to the database: %s", oneLine(hideDSN(err)))
+		return nil, err
 	}
 	s := &schemaSession{conn: conn, q: dbsqlc.New(), progress: progress}
 	if err := s.check(ctx); err != nil {
@@ -75,6 +77,36 @@ func openSchemaSession(ctx context.Context, url string, progress func(string)) (
 		return nil, err
 	}
 	return s, nil
+}
+
+// connect connects; its error is one line for a person.
+func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if refused := Refusal(err); refused != nil {
+		return nil, fmt.Errorf("cannot connect to the database: %w", refused)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to the database: %s", oneLine(hideDSN(err)))
+	}
+	return conn, nil
+}
+
+// connectOnce is for a few statements of the login's own.
+func connectOnce(ctx context.Context, address string) (*pgx.Conn, error) {
+	config, err := connConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, config)
+}
+
+// TryAddress logs in and out again.
+func TryAddress(ctx context.Context, address string) error {
+	conn, err := connectOnce(ctx, address)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 // oneLine: pgx lists the addresses it tried on lines of their own.
@@ -85,8 +117,10 @@ func (s *schemaSession) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.login, s.database = row.Login, row.Database
+	s.login, s.role, s.database = row.Login, row.Role, row.Database
 	switch {
+	case row.LockTimeout != ddlLockTimeout:
+		return errors.New("the address leads through a pooler that leaves the settings of a connection out; name the server itself in SESPAN_DATABASE_DIRECT_URL")
 	case row.ServerVersion < oldestServer:
 		return fmt.Errorf("PostgreSQL %d is too old, Sespan needs 15 or newer", row.ServerVersion/10000)
 	case row.Standby:
@@ -138,7 +172,7 @@ func (s *schemaSession) actAsOwner(ctx context.Context) error {
 }
 
 func (s *schemaSession) actAsLogin(ctx context.Context) error {
-	return s.q.SchemaActAs(ctx, s.conn, "none")
+	return s.q.SchemaActAs(ctx, s.conn, s.role)
 }
 
 // retry runs fn again while others hold the locks it needs: ours give up early,

@@ -27,14 +27,14 @@ func SiteGrant(rolePrefix, login string) string {
 // nothing. It gives the statements that it ran, and those that this login may not
 // run. Its error is one line for a person.
 func GrantSite(ctx context.Context, dsn, rolePrefix, login string) (granted, pending []string, err error) {
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := connectOnce(ctx, dsn)
 	if err != nil {
-		return nil, nil, fmt.Errorf("site login: %w", hideDSN(err))
+		return nil, nil, fmt.Errorf("site login: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done or its error is on its way
 	missing, err := dbsqlc.New().DatabaseLoginGrants(ctx, conn, login, SiteGroups(rolePrefix))
 	if isState(err, stateUndefinedObject) {
-		return nil, nil, fmt.Errorf("site login: the database has no login %q; give the USER of DATABASES in the site's settings", login)
+		return nil, nil, noSiteLogin(login)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("site login: %w", err)

@@ -243,14 +243,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         JOIN pg_roles r ON r.oid = x.grantee AND r.rolname = service
         WHERE (u.oid, a.attnum, x.privilege_type) NOT IN (SELECT oid, attnum, privilege FROM needed WHERE grantee = service)
     )
-    SELECT format('GRANT USAGE ON SCHEMA %I TO %I;', u.nspname, r.grantee)
+    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', u.nspname, r.grantee)
     FROM (SELECT DISTINCT namespace, nspname FROM used) AS u CROSS JOIN (VALUES (service), (owner)) AS r (grantee)
     WHERE NOT has_schema_privilege(r.grantee, u.namespace, 'USAGE')
     UNION ALL
-    SELECT format('GRANT %s (%s) ON %I.%I TO %I;', privilege, string_agg(format('%I', attname), ', ' ORDER BY attnum), nspname, relname, grantee)
+    SELECT format('GRANT %s (%s) ON %I.%I TO %I', privilege, string_agg(format('%I', attname), ', ' ORDER BY attnum), nspname, relname, grantee)
     FROM needed WHERE NOT has_column_privilege(grantee, oid, attname, privilege) GROUP BY privilege, nspname, relname, grantee
     UNION ALL
-    SELECT format('REVOKE %s (%s) ON %I.%I FROM %I;', privilege_type, string_agg(format('%I', attname), ', ' ORDER BY attnum), nspname, relname, service)
+    SELECT format('REVOKE %s (%s) ON %I.%I FROM %I', privilege_type, string_agg(format('%I', attname), ', ' ORDER BY attnum), nspname, relname, service)
     FROM surplus GROUP BY privilege_type, nspname, relname
 $$;
 COMMENT ON FUNCTION sespan.customer_grants(oid, jsonb, name, name) IS
@@ -279,6 +279,15 @@ END
 $$;
 COMMENT ON FUNCTION sespan.customer_table_check(text) IS 'Raises SP006 when another table than this one (schema.table, quoted as in SQL or not at all) is bound; NULL is any';
 
+-- Rows of a child (INHERITS) are read and changed through the table, and no foreign key finds them.
+CREATE FUNCTION sespan.customer_heirs(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
+    FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = relation AND NOT c.relispartition
+$$;
+COMMENT ON FUNCTION sespan.customer_heirs(oid) IS 'The tables that inherit from a table without being its partitions, NULL for none: whom a row of theirs is can get no code';
+
 CREATE FUNCTION sespan.customer_binding_state() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -305,8 +314,9 @@ BEGIN
         RETURN format('stale: column %s does not exist', missing);
     END IF;
     IF NOT EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = relation AND attname = bound.columns #>> '{customer_id,column}'
-        AND atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)) THEN
+        -- A domain prints as the type does that it is of in the end: judged as in CustomerTableColumns.
+        SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = bound.columns #>> '{customer_id,column}' AND t.typoutput IN ('int2out'::regproc, 'int4out'::regproc, 'int8out'::regproc)) THEN
         RETURN format('stale: column %I of %I.%I is no integer any more', bound.columns #>> '{customer_id,column}', bound.table_schema, bound.table_name);
     END IF;
     SELECT string_agg(DISTINCT format('%I.%I.%I', c.site_schema, c.site_table, c.site_column), ', ') INTO missing
@@ -334,6 +344,10 @@ BEGIN
     IF missing IS NOT NULL THEN
         RETURN format('bound: foreign key %s is missing or not validated', missing);
     END IF;
+    missing := sespan.customer_heirs(relation);
+    IF missing IS NOT NULL THEN
+        RETURN format('bound: customers whose row is in %s, which inherits from %I.%I, get no codes: a foreign key does not find them', missing, bound.table_schema, bound.table_name);
+    END IF;
     RETURN 'bound';
 END
 $$;
@@ -343,6 +357,7 @@ COMMENT ON FUNCTION sespan.customer_binding_state() IS
 ---- create above / drop below ----
 
 DROP FUNCTION sespan.customer_binding_state();
+DROP FUNCTION sespan.customer_heirs(oid);
 DROP FUNCTION sespan.customer_table_check(text);
 DROP FUNCTION sespan.customer_relation();
 DROP FUNCTION sespan.customer_grants(oid, jsonb, name, name);

@@ -65,28 +65,28 @@ COMMENT ON COLUMN sespan.mail_event.detail IS 'Words of the mail server, shorten
 CREATE FUNCTION sespan.mail_event_find(address_key text, mailbox text, message_id bigint, created_at timestamptz, relay_id text, sent_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found bigint;
+    message bigint;
     first_id CONSTANT bigint := sespan.mail_first_queue_id(mail_event_find.message_id); -- of any number that a source makes up
 BEGIN
     IF mail_event_find.message_id BETWEEN 1 AND 9007199254740991 THEN
-        SELECT r.message_id INTO found FROM sespan.mail_outcome r
+        SELECT r.message_id INTO message FROM sespan.mail_outcome r
         WHERE r.queue_id BETWEEN first_id AND first_id + 1023 AND r.state = 'sent' AND coalesce(sespan.address_key(r.recipient), r.recipient) IN (mail_event_find.address_key, mailbox)
           AND (mail_event_find.created_at IS NULL OR r.created_at = mail_event_find.created_at)
         LIMIT 1;
-        IF found IS NULL THEN -- tried, and perhaps taken by a server whose answer got lost
-            SELECT q.message_id INTO found FROM sespan.mail_queue q
+        IF message IS NULL THEN -- tried, and perhaps taken by a server whose answer got lost
+            SELECT q.message_id INTO message FROM sespan.mail_queue q
             WHERE q.queue_id BETWEEN first_id AND first_id + 1023 AND (q.attempts > 0 OR q.lapses > 0) AND coalesce(sespan.address_key(q.recipient), q.recipient) IN (mail_event_find.address_key, mailbox)
             LIMIT 1;
         END IF;
     END IF;
-    IF found IS NULL AND length(mail_event_find.relay_id) BETWEEN 6 AND 200 THEN
-        SELECT r.message_id INTO found FROM sespan.mail_outcome r
+    IF message IS NULL AND length(mail_event_find.relay_id) BETWEEN 6 AND 200 THEN
+        SELECT r.message_id INTO message FROM sespan.mail_outcome r
         WHERE r.created_at BETWEEN mail_event_find.sent_at - interval '8 days' AND mail_event_find.sent_at + interval '1 hour'
           AND r.finished_at BETWEEN mail_event_find.sent_at - interval '10 minutes' AND mail_event_find.sent_at + interval '10 minutes'
           AND r.state = 'sent' AND strpos(r.reply, mail_event_find.relay_id) > 0 AND coalesce(sespan.address_key(r.recipient), r.recipient) IN (mail_event_find.address_key, mailbox)
         LIMIT 1;
     END IF;
-    RETURN found;
+    RETURN message;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_event_find(text, text, bigint, timestamptz, text, timestamptz) IS

@@ -45,7 +45,8 @@ func Main(m *testing.M) int {
 		Version: os.Getenv("PGTEST_VERSION"),
 		// Tests compare plans and count reads: autovacuum, which runs at any time in
 		// any database, would change both.
-		Parameters: map[string]string{"max_connections": "300", "autovacuum": "off"},
+		// Every function is compiled under all the checks that a site may have switched on.
+		Parameters: map[string]string{"max_connections": "300", "autovacuum": "off", "plpgsql.extra_errors": "all"},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)

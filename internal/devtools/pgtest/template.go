@@ -49,10 +49,12 @@ func template(tb testing.TB) string {
 
 func migrate(tb testing.TB, address string) {
 	tb.Helper()
+	conn := connect(tb, address)
+	// A site may publish everything: then each table that is changed needs a replica identity.
+	exec(tb, conn, "CREATE PUBLICATION everything FOR ALL TABLES")
 	if _, err := postgres.Migrate(context.Background(), address, postgres.MigrateOptions{ShareRoles: true}); err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
-	conn := connect(tb, address)
 	exec(tb, conn, authUser)
 	// A template must have no connection.
 	if err := conn.Close(context.Background()); err != nil {

@@ -83,7 +83,10 @@ func (e *Env) start(ctx context.Context) error {
 		return err
 	}
 	login, err := postgres.EnsureLogin(ctx, e.url, "")
-	e.login = login.URL
+	if err != nil {
+		return err
+	}
+	e.login, err = postgres.LoginAddress(e.url, login.Name, login.Password)
 	return err
 }
 

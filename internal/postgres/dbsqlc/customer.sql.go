@@ -104,7 +104,7 @@ func (q *Queries) CustomerForgetRights(ctx context.Context, db DBTX) error {
 }
 
 const customerFormerGrants = `-- name: CustomerFormerGrants :many
-SELECT pg_catalog.format('REVOKE ALL ON %I.%I FROM %I;', n.nspname, c.relname, r.rolname)::text AS statement
+SELECT pg_catalog.format('REVOKE ALL ON %I.%I FROM %I', n.nspname, c.relname, r.rolname)::text AS statement
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_roles r ON r.rolname = ANY ($1::text[])
 WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ANY ($2::text[])
@@ -183,6 +183,17 @@ func (q *Queries) CustomerHandOver(ctx context.Context, db DBTX, relation int64)
 	return changed, err
 }
 
+const customerHeirs = `-- name: CustomerHeirs :one
+SELECT COALESCE(sespan.customer_heirs(($1::bigint)::oid), '')::text AS heirs
+`
+
+func (q *Queries) CustomerHeirs(ctx context.Context, db DBTX, relation int64) (string, error) {
+	row := db.QueryRow(ctx, customerHeirs, relation)
+	var heirs string
+	err := row.Scan(&heirs)
+	return heirs, err
+}
+
 const customerLeft = `-- name: CustomerLeft :one
 SELECT (SELECT count(*) FROM sespan.otp)::bigint AS codes, (SELECT count(*) FROM sespan.otp_activation)::bigint AS rights
 `
@@ -198,6 +209,26 @@ func (q *Queries) CustomerLeft(ctx context.Context, db DBTX) (CustomerLeftRow, e
 	var i CustomerLeftRow
 	err := row.Scan(&i.Codes, &i.Rights)
 	return i, err
+}
+
+const customerParent = `-- name: CustomerParent :one
+SELECT COALESCE((
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+    FROM pg_catalog.pg_constraint k
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum] AND a.attname = $1::text
+    JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.conrelid = ($2::bigint)::oid AND k.contype = 'f'
+        AND EXISTS (SELECT FROM pg_catalog.pg_attribute e WHERE e.attrelid = c.oid AND NOT e.attisdropped AND e.attname ~ 'e_?mail')
+    ORDER BY k.conname LIMIT 1), '')::text AS parent
+`
+
+// The table with an e-mail column that this one's key refers to, ” for none.
+func (q *Queries) CustomerParent(ctx context.Context, db DBTX, keyColumn string, relation int64) (string, error) {
+	row := db.QueryRow(ctx, customerParent, keyColumn, relation)
+	var parent string
+	err := row.Scan(&parent)
+	return parent, err
 }
 
 const customerQuote = `-- name: CustomerQuote :one
@@ -255,10 +286,10 @@ func (q *Queries) CustomerReferred(ctx context.Context, db DBTX, relation int64,
 const customerTableColumns = `-- name: CustomerTableColumns :many
 SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod)::text AS type,
     (CASE
-        WHEN b.typname IN ('int2', 'int4', 'int8') THEN 'integer'
-        WHEN b.typcategory = 'S' THEN 'text'
-        WHEN b.typname = 'bool' THEN 'boolean'
-        WHEN b.typname IN ('timestamptz', 'timestamp', 'date') THEN 'time'
+        WHEN t.typoutput IN ('pg_catalog.int2out'::pg_catalog.regproc, 'pg_catalog.int4out'::pg_catalog.regproc, 'pg_catalog.int8out'::pg_catalog.regproc) THEN 'integer'
+        WHEN t.typcategory = 'S' THEN 'text'
+        WHEN t.typoutput = 'pg_catalog.boolout'::pg_catalog.regproc THEN 'boolean'
+        WHEN t.typoutput IN ('pg_catalog.timestamptz_out'::pg_catalog.regproc, 'pg_catalog.timestamp_out'::pg_catalog.regproc, 'pg_catalog.date_out'::pg_catalog.regproc) THEN 'time'
         ELSE 'other'
     END)::text AS kind,
     EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))::boolean AS in_primary_key,
@@ -267,7 +298,6 @@ SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod):
                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)::boolean AS is_unique
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-JOIN pg_catalog.pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0::oid), t.oid)
 WHERE a.attrelid = ($1::bigint)::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 `
@@ -280,7 +310,8 @@ type CustomerTableColumnsRow struct {
 	IsUnique     bool
 }
 
-// The kind is integer, text, boolean, time or other; a domain counts as its base type.
+// The kind is integer, text, boolean, time or other; a domain, which prints as
+// the type does that it is of in the end, counts as that, as in sespan.customer_binding_state.
 // Unique: an index of this column alone that a foreign key may refer to.
 func (q *Queries) CustomerTableColumns(ctx context.Context, db DBTX, relation int64) ([]CustomerTableColumnsRow, error) {
 	rows, err := db.Query(ctx, customerTableColumns, relation)

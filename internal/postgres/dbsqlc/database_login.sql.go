@@ -21,6 +21,17 @@ func (q *Queries) DatabaseLoginEnsure(ctx context.Context, db DBTX, login string
 	return made, err
 }
 
+const databaseLoginExists = `-- name: DatabaseLoginExists :one
+SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = $1::text)::boolean AS found
+`
+
+func (q *Queries) DatabaseLoginExists(ctx context.Context, db DBTX, login string) (bool, error) {
+	row := db.QueryRow(ctx, databaseLoginExists, login)
+	var found bool
+	err := row.Scan(&found)
+	return found, err
+}
+
 const databaseLoginGrants = `-- name: DatabaseLoginGrants :many
 SELECT pg_catalog.format('GRANT %I TO %I', g.role_name, $1::text)::text AS statement
 FROM unnest($2::text[]) AS g (role_name)

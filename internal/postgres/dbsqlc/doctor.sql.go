@@ -248,12 +248,12 @@ WITH service AS (
     FROM service s JOIN pg_catalog.pg_class c ON c.relnamespace = s.schema
     CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
     WHERE a.grantee = s.oid
-      AND NOT CASE c.relkind WHEN 'S' THEN pg_catalog.has_sequence_privilege(session_user, c.oid, a.privilege_type)
-                             ELSE pg_catalog.has_table_privilege(session_user, c.oid, a.privilege_type) END
+      AND NOT CASE c.relkind WHEN 'S' THEN pg_catalog.has_sequence_privilege(current_user, c.oid, a.privilege_type)
+                             ELSE pg_catalog.has_table_privilege(current_user, c.oid, a.privilege_type) END
 )
-SELECT session_user::text AS login, COALESCE((SELECT s.rolname FROM service s), '')::text AS service,
+SELECT current_user::text AS login, COALESCE((SELECT s.rolname FROM service s), '')::text AS service,
     EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan')::boolean AS has_schema,
-    COALESCE((SELECT pg_catalog.has_schema_privilege(session_user, n.oid, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'), false)::boolean AS may_use,
+    COALESCE((SELECT pg_catalog.has_schema_privilege(current_user, n.oid, 'USAGE') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'), false)::boolean AS may_use,
     (SELECT count(*) FROM missing)::int AS missing, COALESCE((SELECT min(m.what) FROM missing m), '')::text AS first_missing
 `
 
@@ -284,18 +284,21 @@ func (q *Queries) DoctorLogin(ctx context.Context, db DBTX) (DoctorLoginRow, err
 
 const doctorServer = `-- name: DoctorServer :one
 
-SELECT pg_catalog.current_setting('server_version')::text AS version, session_user::text AS login,
-    (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)::boolean AS superuser,
+SELECT pg_catalog.current_setting('server_version')::text AS version, current_user::text AS login,
+    (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)::boolean AS superuser,
     pg_catalog.pg_is_in_recovery()::boolean AS standby,
-    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only
+    (pg_catalog.current_setting('default_transaction_read_only') = 'on')::boolean AS read_only,
+    pg_catalog.current_setting('default_transaction_isolation')::text AS isolation, pg_catalog.current_setting('lock_timeout')::text AS lock_timeout
 `
 
 type DoctorServerRow struct {
-	Version   string
-	Login     string
-	Superuser bool
-	Standby   bool
-	ReadOnly  bool
+	Version     string
+	Login       string
+	Superuser   bool
+	Standby     bool
+	ReadOnly    bool
+	Isolation   string
+	LockTimeout string
 }
 
 // What `sespan doctor` reads. The catalogs, sizes of files and the statistics are open
@@ -310,6 +313,8 @@ func (q *Queries) DoctorServer(ctx context.Context, db DBTX) (DoctorServerRow, e
 		&i.Superuser,
 		&i.Standby,
 		&i.ReadOnly,
+		&i.Isolation,
+		&i.LockTimeout,
 	)
 	return i, err
 }

@@ -54,7 +54,7 @@ func (q *Queries) InstallationGet(ctx context.Context, db DBTX) (InstallationGet
 }
 
 const installationMayMakeRoles = `-- name: InstallationMayMakeRoles :one
-SELECT (r.rolsuper OR r.rolcreaterole)::boolean AS may FROM pg_catalog.pg_roles r WHERE r.rolname = session_user
+SELECT (r.rolsuper OR r.rolcreaterole)::boolean AS may FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 `
 
 func (q *Queries) InstallationMayMakeRoles(ctx context.Context, db DBTX) (bool, error) {
@@ -103,7 +103,7 @@ const installationRoles = `-- name: InstallationRoles :many
 SELECT r.rolname::text AS name, (r.rolcanlogin OR r.rolsuper)::boolean AS is_login,
     COALESCE(pg_catalog.shobj_description(r.oid, 'pg_authid') LIKE 'Sespan: %', false)::boolean AS is_ours,
     ARRAY(SELECT m.rolname::text FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles m ON m.oid = a.member
-          WHERE a.roleid = r.oid AND m.rolname <> session_user ORDER BY 1)::text[] AS members,
+          WHERE a.roleid = r.oid AND m.rolname <> current_user ORDER BY 1)::text[] AS members,
     ARRAY(SELECT DISTINCT d.datname::text FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.oid = s.dbid
           WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid AND d.datname <> pg_catalog.current_database() ORDER BY 1)::text[] AS databases
 FROM pg_catalog.pg_roles r WHERE r.rolname = ANY ($1::text[]) ORDER BY 1

@@ -220,23 +220,30 @@ func (q *Queries) SchemaRemember(ctx context.Context, db DBTX, madeSchema bool) 
 }
 
 const schemaSession = `-- name: SchemaSession :one
-SELECT current_setting('server_version_num')::int AS server_version, session_user::text AS login,
+SELECT current_setting('server_version_num')::int AS server_version, current_user::text AS login, current_setting('role')::text AS role,
+    current_setting('lock_timeout')::text AS lock_timeout,
     current_database()::text AS database, pg_catalog.pg_is_in_recovery()::boolean AS standby
 `
 
 type SchemaSessionRow struct {
 	ServerVersion int32
 	Login         string
+	Role          string
+	LockTimeout   string
 	Database      string
 	Standby       bool
 }
 
+// The login is whom its address or its settings make of it (options=-c role=…), which is
+// what to go back to. A pooler that leaves our settings out has another lock_timeout.
 func (q *Queries) SchemaSession(ctx context.Context, db DBTX) (SchemaSessionRow, error) {
 	row := db.QueryRow(ctx, schemaSession)
 	var i SchemaSessionRow
 	err := row.Scan(
 		&i.ServerVersion,
 		&i.Login,
+		&i.Role,
+		&i.LockTimeout,
 		&i.Database,
 		&i.Standby,
 	)
