@@ -19,7 +19,8 @@ TOLERANCE = 5.0
 STATE = """
 SELECT current_user, extract(epoch FROM clock_timestamp()),
     (SELECT max(version) FROM sespan.schema_version),
-    (SELECT format('%I.%I is bound', table_schema, table_name) FROM sespan.customer_binding)
+    (SELECT format('%I.%I is bound', table_schema, table_name) FROM sespan.customer_binding),
+    has_table_privilege('sespan.api_key', 'SELECT')
 """
 
 
@@ -30,7 +31,7 @@ def check() -> str:
     for message in messages:
         if message.id in FATAL:
             raise DiagnosisFailed(f"{message.id}: {message.msg}", str(message.hint))
-    login, there, version, bound = _state(using)
+    login, there, version, bound, dumps = _state(using)
     apart = abs(time.time() - float(there))
     if apart > TOLERANCE:
         raise DiagnosisFailed(
@@ -39,6 +40,8 @@ def check() -> str:
         )
     notes = ", ".join(sorted({str(message.id) for message in messages}))
     more = f"; to look at: {notes} of manage.py check --database {using}" if notes else ""
+    if not dumps:  # docs/django-operations.md, Backups and fixtures
+        more += f"; a pg_dump as {login} needs --exclude-schema=sespan"
     return f"schema {version}, {bound or 'no customers are bound'}, {login} may enqueue{more}"
 
 
