@@ -33,7 +33,7 @@ END
 $$;
 
 -- Who migrates must be able to act as the owner next time: the login that made the
--- schema, and the one that runs this. From PostgreSQL 16 on, making a role gives
+-- schema, and the one that runs this, by whose own membership SET ROLE goes. From PostgreSQL 16 on, making a role gives
 -- its maker neither INHERIT nor SET.
 DO $$
 DECLARE
@@ -42,7 +42,7 @@ BEGIN
     FOR member IN
         SELECT r.rolname FROM pg_catalog.pg_roles r
         WHERE NOT r.rolsuper AND r.rolname <> 'sespan_owner'
-            AND (r.rolname = current_user OR r.oid = (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'))
+            AND (r.rolname IN (session_user, current_user) OR r.oid = (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sespan'))
     LOOP
         IF current_setting('server_version_num')::int >= 160000 THEN
             IF NOT (pg_catalog.pg_has_role(member, 'sespan_owner', 'SET') AND pg_catalog.pg_has_role(member, 'sespan_owner', 'USAGE')) THEN

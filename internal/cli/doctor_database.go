@@ -19,9 +19,9 @@ func (x *examination) checkDatabase(ctx context.Context) []finding {
 	}
 	begun := x.now()
 	s, err := x.doctor().Server(ctx)
+	refused := postgres.Refusal(err)
 	switch {
-	case err != nil && postgres.Refusal(err) != nil:
-		refused := postgres.Refusal(err)
+	case err != nil && refused != nil && !refused.Login:
 		return wrong(refused.Reason, refused.Mend)
 	case err != nil:
 		return wrong(cause(err), mendConnection(err))

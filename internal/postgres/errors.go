@@ -119,7 +119,10 @@ func mapState(pe *pgconn.PgError, err error) error {
 
 // RefusedError is why the server will never let a connection of this address in, as
 // opposed to not now, and what to do.
-type RefusedError struct{ Reason, Mend string }
+type RefusedError struct {
+	Reason, Mend string
+	Login        bool // login, password or database are wrong
+}
 
 func (e *RefusedError) Error() string { return e.Reason + "; " + e.Mend }
 
@@ -131,11 +134,11 @@ func Refusal(err error) *RefusedError {
 	case !ok:
 		return nil
 	case isState(pe, stateInvalidAuthorization, stateInvalidPassword, stateInvalidCatalogName):
-		return &RefusedError{pe.Message, "correct login, password and database in it"}
+		return &RefusedError{pe.Message, "correct login, password and database in it", true}
 	case FailureOf(pe) == FailurePooler:
-		return &RefusedError{"it leads through a pooler that refuses the settings of a connection", "name the server itself in SESPAN_DATABASE_DIRECT_URL, which also tells that the first URL is the pooler's"}
+		return &RefusedError{Reason: "it is reached through a transaction pooler, which refuses the settings of a connection", Mend: "name the server itself in SESPAN_DATABASE_DIRECT_URL, which also tells that the first URL is the pooler's"}
 	case isState(pe, stateUndefinedObject, stateInvalidParameterValue, stateCannotChangeParameter):
-		return &RefusedError{"the server does not take one of its parameters", "correct what follows the ? of the URL; a password's & is written %26, its # %23 and its ? %3F"}
+		return &RefusedError{Reason: "the server does not take one of its parameters", Mend: "correct what follows the ? of the URL; a password's & is written %26, its # %23 and its ? %3F"}
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func TestTablesThatInheritAreTold(t *testing.T) {
 	db := pgtest.NewDB(t)
 	db.Exec(t, "CREATE TABLE public.vip () INHERITS (public.auth_user)")
 	r, err := postgres.BindCustomers(t.Context(), db.URL, postgres.Binding{})
-	if err != nil || !strings.Contains(strings.Join(r.Advice, "\n"), "Customers whose row is in vip, which inherits from public.auth_user, get no codes") {
+	if err != nil || !strings.Contains(strings.Join(r.Advice, "\n"), "Customers whose row is in public.vip, which inherits from public.auth_user, get no codes") {
 		t.Errorf("%+v, %v", r.Advice, err)
 	}
 	state, err := openPool(t, db.ServiceURL(t), 1).BindingState(t.Context())
@@ -78,7 +78,7 @@ func TestPendingStatementsEndInNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
 	db.Exec(t, "CREATE TABLE public.person (id int PRIMARY KEY, email text, is_active boolean)")
-	rows, err := db.Pool.Query(t.Context(), `SELECT g FROM sespan.customer_grants('public.person', '{"customer_id": {"column": "id"}, "email": {"column": "email"}}', 'sespan_service', 'sespan_owner') AS g`)
+	rows, err := db.Pool.Query(t.Context(), `SELECT g FROM sespan.customer_grants('public.person'::regclass, '{"customer_id": {"column": "id"}, "email": {"column": "email"}}', 'sespan_service', 'sespan_owner') AS g`)
 	if err != nil {
 		t.Fatal(err)
 	}
