@@ -78,11 +78,11 @@ func mostly[T any](r *rand.Rand, first int, list []T) T {
 }
 
 // seldom gives "" three times of four.
-func seldom(r *rand.Rand, make func(*rand.Rand) string) string {
+func seldom(r *rand.Rand, some func(*rand.Rand) string) string {
 	if r.IntN(4) > 0 {
 		return ""
 	}
-	return make(r)
+	return some(r)
 }
 
 func someMailbox(r *rand.Rand) string {

@@ -73,11 +73,11 @@ func delimited(mediaType string, data []byte) bool {
 
 // typePattern is what mail_enqueue takes for a media type (RFC 2045 section 5.1).
 var (
-	typePattern = regexp.MustCompile("^[" + tokenSet + "]{1,127}/[" + tokenSet + "]{1,127}(?:[ \t]*;[ \t]*[" + tokenSet + "]+=(?:[" + tokenSet + `]+|"[ !#-\[\]-~]*"))*$`)
+	typePattern = regexp.MustCompile("^[" + typeLetters + "]{1,127}/[" + typeLetters + "]{1,127}(?:[ \t]*;[ \t]*[" + typeLetters + "]+=(?:[" + typeLetters + `]+|"[ !#-\[\]-~]*"))*$`)
 	charset     = regexp.MustCompile(`(?i);[ \t]*charset\*?[0*]*=`)
 )
 
-const tokenSet = "A-Za-z0-9!#$%&'*+.^_`{|}~-"
+const typeLetters = "A-Za-z0-9!#$%&'*+.^_`{|}~-"
 
 // mediaType is the given one, its parameters as they are. A text that is beyond ASCII, and whose
 // charset is not named, says what it is in.

@@ -33,7 +33,7 @@ func composeRaw(c Content) ([]byte, error) {
 		out.WriteString(f.name + ": " + f.value + "\r\n")
 	}
 	for _, f := range fields {
-		if f.name != "bcc" && f.name != "resent-bcc" && !(c.ASCIIOnly && needsSMTPUTF8(&f)) {
+		if f.name != "bcc" && f.name != "resent-bcc" && (!c.ASCIIOnly || !needsSMTPUTF8(&f)) {
 			out.WriteString(f.value)
 		}
 	}
