@@ -65,7 +65,7 @@ func encoded(s string) string {
 
 // Every command takes what serve takes: each form, by every command of the command line,
 // and init writes settings from which serve comes in.
-func TestEveryCommandTakesEveryForm(t *testing.T) {
+func TestEveryCommandTakesEveryForm(t *testing.T) { //nolint:tparallel // one site goes through all of them
 	t.Parallel()
 	s := newTwin(t)
 	for name, form := range addressForms(t, partsOf(t, s.URL)) {

@@ -24,7 +24,7 @@ type PastPooler struct {
 	Direct        string `kong:"-"` // past a pooler, if there is one: the address of all commands but serve
 }
 
-// AfterApply: the address of a flag is another database's than the environment's, so
+// AfterApply drops the second address of the environment: the address of a flag is another database's than the environment's, so
 // its way past a pooler comes as a flag, too.
 func (p *PastPooler) AfterApply(parsed *kong.Context) error {
 	flags, file := flagsOf(parsed), envFileOf(parsed)
