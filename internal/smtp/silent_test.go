@@ -24,7 +24,7 @@ func TestThoseThatWaitDoNotDialASilentRelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // nothing is under way
+	defer r.Close(context.WithoutCancel(t.Context()))
 	const mails = 5
 	errs := make(chan error, mails)
 	var sending sync.WaitGroup
