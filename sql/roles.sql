@@ -171,7 +171,7 @@ GRANT SELECT, UPDATE ON sespan.mail_announce TO sespan_service;
 GRANT SELECT ON sespan.mail_announce TO sespan_reader_detail, sespan_admin;
 
 GRANT SELECT ON sespan.mail_signal TO sespan_service, sespan_reader_detail;
-GRANT SELECT, INSERT, UPDATE ON sespan.mail_signal TO sespan_admin; -- by manage.py sespan_mail_signals
+GRANT SELECT, INSERT, UPDATE ON sespan.mail_signal TO sespan_admin; -- by the site, for its signals
 
 -- mail events and suppression
 GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON sespan.mail_suppression TO sespan_service;

@@ -17,7 +17,7 @@ const (
 // long) and the largest source of noise; else the system's temporary folder.
 func InMemory() string {
 	var s syscall.Statfs_t
-	if err := syscall.Statfs(MemoryDir, &s); err == nil && s.Bavail*uint64(s.Bsize) >= memoryNeeded { //nolint:gosec // positive; its type differs between systems
+	if err := syscall.Statfs(MemoryDir, &s); err == nil && s.Bavail*uint64(s.Bsize) >= memoryNeeded {
 		return MemoryDir
 	}
 	return os.TempDir()

@@ -36,7 +36,7 @@ func newProxy(ctx context.Context, to string) (*proxy, error) {
 		return nil, err
 	}
 	p := &proxy{address: l.Addr().String(), to: to, socket: l, changed: make(chan struct{}), conns: map[net.Conn]struct{}{}}
-	p.all.Go(func() {
+	p.all.Go(func() { //nolint:contextcheck // a connection ends with the proxy
 		for {
 			conn, err := l.Accept()
 			if err != nil {
