@@ -99,7 +99,8 @@ def test_no_answer(sespan, failure, reason):
 @pytest.mark.django_db
 def test_a_database_of_another_time(monkeypatch, apart):
     there = time.time() + apart
-    monkeypatch.setattr(database, "_state", lambda using: ("shop", there, 15, "auth_user is bound", True))
+    state = ("shop", there, 15, "auth_user is bound", True)
+    monkeypatch.setattr(database, "_state", lambda using: state)
     monkeypatch.setattr(database, "check_database", lambda databases: [])
     with pytest.raises(DiagnosisFailed, match="database's clock differs by"):
         database.check()
