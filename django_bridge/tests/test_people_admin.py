@@ -41,11 +41,11 @@ class TestList:
         person("citra").groups.add(group("dashboard"))
         person("doni", "dashboard", is_active=False)
         User.objects.create_superuser("root", "r@example.com", "x")
-        person("customer")
+        person("shopper")
         text = client.get(PEOPLE).text
         for name in ("anna", "budi", "citra", "doni", "root", "superuser: all", "deactivated"):
             assert name in text
-        assert "customer" not in text
+        assert "shopper" not in text
         found = client.get(PEOPLE, {"role": "report"}).context["people"]
         assert [p.name for p in found] == ["anna", "budi", "root"]
 

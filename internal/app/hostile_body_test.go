@@ -76,7 +76,7 @@ func (v *victim) bodies() []attack {
 			"full-width":       `{"customer_id":` + id + `,"order_ref":"B","transaction_amount":"１００"}`,
 			"two amounts":      `{"customer_id":` + id + `,"order_ref":"B","transaction_amount":"9.00","Transaction_Amount":"1.00"}`,
 			"order_ref twice":  `{"customer_id":` + id + `,"order_ref":"B","ORDER_REF":"../../x","transaction_amount":"9.00"}`,
-			"path as order":    `{"customer_id":` + id + `,"order_ref":"../../etc/passwd","transaction_amount":"9.00"}`,
+			"script as order":  `{"customer_id":` + id + `,"order_ref":"<script>","transaction_amount":"9.00"}`,
 			"line break order": `{"customer_id":` + id + `,"order_ref":"A\n","transaction_amount":"9.00"}`,
 			"no customer":      `{"order_ref":"B","transaction_amount":"9.00"}`,
 			"unknown customer": `{"customer_id":999999,"order_ref":"B","transaction_amount":"9.00"}`,

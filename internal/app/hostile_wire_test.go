@@ -37,7 +37,7 @@ func (v *victim) paths() []attack {
 func (v *victim) methods() []attack {
 	var list []attack
 	for _, method := range []string{
-		"PATCH", "TRACE", "CONNECT", "PROPFIND", "OPTIONS", "HEAD", "post", "Put", "QUERY", "PURGE", "DELETE", "GETT", strings.Repeat("A", 3000), "G\x00T", "GE T", "ÄÖÜ",
+		"PATCH", "TRACE", "CONNECT", "PROPFIND", "OPTIONS", "post", "Put", "QUERY", "PURGE", "DELETE", "GETT", strings.Repeat("A", 3000), "G\x00T", "GE T", "ÄÖÜ",
 	} {
 		list = append(list, attack{name: fmt.Sprintf("%.20q", method), protocol: true, raw: request(method, "/v1/tiers", v.admin, "")})
 	}

@@ -36,6 +36,8 @@ func (x *examination) checkTokens(ctx context.Context) []finding {
 		return warning(jwks+" does not answer, and every token is refused until it does: "+cause(err), "see that the site runs, answers 200 there without a redirect, and that this machine trusts its certificate")
 	case err != nil:
 		return wrong(jwks+" cannot be used: "+err.Error(), "write it anew: manage.py sespan_init --jwks FILE")
+	case keys == 0:
+		return warning(jwks+" holds no key: every token is refused", "write it anew, unless that is meant: manage.py sespan_init --jwks FILE")
 	}
 	return well("%s holds %s", jwks, count(keys, "usable key", "usable keys"))
 }

@@ -29,7 +29,7 @@ func TestDoctorReadsTheSitesKeys(t *testing.T) {
 	for document, want := range map[string]string{
 		jwksOf(t):     "ok: " + path + " holds 1 usable key",
 		"hello":       "wrong: " + path + " cannot be used: it is not a JWKS document",
-		`{"keys":[]}`: "wrong: " + path + " cannot be used: it holds no Ed25519 or P-256 signing key → write it anew: manage.py sespan_init",
+		`{"keys":[]}`: "warning: " + path + " holds no key: every token is refused → write it anew, unless that is meant: manage.py sespan_init",
 		`{"keys":[{"kty":"oct","kid":"x","k":"AAAA"}]}`: "wrong: " + path + " cannot be used: its key 1 is private or symmetric",
 	} {
 		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
