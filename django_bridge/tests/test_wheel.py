@@ -32,6 +32,7 @@ DATABASES = {{
     }}
 }}
 INSTALLED_APPS += ["django_sespan"]
+LOGIN_URL = LOGIN_REDIRECT_URL = "/account/login-code/"
 SESPAN = {{"URL": "http://127.0.0.1:8080", "KEY": "sk_{key}"}}
 """
 

@@ -166,11 +166,11 @@ func TestGrantsAreLeftToTheOwner(t *testing.T) {
 	if err != nil || r.Reference != "pending" || len(r.Granted) != 0 {
 		t.Fatalf("bind without rights: %+v, %v, want a pending foreign key", r, err)
 	}
-	statements := strings.Join(r.Pending, "\n")
+	statements := strings.Join(r.Pending, ";\n")
 	for _, want := range []string{
-		`GRANT USAGE ON SCHEMA shop TO ` + prefix + `service;`,
-		`GRANT SELECT ("Nr", "E-Mail", login, created) ON shop."Member" TO ` + prefix + `service;`,
-		`GRANT REFERENCES ("Nr") ON shop."Member" TO ` + prefix + `owner;`,
+		`GRANT USAGE ON SCHEMA shop TO ` + prefix + `service`,
+		`GRANT SELECT ("Nr", "E-Mail", login, created) ON shop."Member" TO ` + prefix + `service`,
+		`GRANT REFERENCES ("Nr") ON shop."Member" TO ` + prefix + `owner`,
 	} {
 		if !strings.Contains(statements, want) {
 			t.Errorf("no %s in\n%s", want, statements)

@@ -104,7 +104,7 @@ func TestUpdateWithTheServicesRights(t *testing.T) {
 	if r.Tried != "" || r.Wrong != "" || !strings.Contains(strings.Join(r.Advice, " "), "may not act as the owner of public.member") {
 		t.Errorf("bind: %+v, want no trial and advice", r)
 	}
-	db.Exec(t, strings.Join(r.Pending, "\n"))
+	db.Exec(t, strings.Join(r.Pending, ";\n"))
 	if _, err = postgres.BindCustomers(t.Context(), login.URL, b); err != nil {
 		t.Fatal(err)
 	}

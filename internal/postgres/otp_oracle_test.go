@@ -139,7 +139,7 @@ func (d *otpFixture) traced(t *testing.T, pool *postgres.Pool) {
 func (d *otpFixture) noteLocks(t *testing.T) {
 	t.Helper()
 	for _, statement := range []string{
-		`CREATE TABLE public.lock_seen (lock text)`,
+		`CREATE TABLE public.lock_seen (lock text)`, `ALTER TABLE public.lock_seen REPLICA IDENTITY FULL`,
 		`CREATE FUNCTION public.lock_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 		BEGIN
 			INSERT INTO public.lock_seen

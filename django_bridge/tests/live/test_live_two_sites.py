@@ -12,6 +12,7 @@ COMMANDS = (
     ("migrate",),
     ("check", "--database=default"),
     ("sespan_compare_people",),
+    ("sespan_mail_signals", "--once"),
     ("sespan_prune_unverified",),
     ("sespan_verify", "--to=somebody@example.com"),
 )

@@ -30,7 +30,7 @@ def verify(site, *options, code=0, typed="", **changes):
 @pytest.mark.parametrize(
     ("changes", "wrong", "remedy"),
     [
-        ({"KEY": ""}, "sespan.E004", "sespan keys create"),
+        ({"KEY": "", "KEY_FILE": ""}, "sespan.E004", "sespan keys create"),
         ({"KEY": f"sk_{'a' * 12}_{'b' * 43}"}, "refuses SESPAN['KEY'] (HTTP 401)", "sespan keys"),
         ({"URL": "http://127.0.0.1:1"}, "does not answer (ConnectError)", "sespan serve"),
         ({"URL": "http://127.0.0.1:8025"}, "is not Sespan", "Correct SESPAN['URL']"),

@@ -76,3 +76,4 @@ SESPAN = {
     "URL": "http://sespan.invalid:8080",
     "KEY": key.read_text().strip() if key.exists() else "",
 }
+LOGIN_URL, LOGIN_REDIRECT_URL = "/login/", "/home/"
