@@ -26,7 +26,7 @@ AXE        := django_bridge/node_modules/axe-core/axe.min.js
 OLD_POSTGRES ?= 15
 
 .DEFAULT_GOAL := help
-.PHONY: help audit release package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-broker bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-bridge test-django test-django-next test-django-newer test-e2e test-alerts test-dashboards test-monitoring
+.PHONY: help audit release package test-package charts charts-if-possible wheel demo test lint generate verify bench bench-mail bench-broker bench-admin bench-attack bench-oracle bench-counting bench-reports fault-mail fault-counting fault-broker try-relays build fmt clean test-fast test-fast-go test-fast-django test-go test-go-old test-broker test-django test-django-next test-django-newer test-python-next test-e2e test-alerts test-dashboards test-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,11 +34,21 @@ help: ## Show this list
 demo: bin/sespan bin/sespan-demo charts-if-possible ## Run the whole demonstration: database, inbox, service, shop (DEMO_ARGS=--help)
 	@exec bin/sespan-demo $(DEMO_ARGS)
 
-SUITES := test-alerts test-dashboards test-monitoring test-package test-go test-go-old test-broker test-bridge test-e2e
+# Suites that need the machine for themselves, and two lanes beside each other: neither keeps both cores busy. What they all
+# need is fetched and installed before, because two at once would be in each other's way.
+SUITES := test-alerts test-dashboards test-monitoring test-package test-broker
+LANE_1 := test-go test-go-old test-e2e
+LANE_2 := test-django test-django-next
+NEEDED := /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR /usr/bin/chromium /usr/sbin/nginx /usr/bin/systemd-analyze .cache/postgresql-15/.ready $(VENV)/.ready $(UPLOT) $(AXE) $(PROMETHEUS) bin/sespan test-python-next
 test: ## Set up and run every test
-	@times=; for suite in $(SUITES); do \
-	  began=$$SECONDS; $(MAKE) --no-print-directory $$suite; times+="  $$suite $$((SECONDS - began)) s"$$'\n'; \
-	done; printf 'All tests passed. Seconds of each suite:\n%s' "$$times"
+	@times=$$(mktemp); second=$$(mktemp); trap 'rm -f $$times $$second; kill $$(jobs -p) 2>/dev/null || true' EXIT; \
+	run() { for suite in "$$@"; do local began=$$SECONDS; $(MAKE) --no-print-directory $$suite || return 1; \
+	  echo "  $$suite $$((SECONDS - began)) s" >> $$times; done; }; \
+	$(MAKE) --no-print-directory $(NEEDED); run $(SUITES) || exit 1; \
+	run $(LANE_2) > $$second 2>&1 & lane=$$!; failed=; \
+	run $(LANE_1) || failed=1; wait $$lane || failed=1; cat $$second; \
+	[ -z "$$failed" ] || { echo "A suite failed."; exit 1; }; \
+	printf 'All tests passed. Seconds of each suite, those from test-go on in two lanes:\n'; cat $$times
 
 # The inner loop: one server of PostgreSQL, Go and Django side by side, what is quick of each. Left out
 # are the database's own tests and the whole service (internal/postgres, internal/app), the tools, the
@@ -173,29 +183,26 @@ test-go-old: /usr/sbin/pgbouncer /usr/share/i18n/locales/tr_TR
 test-broker: .cache/kafka/.ready .cache/rabbitmq/.ready
 	go test -count=1 -timeout 10m -p 1 ./internal/devtools/brokers/...
 
-# Either version takes one core most of the time: side by side they take little more than one of them.
-test-bridge: $(VENV)/.ready bin/sespan $(UPLOT) /usr/share/i18n/locales/tr_TR
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-django test-django-next
-
 test-django: $(VENV)/.ready bin/sespan $(UPLOT) /usr/share/i18n/locales/tr_TR
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/tests -c django_bridge/pyproject.toml
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/example -c django_bridge/example/pyproject.toml
 
-# The newer half of the matrix. What does not depend on Django's version runs once.
-test-django-next:
-	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory test-django-newer; \
+# The Python of Django 6.1, for the newer half of the matrix and for the staff's pages on it.
+test-python-next:
+	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory $(VENV_NEXT)/.ready; \
 	elif [ -n "$(CI)" ]; then echo "Django 6.1 needs Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
-	else echo "Django 6.1 stays untested: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
+	else echo "Django 6.1 and the staff's pages on it stay untested: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
+
+# The newer half of the matrix. What does not depend on Django's version runs once.
+test-django-next: test-python-next
+	@if .ci/next-python >/dev/null; then $(MAKE) --no-print-directory test-django-newer; fi
 
 NEXT_PYTEST = SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV_NEXT)/bin/pytest
 test-django-newer: $(VENV_NEXT)/.ready bin/sespan /usr/share/i18n/locales/tr_TR
 	$(NEXT_PYTEST) django_bridge/tests -c django_bridge/pyproject.toml $(addprefix --ignore=django_bridge/tests/,test_package.py test_wheel.py test_codes.py test_mail_drivers.py test_recipes_oscar.py)
 	$(NEXT_PYTEST) django_bridge/example -c django_bridge/example/pyproject.toml
 
-test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium /usr/sbin/nginx $(UPLOT) $(AXE) $(PROMETHEUS)
-	@if .ci/next-python $(if $(CI),--fetch) >/dev/null; then $(MAKE) --no-print-directory $(VENV_NEXT)/.ready; \
-	elif [ -n "$(CI)" ]; then echo "the staff's pages on Django 6.1 need Python 3.12 or newer: set NEXT_PYTHON=/path/to/python3.13"; exit 1; \
-	else echo "The staff's pages are looked at on Django 5.2 alone: no Python 3.12 or newer was found (set NEXT_PYTHON=/path/to/python3.13)"; fi
+test-e2e: $(VENV)/.ready bin/sespan /usr/bin/chromium /usr/sbin/nginx $(UPLOT) $(AXE) $(PROMETHEUS) test-python-next
 	SESPAN_BIN=$(CURDIR)/bin/sespan go run ./internal/devtools/devdb/exec -- $(VENV)/bin/pytest django_bridge/e2e
 
 # The dashboards as literals of Grafana's own TypeScript types; what they show is held by the Go tests.
