@@ -36,7 +36,7 @@ type Exports struct{ store EntryStore }
 // NewExports makes the service.
 func NewExports(store EntryStore) *Exports { return &Exports{store} }
 
-// exportPage is how many rows are read at once; no more than three times as many are kept.
+// exportPage is how many rows are read at once; no more than twice as many are kept.
 const exportPage = 2000
 
 // Export is the entries of [From, Until) that a filter wants.
@@ -61,8 +61,6 @@ func (s *Exports) Begin(ctx context.Context, f Filter) (*Export, error) {
 
 // Each gives all entries to write, in order and page by page, until one fails.
 func (e *Export) Each(ctx context.Context, write func([]Entry) error) error {
-	ctx, cancel := context.WithCancel(ctx) // ends what is read ahead
-	defer cancel()
 	draws := source{read: e.store.DrawsAfter, filter: e.filter, after: Position{Time: e.filter.From}}
 	cancellations := source{read: e.store.CancellationsAfter, filter: e.filter, after: Position{Time: e.filter.From}, cancellations: true}
 	batch := make([]Entry, 0, exportPage)
@@ -94,63 +92,37 @@ func (e *Export) Each(ctx context.Context, write func([]Entry) error) error {
 	}
 }
 
-// source is one kind of entries. While a page of it is written the next one is read:
-// the database and this process work at once.
+// source is one kind of entries, read ahead by a page.
 type source struct {
 	read          func(context.Context, Filter, Position, int) ([]Record, error)
 	filter        Filter
 	after         Position
 	cancellations bool
 	page          []Entry
-	ahead         chan sourcePage // nil: nothing is under way
 	ended         bool
-}
-
-type sourcePage struct {
-	records []Record
-	err     error
 }
 
 // next gives the first entry that was not popped; nil at the end.
 func (s *source) next(ctx context.Context) (*Entry, error) {
 	for len(s.page) == 0 && !s.ended {
-		if s.ahead == nil {
-			s.readAhead(ctx)
+		records, err := s.read(ctx, s.filter, s.after, exportPage)
+		if err != nil {
+			return nil, err
 		}
-		page := <-s.ahead
-		if page.err != nil {
-			return nil, page.err
-		}
-		s.take(page.records)
-		if !s.ended {
-			s.readAhead(ctx)
+		s.ended = len(records) < exportPage
+		s.page = make([]Entry, 0, len(records))
+		for _, r := range records {
+			entry := Entry{r, s.cancellations}
+			s.after = Position{entry.At(), r.ID}
+			if s.filter.matches(r) {
+				s.page = append(s.page, entry)
+			}
 		}
 	}
 	if len(s.page) == 0 {
 		return nil, nil //nolint:nilnil // the end is no failure
 	}
 	return &s.page[0], nil
-}
-
-func (s *source) readAhead(ctx context.Context) {
-	ahead, after := make(chan sourcePage, 1), s.after
-	s.ahead = ahead
-	go func() {
-		records, err := s.read(ctx, s.filter, after, exportPage)
-		ahead <- sourcePage{records, err}
-	}()
-}
-
-func (s *source) take(records []Record) {
-	s.ended = len(records) < exportPage
-	s.page = make([]Entry, 0, len(records))
-	for _, r := range records {
-		entry := Entry{r, s.cancellations}
-		s.after = Position{entry.At(), r.ID}
-		if s.filter.matches(r) {
-			s.page = append(s.page, entry)
-		}
-	}
 }
 
 func (s *source) pop() { s.page = s.page[1:] }
