@@ -64,7 +64,7 @@ def test_own_paths(tmp_path):
 def test_faults_are_one_line(settings, tmp_path):
     with pytest.raises(CommandError, match="SIGNING_KEY_FILE"):
         run()
-    with pytest.raises(CommandError, match="No such file"):
+    with pytest.raises(CommandError, match="none is no folder in which this command may write"):
         run("--key", str(tmp_path / "none" / "k"))
     bad = tmp_path / "bad"
     bad.write_text("no key")
@@ -74,6 +74,16 @@ def test_faults_are_one_line(settings, tmp_path):
     (tmp_path / "j").write_text("[]")
     with pytest.raises(CommandError, match="not a JWKS"):
         run("--key", str(tmp_path / "k"), "--jwks", str(tmp_path / "j"))
+
+
+@pytest.mark.parametrize("there", [None, "[]", '{"keys": [{"kty": "RSA", "kid": "sso"}]}'])
+def test_no_key_is_made_where_its_public_half_cannot_be_written(path, tmp_path, there):
+    jwks = tmp_path / ("none/j" if there is None else "j")
+    if there is not None:
+        jwks.write_text(there)
+    with pytest.raises(CommandError):
+        run("--jwks", str(jwks))
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])

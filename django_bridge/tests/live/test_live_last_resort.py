@@ -7,23 +7,19 @@ resort, which never raise.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
-import unicodedata
 
 import django
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
-from django.core.mail.backends.smtp import EmailBackend as DjangosBackend
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_sespan.mail import EmailBackend
+from live.both_ways import backend, journey, numbers, plain, point_both_here, way
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
@@ -49,14 +45,6 @@ EXAMPLES = [
     "   ",
     "",
 ]
-journey = hypothesis_settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-numbers = itertools.count()
 
 
 class Reporter(ExceptionReporter):
@@ -72,31 +60,9 @@ class Reporter(ExceptionReporter):
 @pytest.fixture
 def site(site, settings):
     """Two backends to the same server, and people who are told of errors."""
-    if django.VERSION < (6, 1):
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", site.sink.port
-    else:
-        settings.MAILERS = {
-            "default": {"BACKEND": "django_sespan.mail.EmailBackend"},
-            "django": {
-                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-                "OPTIONS": {"host": "127.0.0.1", "port": site.sink.port},
-            },
-        }
+    point_both_here(site, settings)
     settings.SERVER_EMAIL = "Site <server@example.com>"
     return site
-
-
-def backend(own):
-    if django.VERSION < (6, 1):
-        return EmailBackend() if own else DjangosBackend()
-    return mail.mailers["default" if own else "django"]
-
-
-def way(own):
-    """Arguments of Django's own functions."""
-    if django.VERSION < (6, 1):
-        return {"connection": backend(own)}
-    return {"using": "default" if own else "django"}
 
 
 def both(site, settings, send):
@@ -126,16 +92,6 @@ def seen(message):
         "html": plain(html and html.get_content()),
         "note": plain(message["X-Note"]),
     }
-
-
-def plain(text):
-    """Leave out what nobody sees: blanks, and what stands for characters that cannot be sent."""
-    text = unicodedata.normalize("NFC", str(text or ""))
-    return "".join(
-        c
-        for c in text
-        if not (c.isspace() or c == "\ufffd" or unicodedata.category(c) in {"Cc", "Cs"})
-    )
 
 
 def shortened(read):

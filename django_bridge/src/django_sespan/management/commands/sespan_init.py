@@ -62,8 +62,12 @@ class Command(BaseCommand):
         if path is None:
             raise CommandError("Set SESPAN['SIGNING_KEY_FILE'] or give --key FILE.")
         try:
-            key = self._key(path)
             jwks: Path = options["jwks"] or path.with_suffix(path.suffix + ".jwks.json")
+            for file in (jwks,) if path.exists() else (path, jwks):
+                _check_writable(file)
+            made = SigningKey.load(path) if path.exists() else SigningKey.generate()
+            _others(jwks, made, replace=options["replace"])  # refuses before anything is made
+            key = self._key(path)
             self._write_jwks(jwks, key, replace=options["replace"])
         except (OSError, ValueError) as exc:
             raise CommandError(str(exc)) from exc
@@ -104,15 +108,7 @@ class Command(BaseCommand):
         return key
 
     def _write_jwks(self, path: Path, key: SigningKey, *, replace: bool) -> None:
-        known = _read(path)
-        others = [k for k in known if k.get("kid") != key.kid]
-        foreign = [k for k in others if not set(key.jwk) <= set(k) or k["kty"] != key.jwk["kty"]]
-        if foreign and not replace:
-            names = ", ".join(str(k.get("kid", "without a kid")) for k in foreign)
-            raise ValueError(
-                f"{path} holds keys that this command did not make ({names}) and would lose; "
-                "give another --jwks, or --replace."
-            )
+        others = _others(path, key, replace=replace)
         for lost in others[1:]:
             self.stdout.write(f"Public keys: {lost.get('kid')} is no longer among them")
         # The newest first; one older key stays, for tokens minted just before a change.
@@ -122,6 +118,27 @@ class Command(BaseCommand):
         part.chmod(0o644)
         part.replace(path)
         self.stdout.write(f"Public keys: {path}")
+
+
+def _check_writable(path: Path) -> None:
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise ValueError(
+            f"{path.parent} is no folder in which this command may write; "
+            "make it, or name another file."
+        )
+
+
+def _others(path: Path, key: SigningKey, *, replace: bool) -> list[dict[str, str]]:
+    """Give the keys of the file beside this one; ValueError where some are of others."""
+    others = [k for k in _read(path) if k.get("kid") != key.kid]
+    foreign = [k for k in others if not set(key.jwk) <= set(k) or k["kty"] != key.jwk["kty"]]
+    if foreign and not replace:
+        names = ", ".join(str(k.get("kid", "without a kid")) for k in foreign)
+        raise ValueError(
+            f"{path} holds keys that this command did not make ({names}) and would lose; "
+            "give another --jwks, or --replace."
+        )
+    return others
 
 
 def _read(path: Path) -> list[dict[str, str]]:
