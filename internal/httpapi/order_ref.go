@@ -5,16 +5,15 @@ import (
 	"errors"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"sespan/internal/transaction"
 )
 
 // orderRef is the site's name of an order in a request: text, or a whole number, which
 // counts as its digits.
 type orderRef string
 
-const (
-	orderRefPattern = `^[A-Za-z0-9._:/#-]{1,64}$`
-	orderRefForms   = "an order_ref is 1 to 64 of the characters A-Z a-z 0-9 . _ : / # -, or a whole number"
-)
+const orderRefForms = "an order_ref is 1 to 64 of the characters A-Z a-z 0-9 . _ : / # -, or a whole number"
 
 // UnmarshalJSON implements json.Unmarshaler. Of a number the digits count as they were sent.
 func (o *orderRef) UnmarshalJSON(b []byte) error {
@@ -39,7 +38,7 @@ func (orderRef) Schema(huma.Registry) *huma.Schema {
 		Description: "The site's name of the order; each customer's order is drawn once, for ever. A whole number counts as its digits.",
 		Examples:    []any{"INV/2026/11/001"},
 		OneOf: []*huma.Schema{
-			{Type: huma.TypeString, Pattern: orderRefPattern},
+			{Type: huma.TypeString, Pattern: transaction.OrderRefPattern},
 			{Type: huma.TypeInteger, Format: "int64", Minimum: &least, Maximum: &most},
 		},
 	}

@@ -30,8 +30,11 @@ type Result struct {
 	Replay           bool // the order had been drawn before
 }
 
+// OrderRefPattern is what the name of an order may be.
+const OrderRefPattern = `^[A-Za-z0-9._:/#-]{1,64}$`
+
 var (
-	orderRefPattern = regexp.MustCompile(`^[A-Za-z0-9._:/#-]{1,64}$`)
+	orderRefPattern = regexp.MustCompile(OrderRefPattern)
 	noncePattern    = regexp.MustCompile(`^[A-Za-z0-9._~+/=:-]{0,64}$`)
 )
 
