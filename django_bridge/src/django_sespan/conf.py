@@ -51,7 +51,7 @@ KEYS = frozenset(
 
 DEFAULT_TIMEOUT = 5.0
 
-SCHEMA_VERSION = 39
+SCHEMA_VERSION = 40
 """The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
 
 
