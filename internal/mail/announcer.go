@@ -26,7 +26,7 @@ type AnnouncerConfig struct {
 	Listening     func() bool     // whether notifications reach the listener; nil: no
 
 	Window            int                  // most unclaimed announcements of a lane [5000]
-	Batch             int                  // most rows of one mark [500]
+	Batch             int                  // most rows of one mark [a quarter of Window]
 	Again             [Lanes]time.Duration // an unclaimed announcement of this age is made again [5 s, 30 s, 30 s]
 	PublishTimeout    time.Duration        // for the broker's answer to a batch [5 s]
 	Poll              time.Duration        // longest sleep while notifications work [1 s]
@@ -39,7 +39,7 @@ type AnnouncerConfig struct {
 
 func (c *AnnouncerConfig) setDefaults() {
 	c.Window = cmp.Or(c.Window, 5000)
-	c.Batch = cmp.Or(c.Batch, 500)
+	c.Batch = cmp.Or(c.Batch, max(c.Window/4, 1))
 	for lane, age := range [Lanes]time.Duration{LaneUrgent: 5 * time.Second, LaneNormal: 30 * time.Second, LaneBulk: 30 * time.Second} {
 		c.Again[lane] = cmp.Or(c.Again[lane], age)
 	}
@@ -78,7 +78,6 @@ type Announcer struct {
 	nextDue   nextDue
 	nextSweep time.Time
 	rungAt    time.Time     // when the others were last woken
-	idlePause time.Duration // between two looks while a lane can take no more
 }
 
 // NewAnnouncer checks the configuration and registers the metrics.

@@ -12,7 +12,8 @@ const (
 	rateEvery      = 250 * time.Millisecond
 	shortestTrial  = 100 * time.Millisecond // between two trials of a broker that takes nothing
 	longestTrial   = 3 * time.Second
-	longestRecount = 250 * time.Millisecond // between two looks at a full window
+	longestRecount = 250 * time.Millisecond // between two looks at a lane that has enough
+	plentyFor      = 20 * time.Millisecond  // a quarter of what is unclaimed lasts so long: enough
 	countEvery     = time.Second            // a full window that begins as it did
 )
 
@@ -36,7 +37,7 @@ type announceLane struct {
 	head      string    // where the window began when it was last counted as full, "" for not full
 	countedAt time.Time // then
 	oldest    time.Time // the oldest announcement, zero for none
-	fullUntil time.Time // the window was full; no sooner is it looked at again
+	fullUntil time.Time // the lane has enough; no sooner is it looked at again
 	patience  time.Duration
 	repeats   int // announcements that may be made again before repeatAt
 	repeatAt  time.Time
@@ -121,19 +122,21 @@ func (l *announceLane) note(m *Marked, now time.Time) (full bool) {
 	}
 	l.fullUntil = time.Time{}
 	limit := l.limit()
-	// A full window is left alone until a quarter of it may be claimed, ever longer
-	// while nothing is. Where much of it was, or it was empty, nobody knows yet how fast it
-	// goes: a burst would else begin with a small window each quarter of a second.
+	// A lane is left alone until a quarter of what is unclaimed may be claimed, ever longer
+	// while nothing is: each look counts all of that. Where much of a window was, or it was
+	// empty, nobody knows yet how fast it goes: a burst would else begin with a small window
+	// each quarter of a second.
 	switch {
 	case 2*max(claimed, fresh) >= limit:
 		l.patience = busyPause
 	case claimed > 0 || fresh > 0:
-		l.patience = time.Duration(float64(limit) / 4 / max(l.pace.rate, float64(limit)) * float64(time.Second))
+		l.patience = time.Duration(float64(min(m.Unclaimed, limit)) / 4 / max(l.pace.rate, float64(limit)) * float64(time.Second))
 	default:
 		l.patience *= 2
 	}
-	l.patience = min(max(l.patience, busyPause), longestRecount)
-	if full = m.Unclaimed >= limit; full {
+	full = m.Unclaimed >= limit
+	if plenty := m.Unclaimed > leastWindow && l.patience >= plentyFor && !m.More; full || plenty {
+		l.patience = min(max(l.patience, busyPause), longestRecount)
 		l.fullUntil = now.Add(l.patience)
 	}
 	return full
@@ -160,12 +163,13 @@ func (l *announceLane) hand(batch []Announcement) {
 }
 
 // through takes in the broker's answer to a batch. It reports whether the broker has
-// begun to fail, or to work again.
-func (l *announceLane) through(now time.Time, confirmed, refused int, jitter float64) (changed bool) {
+// begun to fail, or to work again, and whether the lane may be looked at sooner by that.
+func (l *announceLane) through(now time.Time, confirmed, refused int, jitter float64) (changed, freed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.under--
 	was := l.failures > 0
+	freed = l.under >= underWay || was
+	l.under--
 	if confirmed > 0 {
 		l.failures = 0
 	}
@@ -176,7 +180,7 @@ func (l *announceLane) through(now time.Time, confirmed, refused int, jitter flo
 		}
 		l.trial = now.Add(spread(min(shortestTrial<<min(l.failures, 5), longestTrial), jitter))
 	}
-	return was != (l.failures > 0)
+	return was != (l.failures > 0), freed
 }
 
 // pace is how fast a lane is claimed.

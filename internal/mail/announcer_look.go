@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// longestIdlePause is between two looks while a lane can take no more, and others may.
-const longestIdlePause = 50 * time.Millisecond
+// stuckPause is between two looks while a lane can take no more, and others may.
+const stuckPause = 100 * time.Millisecond
 
 // looked is what one look at the lanes brought.
 type looked struct {
@@ -37,16 +37,10 @@ func (a *Announcer) round(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case got.rows > 0:
-		a.idlePause = busyPause
-	default:
-		a.idlePause = min(2*max(a.idlePause, busyPause), longestIdlePause)
-	}
-	switch {
 	case got.more:
 		return nil
 	case got.stuck:
-		a.await(ctx, a.idlePause)
+		a.await(ctx, a.untilFree(stuckPause))
 		return nil
 	case busy:
 		pause(ctx, busyPause)
@@ -58,6 +52,18 @@ func (a *Announcer) round(ctx context.Context) error {
 		})
 	}
 	return a.sleep(ctx, got)
+}
+
+// untilFree is when the first of the lanes that have enough is looked at again, most
+// at the latest.
+func (a *Announcer) untilFree(most time.Duration) time.Duration {
+	now := a.Now()
+	for _, l := range a.lanes {
+		if d := l.fullUntil.Sub(now); d > 0 {
+			most = min(most, d)
+		}
+	}
+	return most
 }
 
 // look marks what there is room for and hands it to the lanes' publishers.

@@ -31,11 +31,15 @@ func (a *Announcer) publish(ctx context.Context, l *announceLane, batch []Announ
 		a.metrics.confirmed.Set(float64(now.UnixNano()) / 1e9)
 	}
 	a.liveness.end(now, confirmed > 0)
-	switch changed := l.through(now, confirmed, len(refused), a.Jitter()); {
+	changed, freed := l.through(now, confirmed, len(refused), a.Jitter())
+	switch {
 	case changed && confirmed == 0:
 		a.log.WarnContext(ctx, "mail: the broker takes no announcements; it is tried again and again", "lane", l.lane.String(), "err", cause)
 	case changed:
 		a.log.InfoContext(ctx, "mail: the broker takes announcements again", "lane", l.lane.String())
+	}
+	if !freed {
+		return
 	}
 	select {
 	case a.freed <- struct{}{}:

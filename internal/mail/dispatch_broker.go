@@ -10,6 +10,8 @@ import (
 const (
 	holdFor     = 2 * time.Second       // a row that finds no room is left to others after so long
 	gatherFor   = 3 * time.Millisecond  // between the beginnings of two claims
+	gatherAhead = 50 * time.Millisecond // and while the senders have enough for aheadFor
+	aheadFor    = 100 * time.Millisecond
 	roomRecheck = 20 * time.Millisecond // while it waits for room
 	ackTimeout  = 2 * time.Second
 )
@@ -130,11 +132,25 @@ func (d *brokerDispatcher) wait(ctx context.Context) time.Duration {
 		return roomRecheck
 	case oldest.IsZero():
 		return time.Hour
+	case room && d.ahead():
+		return d.lastClaim.Add(gatherAhead).Sub(now)
 	case room:
 		return d.lastClaim.Add(gatherFor).Sub(now)
 	default:
 		return min(roomRecheck, oldest.Add(holdFor).Sub(now))
 	}
+}
+
+// ahead reports whether a larger claim is worth waiting for: a claim's worth of a lane is
+// not there yet, and the senders have enough of what is as urgent.
+func (d *brokerDispatcher) ahead() bool {
+	enough := max(int(d.w.prefetch.perSecond()*aheadFor.Seconds()), 2*d.w.Connections)
+	for lane, list := range d.held {
+		if leases, _ := d.w.leases.usage(Lane(lane).leastUrgent()); len(list) >= d.w.Batch || len(list) > 0 && leases < enough {
+			return false
+		}
+	}
+	return true
 }
 
 // room reports whether some of what is held could be claimed, and whether the broker

@@ -37,7 +37,7 @@ type WorkerConfig struct {
 	Broker       Broker         // names the rows that are next; nil: the queue is asked
 	Announced    AnnouncedQueue // with a broker
 	Fallback     bool           // the queue is asked, too, while the broker does not bring what is ready
-	LanePrefetch int            // most deliveries of each lane that are not acknowledged, see laneRoom [32 for each sender, 64 to 1000]
+	LanePrefetch int            // most deliveries of each lane that are not acknowledged, see laneRoom [two claims, at least 32 for each sender, at most 1000]
 
 	Connections       int           // to the relay [4]
 	Senders           int           // mails that are given to Sender at once [Connections]
@@ -60,8 +60,8 @@ type WorkerConfig struct {
 func (c *WorkerConfig) setDefaults() {
 	c.Connections = cmp.Or(c.Connections, 4)
 	c.Senders = cmp.Or(c.Senders, c.Connections)
-	c.LanePrefetch = cmp.Or(c.LanePrefetch, min(max(32*c.Senders, 64), 1000))
 	c.Batch = cmp.Or(c.Batch, 250)
+	c.LanePrefetch = cmp.Or(c.LanePrefetch, min(max(2*c.Batch, 32*c.Senders), 1000))
 	c.Bytes = cmp.Or(c.Bytes, 16<<20)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Poll = cmp.Or(c.Poll, 5*time.Second)

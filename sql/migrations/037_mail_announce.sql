@@ -48,7 +48,7 @@ COMMENT ON VIEW sespan.mail_announced IS
 -- of each kind and priority. OFFSET 0, here and below: the look begins at the bounds whatever the
 -- statistics say, see queries/mail_queue.sql.
 CREATE FUNCTION sespan.mail_announce_head(lane_name text) RETURNS text
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
     SELECT string_agg(x.queue_id::text, ',' ORDER BY a.priority, x.fresh, x.queue_id)
     FROM sespan.mail_announce a CROSS JOIN LATERAL (
@@ -71,7 +71,7 @@ COMMENT ON FUNCTION sespan.mail_announce_head(text) IS 'The first announced and 
 -- Rows are compared as pairs, because PostgreSQL would else walk along the primary key.
 -- Without "sweep" the look begins at first_…: what commits late behind it waits for the next one.
 CREATE FUNCTION sespan.mail_announce_lane(lane_name text, max_unclaimed int, batch int, again_after float8, again_batch int, known_head text, sweep boolean) RETURNS sespan.mail_announced
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
 DECLARE
     r sespan.mail_announced;
@@ -85,23 +85,16 @@ BEGIN
             RETURN r;
         END IF;
     END IF;
-    PERFORM FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name ORDER BY a.priority FOR UPDATE;
-    instant := clock_timestamp();
-    -- A full window with nothing to repeat is the idle case of a long queue: counted, no more.
-    SELECT lane_name, count(*), coalesce(extract(epoch FROM instant - min(x.announced_at)), 0), false, instant, 0, '{}', '', false INTO r
-    FROM sespan.mail_announce a CROSS JOIN LATERAL (
-        SELECT q.announced_at FROM sespan.mail_queue q
-        WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND (q.priority, q.queue_id) <= (a.priority, a.last_id)
-          AND q.announced_at >= q.due_at
-        UNION ALL
-        SELECT q.announced_at FROM sespan.mail_queue q
-        WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at <= instant AND q.due_at >= a.first_due_at
-          AND (q.due_at, q.queue_id) <= (a.last_due_at, a.last_due_id) AND q.announced_at >= q.due_at OFFSET 0) x
-    WHERE sespan.mail_lane(a.priority) = lane_name;
-    IF r.unclaimed >= max_unclaimed AND (again_batch = 0 OR r.oldest < again_after) THEN
-        r.head := sespan.mail_announce_head(lane_name);
+    -- An idle lane is not locked, for that would write to it.
+    IF NOT sweep AND NOT EXISTS (
+        SELECT FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name
+          AND (EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND q.priority <= a.priority)
+            OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at >= a.first_due_at AND q.due_at <= clock_timestamp()))) THEN
+        r := (lane_name, 0, 0, false, clock_timestamp(), 0, '{}', '', false);
         RETURN r;
     END IF;
+    PERFORM FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name ORDER BY a.priority FOR UPDATE;
+    instant := clock_timestamp();
     WITH head AS MATERIALIZED ( -- up to where the announcements have come
         SELECT a.priority, x.*, coalesce(x.announced_at >= x.due_at, false) AS announced
         FROM sespan.mail_announce a CROSS JOIN LATERAL (
@@ -167,6 +160,9 @@ BEGIN
     INTO r
     FROM tally t LEFT JOIN (picked p JOIN marked m USING (queue_id)) ON true
     GROUP BY t.unclaimed, t.oldest;
+    IF r.unclaimed >= max_unclaimed THEN
+        r.head := sespan.mail_announce_head(lane_name);
+    END IF;
     RETURN r;
 END
 $$;
@@ -207,7 +203,7 @@ COMMENT ON FUNCTION sespan.mail_announce_clear(bigint[], timestamptz[]) IS
     'Takes back marks that are still these, of rows that wait: the broker did not take the announcement, or nobody had room. Skips locked rows, which are announced again by their age';
 
 CREATE FUNCTION sespan.mail_unclaimed() RETURNS TABLE (lane text, unclaimed bigint) LANGUAGE sql STABLE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
     SELECT sespan.mail_lane(a.priority), sum((
         SELECT count(*) FROM sespan.mail_queue q
@@ -223,7 +219,7 @@ COMMENT ON FUNCTION sespan.mail_unclaimed() IS 'By lane: mails that a message br
 
 -- Looks at single rows only: the first of each lane, which the bounds of mail_announce find.
 CREATE FUNCTION sespan.mail_fallback(OUT urgent boolean, OUT others boolean, OUT reason text) LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
 DECLARE
     instant CONSTANT timestamptz := clock_timestamp();
