@@ -142,7 +142,7 @@ release: ## Make the commit and the tag of a release and begin the next (RELEASE
 	@packaging/release "$(RELEASE)" "$(NEXT)"
 
 wheel: $(VENV)/.ready $(UPLOT) ## Build the Python package, with the charts in it, into django_bridge/dist
-	cd django_bridge && $(VENV)/bin/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+	cd django_bridge && rm -rf dist && $(VENV)/bin/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
 fmt: $(GOFUMPT) $(VENV)/.ready ## Format Go and Python
 	$(GOFUMPT) -w cmd internal sql

@@ -15,26 +15,43 @@ import (
 
 var releasedLine = regexp.MustCompile(`^([0-9a-f]{64})  ([0-9]{3}_[a-z_]+\.sql)$`)
 
-// checkReleased compares the files of releases, listed as sha256sum writes them,
-// with those that are there.
-func checkReleased(list string, files fs.FS) error {
+// parseReleased gives the hash of each file of a release, as sha256sum lists them.
+func parseReleased(list string) (map[string]string, error) {
+	sums := map[string]string{}
 	var problems []error
 	for _, line := range strings.Split(strings.TrimRight(list, "\n"), "\n") {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		m := releasedLine.FindStringSubmatch(line)
-		if m == nil {
+		if m := releasedLine.FindStringSubmatch(line); m != nil {
+			sums[m[2]] = m[1]
+		} else {
 			problems = append(problems, fmt.Errorf("line %q is not of the form <SHA-256>, two spaces, <name>", line))
-			continue
 		}
-		text, err := fs.ReadFile(files, m[2])
+	}
+	return sums, errors.Join(problems...)
+}
+
+func releasedList() (map[string]string, error) {
+	list, err := os.ReadFile("released")
+	if err != nil {
+		return nil, err
+	}
+	return parseReleased(string(list))
+}
+
+// checkReleased compares the listed files of releases with those that are there.
+func checkReleased(list string, files fs.FS) error {
+	sums, err := parseReleased(list)
+	problems := []error{err}
+	for name, want := range sums {
+		text, err := fs.ReadFile(files, name)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%s was released and is gone: %w", m[2], err))
+			problems = append(problems, fmt.Errorf("%s was released and is gone: %w", name, err))
 			continue
 		}
-		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != m[1] {
-			problems = append(problems, fmt.Errorf("%s was released and has changed: put it back, and add a migration with a new number", m[2]))
+		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != want {
+			problems = append(problems, fmt.Errorf("%s was released and has changed: put it back, and add a migration with a new number", name))
 		}
 	}
 	return errors.Join(problems...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,5 +148,35 @@ func TestARelease(t *testing.T) {
 	}
 	if out, err := run("go", "test", "./sql"); err == nil || !strings.Contains(out, filepath.Base(changed)+" was released and has changed") {
 		t.Errorf("a change to a released migration: %v\n%s", err, out)
+	}
+	if out, err := run("git", "checkout", "-qf", "main"); err != nil {
+		t.Fatal(out, err)
+	}
+	releaseAgain(t, folder, run, len(migrations)+1)
+}
+
+// releaseAgain adds a migration that defines anew what the first release has, and makes
+// the second one of it.
+func releaseAgain(t *testing.T, folder string, run func(string, ...string) (string, error), number int) {
+	t.Helper()
+	added := fmt.Sprintf("%03d_anew.sql", number)
+	for name, text := range map[string]string{
+		"sql/migrations/" + added: "CREATE OR REPLACE FUNCTION sespan.mail_attach(list jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT list';\n",
+		"CHANGELOG.md":            strings.Replace(contentOf(t, filepath.Join(folder, "CHANGELOG.md")), "## [Unreleased]\n", "## [Unreleased]\n\n- Something more.\n", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"git", "add", "-A"}, {"git", "commit", "-qm", "more"}, {"packaging/release", "99.0.0", "100.0.0"}} {
+		if out, err := run(args[0], args[1:]...); err != nil {
+			t.Fatal(out, err)
+		}
+	}
+	if out, err := run("git", "diff", "--numstat", "v77.0.0", "v99.0.0", "--", "sql/released"); err != nil || !strings.HasPrefix(out, "1\t0\t") {
+		t.Errorf("the list of the second release: %v, %q, want one line more", err, out)
+	}
+	if list := contentOf(t, filepath.Join(folder, "sql/released")); !strings.HasSuffix(list, "  "+added+"\n") {
+		t.Errorf("%s is not the last one listed", added)
 	}
 }
