@@ -13,11 +13,11 @@ import (
 	"sespan"
 )
 
-func contentOf(t *testing.T, path string) string {
-	t.Helper()
+func contentOf(tb testing.TB, path string) string {
+	tb.Helper()
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(raw)
 }

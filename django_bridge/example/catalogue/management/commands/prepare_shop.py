@@ -22,6 +22,5 @@ class Command(BaseCommand):
         call_command("sespan_init", verbosity=verbosity, stdout=self.stdout)
         call_command("migrate", interactive=False, verbosity=verbosity, stdout=self.stdout)
         call_command("sespan_init", groups_only=True, verbosity=verbosity, stdout=self.stdout)
-        call_command("sespan_init", groups_only=True, verbosity=verbosity, stdout=self.stdout)
         call_command("seed_shop", verbosity=verbosity, stdout=self.stdout)
         call_command("collectstatic", interactive=False, verbosity=0, stdout=self.stdout)
