@@ -279,7 +279,7 @@ def test_users_in_another_database(settings, monkeypatch):
 
 
 def numbers(text):
-    return set(re.findall(r"\b[EW]0\d\d\b", text))
+    return set(re.findall(r"\b[EWI]0\d\d\b", text))
 
 
 def test_every_number_is_in_the_list():
@@ -288,7 +288,7 @@ def test_every_number_is_in_the_list():
     used = {
         number
         for file in package.glob("*.py")
-        for number in re.findall(r"""(?:error|warning)\(\s*"([EW]\d+)\"""", file.read_text())
+        for number in re.findall(r"""(?:error|warning|info)\(\s*"([EWI]\d+)\"""", file.read_text())
     }
     assert used == numbers(checks.__doc__)
     tested = "".join(p.read_text() for p in Path(__file__).parent.glob("test_checks*.py"))
