@@ -85,7 +85,7 @@ func TestMailAnnounceFullWindowIsNotCountedAgain(t *testing.T) {
 	s := postgres.NewMail(openMailPool(t, db.ServiceURL(t)))
 	enqueueMany(t, db, 200)
 	o := lanesOf(100, 100)
-	if m := mark(t, s, o)[mail.LaneNormal]; len(m.QueueIDs) != 100 || m.Head != "" {
+	if m := mark(t, s, o)[mail.LaneNormal]; len(m.QueueIDs) != 100 || m.Head == "" {
 		t.Fatalf("marked %+v", m)
 	}
 	look := func(head string) mail.Marked {

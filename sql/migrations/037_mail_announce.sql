@@ -86,10 +86,11 @@ BEGIN
         END IF;
     END IF;
     -- An idle lane is not locked, for that would write to it.
-    IF NOT sweep AND NOT EXISTS (
+    IF NOT EXISTS (
         SELECT FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name
-          AND (EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, a.first_id) AND q.priority <= a.priority)
-            OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at >= a.first_due_at AND q.due_at <= clock_timestamp()))) THEN
+          AND (sweep AND (a.first_id <> a.last_id OR a.first_due_at <> a.last_due_at)
+            OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, CASE WHEN sweep THEN 0 ELSE a.first_id END) AND q.priority <= a.priority)
+            OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at >= CASE WHEN sweep THEN '-infinity' ELSE a.first_due_at END AND q.due_at <= clock_timestamp()))) THEN
         r := (lane_name, 0, 0, false, clock_timestamp(), 0, '{}', '', false);
         RETURN r;
     END IF;
