@@ -39,7 +39,7 @@ SELECT (r.rolsuper OR r.rolcreaterole)::boolean AS may FROM pg_catalog.pg_roles 
 
 -- What has a right here, or owns something, and is not of this installation.
 -- "other": a group of another installation. Grouped, as a person wants to read it.
--- name: InstallationStrangers :many
+-- name: InstallationOutsiders :many
 WITH own AS (
     SELECT i.role_prefix || e.ending AS name, e.ending FROM sespan.installation i
     CROSS JOIN unnest(ARRAY['owner', 'service', 'producer', 'reader', 'reader_detail', 'admin']) AS e (ending)

@@ -61,3 +61,20 @@ func TestLostPaths(t *testing.T) {
 		t.Errorf("%d named, lost %v", named, lost)
 	}
 }
+
+// One thing under one word: no term of the glossary has two lines.
+func TestTheGlossaryHasEachTermOnce(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([^|]+) \| `).FindAllStringSubmatch(contentOf(t, filepath.Join(root, "docs/glossary.md")), -1) {
+		for term := range strings.SplitSeq(strings.ReplaceAll(strings.TrimSuffix(row[1], " ◆"), ";", ","), ", ") {
+			if seen[term] && term != "term" {
+				t.Errorf("the glossary has %q twice", term)
+			}
+			seen[term] = true
+		}
+	}
+	if len(seen) < 200 {
+		t.Errorf("only %d terms were read", len(seen))
+	}
+}

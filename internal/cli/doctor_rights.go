@@ -9,12 +9,12 @@ import (
 // checkRights looks at who owns what is in the schema and who has rights on it. What
 // a DBA granted by name is told; what belongs to another installation is wrong.
 func (x *examination) checkRights(ctx context.Context) []finding {
-	i, strangers, err := x.pool.Strangers(ctx)
+	i, outsiders, err := x.pool.Outsiders(ctx)
 	if err != nil {
 		return failed(err)
 	}
 	var foreign, known []string
-	for _, s := range strangers {
+	for _, s := range outsiders {
 		where := s.First
 		if s.Objects > 1 {
 			where += fmt.Sprintf(" and %d more", s.Objects-1)

@@ -123,9 +123,9 @@ func TestObjectsOfOthersStayTheirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	_, strangers, err := pool.Strangers(t.Context())
-	if err != nil || !slices.ContainsFunc(strangers, func(s postgres.Stranger) bool { return s.Role == dba && s.Owns && s.Objects == 3 }) ||
-		!slices.ContainsFunc(strangers, func(s postgres.Stranger) bool { return s.Role == "PUBLIC" && !s.Owns }) {
-		t.Errorf("strangers: %+v, %v", strangers, err)
+	_, outsiders, err := pool.Outsiders(t.Context())
+	if err != nil || !slices.ContainsFunc(outsiders, func(s postgres.Outsider) bool { return s.Role == dba && s.Owns && s.Objects == 3 }) ||
+		!slices.ContainsFunc(outsiders, func(s postgres.Outsider) bool { return s.Role == "PUBLIC" && !s.Owns }) {
+		t.Errorf("outsiders: %+v, %v", outsiders, err)
 	}
 }

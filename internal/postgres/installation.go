@@ -129,9 +129,9 @@ func groups(prefix string) []string {
 	return endings
 }
 
-// Stranger has a right on the schema, or owns something in it, without being of the
+// Outsider has a right on the schema, or owns something in it, without being of the
 // installation.
-type Stranger struct {
+type Outsider struct {
 	Role    string // "PUBLIC" for everybody
 	Owns    bool
 	Other   bool   // a group of another installation
@@ -140,19 +140,19 @@ type Stranger struct {
 	Rights  string // such as SELECT, UPDATE
 }
 
-// Strangers lists them, with the installation that they do not belong to.
-func (p *Pool) Strangers(ctx context.Context) (Installation, []Stranger, error) {
+// Outsiders lists them, with the installation that they do not belong to.
+func (p *Pool) Outsiders(ctx context.Context) (Installation, []Outsider, error) {
 	i, err := readInstallation(ctx, p.queries, p.Pool)
 	if err != nil {
 		return i, nil, mapError(err)
 	}
-	rows, err := p.queries.InstallationStrangers(ctx, p.Pool)
+	rows, err := p.queries.InstallationOutsiders(ctx, p.Pool)
 	if err != nil {
 		return i, nil, mapError(err)
 	}
-	list := make([]Stranger, len(rows))
+	list := make([]Outsider, len(rows))
 	for n, r := range rows {
-		list[n] = Stranger{Role: r.Who, Owns: r.Owns, Other: r.Other, Objects: r.Objects, First: r.FirstObject, Rights: r.Rights}
+		list[n] = Outsider{Role: r.Who, Owns: r.Owns, Other: r.Other, Objects: r.Objects, First: r.FirstObject, Rights: r.Rights}
 	}
 	return i, list, nil
 }

@@ -64,6 +64,64 @@ func (q *Queries) InstallationMayMakeRoles(ctx context.Context, db DBTX) (bool, 
 	return may, err
 }
 
+const installationOutsiders = `-- name: InstallationOutsiders :many
+WITH own AS (
+    SELECT i.role_prefix || e.ending AS name, e.ending FROM sespan.installation i
+    CROSS JOIN unnest(ARRAY['owner', 'service', 'producer', 'reader', 'reader_detail', 'admin']) AS e (ending)
+), rights AS (
+    SELECT r.object, r.grantee::text AS who, r.privilege::text AS what FROM sespan.schema_right r
+    WHERE r.grantee IS NOT NULL AND r.grantee <> r.owner AND r.grantee NOT IN (SELECT o.name FROM own o)
+    UNION ALL
+    SELECT DISTINCT r.object, r.owner::text, 'owner' FROM sespan.schema_right r WHERE r.owner <> (SELECT o.name FROM own o WHERE o.ending = 'owner')
+        AND r.object NOT LIKE 'ROUTINE sespan.customer\_update(%' -- of the owner of the bound table
+)
+SELECT r.who::text AS who, (r.what = 'owner')::boolean AS owns,
+    EXISTS (SELECT FROM pg_catalog.pg_roles p
+            WHERE p.rolname = pg_catalog.regexp_replace(r.who, '(owner|service|producer|reader|reader_detail|admin)$', '') || 'owner'
+              AND r.who ~ '(owner|service|producer|reader|reader_detail|admin)$')::boolean AS other,
+    count(DISTINCT r.object)::bigint AS objects, min(r.object)::text AS first_object,
+    string_agg(DISTINCT r.what, ', ' ORDER BY r.what)::text AS rights
+FROM rights r GROUP BY 1, 2, 3 ORDER BY 2 DESC, 1
+`
+
+type InstallationOutsidersRow struct {
+	Who         string
+	Owns        bool
+	Other       bool
+	Objects     int64
+	FirstObject string
+	Rights      string
+}
+
+// What has a right here, or owns something, and is not of this installation.
+// "other": a group of another installation. Grouped, as a person wants to read it.
+func (q *Queries) InstallationOutsiders(ctx context.Context, db DBTX) ([]InstallationOutsidersRow, error) {
+	rows, err := db.Query(ctx, installationOutsiders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InstallationOutsidersRow
+	for rows.Next() {
+		var i InstallationOutsidersRow
+		if err := rows.Scan(
+			&i.Who,
+			&i.Owns,
+			&i.Other,
+			&i.Objects,
+			&i.FirstObject,
+			&i.Rights,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const installationOwnerPrefix = `-- name: InstallationOwnerPrefix :one
 SELECT COALESCE((
     SELECT p.prefix FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
@@ -155,62 +213,4 @@ WHERE (i.role_prefix, i.roles) IS DISTINCT FROM (excluded.role_prefix, excluded.
 func (q *Queries) InstallationSettle(ctx context.Context, db DBTX, rolePrefix string, roles bool) error {
 	_, err := db.Exec(ctx, installationSettle, rolePrefix, roles)
 	return err
-}
-
-const installationStrangers = `-- name: InstallationStrangers :many
-WITH own AS (
-    SELECT i.role_prefix || e.ending AS name, e.ending FROM sespan.installation i
-    CROSS JOIN unnest(ARRAY['owner', 'service', 'producer', 'reader', 'reader_detail', 'admin']) AS e (ending)
-), rights AS (
-    SELECT r.object, r.grantee::text AS who, r.privilege::text AS what FROM sespan.schema_right r
-    WHERE r.grantee IS NOT NULL AND r.grantee <> r.owner AND r.grantee NOT IN (SELECT o.name FROM own o)
-    UNION ALL
-    SELECT DISTINCT r.object, r.owner::text, 'owner' FROM sespan.schema_right r WHERE r.owner <> (SELECT o.name FROM own o WHERE o.ending = 'owner')
-        AND r.object NOT LIKE 'ROUTINE sespan.customer\_update(%' -- of the owner of the bound table
-)
-SELECT r.who::text AS who, (r.what = 'owner')::boolean AS owns,
-    EXISTS (SELECT FROM pg_catalog.pg_roles p
-            WHERE p.rolname = pg_catalog.regexp_replace(r.who, '(owner|service|producer|reader|reader_detail|admin)$', '') || 'owner'
-              AND r.who ~ '(owner|service|producer|reader|reader_detail|admin)$')::boolean AS other,
-    count(DISTINCT r.object)::bigint AS objects, min(r.object)::text AS first_object,
-    string_agg(DISTINCT r.what, ', ' ORDER BY r.what)::text AS rights
-FROM rights r GROUP BY 1, 2, 3 ORDER BY 2 DESC, 1
-`
-
-type InstallationStrangersRow struct {
-	Who         string
-	Owns        bool
-	Other       bool
-	Objects     int64
-	FirstObject string
-	Rights      string
-}
-
-// What has a right here, or owns something, and is not of this installation.
-// "other": a group of another installation. Grouped, as a person wants to read it.
-func (q *Queries) InstallationStrangers(ctx context.Context, db DBTX) ([]InstallationStrangersRow, error) {
-	rows, err := db.Query(ctx, installationStrangers)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []InstallationStrangersRow
-	for rows.Next() {
-		var i InstallationStrangersRow
-		if err := rows.Scan(
-			&i.Who,
-			&i.Owns,
-			&i.Other,
-			&i.Objects,
-			&i.FirstObject,
-			&i.Rights,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
