@@ -1,6 +1,6 @@
 # Sespan. `make help` lists the targets; everything they need is fetched into
-# .cache and .venv, nothing else on the machine is touched (make test may
-# install Debian's chromium, locales, nginx, npm and pgbouncer where it runs as root or may sudo).
+# .cache and .venv, nothing else on the machine is touched (make test may install Debian's chromium,
+# locales, nginx, npm, pgbouncer, systemd and a Java runtime where it runs as root or may sudo).
 
 SHELL      := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
