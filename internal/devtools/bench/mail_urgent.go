@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sespan/internal/devtools/target"
 )
 
 const (
@@ -35,13 +37,22 @@ func benchMailUrgent(ctx context.Context, e *env) error {
 }
 
 func urgentTo(ctx context.Context, e *env, delay time.Duration) error {
-	b, err := newMailBench(ctx, e, sinkOptions{Delay: delay, Log: true, LogDomain: urgentDomain})
+	b, err := newMailBench(ctx, e, urgentSink(delay))
 	if err != nil {
 		return err
 	}
 	defer b.sink.stop()
+	return b.behindBulk(ctx, e.report, "", delay)
+}
+
+func urgentSink(delay time.Duration) sinkOptions {
+	return sinkOptions{Delay: delay, Log: true, LogDomain: urgentDomain}
+}
+
+// behindBulk measures both kinds; who names the way of dispatch in the report.
+func (b *mailBench) behindBulk(ctx context.Context, r *target.Report, who string, delay time.Duration) error {
 	bulk, n := bulkMails, urgentMails
-	if e.quick {
+	if b.quick {
 		bulk, n = bulk/10, n/5
 	}
 	tx, err := b.transaction(ctx, mailEnqueueBulkSQL, bulk, b.subject, b.text, b.html)
@@ -56,7 +67,7 @@ func urgentTo(ctx context.Context, e *env, delay time.Duration) error {
 		return err
 	}
 	defer worker.Stop()
-	e.printf("\nBehind %d bulk mails (priority 9), %d connections, a server that takes %s for a mail: commit to the sink's 250\n", bulk, mailConnections, delay)
+	b.printf("\n%sBehind %d bulk mails (priority 9), %d connections, a server that takes %s for a mail: commit to the sink's 250\n", who, bulk, mailConnections, delay)
 	time.Sleep(3 * time.Second) // the worker is at its full speed
 	for _, kind := range []struct {
 		name     string
@@ -66,7 +77,7 @@ func urgentTo(ctx context.Context, e *env, delay time.Duration) error {
 		if err != nil {
 			return err
 		}
-		e.report.AtMost(fmt.Sprintf("%s behind bulk, a server of %s, p99", kind.name, delay), p99, urgentTarget, "ms")
+		r.AtMost(fmt.Sprintf("%s%s behind bulk, a server of %s, p99", who, kind.name, delay), p99, urgentTarget, "ms")
 	}
 	_, err = b.Admin.Exec(ctx, mailClearSQL)
 	return err

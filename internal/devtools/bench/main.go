@@ -60,6 +60,7 @@ func suites() []suite {
 		{name: "attack-mails", run: benchAttackMails, named: true},
 		{name: "broker-drain", run: benchBrokerDrain, named: true, work: true},
 		{name: "broker-latency", run: benchBrokerLatency, named: true, work: true},
+		{name: "broker-urgent", run: benchBrokerUrgent, named: true},
 		{name: "broker-idle", run: benchBrokerIdle, named: true, work: true},
 		{name: "broker-consumers", run: benchBrokerConsumers, named: true},
 		{name: "simulation-capacity", run: benchSimulationCapacity, named: true, work: true},
