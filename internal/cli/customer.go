@@ -15,10 +15,13 @@ import (
 	"sespan/internal/postgres"
 )
 
-// Customer is the command customer: what a person may ask for who is held data of.
+// Customer is the command customer: what a person may ask for who is held data of, and help
+// for one who gets no mail.
 type Customer struct {
 	Export CustomerExport `cmd:"" help:"Print all that is held about a person, as JSON."`
 	Erase  CustomerErase  `cmd:"" help:"Take a person out; prints what was removed, and what stays and why."`
+	Why    CustomerWhy    `cmd:"" help:"Why a customer gets no mail or code, the gravest first. The look is audited."`
+	Reset  CustomerReset  `cmd:"" help:"Give an address back the mails and tries that it has used up."`
 	config.Database
 }
 
