@@ -60,6 +60,10 @@ def test_a_good_site_is_silent():
         ({"TIMEOUT": "5"}, "sespan.E010"),
         ({"ENABLED": "no"}, "sespan.E010"),
         ({"FAKE": 0}, "sespan.E010"),
+        ({"NEVER_PREVIEWED": "password_reset"}, "sespan.E010"),
+        ({"NEVER_PREVIEWED": ["not one"]}, "sespan.E010"),
+        ({"NEVER_PREVIEWED": [3]}, "sespan.E010"),
+        ({"NEVER_PREVIEWED": None}, "sespan.E010"),
     ],
 )
 def test_each_setting(settings, change, expected):

@@ -46,10 +46,14 @@ KEYS = frozenset(
         "ENABLED",
         "FAKE",
         "TIMEOUT",
+        "NEVER_PREVIEWED",
     }
 )
 
 DEFAULT_TIMEOUT = 5.0
+
+DEFAULT_NEVER_PREVIEWED = ("password_reset",)
+"""Categories of mails that a clerk could take an account over by."""
 
 SCHEMA_VERSION = 40
 """The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
@@ -74,6 +78,7 @@ class SespanSettings:
     switched_on: bool = True
     fake: bool = True
     timeout: float = DEFAULT_TIMEOUT
+    never_previewed: frozenset[str] = frozenset(DEFAULT_NEVER_PREVIEWED)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> SespanSettings:
@@ -96,6 +101,7 @@ class SespanSettings:
             switched_on=bool(raw.get("ENABLED", True)),
             fake=bool(raw.get("FAKE", True)),
             timeout=_seconds(raw.get("TIMEOUT")),
+            never_previewed=_categories(raw.get("NEVER_PREVIEWED")),
         )
 
     @property
@@ -160,6 +166,13 @@ def _key_in(path: object) -> str:
         return Path(str(path)).read_text("utf-8").strip() if path else ""
     except (OSError, ValueError):
         return ""
+
+
+def _categories(given: Any) -> frozenset[str]:
+    """Return the names; what is no list of them hides what the default hides."""
+    if not isinstance(given, list | tuple | set | frozenset):
+        return frozenset(DEFAULT_NEVER_PREVIEWED)
+    return frozenset(name for name in given if isinstance(name, str))
 
 
 def _seconds(value: object) -> float:

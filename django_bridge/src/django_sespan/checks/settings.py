@@ -20,6 +20,7 @@ from django_sespan._internal.tokens import signing_key
 from django_sespan.adapter import Adapter
 from django_sespan.checks.findings import error, warning
 from django_sespan.conf import KEYS, SespanSettings
+from django_sespan.mail.options import CATEGORY
 
 KEY_SHAPE = re.compile(r"sk_[A-Za-z0-9_-]{12}_[A-Za-z0-9_-]{43}")
 EXAMPLE = 'SESPAN = {"URL": "http://127.0.0.1:8080", "KEY": "sk_…"}'
@@ -60,6 +61,15 @@ def _types(raw: dict[str, Any]) -> Iterator[CheckMessage]:
     for name in SWITCHES:
         if not isinstance(raw.get(name, True), bool):
             yield error("E010", f"SESPAN['{name}'] is not a bool.", "Give True or False.")
+    categories = raw.get("NEVER_PREVIEWED", ())
+    if not isinstance(categories, list | tuple | set | frozenset) or not all(
+        isinstance(name, str) and CATEGORY.fullmatch(name) for name in categories
+    ):
+        yield error(
+            "E010",
+            "SESPAN['NEVER_PREVIEWED'] is no list of categories.",
+            'Give names of 1 to 64 of A-Z a-z 0-9 . _ : -, such as ["password_reset"].',
+        )
 
 
 def _looks(raw: dict[str, Any]) -> Iterator[CheckMessage]:

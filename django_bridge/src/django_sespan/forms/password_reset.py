@@ -13,6 +13,7 @@ from django.db import transaction
 
 from django_sespan._internal.accounts import is_unverified, with_email
 from django_sespan._internal.flows import use_budget
+from django_sespan.mail.category import PASSWORD_RESET, category
 from django_sespan.mail.default_queue import queue_alias
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ NOBODY = "nobody@example.com"
 
 class PasswordResetMixin:
     """`class ResetForm(PasswordResetMixin, TheirForm)`: puts the form under the budgets of mails.
+
+    Its mails have the category `password_reset`, which the admin shows to nobody.
 
     Beyond them the page answers as ever and no mail is sent. Where mails are queued, an address
     that nobody has costs the same work: a mail that is rolled back. That is left out where a
@@ -46,7 +49,8 @@ class PasswordResetMixin:
         # One transaction for both: what an unknown address costs is committed as well.
         with transaction.atomic(using=self._queue) if self._queue else nullcontext():
             if use_budget.draw(request, "mails", email) == 0:
-                super().save(*args, **kwargs)  # type: ignore[misc]
+                with category(PASSWORD_RESET):
+                    super().save(*args, **kwargs)  # type: ignore[misc]
 
     def get_users(self, email: str) -> Iterable[Any]:
         """Give a decoy where nobody gets a mail."""

@@ -21,7 +21,7 @@ from django.db import Error as AnyDatabaseError
 from django_sespan import errors, signals
 from django_sespan._internal import trace_context
 from django_sespan.conf import get_settings
-from django_sespan.mail import last_resort
+from django_sespan.mail import category, last_resort
 from django_sespan.mail.attachments import Attachments
 from django_sespan.mail.batches import Mail, in_batches
 from django_sespan.mail.enqueue import enqueue, refused_position
@@ -111,7 +111,7 @@ class EmailBackend(BaseEmailBackend):
             using = self._alias(message)
             _warn_outside(using)
             try:
-                chosen = self._defaults | options(message)
+                chosen = self._defaults | category.under_way() | options(message)
                 values = parameters(message, attachments, lenient=lenient)
                 yield Mail(message, using, values | chosen | trace, last_resort=lenient)
             except ValueError as exc:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from django_sespan._internal.accounts import with_email
 from django_sespan._internal.audit import Entry, enter
 from django_sespan._internal.customer_admin import page_of
+from django_sespan._internal.private_mails import is_private
 from django_sespan.admin import links
 from django_sespan.admin.mail import actions
 from django_sespan.admin.mail.base import MANAGE, PREVIEW, MailAdmin, actor, explain_database_errors
@@ -98,6 +99,7 @@ class MailMessageAdmin(MailAdmin):
             "recipients": recipients,
             "timeline": timeline(mail, recipients, queue_admin.audits(self.using, mail.pk)),
             "wiped_at": mail.wiped_at,
+            "is_private": is_private(mail.category),
             "see_also": _see_also(request, mail),
             "can_retry": any(r["state"] in actions.RETRYABLE for r in recipients),
             "can_cancel": any(r["state"] in actions.CANCELLABLE for r in recipients),
@@ -113,8 +115,11 @@ class MailMessageAdmin(MailAdmin):
     @method_decorator(require_POST)  # it is recorded in the audit, so no prefetch may trigger it
     @explain_database_errors
     def preview_view(self, request: HttpRequest, message_id: int) -> HttpResponse:
-        """Show the content; the database records who read it."""
+        """Show the content, unless it is private; the database records who read it."""
         self.allow(request, PREVIEW)
+        if is_private(self._mail(message_id).category):
+            messages.warning(request, _("Mails of this category are shown to nobody."))
+            return HttpResponseRedirect(self._url(message_id))
         preview = queue_admin.preview(self.using, message_id, actor(request))
         if preview is None:
             raise Http404

@@ -8,14 +8,16 @@ pictures before they come to the inner one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
+from django_sespan._internal.private_mails import masked
 from django_sespan.mail.queue_admin import Row
 
 FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'"
@@ -52,7 +54,20 @@ def page_policy() -> str:
 
 
 def mail_content(row: Row) -> Content:
-    """Take the answer of `sespan.mail_preview`."""
+    """Take the answer of `sespan.mail_preview`, without what would set a password."""
+    found = _content(row)
+    shown = replace(
+        found,
+        fields=[(name, masked(value)) for name, value in found.fields],
+        text=None if found.text is None else masked(found.text),
+        html=None if found.html is None else masked(found.html),
+    )
+    if shown == found:
+        return found
+    return replace(shown, note=_("A link in it that sets a password is not shown."))
+
+
+def _content(row: Row) -> Content:
     if row["raw"] is not None:
         return _raw(bytes(row["raw"]), row["sentence"])
     fields = [

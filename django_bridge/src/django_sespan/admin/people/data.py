@@ -17,7 +17,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_sespan._internal import address, personal_data
+from django_sespan._internal import address, personal_data, private_mails
 from django_sespan._internal.installation import roles_of_site
 from django_sespan._internal.personal_data import Subject
 from django_sespan.admin.page import AdminRolePage
@@ -161,7 +161,8 @@ def _json(request: HttpRequest, subject: Subject) -> Iterator[str]:
             yield f'{"]" if current else ""}, "{section}": ['
             current, comma = section, ""
         for item in items:
-            yield comma + json.dumps(item)
+            shown = private_mails.without_secrets(item) if section == "mails" else item
+            yield comma + json.dumps(shown)
             comma = ", "
     yield "]}\n"
 
