@@ -4,7 +4,7 @@ Of the settings and the site, whenever Django checks:
 
 E001 SESPAN is no dict             E006 a dotted path does not import
 E002 unknown key                   E007 SIGNING_KEY_FILE unusable
-E003 URL or PUBLIC_URL             E010 TIMEOUT, ENABLED or FAKE
+E003 URL or PUBLIC_URL             E010 the value of another key
 E004 KEY
 E005 DATABASE
 W001 key file readable by others   W005 sessions that visitors can read
