@@ -243,3 +243,33 @@ func TestFallbackComesAndGoes(t *testing.T) {
 		}
 	})
 }
+
+// A consumer whose senders have enough waits for a larger claim, unless there is one, or
+// what has come is more urgent.
+func TestConsumerGathersAheadOfItsSenders(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		leased  int // of priority 9
+		held    int
+		lane    Lane
+		gathers bool
+	}{
+		{"enough to send", 8, 1, LaneBulk, true},
+		{"about to run out", 7, 1, LaneBulk, false},
+		{"a claim's worth", 8, 100, LaneBulk, false},
+		{"more urgent than what is leased", 8, 1, LaneUrgent, false},
+	} {
+		w := &Worker{WorkerConfig: WorkerConfig{Batch: 100, Connections: 4}, leases: newLeaseTable(time.Now), prefetch: prefetch{now: time.Now}}
+		rows := make([]Claimed, c.leased)
+		for i := range rows {
+			rows[i].QueueID, rows[i].Priority = int64(i), 9
+		}
+		w.leases.add(rows, time.Now().Add(time.Minute))
+		d := &brokerDispatcher{w: w}
+		d.held[c.lane] = make([]heldDelivery, c.held)
+		if d.ahead() != c.gathers {
+			t.Errorf("%s: gathers is %v", c.name, !c.gathers)
+		}
+	}
+}
