@@ -77,7 +77,7 @@ type Announcer struct {
 	bell      doorbell
 	nextDue   nextDue
 	nextSweep time.Time
-	rungAt    time.Time     // when the others were last woken
+	rungAt    time.Time // when the others were last woken
 }
 
 // NewAnnouncer checks the configuration and registers the metrics.
