@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -106,6 +107,50 @@ func TestPagesNameWhatExists(t *testing.T) {
 	}
 	if looked < 700 {
 		t.Errorf("only %d names were looked up", looked)
+	}
+}
+
+// Each call that a page names is one of the contract.
+func TestPagesNameCallsThatExist(t *testing.T) {
+	t.Parallel()
+	var contract struct{ Paths map[string]map[string]any }
+	if err := json.Unmarshal([]byte(contentOf(t, filepath.Join(root, "docs/openapi.json"))), &contract); err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for name, page := range pagesOfTheTree(t) {
+		for _, m := range regexp.MustCompile("`((?:GET|POST|PUT|DELETE)(?:/(?:GET|POST|PUT|DELETE))*) (/v1/[^`? …]*)[`? ]").FindAllStringSubmatch(page, -1) {
+			for method := range strings.SplitSeq(m[1], "/") {
+				looked++
+				if contract.Paths[m[2]][strings.ToLower(method)] == nil {
+					t.Errorf("%s names %s %s, which docs/openapi.json has not", name, method, m[2])
+				}
+			}
+		}
+	}
+	if looked < 50 {
+		t.Errorf("only %d calls were looked up", looked)
+	}
+}
+
+// The columns of the export stand on the page of the programmer and on that of the bookkeeper.
+func TestPagesHaveTheColumnsOfTheExport(t *testing.T) {
+	t.Parallel()
+	_, header, _ := strings.Cut(contentOf(t, filepath.Join(root, "internal/httpapi/transaction_export.go")), "w.table.header(")
+	header, _, _ = strings.Cut(header, ")")
+	want := word.FindAllString(header, -1)
+	slices.Sort(want)
+	for page, head := range map[string]string{"docs/transactions.md": "\n| column | holds |\n", "docs/reports.md": "\n| column | |\n"} {
+		_, table, _ := strings.Cut(contentOf(t, filepath.Join(root, page)), head)
+		table, _, _ = strings.Cut(table, "\n\n")
+		var got []string
+		for _, row := range regexp.MustCompile(`(?m)^\| (`+"`"+`[^|]+) \|`).FindAllStringSubmatch(table, -1) {
+			got = append(got, word.FindAllString(row[1], -1)...)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) || len(want) < 10 {
+			t.Errorf("%s has the columns %v, the export %v", page, got, want)
+		}
 	}
 }
 
