@@ -40,7 +40,7 @@ def check() -> str:
         )
     notes = ", ".join(sorted({str(message.id) for message in messages}))
     more = f"; to look at: {notes} of manage.py check --database {using}" if notes else ""
-    if not dumps:  # docs/django-operations.md, Backups and fixtures
+    if not dumps:  # docs/django-operations.md, Backups
         more += f"; a pg_dump as {login} needs --exclude-schema=sespan"
     return f"schema {version}, {bound or 'no customers are bound'}, {login} may enqueue{more}"
 
