@@ -221,7 +221,7 @@ func (d *otpFixture) events(purpose otp.Purpose, event string) int {
 func (d *otpFixture) active(t testing.TB, customer int64) bool {
 	t.Helper()
 	var active bool
-	if err := d.db.Pool.QueryRow(t.Context(), `SELECT is_active FROM public.auth_user WHERE id = $1`, customer).Scan(&active); err != nil {
+	if err := d.db.Pool.QueryRow(t.Context(), `SELECT coalesce(is_active, false) FROM public.auth_user WHERE id = $1`, customer).Scan(&active); err != nil {
 		t.Fatal(err)
 	}
 	return active

@@ -52,16 +52,30 @@ COMMENT ON FUNCTION sespan.customer_all() IS 'All customers, for the view; a fil
 CREATE VIEW sespan.customer AS SELECT * FROM sespan.customer_all();
 COMMENT ON VIEW sespan.customer IS 'The customers for a person to look at; programs use customer_by_id and customer_by_email';
 
--- What stands in the select list for one of our columns.
+CREATE FUNCTION sespan.customer_value(relation text, site_column text, type text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_catalog.format(CASE type
+        WHEN 'pg_catalog.timestamptz' THEN
+            'CASE WHEN %1$s.%2$I OPERATOR(pg_catalog.>=) ''0001-01-03'' AND %1$s.%2$I OPERATOR(pg_catalog.<) ''9999-12-30'' THEN %1$s.%2$I::%3$s END'
+        ELSE '%1$s.%2$I::%3$s' END, relation, site_column, type)
+$$;
+COMMENT ON FUNCTION sespan.customer_value(text, text, text) IS 'SQL text that reads a column of the site as one of our types. A part of customer_source';
+
+-- What stands in the select list for one of our columns. A moment that Go, Python and
+-- JSON cannot hold (infinity, BC, years of five digits) reads as NULL, and so it does
+-- where the site's column is a date or has no zone and the cast itself would fail. The
+-- model of a site says that NULL is not active, whatever its column lets in: only a
+-- column that is not bound reads as NULL there.
 CREATE FUNCTION sespan.customer_source(columns jsonb, name text, type text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN source IS NULL THEN pg_catalog.format('NULL::%s', type)
         WHEN source ? 'table' THEN pg_catalog.format(
-            '(SELECT r.%I::%s FROM %I.%I AS r WHERE r.%I OPERATOR(pg_catalog.=) u.%I LIMIT 1)',
-            source ->> 'column', type, source ->> 'schema', source ->> 'table', source ->> 'on',
+            '(SELECT %s FROM %I.%I AS r WHERE r.%I OPERATOR(pg_catalog.=) u.%I LIMIT 1)',
+            sespan.customer_value('r', source ->> 'column', type), source ->> 'schema', source ->> 'table', source ->> 'on',
             columns #>> '{customer_id,column}')
-        ELSE pg_catalog.format('u.%I::%s', source ->> 'column', type)
+        WHEN name = 'is_active' THEN pg_catalog.format('COALESCE(%s, false)', sespan.customer_value('u', source ->> 'column', type))
+        ELSE sespan.customer_value('u', source ->> 'column', type)
     END
     FROM (VALUES (columns -> name)) AS v (source)
 $$;
@@ -369,7 +383,7 @@ DROP FUNCTION sespan.customer_bodies(text, text, text);
 DROP FUNCTION sespan.customer_function(text, text, text);
 DROP FUNCTION sespan.customer_match(oid, text);
 DROP FUNCTION sespan.customer_collation_plain(oid);
-DROP FUNCTION sespan.customer_source(jsonb, text, text);
+DROP FUNCTION sespan.customer_source(jsonb, text, text), sespan.customer_value(text, text, text);
 DROP VIEW sespan.customer;
 DROP FUNCTION sespan.customer_all();
 DROP FUNCTION sespan.customer_by_email(text, text[]);

@@ -70,16 +70,16 @@ DECLARE
         WHERE t.tgdeferrable AND NOT t.tgisinternal AND n.nspname <> 'sespan' AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'));
 BEGIN
     IF id IS NULL AND NOT $2 THEN
-        SELECT s.id INTO id FROM (SELECT u.%2$I AS id, u.%3$I AS active FROM %1$s AS u ORDER BY u.%2$I DESC LIMIT 1000) AS s
+        SELECT s.id INTO id FROM (SELECT u.%2$I AS id, COALESCE(u.%3$I, false) AS active FROM %1$s AS u ORDER BY u.%2$I DESC LIMIT 1000) AS s
         ORDER BY s.active, s.id DESC LIMIT 1;
         IF id IS NULL THEN
             RETURN NULL;
         END IF;
     END IF;
-    SELECT u.%3$I INTO was FROM %1$s AS u WHERE u.%2$I OPERATOR(pg_catalog.=) id FOR NO KEY UPDATE NOWAIT;
+    SELECT COALESCE(u.%3$I, false) INTO was FROM %1$s AS u WHERE u.%2$I OPERATOR(pg_catalog.=) id FOR NO KEY UPDATE NOWAIT;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP005', MESSAGE = %4$L;
-    ELSIF $2 AND was IS DISTINCT FROM false THEN
+    ELSIF $2 AND was THEN
         RETURN NULL;
     END IF;
     BEGIN
@@ -98,8 +98,8 @@ BEGIN
         IF at_once IS NOT NULL THEN
             EXECUTE at_once;
         END IF;
-        SELECT u.%3$I INTO becomes FROM %1$s AS u WHERE u.%2$I OPERATOR(pg_catalog.=) id;
-        IF becomes IS DISTINCT FROM true OR (changed OPERATOR(pg_catalog.=) 0 AND was IS DISTINCT FROM false) THEN
+        SELECT COALESCE(u.%3$I, false) INTO becomes FROM %1$s AS u WHERE u.%2$I OPERATOR(pg_catalog.=) id;
+        IF becomes IS DISTINCT FROM true OR (changed OPERATOR(pg_catalog.=) 0 AND was) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP005', MESSAGE = CASE WHEN changed OPERATOR(pg_catalog.=) 0 THEN %5$L WHEN becomes IS NULL THEN %6$L ELSE %7$L END;
         ELSIF NOT $2 THEN
             RAISE EXCEPTION USING ERRCODE = 'SP009', MESSAGE = 'undone';

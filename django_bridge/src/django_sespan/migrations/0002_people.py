@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "base_manager_name": "objects",
                 "verbose_name": "person",
                 "verbose_name_plural": "people",
                 "permissions": [

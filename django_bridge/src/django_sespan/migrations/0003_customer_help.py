@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "base_manager_name": "objects",
                 "verbose_name": "help for a customer",
                 "verbose_name_plural": "help for customers",
                 "permissions": [

@@ -5,11 +5,16 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_sespan.models.no_rows import NoRows
+
 
 class Access(models.Model):
     """Carries the permissions; the admin shows the page People under its name."""
 
+    objects = NoRows()
+
     class Meta:
+        base_manager_name = "objects"
         managed = False
         default_permissions = ()
         permissions = [
