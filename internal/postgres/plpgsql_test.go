@@ -16,7 +16,7 @@ import (
 func TestFunctionsUnderAllExtraChecks(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDB(t)
-	if got := figure(t, db, "SHOW plpgsql.extra_errors"); got != "all" {
+	if got := figure(t, db, "SELECT current_setting('plpgsql.extra_errors')"); got != "all" {
 		t.Errorf("the server of the tests checks %q", got)
 	}
 	bind(t, db, "public.auth_user")

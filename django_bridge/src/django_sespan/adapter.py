@@ -21,6 +21,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.module_loading import import_string
 
 from django_sespan._internal.accounts import users_alias, with_email
+from django_sespan._internal.user_rows import UNREADABLE
 from django_sespan.conf import get_settings
 
 
@@ -98,7 +99,7 @@ class Adapter:
         manager = model._default_manager.db_manager(users_alias())
         try:
             return [manager.get_by_natural_key(login)]
-        except (model.DoesNotExist, model.MultipleObjectsReturned):
+        except (model.DoesNotExist, model.MultipleObjectsReturned, *UNREADABLE):
             return list(with_email(login)[:2])
 
     def may_resume(self, request: HttpRequest | None, user: AbstractBaseUser) -> bool:

@@ -19,6 +19,7 @@ from django.db.models.functions import Cast, Collate, Lower, Upper
 from django_sespan import errors
 from django_sespan._internal import address
 from django_sespan._internal.runtime import runtime
+from django_sespan._internal.user_rows import has_logged_in, readable
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,14 @@ def users_alias() -> str:
     return router.db_for_write(get_user_model())
 
 
+def all_users() -> QuerySet[Any]:
+    """Return all users where they are written, whoever the site's managers hide."""
+    return readable(get_user_model()._base_manager.using(users_alias()))
+
+
 def with_key(key: Any) -> AbstractBaseUser | None:
     """Return the user of this key as it was written, whoever the site's managers hide."""
-    users: QuerySet[Any] = get_user_model()._base_manager.using(users_alias())
-    return users.filter(pk=key).first()
+    return all_users().filter(pk=key).first()
 
 
 def with_email(email: str, *, hidden: bool = False) -> QuerySet[Any]:
@@ -46,9 +51,10 @@ def with_email(email: str, *, hidden: bool = False) -> QuerySet[Any]:
     An active one comes first, then the oldest: one that was banned must not come back as a
     newer registration of the same address. `hidden`: those too that the site's manager hides.
     """
-    model: Any = get_user_model()
-    manager = model._base_manager if hidden else model._default_manager
-    return of_address(manager.using(users_alias()), email).order_by("-is_active", "pk")
+    users = all_users()
+    if not hidden:
+        users = readable(get_user_model()._default_manager.using(users_alias()))
+    return of_address(users, email).order_by(F("is_active").desc(nulls_last=True), "pk")
 
 
 def of_address(users: QuerySet[Any], email: str) -> QuerySet[Any]:
@@ -111,7 +117,7 @@ def is_unverified(user: AbstractBaseUser | None) -> bool:
 
     Somebody who was banned or was never given the right does not.
     """
-    if user is None or user.is_active or user.last_login is not None:
+    if user is None or user.is_active or has_logged_in(user):
         return False
     return runtime.registrations.right(user) == "live"
 
@@ -145,9 +151,9 @@ def lock_unverified(user: AbstractBaseUser, *, supersede: bool) -> AbstractBaseU
         raise errors.SespanUnavailable("the older registration could not be superseded")
     # Not the default manager: PostgreSQL locks no outer joins that one may bring.
     users: QuerySet[AbstractBaseUser] = type(user)._base_manager.using(users_alias())
-    locked = users.select_for_update().filter(pk=user.pk).first()
+    locked = readable(users).select_for_update().filter(pk=user.pk).first()
     if locked is None or locked.password != user.password:
         raise errors.SespanUnavailable("the account was changed meanwhile")
-    if locked.is_active or locked.last_login is not None:
+    if locked.is_active or has_logged_in(locked):
         return None
     return locked

@@ -10,11 +10,10 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connections, transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from django_sespan._internal import customer_table
-from django_sespan._internal.accounts import users_alias, with_email
+from django_sespan._internal.accounts import all_users, users_alias, with_email
 from django_sespan._internal.customer_admin import page_of
 
 AT_MOST = 20
@@ -68,7 +67,7 @@ def _users(keys: set[int]) -> list[Any]:
             customer_table.check(cursor)
     except DatabaseError:
         return []
-    return list(get_user_model()._base_manager.using(using).filter(pk__in=keys))
+    return list(all_users().filter(pk__in=keys))
 
 
 def search(request: HttpRequest, site: AdminSite, term: str) -> list[int]:
@@ -77,7 +76,7 @@ def search(request: HttpRequest, site: AdminSite, term: str) -> list[int]:
     By the whole address or user name, or else as the site's own page of customers finds them.
     """
     model: Any = get_user_model()
-    users: QuerySet[Any] = model._base_manager.using(users_alias())
+    users = all_users()
     keys: list[int] = []
     if "@" in term:
         keys = list(with_email(term, hidden=True).values_list("pk", flat=True)[: AT_MOST + 1])

@@ -22,6 +22,7 @@ from django_sespan._internal import customer_table
 from django_sespan._internal.audit import Actor, acting, say_who
 from django_sespan._internal.groups import ROLE_OF
 from django_sespan._internal.staff import ROLES, roles_of
+from django_sespan._internal.user_rows import readable
 from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def current_roles(key: Any) -> Roles:
     """Return the roles that a user has now; none for one who is inactive or gone."""
     model = get_user_model()
     try:
-        user = model._base_manager.using(router.db_for_write(model)).get(pk=key)
+        user = readable(model._base_manager.using(router.db_for_write(model))).get(pk=key)
     except (model.DoesNotExist, ValueError, TypeError):
         return ()
     return roles_of(user)

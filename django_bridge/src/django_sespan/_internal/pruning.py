@@ -22,6 +22,7 @@ from django.db import IntegrityError, router, transaction
 from django.db.models import ProtectedError, QuerySet, RestrictedError
 
 from django_sespan._internal.registrations import Registrations
+from django_sespan._internal.user_rows import readable
 
 
 class RightUnknown(Exception):
@@ -39,7 +40,7 @@ class Pruning:
         self._report = report
         model = get_user_model()
         self._using = router.db_for_write(model)
-        self._users: QuerySet[Any] = model._base_manager.using(self._using)
+        self._users: QuerySet[Any] = readable(model._base_manager.using(self._using))
 
     def run(self, before: datetime, *, dry_run: bool) -> Counter[str]:
         """Return how many were deleted (or would be), protected, or no longer what they were."""

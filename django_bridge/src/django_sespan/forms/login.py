@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.contrib.auth import forms as auth_forms
@@ -14,7 +15,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_sespan._internal.accounts import is_unverified
 from django_sespan._internal.flows import resume_registration
+from django_sespan._internal.user_rows import UNREADABLE
 from django_sespan.adapter import get_adapter
+
+logger = logging.getLogger(__name__)
 
 UNVERIFIED = _("Your e-mail address is not confirmed yet.")
 
@@ -37,7 +41,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         """Ask the login backends first; only what none of them takes may be unverified."""
         try:
-            return super().clean()
+            return self._ask_backends()
         except ValidationError:
             if self.user_cache is not None:
                 raise  # a backend took it, confirm_login_allowed did not
@@ -48,6 +52,13 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
             if self.claim is None:
                 raise
         raise self._unverified_error()
+
+    def _ask_backends(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except UNREADABLE:
+            logger.exception("A login backend could not read a user")
+            raise self.get_invalid_login_error() from None
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Refuse an unverified account where a backend lets inactive ones through."""

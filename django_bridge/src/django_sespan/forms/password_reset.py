@@ -13,6 +13,7 @@ from django.db import transaction
 
 from django_sespan._internal.accounts import is_unverified, with_email
 from django_sespan._internal.flows import use_budget
+from django_sespan._internal.user_rows import has_logged_in, is_readable
 from django_sespan.mail.category import PASSWORD_RESET, category
 from django_sespan.mail.default_queue import queue_alias
 
@@ -88,8 +89,8 @@ class _Unverified(auth_forms.PasswordResetForm):
 
     def get_users(self, email: str) -> Iterable[Any]:
         for user in with_email(email):  # the mail goes to the stored address
-            waits = not user.is_active and user.last_login is None and is_unverified(user)
-            if (user.is_active or waits) and user.has_usable_password():
+            waits = not user.is_active and not has_logged_in(user) and is_unverified(user)
+            if (user.is_active or waits) and user.has_usable_password() and is_readable(user):
                 yield user
 
 

@@ -12,6 +12,7 @@ from django.db import router
 from django.db.models import QuerySet
 
 from django_sespan._internal.accounts import of_address
+from django_sespan._internal.user_rows import readable
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def activate(customer_id: str) -> None:
 
 def _all() -> QuerySet[Any]:
     model = get_user_model()
-    return model._base_manager.using(router.db_for_write(model))
+    return readable(model._base_manager.using(router.db_for_write(model)))
 
 
 def _customer(user: Any) -> Customer:

@@ -39,6 +39,7 @@ from django_sespan._internal.accounts import (
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.audit import Entry, audited, enter
 from django_sespan._internal.staff import roles_of
+from django_sespan._internal.user_rows import readable
 from django_sespan._internal.violations import violation
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
@@ -160,7 +161,7 @@ def correct(request: HttpRequest, user: Any, email: str, was: str) -> str:
             raise Refused(_("Another account has this address."))
         customer_help.end_codes(_sespan(), user.pk)
         users: Any = type(user)._base_manager.using(users_alias())
-        locked = users.select_for_update().filter(pk=user.pk).first()
+        locked = readable(users).select_for_update().filter(pk=user.pk).first()
         if locked is None or email_of(locked) != was or locked.is_active != user.is_active:
             raise Refused(_("The account was changed meanwhile. Look again."))
         if email_of(locked) == new:

@@ -14,6 +14,7 @@ from django_sespan import signals
 from django_sespan._internal import allauth_address
 from django_sespan._internal.accounts import users_alias, with_key
 from django_sespan._internal.flows.pending_code import PendingCode
+from django_sespan._internal.user_rows import UNREADABLE
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
 
@@ -25,7 +26,11 @@ def _login_user(backend: Any, key: str | None) -> Any:
 
     A replica has no such user yet, an inactive one, or one with an older password.
     """
-    user = backend.get_user(key)
+    try:
+        user = backend.get_user(key)
+    except UNREADABLE:
+        logger.exception("The row of customer %s cannot be read", key)
+        return None
     if not router.routers or (user is not None and user._state.db == users_alias()):
         return user
     written = with_key(key)

@@ -18,6 +18,7 @@ from django_sespan import known_browser
 from django_sespan._internal.accounts import is_unverified, with_key
 from django_sespan._internal.flows import pretended_registrations
 from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
+from django_sespan._internal.user_rows import has_logged_in
 from django_sespan.adapter import get_adapter
 
 
@@ -42,7 +43,7 @@ def find_claim(
 
     Hashes once, whatever it finds: nothing, the wrong password or the correct one.
     """
-    waiting = next((u for u in users if not u.is_active and u.last_login is None), None)
+    waiting = next((u for u in users if not u.is_active and not has_logged_in(u)), None)
     if waiting is not None and is_unverified(waiting):
         claim = Claim(waiting) if waiting.check_password(password) else None
     else:

@@ -14,6 +14,7 @@ from django.db.models import CharField, Q, QuerySet, TextField
 
 from django_sespan._internal.groups import CODENAMES, GROUPS, missing
 from django_sespan._internal.people import Roles, granted, has_groups
+from django_sespan._internal.user_rows import readable
 
 ACTIVE, STAFF = "active", "staff"
 FLAGS = {ACTIVE: "is_active", STAFF: "is_staff"}
@@ -74,7 +75,8 @@ def search(term: str, role: str, page: int) -> tuple[list[Person], bool]:
     `role` is a role, "any" of them, or "all" users of the site.
     """
     model, using = get_user_model(), alias()
-    users: QuerySet[Any] = model._base_manager.using(using).order_by(model.USERNAME_FIELD, "pk")
+    users: QuerySet[Any] = readable(model._base_manager.using(using))
+    users = users.order_by(model.USERNAME_FIELD, "pk")
     if role != "all":
         holders = granted(None, using)
         users = users.filter(pk__in=[k for k, v in holders.items() if role in {"any", *v}])
@@ -94,7 +96,8 @@ def find(key: str) -> Person | None:
     """Return one person, None for a key of nobody."""
     model, using = get_user_model(), alias()
     try:
-        user = model._base_manager.using(using).filter(pk=model._meta.pk.to_python(key)).first()
+        users = readable(model._base_manager.using(using))
+        user = users.filter(pk=model._meta.pk.to_python(key)).first()
     except Exception:  # noqa: BLE001  (a key of any type: whatever its field says to nonsense)
         return None
     if user is None:

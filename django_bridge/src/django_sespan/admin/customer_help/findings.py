@@ -17,6 +17,7 @@ from django_sespan._internal import messages, mistyped
 from django_sespan._internal.accounts import with_email
 from django_sespan._internal.address import key
 from django_sespan._internal.customer_help import Budget, Code, Facts, Suppression
+from django_sespan._internal.user_rows import has_logged_in
 from django_sespan.mail.reasons import sentence
 
 GOOD, WARN, BAD, CALM = "sent", "retry", "dead", "queued"
@@ -48,7 +49,7 @@ def _account(user: Any, facts: Facts) -> Iterator[Finding]:
     if user.is_active:
         text = _("The account is active: it needs no code, and the customer can log in.")
         yield Finding(GOOD, text)
-    elif facts.right == "live" and user.last_login is None:
+    elif facts.right == "live" and not has_logged_in(user):
         yield Finding(CALM, _("The account waits for its first code."))
     elif facts.right == "none":
         text = _("The account is inactive and was never to be opened by a code: no code is sent.")
