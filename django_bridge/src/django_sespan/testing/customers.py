@@ -12,7 +12,7 @@ from django.db import router
 from django.db.models import QuerySet
 
 from django_sespan._internal.accounts import of_address
-from django_sespan._internal.user_rows import readable
+from django_sespan._internal.user_rows import is_readable, readable
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,5 @@ def _customer(user: Any) -> Customer:
         customer_id=str(user.pk),
         email=str(getattr(user, user.get_email_field_name(), "") or ""),
         active=bool(user.is_active),
-        joined=getattr(user, "date_joined", None),
+        joined=getattr(user, "date_joined", None) if is_readable(user) else None,
     )

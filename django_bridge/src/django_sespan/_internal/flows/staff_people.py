@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -14,7 +15,7 @@ from django.db.models import CharField, Q, QuerySet, TextField
 
 from django_sespan._internal.groups import CODENAMES, GROUPS, missing
 from django_sespan._internal.people import Roles, granted, has_groups
-from django_sespan._internal.user_rows import readable
+from django_sespan._internal.user_rows import is_readable, readable
 
 ACTIVE, STAFF = "active", "staff"
 FLAGS = {ACTIVE: "is_active", STAFF: "is_staff"}
@@ -52,6 +53,11 @@ class Person:
         """The address, "" where there is none, or where it is the login name already."""
         address = str(getattr(self.user, self.user.get_email_field_name(), "") or "")
         return "" if address == self.name else address
+
+    @property
+    def last_login(self) -> datetime | None:
+        """When they logged in last; None for never, and for a moment that is none for Python."""
+        return self.user.last_login if is_readable(self.user) else None
 
     @property
     def is_superuser(self) -> bool:
