@@ -135,6 +135,90 @@ def transactional(db):
     run("ALTER TABLE auth_user DROP CONSTRAINT IF EXISTS site_rule")
 
 
+TELLS_ALL = """
+CREATE FUNCTION public.site_rule() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'no' USING DETAIL = 'Failing row contains ' || NEW::text;
+END $$"""
+"""A trigger whose refusal shows the row."""
+
+
+@pytest.fixture
+def tells_all(transactional):
+    """Makes it refuse what the site does to its users."""
+    run(TELLS_ALL)
+
+    def when(event):
+        run(
+            f"CREATE TRIGGER site_rule BEFORE {event} ON auth_user"
+            " FOR EACH ROW EXECUTE FUNCTION public.site_rule()"
+        )
+
+    yield when
+    run("DROP FUNCTION public.site_rule() CASCADE")
+
+
+def tells_nothing(caplog, *pages):
+    texts = [caplog.text, *(page.text for page in pages)]
+    for secret in (EMAIL, "Failing row", "md5$"):
+        assert not any(secret in text for text in texts)
+
+
+@pytest.mark.parametrize("url", [REGISTER_URL, FIRST])
+def test_a_trigger_that_refuses_is_a_fault_of_the_site(memory, tells_all, client, url, caplog):
+    tells_all("INSERT")
+    page = client.post(url, form())
+    if url == FIRST:
+        page = client.post(CODE_URL, {"code": memory.code()})
+        assert "the registration was not finished" in page.text
+    else:
+        assert page.status_code == 503
+    assert "SQLSTATE P0001 by the function " in caplog.text
+    assert "site_rule of the table" not in caplog.text
+    texts = caplog.text
+    assert "Failing row" not in texts
+    assert "md5$" not in texts
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("rule", ["trigger", "CHECK (last_login IS NULL)"])
+def test_a_login_that_the_database_refuses_shows_no_row(memory, tells_all, client, rule, caplog):
+    """Django's own error then, as in its own login: without the row in logs and error mails."""
+    client.post(REGISTER_URL, form())
+    client.raise_request_exception = False
+    if rule == "trigger":
+        tells_all("UPDATE OF last_login")
+    else:
+        run(f"ALTER TABLE auth_user ADD CONSTRAINT site_rule {rule}")
+    page = client.post(CODE_URL, {"code": memory.code()})
+    assert page.status_code == 500
+    assert f"Internal Server Error: {CODE_URL}" in caplog.text
+    tells_nothing(caplog, page)
+    assert "_auth_user_id" not in client.session
+
+
+class RefusedLater(Adapter):
+    """Fills a column of the site's that its database refuses."""
+
+    def on_verified(self, request, user, purpose):
+        user.first_name = "verified"
+        user.save()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_adapter_raises_is_logged_without_a_row(memory, transactional, settings, caplog):
+    run("ALTER TABLE auth_user ADD CONSTRAINT site_rule CHECK (first_name <> 'verified')")
+    settings.SESPAN = {**settings.SESPAN, "ADAPTER": "test_database_rules.RefusedLater"}
+    browser = Client()
+    browser.post(REGISTER_URL, form())
+    page = browser.post(CODE_URL, {"code": memory.code()})
+    assert page["Location"] == "/home/"
+    assert "The adapter's on_verified failed" in caplog.text
+    assert "site_rule" in caplog.text
+    tells_nothing(caplog, page)
+
+
 def test_a_column_that_nobody_fills(bound, client, caplog):
     run("ALTER TABLE auth_user ADD COLUMN shop_id bigint NOT NULL")
     assert client.post(REGISTER_URL, form()).status_code == 503

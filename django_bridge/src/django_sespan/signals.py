@@ -30,6 +30,8 @@ from typing import Any
 
 from django.dispatch import Signal
 
+from django_sespan._internal.violations import without_rows
+
 logger = logging.getLogger(__name__)
 
 customer_registered = Signal()
@@ -50,4 +52,5 @@ def log_failures(results: Iterable[tuple[Any, Any]]) -> None:
     """Log what receivers raised, as `send_robust` and `asend_robust` give it."""
     for receiver, result in results:
         if isinstance(result, Exception):
+            without_rows(result)
             logger.error("A receiver of the bridge failed: %r", receiver, exc_info=result)

@@ -15,6 +15,7 @@ from typing import Literal
 from django.db import DatabaseError, connections, transaction
 
 from django_sespan._internal.address import key_or_text
+from django_sespan._internal.violations import without_rows
 from django_sespan.conf import get_settings
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Budgets:
                 cursor.execute(query, [noun, key_or_text(email), known, visitor])
                 found = cursor.fetchone()[0]
         except DatabaseError as exc:
+            without_rows(exc)
             logger.warning("%s is not answered, nothing is counted: %s", name, exc)
             return 0
         return _seconds(found) if isinstance(found, timedelta) else 0

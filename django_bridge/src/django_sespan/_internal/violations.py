@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import Error, IntegrityError, connections, transaction
+from django.db import DatabaseError, Error, connections, transaction
 
 VALUES = re.compile(r"\)=\((.*?)\)")
 """In `Key (email)=(budi@example.com) already exists.`, in any language of the server."""
+FUNCTION = re.compile(r"PL/pgSQL function ([^(\n]+)\(")
 UNIQUE, EXCLUSION = "23505", "23P01"
+REFUSED = re.compile("23|44|P0|42501")
+"""Constraints, views with a check option, what a trigger raises, policies and missing rights."""
 
 COLUMNS = """
 SELECT a.attname FROM pg_catalog.pg_class AS i
@@ -66,14 +69,38 @@ class Violation:
         return f"SQLSTATE {self.state or 'unknown'} by {rule}{where}"
 
 
-def violation(error: IntegrityError) -> Violation:
+def refusal(error: DatabaseError) -> Violation | None:
+    """Return what of the site's database refused a row; None for another trouble."""
+    found = violation(error)
+    return found if REFUSED.match(found.state) else None
+
+
+def violation(error: DatabaseError) -> Violation:
     """Read PostgreSQL's answer, of either driver."""
     diag: Any = getattr(error.__cause__, "diag", None)
-    column = getattr(diag, "column_name", None)  # NOT NULL has a column in place of a name
     return Violation(
         state=getattr(diag, "sqlstate", None) or "",
-        rule=getattr(diag, "constraint_name", None) or (f"NOT NULL of {column}" if column else ""),
+        rule=getattr(diag, "constraint_name", None) or _nameless(diag),
         schema=getattr(diag, "schema_name", None) or "",
         table=getattr(diag, "table_name", None) or "",
         values=getattr(diag, "message_detail", None) or "",
     )
+
+
+def _nameless(diag: Any) -> str:
+    if column := getattr(diag, "column_name", None):
+        return f"NOT NULL of {column}"
+    function = FUNCTION.search(getattr(diag, "context", None) or "")
+    return f"the function {function[1]}" if function else ""
+
+
+def without_rows(error: BaseException) -> None:
+    """Leave of each answer of PostgreSQL that led to an error its first line.
+
+    For what is about to be logged or mailed whole: the further lines may be the row.
+    """
+    step: BaseException | None = error
+    while step is not None:
+        if isinstance(step, Error) or hasattr(step, "diag"):
+            step.args = (str(step).partition("\n")[0],)
+        step = step.__cause__ or (None if step.__suppress_context__ else step.__context__)

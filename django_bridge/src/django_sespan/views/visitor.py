@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import View
 
 from django_sespan._internal.trace_context import of_visitor
+from django_sespan._internal.violations import without_rows
 
 MIDDLEWARE = {
     "session": "django.contrib.sessions.middleware.SessionMiddleware",
@@ -33,6 +35,10 @@ class VisitorView(View):
         super().setup(request, *args, **kwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer within the trace of the visitor's browser."""
-        with of_visitor(request):
-            return super().dispatch(request, *args, **kwargs)
+        """Answer within the trace of the visitor's browser; no failure shows a row."""
+        try:
+            with of_visitor(request):
+                return super().dispatch(request, *args, **kwargs)
+        except DatabaseError as exc:
+            without_rows(exc)
+            raise

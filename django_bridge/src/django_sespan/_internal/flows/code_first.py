@@ -16,7 +16,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import get_hasher, make_password
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, router, transaction
+from django.db import DatabaseError, router, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest
 
@@ -92,12 +92,12 @@ def finish(request: HttpRequest, pending: PendingCode, data: Mapping[str, Any]) 
     form = SiteForm.restore(request, data)
     try:
         user = _create(request, pending, form, str(data["password"]))
-    except IntegrityError as exc:
-        raise _conflict(exc, form) from exc
+    except DatabaseError as exc:
+        raise _conflict(exc, form) from None
     _adopt(pending, user)
 
 
-def _conflict(error: IntegrityError, form: SiteForm) -> Conflict:
+def _conflict(error: DatabaseError, form: SiteForm) -> Conflict:
     """Tell the visitor, who has verified the address, what is taken; raises OTPUsed otherwise."""
     try:
         return Conflict(form, has_account=taken.explain(error, form).address)

@@ -21,7 +21,7 @@ from typing import Any
 
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.forms import modelform_factory
 from django.http import HttpRequest
 from django.utils.translation import get_language
@@ -40,7 +40,7 @@ from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.audit import Entry, audited, enter
 from django_sespan._internal.staff import roles_of
 from django_sespan._internal.user_rows import readable
-from django_sespan._internal.violations import violation
+from django_sespan._internal.violations import refusal
 from django_sespan.client import get_client
 from django_sespan.conf import get_settings
 from django_sespan.mail import queue_admin
@@ -189,8 +189,10 @@ def _save(user: Any) -> None:
     try:
         with transaction.atomic(using=users_alias()):
             user.save(using=users_alias())
-    except IntegrityError as exc:
-        found = violation(exc)
+    except DatabaseError as exc:
+        found = refusal(exc)
+        if found is None:
+            raise
         if found.is_taken:
             raise Refused(_("Another account has this address.")) from exc
         logger.error("The site's database refused a customer's row: %s", found)  # noqa: TRY400

@@ -15,6 +15,7 @@ from django_sespan._internal import allauth_address
 from django_sespan._internal.accounts import users_alias, with_key
 from django_sespan._internal.flows.pending_code import PendingCode
 from django_sespan._internal.user_rows import UNREADABLE
+from django_sespan._internal.violations import without_rows
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
 
@@ -58,7 +59,8 @@ def log_in(request: HttpRequest, pending: PendingCode) -> AbstractBaseUser | Non
     allauth_address.mark_verified(user)
     try:
         get_adapter().on_verified(request, user, pending.purpose)
-    except Exception:
+    except Exception as exc:
+        without_rows(exc)
         logger.exception("The adapter's on_verified failed")
     signals.send_signal(
         signals.email_verified,

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, router, transaction
+from django.db import DatabaseError, IntegrityError, router, transaction
 from django.http import HttpRequest
 
 from django_sespan import errors, known_browser, signals
@@ -44,7 +44,7 @@ from django_sespan._internal.flows import pretended_registrations, taken, use_bu
 from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
 from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
 from django_sespan._internal.runtime import runtime
-from django_sespan._internal.violations import violation
+from django_sespan._internal.violations import violation, without_rows
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
 from django_sespan.forms import RegisterForm
@@ -155,7 +155,7 @@ def _save_or_explain(
     """Save; None where the form has the errors. An address that is taken is like a known one."""
     try:
         return _save(request, form, password)
-    except IntegrityError as exc:
+    except DatabaseError as exc:
         found = taken.explain(exc, form)
     if not found.address:
         return None
@@ -217,6 +217,7 @@ def _pretend(form: RegisterForm, using: str) -> None:
             raise
         logger.debug("A pretended registration costs less than a real one: %s", violation(exc))
     except Exception as exc:  # noqa: BLE001  (a table that takes no such row)
+        without_rows(exc)
         logger.debug("A pretended registration costs less than a real one: %s", exc)
 
 

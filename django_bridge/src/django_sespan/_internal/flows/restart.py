@@ -25,6 +25,7 @@ from django_sespan._internal.accounts import is_unverified, lock_unverified, wit
 from django_sespan._internal.atomicity import refuse_transaction
 from django_sespan._internal.flows.pending_code import REGISTRATION, PendingCode, fingerprint
 from django_sespan._internal.runtime import runtime
+from django_sespan._internal.violations import without_rows
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def restart(request: HttpRequest, pending: PendingCode) -> None:
             _end(pending)
         except (errors.SespanError, DatabaseError, ProtectedError, RestrictedError) as exc:
             # The visitor begins anew all the same; sespan_prune_unverified comes by later.
+            without_rows(exc)
             logger.warning("An abandoned registration stays: %s", exc)
     PendingCode.remove(request)
     time.sleep(max(0.0, FLOOR - (time.monotonic() - began)))

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 
 from django_sespan import errors
 from django_sespan._internal import messages
 from django_sespan._internal.accounts import users_alias
 from django_sespan._internal.address import key_or_text
-from django_sespan._internal.violations import Violation, violation
+from django_sespan._internal.violations import Violation, refusal, violation
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,14 @@ class Taken:
     address: bool
 
 
-def explain(error: IntegrityError, form: Any) -> Taken:
-    """Return what was taken; raises SiteRuleViolated, which says no value."""
-    found = violation(error)
+def explain(error: DatabaseError, form: Any) -> Taken:
+    """Return what was taken; raises SiteRuleViolated, which says no value.
+
+    Another trouble than a rule of the site's is raised as it is.
+    """
+    found = refusal(error)
+    if found is None:
+        raise error
     if not found.is_taken:
         raise errors.SiteRuleViolated(str(found)) from None
     if _is_own_row(found, form.instance):

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.crypto import get_random_string
@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_sespan._internal.flows import staff_people
 from django_sespan._internal.flows.staff_people import STAFF, Person
 from django_sespan._internal.messages import taken
-from django_sespan._internal.violations import violation
+from django_sespan._internal.violations import refusal
 from django_sespan.admin.page import AdminRolePage, Tool, for_admins
 from django_sespan.admin.people.data import view_of
 from django_sespan.admin.people.forms import NewPersonForm, RolesForm, Search, new_person_form
@@ -126,8 +126,10 @@ class PeopleAdmin(AdminRolePage):
         try:
             with transaction.atomic(using=staff_people.alias()):
                 return staff_people.create(values)
-        except IntegrityError as exc:
-            found = violation(exc)
+        except DatabaseError as exc:
+            found = refusal(exc)
+            if found is None:
+                raise
             if found.is_taken:
                 form.add_error(None, taken())
             else:
