@@ -1,13 +1,16 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"sespan/internal/devtools/pgtest"
 	"sespan/internal/otp"
 	"sespan/internal/postgres"
+	"sespan/internal/problem"
 )
 
 // moments are what PostgreSQL holds in a time and Go, Python and JSON do not.
@@ -77,4 +80,34 @@ func TestNullIsNotActive(t *testing.T) {
 	d.db.Exec(t, "UPDATE public.auth_user SET is_active = NULL WHERE id = 7") // as a ban
 	d.later(t, 2*time.Minute)
 	d.decoy(t, d.register(t, seven), seven, 1)
+}
+
+// A rule of the site's table that refuses the activation is named, and nothing of the row
+// that PostgreSQL shows with it, the hash of the password among it, comes any further.
+func TestARefusedActivationShowsNoRow(t *testing.T) {
+	t.Parallel()
+	for name, rule := range map[string]string{
+		"check":   "ALTER TABLE public.auth_user ADD CONSTRAINT grown CHECK (NOT is_active) NOT VALID",
+		"trigger": on("BEFORE UPDATE", "RAISE EXCEPTION 'no' USING DETAIL = 'Failing row contains ' || NEW::text;"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newOTPFixture(t, otpOptions{})
+			id := pgtest.AddRegistering(t, d.db, "sari@example.com")
+			d.db.Exec(t, "UPDATE public.auth_user SET password = 'pbkdf2_sha256$x'")
+			d.db.Exec(t, rule)
+			issued := d.register(t, id)
+			_, err := d.Verify(t.Context(), issued.ChallengeID, d.code(t), "")
+			if p := refused(t, err, problem.CustomerUpdateRefused); p.Field != "" || !strings.Contains(p.Detail, "auth_user") {
+				t.Errorf("the answer: %s", p.Detail)
+			}
+			_, tried := tryAsService(t, d)
+			for _, told := range []error{err, errors.Unwrap(err), tried} {
+				text := fmt.Sprintf("%v %+v", told, told)
+				if told == nil || strings.Contains(text, "pbkdf2") || strings.Contains(text, "Failing row") || strings.Contains(text, "sari@example.com") {
+					t.Errorf("shows the row: %s", text)
+				}
+			}
+		})
+	}
 }
