@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -273,4 +274,35 @@ func TestBudgetLimitsAreSettings(t *testing.T) {
 	if n := count(t, d.db, `SELECT count(*) FROM sespan.audit WHERE subject = 'setting' AND subject_id LIKE 'mails_address%'`); n != 4 {
 		t.Errorf("%d changes in the audit", n)
 	}
+}
+
+// By a clock that was ahead by an hour and is right again, everybody waits for as long as
+// the pause or the period is, and never for that hour.
+func TestAClockThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	d := newOTPFixture(t, otpOptions{})
+	id := pgtest.AddRegistering(t, d.db, "a@example.com")
+	issued := d.register(t, id)
+	d.later(t, -time.Hour)
+	atMost := func(what string, err error, most time.Duration) {
+		t.Helper()
+		p, _ := errors.AsType[*problem.Problem](err)
+		if err != nil && (p == nil || p.RetryAfter > most) {
+			t.Errorf("%s: %v, after %v at most", what, err, most)
+		}
+	}
+	_, err := d.Resend(t.Context(), issued.ChallengeID)
+	atMost("another code", err, time.Minute)
+	again, err := d.Issue(t.Context(), otp.Request{CustomerID: &id, Purpose: otp.Registration})
+	atMost("a registration anew", err, time.Minute)
+	if wait := time.Until(again.ResendAfter); err == nil && wait > time.Minute+2*time.Second {
+		t.Errorf("the answer says to wait %v", wait)
+	}
+	for range 12 {
+		err = d.verify(t, issued.ChallengeID, wrong(d.mails(t)...))
+	}
+	refused(t, err, problem.OTPLocked)
+	d.later(t, -time.Hour)
+	_, err = d.Issue(t.Context(), otp.Request{CustomerID: &id, Purpose: otp.Registration})
+	atMost("after too many guesses", err, time.Hour)
 }
