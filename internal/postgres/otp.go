@@ -41,8 +41,13 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 		sub.AddressKey = otp.AddressKey(missing)
 		err = s.issue(ctx, sub, decide, &missing)
 	}
+	return s.otpError(ctx, err)
+}
+
+// otpError maps what may also be a customer whom the foreign key does not find.
+func (s *OTPStore) otpError(ctx context.Context, err error) error {
 	if isState(err, stateForeignKeyViolation) {
-		err = s.unfound(ctx, err)
+		return s.unfound(ctx, err)
 	}
 	return otpError(err)
 }
@@ -52,7 +57,7 @@ func (s *OTPStore) Issue(ctx context.Context, sub otp.Subject, decide func(otp.S
 func (s *OTPStore) unfound(ctx context.Context, violation error) error {
 	b, err := s.pool.BindingState(ctx)
 	if err != nil || b.OK() && b.Reason == "" {
-		return violation
+		return otpError(violation)
 	}
 	return unavailable("The customers are "+b.State+": "+b.Reason+". Run sespan bind-customers.", violation)
 }
@@ -144,7 +149,7 @@ func (s *OTPStore) Resend(ctx context.Context, challenge uuid.UUID, from netip.A
 		refusal = decision.Refusal
 		return s.applyIssue(ctx, tx, decision, mailBudget{c.AddressKey, c.KnownBrowser, from, c.BudgetKey})
 	})
-	return otpError(cmp.Or(err, refusal))
+	return s.otpError(ctx, cmp.Or(err, refusal))
 }
 
 // Status implements otp.Store.

@@ -108,9 +108,12 @@ BEGIN
     INSERT INTO sespan.otp_activation (customer_id, granted_at) VALUES (otp_right_grant.customer_id, now())
     ON CONFLICT ON CONSTRAINT otp_activation_pkey DO NOTHING;
     RETURN FOUND;
+EXCEPTION WHEN foreign_key_violation THEN
+    RAISE EXCEPTION 'customer % is in another table than the one that codes refer to: run sespan bind-customers', otp_right_grant.customer_id USING ERRCODE = 'SP001',
+        HINT = 'Another table stands in the place of the bound one, or the row is in one that inherits from it: sespan doctor says which';
 END
 $$;
-COMMENT ON FUNCTION sespan.otp_right_grant(bigint) IS 'Grants the right to a customer who never had one; true if it did. A part of otp_register, which looks first';
+COMMENT ON FUNCTION sespan.otp_right_grant(bigint) IS 'Grants the right to a customer who never had one; true if it did; SP001 for one whom the foreign key does not find. A part of otp_register, which looks first';
 
 -- A row that is seen although its transaction is in progress is this transaction's
 -- own. Savepoints have numbers of their own, which come after the transaction's.
