@@ -8,11 +8,11 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from django_sespan import adapter, errors, login_code, signals
-from registrants import CODE_URL, EMAIL, RESEND_URL, STATES, bare, prepare
+from registrants import CODE_URL, EMAIL, LOGIN_CODE_URL, RESEND_URL, STATES, bare, prepare
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("own_forms_urls")]
 
-URL = "/account/login-code/"
+URL = LOGIN_CODE_URL
 OWN = "/own-code-login/"
 PAGES = {URL: "email", OWN: "address"}
 

@@ -31,6 +31,7 @@ from queued_mails import execute, finish, queue
 from registrants import (
     CODE_URL,
     EMAIL,
+    LOGIN_CODE_URL,
     LOGIN_URL,
     PASSWORD,
     REGISTER_URL,
@@ -152,6 +153,20 @@ def test_a_login_that_needs_its_code_and_a_known_address(chosen, bound, sespan, 
         whole(stranger.post(CODE_URL, {"code": CODE}))
     assert other.get("/home/").text == "hello budi"
     assert User.objects.count() == 1
+
+
+def test_a_login_by_code(chosen, memory, client):
+    User.objects.create_user("budi", EMAIL, PASSWORD)
+    with lagging("auth", "sespan"):
+        whole(client.get(f"{LOGIN_CODE_URL}?next=/home/"))
+        whole(client.post(LOGIN_CODE_URL, {"email": "budi"}))
+        login = {"email": EMAIL.upper(), "next": "/home/"}
+        assert client.post(LOGIN_CODE_URL, login)["Location"] == CODE_URL
+        assert 'data-seconds="60"' in whole(client.get(CODE_URL))
+        whole(client.post(CODE_URL, {"code": memory.wrong_code()}))
+        assert client.post(CODE_URL, {"code": memory.code()})["Location"] == "/home/"
+    assert client.get(LOGIN_CODE_URL)["Location"] == "/home/"
+    assert client.get("/home/").text == "hello budi"
 
 
 def staff(client):
