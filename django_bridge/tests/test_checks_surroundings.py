@@ -35,7 +35,15 @@ def test_a_page_that_is_not_there(settings, name):
     (message,) = checks.check_surroundings()
     assert message.id == "sespan.W025"
     assert name in message.msg
-    for good in ("/home/", "/home", "https://shop.example/me/", "django_sespan:code", "/home/?x=1"):
+    assert "page of yours" in message.hint
+    for good in (
+        "django_sespan:login-code",
+        "/home/",
+        "/home",
+        "https://shop.example/me/",
+        "django_sespan:code",
+        "/home/?x=1",
+    ):
         setattr(settings, name, good)
         assert found() == [], good
     setattr(settings, name, "no-such-name")

@@ -17,6 +17,13 @@ def bar(user):
     return Template("{% load sespan %}{% sespan_staff_bar %}").render(Context({"request": request}))
 
 
+def test_it_has_the_sites_name(settings):
+    adi = person("adi", "admin")
+    assert ">testserver</a>" in bar(adi)
+    settings.SESPAN = {**settings.SESPAN, "BRAND": {"NAME": "Toko Kopi"}}
+    assert ">Toko Kopi</a>" in bar(adi)
+
+
 def test_each_role_has_its_pages():
     shown = bar(person("dewi", "dashboard"))
     assert "Reports" not in shown

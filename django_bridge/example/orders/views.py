@@ -23,6 +23,7 @@ from orders.flows.price import PriceUnavailableError
 from orders.forms import DeliveryForm, QuantityForm
 from orders.models import Order, State
 
+WITHOUT_DISCOUNT = "without_discount"  # the button that takes the full price
 JUST_PLACED = "just_placed"  # session: the order whose page says thank you once
 
 
@@ -108,7 +109,8 @@ def checkout(request: HttpRequest, order_ref: str) -> HttpResponse:
 
 def _place(request: HttpRequest, order: Order, form: DeliveryForm) -> HttpResponse:
     try:
-        placed = place(order, client_ip(request))
+        asked_for = WITHOUT_DISCOUNT in request.POST
+        placed = place(order, client_ip(request), without_discount=asked_for)
     except OrderClosedError:
         return _closed(request)
     except OutOfStockError as error:
@@ -117,12 +119,8 @@ def _place(request: HttpRequest, order: Order, form: DeliveryForm) -> HttpRespon
             request, _("Not enough left: %(names)s. Please change your cart.") % {"names": names}
         )
         return redirect("orders:cart")
-    except PriceUnavailableError:
-        messages.error(
-            request,
-            _("We could not confirm your price just now. Nothing was ordered; please try again."),
-        )
-        return _checkout_page(request, order, form, HTTPStatus.SERVICE_UNAVAILABLE)
+    except PriceUnavailableError:  # a page of its own right, which no proxy may replace as a fault
+        return _checkout_page(request, order, form, offers_full_price=True)
     cart = Cart(request.session)
     cart.remove(pk for pk in placed.lines.values_list("product_id", flat=True) if pk)
     request.session[JUST_PLACED] = placed.order_ref
@@ -130,9 +128,16 @@ def _place(request: HttpRequest, order: Order, form: DeliveryForm) -> HttpRespon
 
 
 def _checkout_page(
-    request: HttpRequest, order: Order, form: DeliveryForm, status: int = HTTPStatus.OK
+    request: HttpRequest,
+    order: Order,
+    form: DeliveryForm,
+    status: int = HTTPStatus.OK,
+    *,
+    offers_full_price: bool = False,
 ) -> HttpResponse:
+    """Show the checkout, where Sespan gave no price with the way to order without it."""
     context = {"order": order, "lines": order.lines.all(), "form": form}
+    context["without_discount"] = WITHOUT_DISCOUNT if offers_full_price else ""
     return render(request, "orders/checkout.html", context, status=status)
 
 

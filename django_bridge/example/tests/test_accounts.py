@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.core import mail
 from fake import CODE
 
+import django_sespan
 from accounts.models import Customer
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +19,29 @@ REGISTRATION = {
     "password1": "kopi-tubruk-88",
     "password2": "kopi-tubruk-88",
 }
+
+
+# Registration never closes here, and the login page is the shop's own.
+NEVER_SHOWN = {"closed.html", "login.html"}
+
+
+def test_every_page_of_the_bridge_is_in_the_shops_clothes():
+    bridge = Path(django_sespan.__file__).parent / "templates" / "django_sespan"
+    pages = {
+        file.name
+        for file in bridge.glob("*.html")
+        if '"django_sespan/base.html"' in file.read_text()
+    }
+    assert {"code.html", "login_code.html"} <= pages
+    shop = Path(__file__).parents[1] / "templates" / "django_sespan"
+    assert {name for name in pages if not (shop / name).exists()} == NEVER_SHOWN
+
+
+@pytest.mark.parametrize("path", ["register", "login", "login-code", "code/resume"])
+def test_pages_before_the_code(client, path):
+    page = client.get(f"/account/{path}/?next=/cart/").content.decode()
+    assert '<button class="button wide">' in page
+    assert 'name="next" value="/cart/"' in page
 
 
 @pytest.fixture

@@ -143,17 +143,44 @@ def test_wrong_address_asks_for_nothing(check_out, product, shopper, address, se
 def test_no_price_no_order_and_a_second_try(check_out, product, shopper, address, sespan, failure):
     order = check_out(product)
     sespan.fail = [failure, failure]
-    response = shopper.post(f"/checkout/{order.order_ref}/", address)
-    assert response.status_code == 503
-    page = response.content.decode()
-    assert "Nothing was ordered" in page
-    assert "Jl. Kenanga 5" in page  # nothing has to be typed again
+    asks_about_the_full_price(shopper.post(f"/checkout/{order.order_ref}/", address))
     order.refresh_from_db()
     product.refresh_from_db()
     assert (order.state, order.discounted_amount, product.stock) == (State.OPEN, None, 10)
     sespan.fail = []
     shopper.post(f"/checkout/{order.order_ref}/", address)
-    assert Order.objects.get().state == State.PLACED
+    assert Order.objects.get().discounted_amount == Decimal(80_000)
+
+
+def asks_about_the_full_price(response):
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert "nothing is ordered yet" in page
+    assert "full price of Rp\N{NO-BREAK SPACE}100.000" in page
+    assert 'name="without_discount"' in page
+    assert "Jl. Kenanga 5" in page  # nothing has to be typed again
+
+
+def test_the_full_price_is_the_customers_choice(check_out, product, shopper, address, sespan):
+    order = check_out(product)
+    url, chosen = f"/checkout/{order.order_ref}/", {**address, "without_discount": "yes"}
+    assert 'name="without_discount"' not in shopper.get(url).content.decode()
+    sespan.fail = [httpx.ConnectError("refused")] * 4
+    asks_about_the_full_price(shopper.post(url, address))
+    answer = shopper.post(url, chosen)
+    assert answer.url == f"/orders/{order.order_ref}/"
+    order.refresh_from_db()
+    assert (order.state, order.discounted_amount) == (State.PLACED, order.amount)
+    assert order.transaction_id is None
+    assert "To pay: Rp\N{NO-BREAK SPACE}100.000" in mail.outbox[0].body
+
+
+def test_who_takes_the_full_price_still_gets_the_discount(check_out, product, shopper, address):
+    order = check_out(product)
+    chosen = {**address, "without_discount": "yes"}
+    shopper.post(f"/checkout/{order.order_ref}/", chosen)
+    order.refresh_from_db()
+    assert (order.discounted_amount, order.transaction_id) == (Decimal(80_000), 1001)
 
 
 @pytest.mark.parametrize("amount", ["100000.01", "-1.00", "NaN", "1e9"])
@@ -172,7 +199,7 @@ def test_impossible_price_is_refused(check_out, product, shopper, address, sespa
             201, content=json.dumps(answer), headers={"Content-Type": "application/json"}
         )
     ]
-    assert shopper.post(f"/checkout/{order.order_ref}/", address).status_code == 503
+    asks_about_the_full_price(shopper.post(f"/checkout/{order.order_ref}/", address))
     assert Order.objects.get().state == State.OPEN
 
 

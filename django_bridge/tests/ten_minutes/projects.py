@@ -36,8 +36,12 @@ TEMPLATES[0]["APP_DIRS"] = True
 """
 
 
+LOGIN = 'LOGIN_URL = "/admin/login/"\n'
+HOME = 'LOGIN_REDIRECT_URL = "/admin/"\n'
+
+
 def fresh(site: Site) -> None:
-    """`django-admin startproject`, with its database and its tables."""
+    """`django-admin startproject`, with its database and its tables, and no page but the admin."""
     _start(site)
     site.run("python manage.py migrate -v 0")
 
@@ -49,7 +53,7 @@ def own_user_model(site: Site) -> None:
     (site.folder / "accounts" / "models.py").write_text(USER_MODEL)
     site.append(
         "shop/settings.py",
-        'INSTALLED_APPS += ["accounts"]\nAUTH_USER_MODEL = "accounts.Customer"\n',
+        'INSTALLED_APPS += ["accounts"]\nAUTH_USER_MODEL = "accounts.Customer"\n' + LOGIN + HOME,
     )
     site.run("python manage.py makemigrations -v 0 accounts && python manage.py migrate -v 0")
 
@@ -57,7 +61,7 @@ def own_user_model(site: Site) -> None:
 def allauth(site: Site) -> None:
     """A site that registers and logs in through django-allauth."""
     _start(site)
-    site.append("shop/settings.py", ALLAUTH)
+    site.append("shop/settings.py", ALLAUTH + HOME)
     site.append(
         "shop/urls.py",
         dedent("""
@@ -70,4 +74,4 @@ def allauth(site: Site) -> None:
 
 def _start(site: Site) -> None:
     site.run("django-admin startproject shop .")
-    site.append("shop/settings.py", site.databases() + 'LOGIN_REDIRECT_URL = "/admin/"\n')
+    site.append("shop/settings.py", site.databases())

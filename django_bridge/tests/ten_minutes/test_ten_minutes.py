@@ -10,7 +10,8 @@ from ten_minutes.visitor import PASSWORD, Visitor
 def test_a_fresh_project(fresh, blocks):
     verify(fresh, blocks)
     assert len(Visitor(fresh).mails("you@example.com", 2)) == 2
-    registers(fresh, "sari", "auth_user")
+    visitor = registers(fresh, "sari", "auth_user")
+    assert visitor.get("/").text == "Hello, sari"
 
 
 def test_the_wheel_is_what_runs(fresh):

@@ -49,7 +49,7 @@ def test_uninstalled(make_site, blocks):
     before = look(site)
     files = [site.folder / "shop" / name for name in ("settings.py", "urls.py")]
     sources = [file.read_text() for file in files]
-    follow(site, blocks)
+    follow(site, blocks, has_pages=False)
     registers(site, "rina", "auth_user")
     assert look(site) != before
 

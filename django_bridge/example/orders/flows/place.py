@@ -5,7 +5,8 @@
     3. one transaction: lock the order, take the goods, write the price, enqueue the mail
 
 Step 2 gives the same answer however often it is asked, so a double click, a reload or a second try
-after a lost answer places the order once, at one price.
+after a lost answer places the order once, at one price. Where it gives none, nobody pays the full
+price unasked: a customer who may have seen a discount already chooses it, or tries again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import Product
-from orders.flows.price import Price, ask_price
+from orders.flows.price import Price, PriceUnavailableError, ask_price
 from orders.models import Order, OrderLine, State
 
 logger = logging.getLogger(__name__)
@@ -39,19 +40,29 @@ class OutOfStockError(Exception):
         self.lines = lines
 
 
-def place(order: Order, client_ip: str | None = None) -> Order:
+def place(order: Order, client_ip: str | None = None, *, without_discount: bool = False) -> Order:
     """Place an open order with the delivery fields it carries; return it with its final price.
 
-    Raises OrderClosedError, OutOfStockError, or price.PriceUnavailableError; then nothing changed.
+    `without_discount`: the customer takes the full price where Sespan gives none just now.
+    Raises OrderClosedError, OutOfStockError, or PriceUnavailableError; then nothing changed.
     An order that was placed already is returned as it is.
     """
     if order.state == State.OPEN:
         _check_open(order)
         _check_stock(list(order.lines.select_related("product")))
-        price = ask_price(order, client_ip)
+        price = _price(order, client_ip, without_discount=without_discount)
     else:
         price = Price(order.discounted_amount or Decimal(0), order.transaction_id)
     return _commit(order, price)
+
+
+def _price(order: Order, client_ip: str | None, *, without_discount: bool) -> Price:
+    try:
+        return ask_price(order, client_ip)
+    except PriceUnavailableError:
+        if not without_discount:
+            raise
+        return Price(order.amount, None)
 
 
 @transaction.atomic

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
 
-from django_sespan import checkout, errors
+from django_sespan import checkout
 from orders.models import Order
-
-logger = logging.getLogger(__name__)
 
 
 class PriceUnavailableError(Exception):
-    """Sespan did not answer; asking again later gives the price."""
+    """Sespan gave no price that can be; asking again later gives it."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +31,7 @@ def ask_price(order: Order, client_ip: str | None) -> Price:
     """
     if not settings.SESPAN["ENABLED"]:
         return Price(order.amount, None)
-    try:
-        draw = checkout.price(order.customer_id, order.order_ref, order.amount, client_ip=client_ip)
-    except errors.SespanError as error:
-        logger.exception("no price for order %s", order.order_ref)
-        raise PriceUnavailableError(order.order_ref) from error
-    if not 0 <= draw.discounted_amount <= order.amount:
-        logger.error("impossible price for order %s: %s", order.order_ref, draw.discounted_amount)
+    draw = checkout.try_price(order.customer_id, order.order_ref, order.amount, client_ip=client_ip)
+    if draw is None:  # the log has the reason
         raise PriceUnavailableError(order.order_ref)
     return Price(draw.discounted_amount, draw.transaction_id)

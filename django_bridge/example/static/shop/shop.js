@@ -46,4 +46,4 @@ function sendOnce(form) {
 
 document.addEventListener("sespan:drawn", showDraw);
 document.querySelectorAll("form[data-once]").forEach(sendOnce);
-document.querySelector("[aria-invalid='true']")?.focus();
+document.querySelector("[aria-invalid='true'], [data-focus]")?.focus();

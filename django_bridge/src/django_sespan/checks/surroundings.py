@@ -41,16 +41,22 @@ def _destinations() -> Iterator[CheckMessage]:
     """Warn of the defaults of Django, which lead nowhere on a site without these pages."""
     if is_language_prefix_patterns_used(django_settings.ROOT_URLCONF)[0]:
         return  # the way there is a redirect of LocaleMiddleware
-    for name, who in (
-        ("LOGIN_REDIRECT_URL", "Customers are sent there after the code"),
-        ("LOGIN_URL", "The pages link to it"),
+    for name, mend in (
+        (
+            "LOGIN_REDIRECT_URL",
+            "Customers are sent there after the code: set it to a page of yours.",
+        ),
+        (
+            "LOGIN_URL",
+            "The pages link to it: set it to a page of yours, or to 'django_sespan:login-code'.",
+        ),
     ):
         path = _path(getattr(django_settings, name))
         if path is not None and not _is_page(path):
             yield warning(
                 "W025",
                 f"{name} is {path!r}, and this site has no such page.",
-                f"{who}: set it to a page of yours. Where another server answers there: "
+                f"{mend} Where another server answers there: "
                 "SILENCED_SYSTEM_CHECKS = ['sespan.W025']",
             )
 

@@ -76,7 +76,7 @@ def sespan_staff_bar(context: RequestContext) -> dict[str, Any]:
         pages.append({"url": url, "label": _("Administration"), "current": False})
     return {
         "pages": pages,
-        "site": request.get_host().partition(":")[0],
+        "site": brand().name or request.get_host().partition(":")[0],
         "name": request.user.get_username(),
     }
 
