@@ -113,6 +113,16 @@ class Stack:
             " ARRAY(SELECT at - interval '61 seconds' FROM unnest(used_at) AS at ORDER BY at)"
         )
 
+    def use_up_mails(self, email: str) -> None:
+        """Let an address have had its mails of this hour, the last of them a minute ago."""
+        self.let_a_minute_pass()
+        self.execute(
+            "UPDATE sespan.budget SET used_at ="
+            " array_fill(now() - interval '61 seconds', ARRAY[5])"
+            " WHERE budget_key = sespan.budget_key('mails_address', %s)",
+            email,
+        )
+
     def person(self, name: str, password: str, *groups: str) -> str:
         """Make somebody of the shop, in groups of Django; return the e-mail address."""
         email = f"{name}@example.com"
@@ -246,13 +256,28 @@ class Stack:
     @contextmanager
     def shop_on(self, python: Path) -> Iterator[str]:
         """Run a second shop on the same database with another Python, and so another Django."""
+        env = {"STATIC_ROOT": str(self.work / "static-next")}
+        command = [python, "manage.py", "collectstatic", "--no-input"]
+        run(command, env={**self.shop_environment, **env}, cwd=SHOP)
+        with self._second_shop("shop-next", python, env) as address:
+            yield address
+
+    @contextmanager
+    def shop_with(self, name: str, settings: str) -> Iterator[str]:
+        """Run a second shop on the same database with some other settings."""
+        module = self.work / f"{name}.py"
+        module.write_text(f"from shop.settings import *\n{settings}")
+        env = {"DJANGO_SETTINGS_MODULE": name, "PYTHONPATH": str(self.work)}
+        with self._second_shop(name, Path(sys.executable), env) as address:
+            yield address
+
+    @contextmanager
+    def _second_shop(self, name: str, python: Path, more: dict[str, str]) -> Iterator[str]:
         port = free_port()
-        env = {**self.shop_environment, "STATIC_ROOT": str(self.work / "static-next")}
-        run([python, "manage.py", "collectstatic", "--no-input"], env=env, cwd=SHOP)
+        env = {**self.shop_environment, **more}
         command: list[str | Path] = [python, "-m", "gunicorn", "shop.wsgi"]
         command += ["--bind", f"127.0.0.1:{port}"]
-        log = self.logs / "shop-next.log"
-        shop = Process.start("shop-next", command, log=log, env=env, cwd=SHOP)
+        shop = Process.start(name, command, log=self.logs / f"{name}.log", env=env, cwd=SHOP)
         try:
             shop.wait_until_ready(f"http://127.0.0.1:{port}")
             yield f"http://127.0.0.1:{port}"
