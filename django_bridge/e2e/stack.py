@@ -257,7 +257,7 @@ class Stack:
     def shop_on(self, python: Path) -> Iterator[str]:
         """Run a second shop on the same database with another Python, and so another Django."""
         env = {"STATIC_ROOT": str(self.work / "static-next")}
-        command = [python, "manage.py", "collectstatic", "--no-input"]
+        command: list[str | Path] = [python, "manage.py", "collectstatic", "--no-input"]
         run(command, env={**self.shop_environment, **env}, cwd=SHOP)
         with self._second_shop("shop-next", python, env) as address:
             yield address
