@@ -78,3 +78,25 @@ func TestTheGlossaryHasEachTermOnce(t *testing.T) {
 		t.Errorf("only %d terms were read", len(seen))
 	}
 }
+
+// What the README gives in figures was measured: each figure stands on the page that says how.
+func TestTheFiguresOfTheREADMEStandOnTheirPage(t *testing.T) {
+	t.Parallel()
+	measured := contentOf(t, filepath.Join(root, "docs/mail-benchmarks.md"))
+	_, table, _ := strings.Cut(contentOf(t, filepath.Join(root, "README.md")), "\n| measured | under which conditions | by |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := regexp.MustCompile("(?m)^\\| ([^|]+) \\| [^|]+ \\| `(make [a-z-]+)` \\|$").FindAllStringSubmatch(table, -1)
+	if len(rows) != 3 {
+		t.Fatalf("%d figures were read, three were expected", len(rows))
+	}
+	for _, row := range rows {
+		for _, figure := range regexp.MustCompile(`\d[\d.,]*\d|\d`).FindAllString(row[1], -1) {
+			if !regexp.MustCompile(`(?:^|[^\d.,])` + regexp.QuoteMeta(figure) + `(?:[^\d]|$)`).MatchString(measured) {
+				t.Errorf("README has %s (%s), which docs/mail-benchmarks.md has not", figure, row[1])
+			}
+		}
+		if !strings.Contains(measured, "`"+row[2]+"`") {
+			t.Errorf("docs/mail-benchmarks.md does not say what %s does", row[2])
+		}
+	}
+}
