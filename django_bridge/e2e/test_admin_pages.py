@@ -95,7 +95,7 @@ def look_at(page: Page, path: str, version: str) -> list[str]:
         page.emulate_media(color_scheme=scheme)
         for size, viewport in SIZES.items():
             page.set_viewport_size(viewport)  # type: ignore[arg-type]
-            _keep(page, f"admin-{version}-{name}-{size}-{scheme}")
+            keep(page, f"admin-{version}-{name}-{size}-{scheme}")
             found += [f"{path} {size} {scheme}: {fault}" for fault in admin_layout.faults(page)]
     # The pictures took longer than the change of colours.
     dark = axe.violations(page, "color-contrast")
@@ -137,6 +137,6 @@ def test_pages_look_right(shop: tuple[str, str], browser: Browser, watch: Watch)
     assert not lines, "\n".join(lines)
 
 
-def _keep(page: Page, name: str) -> None:
+def keep(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")

@@ -79,10 +79,11 @@ func suppressionRemark(s postgres.HelpSuppression) remark {
 	case "except_codes":
 		what = "Only codes are sent"
 	}
-	text := fmt.Sprintf("%s to this address since %s: %s.", what, timestamp(&s.Since), cmp.Or(why, s.Reason))
+	why = cmp.Or(why, s.Reason)
 	if detail := shorten(orEmpty(s.Detail), 200); detail != "" {
-		text += " (" + detail + ")"
+		why += " (" + detail + ")"
 	}
+	text := fmt.Sprintf("%s to this address since %s: %s.", what, timestamp(&s.Since), why)
 	if s.Until != nil {
 		text += " It ends at " + timestamp(s.Until) + "."
 	}
@@ -137,17 +138,17 @@ func codeRemarks(h postgres.CustomerHelp) []remark {
 		}
 		return found
 	}
-	mailed, which := h.Codes[i], "Its mail"
+	mailed, which := h.Codes[i], "The mail with the newest code"
 	if i > 0 {
-		which = "The mail before"
+		which = "The mail with an earlier code"
 	}
 	grade := cmp.Or(map[string]string{"sent": gradeFine, "dead": gradeStops, "suppressed": gradeStops, "unknown": gradeLook, "retry": gradeLook}[orEmpty(mailed.MailState)], gradeSo)
 	found = append(found, remark{grade, fmt.Sprintf("%s (%d): %s", which, *mailed.MessageID, sentence(mail.Cause{Reason: mailed.MailReason, Facts: mailed.MailFacts}))})
 	if !mailed.SameAddress {
-		return append(found, remark{gradeLook, "That mail went to another address of the customer."})
+		return append(found, remark{gradeLook, "The newest mail with a code went to another address of the customer."})
 	}
 	if grade == gradeFine {
-		found = append(found, remark{gradeSo, "The mail server of the customer's provider has it: let the customer look for it among unwanted mail."})
+		found = append(found, remark{gradeSo, "The mail server of the customer's provider has the mail: let the customer look for it among unwanted mail."})
 	}
 	return found
 }

@@ -39,7 +39,7 @@ func TestCustomerWhyAndReset(t *testing.T) {
 	for i, want := range []string{
 		"customer 7, BUDI@example.com",
 		"stops  Nothing is sent to this address since ", "stops  10 wrong codes were tried in an hour", "stops  5 mails went to the address in an hour",
-		"so     The account waits for its first code.", "so     A code was made at ", "so     Its mail (",
+		"so     The account waits for its first code.", "so     A code was made at ", "so     The mail with the newest code (",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 			t.Errorf("line %d should begin with %q:\n%s", i, want, strings.Join(lines, "\n"))
@@ -131,10 +131,10 @@ func TestRemarksOfEveryState(t *testing.T) {
 		{person(no), postgres.CustomerHelp{Right: "none"}, "stops The account is inactive and was never"},
 		{person(no), postgres.CustomerHelp{Right: "ended"}, "stops The account was closed"},
 		{person([]byte(`{}`)), postgres.CustomerHelp{Right: "ended"}, "so The site does not say whether the account is active."},
-		{person(yes), held("all", "bounce"), "stops Nothing is sent to this address since " + timestamp(&now) + ": a mail came back for good. (550 no such user) It ends at " + timestamp(&later) + ". sespan mail unsuppress ends it."},
+		{person(yes), held("all", "bounce"), "stops Nothing is sent to this address since " + timestamp(&now) + ": a mail came back for good (550 no such user). It ends at " + timestamp(&later) + ". sespan mail unsuppress ends it."},
 		{person(yes), held("except_codes", "complaint"), "so Only codes are sent"},
 		{person(yes), held("bulk", "unsubscribe"), "so No newsletters are sent"},
-		{person(yes), held("bulk", "of a newer version"), "so No newsletters are sent to this address since " + timestamp(&now) + ": of a newer version."},
+		{person(yes), held("bulk", "of a newer version"), "so No newsletters are sent to this address since " + timestamp(&now) + ": of a newer version (550 no such user)."},
 		{person(yes), budget("mails_address", 60), "so 3 mails went to the address in a minute, as many as may be: the next at " + timestamp(&later) + "."},
 		{person(yes), budget("mails_browser", 3600), "stops 3 mails were asked for by the customer's own browser in an hour"},
 		{person(yes), budget("codes_browser", 3600), "stops 3 wrong codes were tried"},
@@ -144,10 +144,10 @@ func TestRemarksOfEveryState(t *testing.T) {
 		{person(yes), codes(code("superseded")), "replaced by a newer wish"},
 		{person(yes), codes(code("expired")), "was valid until"},
 		{person(yes), codes(decoy), "look No mail went out"},
-		{person(yes), codes(mailed), "fine Its mail (7): It was sent at"},
-		{person(yes), codes(mailed), "so The mail server of the customer's provider has it"},
-		{person(yes), codes(code("pending"), moved), "fine The mail before (7): It was sent at"},
-		{person(yes), codes(moved), "look That mail went to another address of the customer."},
+		{person(yes), codes(mailed), "fine The mail with the newest code (7): It was sent at"},
+		{person(yes), codes(mailed), "so The mail server of the customer's provider has the mail"},
+		{person(yes), codes(code("pending"), moved), "fine The mail with an earlier code (7): It was sent at"},
+		{person(yes), codes(moved), "look The newest mail with a code went to another address of the customer."},
 	} {
 		var said []string
 		for _, r := range remarks(c.person, c.help) {

@@ -75,6 +75,12 @@ class Facts:
         """Whether codes are held back."""
         return any(s.scope == CODES_SCOPE for s in self.suppressions)
 
+    @property
+    def mails_used_up(self) -> bool:
+        """Whether the address may have no mail now."""
+        limits = (b.free_at for b in self.budgets if b.scope == "mails_address")
+        return any(free_at is not None and free_at > self.at for free_at in limits)
+
 
 def read(using: str, customer_id: int, email: str) -> Facts:
     """Return the facts; that they were read stands in the audit."""

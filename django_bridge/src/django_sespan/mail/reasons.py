@@ -59,7 +59,7 @@ SENTENCES: dict[str, Promise] = {
         " so it can not be sent again."
     ),
     "expired": _("It was not sent before its time was over, %(expires_at)s."),
-    "suppressed": _("It was not sent, because the address is not written to: %(failure)s."),
+    "suppressed": _("It was not sent: %(failure)s."),
     "cancelled": _("It was cancelled at %(finished_at)s."),
     # A call left it as it is, or shows less of it.
     "unknown_id": _("No mail with this number is known."),

@@ -120,7 +120,7 @@ def send(request: HttpRequest, user: Any) -> str:
         get_client().otp_create(purpose="registration", customer_id=user.pk, locale=get_language())
     except errors.OTPTooSoon as exc:
         wait = messages.wait(exc.retry_after)
-        text = _("No mail may go to this address for %(wait)s: give its budgets back first.")
+        text = _("No mail may go to this address for %(wait)s: allow mails and tries again first.")
         raise Refused(text % {"wait": wait}) from exc
     except errors.SespanError as exc:
         messages.log(logger, "No code for a customer whom the staff helps", exc)

@@ -142,6 +142,7 @@ class CustomerHelpAdmin(PageAdmin):
             "waits": is_unverified(person.user),
             "suppressed": facts.suppressed,
             "used": bool(facts.budgets),
+            "mails_used_up": facts.mails_used_up,
             "address_form": asked or AddressForm(initial={"was": email}),
             "sure_form": sure or SureForm(prefix="activate"),
             "why_not_correct": deeds.why_not_correct(request.user, person.user),

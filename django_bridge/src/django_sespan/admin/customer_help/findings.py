@@ -31,6 +31,12 @@ class Finding(NamedTuple):
     text: str
     message_id: int | None = None
 
+    @property
+    def word(self) -> str:
+        """The tone as a word: nobody has to tell colours apart."""
+        words = {BAD: _("Cause"), WARN: _("Perhaps"), CALM: _("To know"), GOOD: _("In order")}
+        return words[self.tone]
+
 
 def findings(user: Any, email: str, facts: Facts) -> list[Finding]:
     """Return all that is known, the gravest first."""
@@ -86,7 +92,10 @@ def _suppression(found: Suppression) -> Finding:
         "unsubscribe": _("the customer unsubscribed"),
         "manual": _("somebody of the staff stopped it"),
     }
-    values = {"why": reasons.get(found.reason, found.reason), "since": when(found.since)}
+    why = reasons.get(found.reason, found.reason)
+    if found.detail:
+        why += f" ({found.detail})"
+    values = {"why": why, "since": when(found.since)}
     match found.scope:
         case "all":
             text = _("Nothing is sent to this address since %(since)s: %(why)s.") % values
@@ -94,8 +103,6 @@ def _suppression(found: Suppression) -> Finding:
             text = _("Only codes are sent to this address since %(since)s: %(why)s.") % values
         case _:
             text = _("No newsletters are sent to this address since %(since)s: %(why)s.") % values
-    if found.detail:
-        text += f" ({found.detail})"
     if found.until is not None:
         text += " " + _("It ends at %(until)s.") % {"until": when(found.until)}
     return Finding(BAD if found.scope == "all" else CALM, text)
@@ -158,15 +165,19 @@ def _codes(facts: Facts) -> Iterator[Finding]:
         return
     tones = {"sent": GOOD, "dead": BAD, "unknown": WARN, "retry": WARN, "suppressed": BAD}
     said = sentence(mailed.mail_reason, mailed.mail_facts)
-    text = _("Its mail: %(sentence)s") if mailed is newest else _("The mail before: %(sentence)s")
+    text = _("The mail with an earlier code: %(sentence)s")
+    if mailed is newest:
+        text = _("The mail with the newest code: %(sentence)s")
     tone = tones.get(mailed.mail_state or "", CALM)
     yield Finding(tone, text % {"sentence": said}, mailed.message_id)
     if not mailed.same_address:
-        yield Finding(WARN, _("That mail went to the address that the account had before."))
+        yield Finding(
+            WARN, _("The newest mail with a code went to the address that the account had before.")
+        )
     elif mailed.mail_state == "sent":
         text = _(
-            "The mail server of the customer’s provider has it: let the customer look for it among "
-            "unwanted mail."
+            "The mail server of the customer’s provider has the mail: let the customer look for it "
+            "among unwanted mail."
         )
         yield Finding(CALM, text)
 

@@ -21,6 +21,7 @@ class SureForm(forms.Form):
 
     checked = forms.BooleanField(
         label=_("I have made sure that this is the customer"),
+        label_suffix="",
         error_messages={"required": _("Make sure first that this is the customer.")},
     )
 
@@ -29,7 +30,7 @@ class AddressForm(SureForm):
     """The address as it should be, and as the page showed it."""
 
     email = forms.CharField(
-        label=_("Correct address"),
+        label=_("The correct address"),
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "off", "spellcheck": "false"}),
     )
