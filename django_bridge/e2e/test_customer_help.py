@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 import admin_layout
 import axe
 from conftest import Watch
 from stack import ADMIN_EMAIL, ADMIN_PASSWORD, Stack
-from test_admin_pages import SIZES, keep
+from test_admin_pages import keep
 from test_people import speak_indonesian
 
 PASSWORD = "kunci-pelanggan-2026"  # noqa: S105  (a test's)
@@ -26,6 +26,8 @@ CAUSES = {
 }
 """A customer for each, and what the page says of them."""
 OF_DJANGO = ".breadcrumbs >"
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +112,7 @@ def _code(stack: Stack, customer: int, email: str) -> None:
 def admin(browser: Browser, stack: Stack, watch: Watch) -> Iterator[Page]:
     """The administration, on an ordinary screen."""
     context = browser.new_context(
-        base_url=stack.shop_url,
-        locale="en-GB",
-        viewport=SIZES["wide"],
-        color_scheme="light",  # type: ignore[arg-type]
+        base_url=stack.shop_url, locale="en-GB", color_scheme="light", viewport=WIDE
     )
     watch.follow(context)
     page = context.new_page()
@@ -143,7 +142,7 @@ def test_each_cause_is_told_in_both_languages(
 def test_it_looks_right_small_and_dark(admin: Page, customers: dict[str, int], cause: str) -> None:
     admin.goto(f"/admin/sespan/customerhelp/{customers[cause]}/change/")
     found = axe.violations(admin)
-    admin.set_viewport_size(SIZES["narrow"])  # type: ignore[arg-type]
+    admin.set_viewport_size(NARROW)
     keep(admin, f"help-{cause}-narrow")
     found += admin_layout.faults(admin)
     admin.emulate_media(color_scheme="dark")

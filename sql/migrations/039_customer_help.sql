@@ -32,7 +32,8 @@ COMMENT ON FUNCTION sespan.customer_help_budgets(text) IS
     'What an address has used up of each of its limits: mails, guesses of a password, and wrong codes (codes_…, of 10 an hour); free_at where nothing is left. A part of customer_help';
 
 -- Two ways to the codes, each by an index: the customer, and the budgets of the address,
--- for a registration whose customer is still to be made. Their mails by their numbers.
+-- for an address without a customer (a registration to come, a decoy). Their mails by their
+-- numbers. Five milliseconds at a million codes and mails (internal/postgres/customer_help_plan_test.go).
 CREATE FUNCTION sespan.customer_help_codes(customer_id bigint, address_key text) RETURNS TABLE (
     otp_id bigint, purpose text, status text, created_at timestamptz, valid_until timestamptz, decoy boolean, same_address boolean, wrong_guesses smallint,
     message_id bigint, mail_state text, mail_reason text, mail_facts jsonb)

@@ -49,10 +49,14 @@ class Person:
         return str(get() if callable(get) else "").strip()
 
     @property
+    def address(self) -> str:
+        """The address, "" where there is none."""
+        return str(getattr(self.user, self.user.get_email_field_name(), "") or "")
+
+    @property
     def email(self) -> str:
         """The address, "" where there is none, or where it is the login name already."""
-        address = str(getattr(self.user, self.user.get_email_field_name(), "") or "")
-        return "" if address == self.name else address
+        return "" if self.address == self.name else self.address
 
     @property
     def last_login(self) -> datetime | None:

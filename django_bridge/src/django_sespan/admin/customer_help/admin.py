@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from django_sespan._internal import customer_help
+from django_sespan._internal import customer_help, mistyped
 from django_sespan._internal.accounts import is_unverified, with_email
 from django_sespan._internal.audit import acting, audited
 from django_sespan._internal.customer_admin import customer_url
@@ -143,7 +143,8 @@ class CustomerHelpAdmin(PageAdmin):
             "suppressed": facts.suppressed,
             "used": bool(facts.budgets),
             "mails_used_up": facts.mails_used_up,
-            "address_form": asked or AddressForm(initial={"was": email}),
+            "address_form": asked
+            or AddressForm(initial={"was": email, "email": mistyped.suggestion(email)}),
             "sure_form": sure or SureForm(prefix="activate"),
             "why_not_correct": deeds.why_not_correct(request.user, person.user),
             "why_not_activate": deeds.why_not_activate(request.user, person.user),
