@@ -160,7 +160,7 @@ def test_null_is_helped_by_a_person(nullable, bound, memory, anna_as_superuser):
     url = f"/admin/sespan/customerhelp/{nullable.pk}/change/"
     page = anna_as_superuser.get(url).text
     assert "The account is inactive and was never to be opened by a code" in page
-    call_command("sespan_prune_unverified", "--older-than", "1m", verbosity=0)
+    call_command("sespan_prune_unverified", "--older-than", "1h", verbosity=0)
     assert is_active(nullable) is None
     people_page = anna_as_superuser.get(f"/admin/sespan/access/{nullable.pk}/change/")
     assert people_page.status_code == 200

@@ -151,7 +151,7 @@ def lock_unverified(user: AbstractBaseUser, *, supersede: bool) -> AbstractBaseU
         raise errors.SespanUnavailable("the older registration could not be superseded")
     # Not the default manager: PostgreSQL locks no outer joins that one may bring.
     users: QuerySet[AbstractBaseUser] = type(user)._base_manager.using(users_alias())
-    locked = readable(users).select_for_update().filter(pk=user.pk).first()
+    locked: AbstractBaseUser | None = readable(users).select_for_update().filter(pk=user.pk).first()
     if locked is None or locked.password != user.password:
         raise errors.SespanUnavailable("the account was changed meanwhile")
     if locked.is_active or has_logged_in(locked):
