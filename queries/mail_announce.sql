@@ -4,7 +4,7 @@
 SELECT a.lane::text AS lane, a.unclaimed::int AS unclaimed, a.oldest::float8 AS oldest, a.more::boolean AS more,
        a.announced_at::timestamptz AS announced_at, a.repeated::int AS repeated, a.queue_ids::bigint[] AS queue_ids,
        coalesce(a.head, '')::text AS head, a.unchanged::boolean AS unchanged
-FROM sespan.mail_announce_mark(@max_unclaimed::int[], @batches::int[], @again_after::float8[], @again_batches::int[], @known_heads::text[], @sweep::boolean) AS a;
+FROM sespan.mail_announce_mark(@max_unclaimed::int[], @batches::int[], @again_after::float8[], @again_batches::int[], @known_heads::text[], @sweeps::boolean[]) AS a;
 
 -- name: MailAnnounceClear :one
 -- Locks these rows of the queue, skipping locked ones.

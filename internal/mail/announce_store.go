@@ -26,8 +26,6 @@ type Marks interface {
 // MarkOptions say how much may be marked.
 type MarkOptions struct {
 	Lanes [Lanes]LaneLimit
-	// Sweep looks for rows that were committed late as well, see sespan.mail_announce.
-	Sweep bool
 }
 
 // LaneLimit is the share of one lane.
@@ -36,6 +34,7 @@ type LaneLimit struct {
 	Batch  int           // most rows to mark now; 0: leave the lane alone; 1: a trial
 	Again  time.Duration // what is unclaimed for longer may be announced again
 	Repeat int           // and at most so many of these
+	Sweep  bool          // look for rows that were committed late as well, see sespan.mail_announce
 	Head   string        // while a window that was full begins like this, nothing is counted; "" counts
 }
 

@@ -74,10 +74,9 @@ type Announcer struct {
 	freed    chan struct{} // one signal when a batch is through
 
 	// Of the looking goroutine alone.
-	bell      doorbell
-	nextDue   nextDue
-	nextSweep time.Time
-	rungAt    time.Time // when the others were last woken
+	bell    doorbell
+	nextDue nextDue
+	rungAt  time.Time // when the others were last woken
 }
 
 // NewAnnouncer checks the configuration and registers the metrics.

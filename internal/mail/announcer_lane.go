@@ -37,6 +37,8 @@ type announceLane struct {
 	head      string    // where the window began when it was last counted as full, "" for not full
 	countedAt time.Time // then
 	oldest    time.Time // the oldest announcement, zero for none
+	swept     bool      // the last look was one from the start
+	nextSweep time.Time
 	fullUntil time.Time // the lane has enough; no sooner is it looked at again
 	patience  time.Duration
 	repeats   int // announcements that may be made again before repeatAt
@@ -132,7 +134,7 @@ func (l *announceLane) note(m *Marked, now time.Time) (full bool) {
 	case claimed > 0 || fresh > 0:
 		l.patience = time.Duration(float64(min(m.Unclaimed, limit)) / 4 / max(l.pace.rate, float64(limit)) * float64(time.Second))
 	default:
-		l.patience *= 2
+		l.patience = min(2*l.patience, longestRecount)
 	}
 	full = m.Unclaimed >= limit
 	if plenty := m.Unclaimed > leastWindow && l.patience >= plentyFor && !m.More; full || plenty {
@@ -140,6 +142,13 @@ func (l *announceLane) note(m *Marked, now time.Time) (full bool) {
 		l.fullUntil = now.Add(l.patience)
 	}
 	return full
+}
+
+// sweptAt notes whether a look was one from the start.
+func (l *announceLane) sweptAt(now time.Time, swept bool, pause time.Duration) {
+	if l.swept = swept; swept {
+		l.nextSweep = now.Add(pause)
+	}
 }
 
 // untilAgain is when the oldest announcement is to be made again.
@@ -168,7 +177,7 @@ func (l *announceLane) through(now time.Time, confirmed, refused int, jitter flo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was := l.failures > 0
-	freed = l.under >= underWay || was
+	freed = l.under >= underWay || was || refused > 0
 	l.under--
 	if confirmed > 0 {
 		l.failures = 0
@@ -178,7 +187,8 @@ func (l *announceLane) through(now time.Time, confirmed, refused int, jitter flo
 		if confirmed == 0 {
 			l.failures++
 		}
-		l.trial = now.Add(spread(min(shortestTrial<<min(l.failures, 5), longestTrial), jitter))
+		wait := min(shortestTrial<<min(l.failures, 5), longestTrial)
+		l.trial = now.Add(wait/2 + time.Duration(jitter*float64(wait/2)))
 	}
 	return was != (l.failures > 0), freed
 }

@@ -81,7 +81,9 @@ func TestAnAnswerWakesWhoWaitsForIt(t *testing.T) {
 	}
 	l.hand(nil)
 	<-l.batches
-	l.through(time.Now(), 0, 1, 0)
+	if changed, freed := l.through(time.Now(), 0, 1, 0); !changed || !freed {
+		t.Errorf("a first refusal: changed %v, freed %v", changed, freed)
+	}
 	l.hand(nil)
 	<-l.batches
 	if changed, freed := l.through(time.Now(), 1, 0, 0); !changed || !freed {

@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// stuckPause is between two looks while a lane can take no more, and others may.
-const stuckPause = 100 * time.Millisecond
+const (
+	// stuckPause is between two looks while a lane can take no more, and others may.
+	stuckPause = 100 * time.Millisecond
+	// longestSweepPause bounds how long a row that was committed late waits: a look that
+	// marks many rows says little of what its sweep took.
+	longestSweepPause = time.Second
+)
 
 // looked is what one look at the lanes brought.
 type looked struct {
@@ -14,7 +19,6 @@ type looked struct {
 	more  bool // at once: a batch was used up
 	stuck bool // a lane has its window full, or its broker is slow
 	later time.Duration
-	swept bool
 }
 
 // busy reports whether that many came, or must wait, that notifications are not worth
@@ -69,11 +73,12 @@ func (a *Announcer) untilFree(most time.Duration) time.Duration {
 // look marks what there is room for and hands it to the lanes' publishers.
 func (a *Announcer) look(ctx context.Context, sweep bool) (got looked, err error) {
 	begin := a.Now()
-	o := MarkOptions{Sweep: sweep || !begin.Before(a.nextSweep)}
+	var o MarkOptions
 	asked := false
 	for i, l := range a.lanes {
 		var s share
 		o.Lanes[i], s = l.share(begin, a.Batch)
+		o.Lanes[i].Sweep = s.open && (sweep || !begin.Before(l.nextSweep))
 		asked = asked || s.open
 		got.stuck = got.stuck || s.stuck
 		if s.later > 0 && (got.later == 0 || s.later < got.later) {
@@ -90,9 +95,6 @@ func (a *Announcer) look(ctx context.Context, sweep bool) (got looked, err error
 		return got, err
 	}
 	end := a.Now()
-	if got.swept = o.Sweep; got.swept {
-		a.nextSweep = end.Add(max(a.SweepInterval, sweepShare*end.Sub(begin)))
-	}
 	var marked [Lanes]*Marked
 	for i := range list {
 		marked[list[i].Lane] = &list[i]
@@ -101,10 +103,12 @@ func (a *Announcer) look(ctx context.Context, sweep bool) (got looked, err error
 		if o.Lanes[i].Batch == 0 {
 			continue
 		}
+		l := a.lanes[i]
 		if m == nil { // a pause of all mails
-			m = &Marked{Lane: Lane(i)}
+			m, l.counted = &Marked{Lane: Lane(i)}, false
 		}
-		a.handOver(&got, a.lanes[i], m, end)
+		l.sweptAt(end, o.Lanes[i].Sweep && !m.Unchanged, min(max(a.SweepInterval, sweepShare*end.Sub(begin)), longestSweepPause))
+		a.handOver(&got, l, m, end)
 	}
 	if got.rows == 0 && got.later == 0 {
 		a.liveness.idle()
@@ -161,11 +165,11 @@ func (a *Announcer) sleep(ctx context.Context, last looked) error {
 	if last.later > 0 {
 		wait = min(wait, last.later)
 	}
-	if !last.swept {
-		wait = min(wait, a.nextSweep.Sub(now))
-	}
 	for _, l := range a.lanes {
 		wait = min(wait, l.untilAgain(now))
+		if !l.swept {
+			wait = min(wait, l.nextSweep.Sub(now))
+		}
 	}
 	a.await(ctx, wait)
 	return nil

@@ -14,13 +14,14 @@ var _ mail.AnnounceStore = (*Mail)(nil)
 
 // Mark commits that rows are announced.
 func (s *Mail) Mark(ctx context.Context, o mail.MarkOptions) ([]mail.Marked, error) {
-	p := &dbsqlc.MailAnnounceMarkParams{Sweep: o.Sweep}
+	p := &dbsqlc.MailAnnounceMarkParams{}
 	for _, l := range o.Lanes {
 		p.MaxUnclaimed = append(p.MaxUnclaimed, int32(l.Window)) //nolint:gosec // thousands
 		p.Batches = append(p.Batches, int32(l.Batch))            //nolint:gosec // hundreds
 		p.AgainAfter = append(p.AgainAfter, l.Again.Seconds())
 		p.AgainBatches = append(p.AgainBatches, int32(l.Repeat)) //nolint:gosec // hundreds
 		p.KnownHeads = append(p.KnownHeads, l.Head)
+		p.Sweeps = append(p.Sweeps, l.Sweep)
 	}
 	rows, err := s.pool.queries.MailAnnounceMark(ctx, s.pool, p)
 	out := make([]mail.Marked, len(rows))

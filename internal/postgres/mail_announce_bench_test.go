@@ -34,7 +34,9 @@ func BenchmarkMailAnnounceIdle(b *testing.B) {
 		for i := range o.Lanes {
 			o.Lanes[i].Again = time.Hour
 		}
-		o.Sweep = sweep
+		for i := range o.Lanes {
+			o.Lanes[i].Sweep = sweep
+		}
 		for lane, m := range mark(b, s, o) {
 			if known {
 				o.Lanes[lane].Head = m.Head

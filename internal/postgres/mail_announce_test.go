@@ -13,9 +13,9 @@ import (
 
 // lanesOf gives every lane the same share.
 func lanesOf(window, batch int) mail.MarkOptions {
-	o := mail.MarkOptions{Sweep: true}
+	o := mail.MarkOptions{}
 	for i := range o.Lanes {
-		o.Lanes[i] = mail.LaneLimit{Window: window, Batch: batch, Again: 30 * time.Second, Repeat: batch}
+		o.Lanes[i] = mail.LaneLimit{Window: window, Batch: batch, Again: 30 * time.Second, Repeat: batch, Sweep: true}
 	}
 	return o
 }
@@ -131,7 +131,9 @@ func TestMailAnnounceWindowOfSeveral(t *testing.T) {
 		announcers.Go(func() {
 			for round := 0; ; round++ {
 				o := lanesOf(window, 40)
-				o.Sweep = round%3 == 0
+				for i := range o.Lanes {
+					o.Lanes[i].Sweep = round%3 == 0
+				}
 				list, err := s.Mark(t.Context(), o)
 				if err != nil {
 					t.Error(err)
@@ -310,7 +312,7 @@ func TestMailAnnounceSkipsLockedRows(t *testing.T) {
 	}
 	_ = tx.Rollback(t.Context())
 	o := lanesOf(5, 5)
-	o.Sweep = false
+	o.Lanes[mail.LaneNormal].Sweep = false
 	if m := mark(t, s, o)[mail.LaneNormal]; len(m.QueueIDs) != 1 || m.Unclaimed != 3 {
 		t.Errorf("%+v", m)
 	}

@@ -85,13 +85,14 @@ BEGIN
             RETURN r;
         END IF;
     END IF;
+    instant := clock_timestamp(); -- a variable, because a volatile function is no bound of an index scan
     -- An idle lane is not locked, for that would write to it.
     IF NOT EXISTS (
         SELECT FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name
           AND (sweep AND (a.first_id <> a.last_id OR a.first_due_at <> a.last_due_at)
             OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state = 'queued' AND (q.priority, q.queue_id) > (a.priority, CASE WHEN sweep THEN 0 ELSE a.first_id END) AND q.priority <= a.priority)
-            OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at >= CASE WHEN sweep THEN '-infinity' ELSE a.first_due_at END AND q.due_at <= clock_timestamp()))) THEN
-        r := (lane_name, 0, 0, false, clock_timestamp(), 0, '{}', '', false);
+            OR EXISTS (SELECT FROM sespan.mail_queue q WHERE q.state IN ('scheduled', 'retry') AND q.priority = a.priority AND q.due_at >= CASE WHEN sweep THEN '-infinity' ELSE a.first_due_at END AND q.due_at <= instant))) THEN
+        r := (lane_name, 0, 0, false, instant, 0, '{}', '', false);
         RETURN r;
     END IF;
     PERFORM FROM sespan.mail_announce a WHERE sespan.mail_lane(a.priority) = lane_name ORDER BY a.priority FOR UPDATE;
@@ -156,7 +157,7 @@ BEGIN
         WHERE a.priority = b.priority AND (b.marked OR sweep AND (a.first_id, a.first_due_at) <> (b.first_id, b.first_due_at))
     )
     SELECT lane_name, t.unclaimed + count(p.queue_id) FILTER (WHERE p.repeated IS NOT TRUE), coalesce(extract(epoch FROM instant - t.oldest), 0),
-           (SELECT count(*) FROM fitting) >= batch OR (SELECT count(*) FROM beyond b WHERE NOT b.fresh) >= due_limit,
+           count(m.queue_id) > 0 AND ((SELECT count(*) FROM fitting) >= batch OR (SELECT count(*) FROM beyond b WHERE NOT b.fresh) >= due_limit),
            instant, count(*) FILTER (WHERE p.repeated), coalesce(array_agg(m.queue_id ORDER BY m.priority, m.fresh, m.queue_id) FILTER (WHERE m.queue_id IS NOT NULL), '{}'), '', false
     INTO r
     FROM tally t LEFT JOIN (picked p JOIN marked m USING (queue_id)) ON true
@@ -170,7 +171,7 @@ $$;
 COMMENT ON FUNCTION sespan.mail_announce_lane(text, int, int, float8, int, text, boolean) IS
     'Marks the next rows of a lane as announced, at most a batch and never more unclaimed ones than given, and again so many that nobody claimed for these seconds; nothing is counted while a window that was full begins with the rows of known_head; a batch of 1 is a trial while the broker takes nothing';
 
-CREATE FUNCTION sespan.mail_announce_mark(max_unclaimed int[], batches int[], again_after float8[], again_batches int[], known_heads text[], sweep boolean) RETURNS SETOF sespan.mail_announced
+CREATE FUNCTION sespan.mail_announce_mark(max_unclaimed int[], batches int[], again_after float8[], again_batches int[], known_heads text[], sweeps boolean[]) RETURNS SETOF sespan.mail_announced
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -181,12 +182,12 @@ BEGIN
     END IF;
     FOR n IN 1..3 LOOP
         IF batches[n] > 0 THEN
-            RETURN NEXT sespan.mail_announce_lane(lanes[n], max_unclaimed[n], batches[n], again_after[n], again_batches[n], known_heads[n], sweep);
+            RETURN NEXT sespan.mail_announce_lane(lanes[n], max_unclaimed[n], batches[n], again_after[n], again_batches[n], known_heads[n], sweeps[n]);
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION sespan.mail_announce_mark(int[], int[], float8[], int[], text[], boolean) IS
+COMMENT ON FUNCTION sespan.mail_announce_mark(int[], int[], float8[], int[], text[], boolean[]) IS
     'mail_announce_lane for the lanes urgent, normal and bulk that have a batch; nothing during a pause of all mails';
 
 CREATE FUNCTION sespan.mail_announce_clear(queue_ids bigint[], announced_at timestamptz[]) RETURNS int LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -218,7 +219,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION sespan.mail_unclaimed() IS 'By lane: mails that a message broker was told of and that no sender has claimed yet';
 
--- Looks at single rows only: the first of each lane, which the bounds of mail_announce find.
+-- Looks at single rows only: the first of each priority, which the bounds of mail_announce find.
 CREATE FUNCTION sespan.mail_fallback(OUT urgent boolean, OUT others boolean, OUT reason text) LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
@@ -240,26 +241,26 @@ BEGIN
                  min(a.priority) AS low, max(a.priority) AS high
           FROM sespan.mail_announce a GROUP BY 1, 2) x
     CROSS JOIN LATERAL (
-        (SELECT q.due_at, q.announced_at FROM sespan.mail_announce a CROSS JOIN LATERAL (
-             SELECT f.due_at, f.announced_at FROM sespan.mail_queue f
-             WHERE f.state = 'queued' AND (f.priority, f.queue_id) > (a.priority, a.first_id) AND f.priority <= a.priority ORDER BY f.priority, f.queue_id LIMIT 1) q
-         WHERE a.priority BETWEEN x.low AND x.high ORDER BY a.priority LIMIT 1)
+        SELECT q.due_at, q.announced_at FROM sespan.mail_announce a CROSS JOIN LATERAL (
+            SELECT f.due_at, f.announced_at FROM sespan.mail_queue f
+            WHERE f.state = 'queued' AND (f.priority, f.queue_id) > (a.priority, a.first_id) AND f.priority <= a.priority ORDER BY f.priority, f.queue_id LIMIT 1) q
+        WHERE a.priority BETWEEN x.low AND x.high
         UNION ALL
-        (SELECT q.due_at, q.announced_at FROM sespan.mail_announce a CROSS JOIN LATERAL (
-             SELECT f.due_at, f.announced_at FROM sespan.mail_queue f
-             WHERE f.state IN ('scheduled', 'retry') AND f.priority = a.priority AND f.due_at >= a.first_due_at AND f.due_at <= instant ORDER BY f.due_at, f.queue_id LIMIT 1) q
-         WHERE a.priority BETWEEN x.low AND x.high ORDER BY a.priority LIMIT 1)) h
+        SELECT q.due_at, q.announced_at FROM sespan.mail_announce a CROSS JOIN LATERAL (
+            SELECT f.due_at, f.announced_at FROM sespan.mail_queue f
+            WHERE f.state IN ('scheduled', 'retry') AND f.priority = a.priority AND f.due_at >= a.first_due_at AND f.due_at <= instant ORDER BY f.due_at, f.queue_id LIMIT 1) q
+        WHERE a.priority BETWEEN x.low AND x.high) h
     WHERE h.due_at < instant - x.patience AND NOT EXISTS (SELECT FROM sespan.mail_pause p WHERE p.what = 'all')
       AND CASE WHEN h.announced_at >= h.due_at THEN h.announced_at < instant - x.patience ELSE x.marked_at < instant - x.patience END;
     reason := CASE WHEN urgent THEN 'urgent_waits' WHEN others THEN 'others_wait' END;
 END
 $$;
 COMMENT ON FUNCTION sespan.mail_fallback() IS
-    'Whether senders claim from the database although there is a message broker, for urgent mails and for others: no announcer lives (no_announcer), none had a confirmation for 3 s while it had something to announce (no_confirmation), or the first mail of a lane waits for 3 s, in others than the urgent one 15 s, unannounced while nothing of its lane is, or unclaimed (urgent_waits, others_wait); reason is NULL where neither';
+    'Whether senders claim from the database although there is a message broker, for urgent mails and for others: no announcer lives (no_announcer), none had a confirmation for 3 s while it had something to announce (no_confirmation), or the first mail of a priority waits for 3 s, in others than the urgent one 15 s, unannounced while nothing of its lane is, or unclaimed (urgent_waits, others_wait); reason is NULL where neither';
 
 ---- create above / drop below ----
 
-DROP FUNCTION sespan.mail_fallback(), sespan.mail_unclaimed(), sespan.mail_announce_clear(bigint[], timestamptz[]), sespan.mail_announce_mark(int[], int[], float8[], int[], text[], boolean),
+DROP FUNCTION sespan.mail_fallback(), sespan.mail_unclaimed(), sespan.mail_announce_clear(bigint[], timestamptz[]), sespan.mail_announce_mark(int[], int[], float8[], int[], text[], boolean[]),
     sespan.mail_announce_lane(text, int, int, float8, int, text, boolean), sespan.mail_announce_head(text), sespan.mail_announce_reset();
 DROP VIEW sespan.mail_announced;
 DROP TABLE sespan.mail_announce;

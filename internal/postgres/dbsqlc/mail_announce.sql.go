@@ -45,7 +45,7 @@ const mailAnnounceMark = `-- name: MailAnnounceMark :many
 SELECT a.lane::text AS lane, a.unclaimed::int AS unclaimed, a.oldest::float8 AS oldest, a.more::boolean AS more,
        a.announced_at::timestamptz AS announced_at, a.repeated::int AS repeated, a.queue_ids::bigint[] AS queue_ids,
        coalesce(a.head, '')::text AS head, a.unchanged::boolean AS unchanged
-FROM sespan.mail_announce_mark($1::int[], $2::int[], $3::float8[], $4::int[], $5::text[], $6::boolean) AS a
+FROM sespan.mail_announce_mark($1::int[], $2::int[], $3::float8[], $4::int[], $5::text[], $6::boolean[]) AS a
 `
 
 type MailAnnounceMarkParams struct {
@@ -54,7 +54,7 @@ type MailAnnounceMarkParams struct {
 	AgainAfter   []float64
 	AgainBatches []int32
 	KnownHeads   []string
-	Sweep        bool
+	Sweeps       []bool
 }
 
 type MailAnnounceMarkRow struct {
@@ -78,7 +78,7 @@ func (q *Queries) MailAnnounceMark(ctx context.Context, db DBTX, arg *MailAnnoun
 		arg.AgainAfter,
 		arg.AgainBatches,
 		arg.KnownHeads,
-		arg.Sweep,
+		arg.Sweeps,
 	)
 	if err != nil {
 		return nil, err
