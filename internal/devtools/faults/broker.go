@@ -62,6 +62,7 @@ func (c *brokers) campaign(ctx context.Context, cases []brokerCase) (err error) 
 	defer c.server.Close()
 	defer func() { err = errors.Join(err, c.keep(nil)) }()
 	c.head()
+	begin := time.Now()
 	for i, one := range cases {
 		if !c.wanted(one) {
 			continue
@@ -78,6 +79,7 @@ func (c *brokers) campaign(ctx context.Context, cases []brokerCase) (err error) 
 	if c.run == 0 {
 		return fmt.Errorf("no case is named like %q: -list names them", c.only)
 	}
+	c.Printf("  %d cases in %s, brokers started and ended\n", c.run, time.Since(begin).Round(time.Second))
 	if len(c.failed) > 0 {
 		return fmt.Errorf("%d of %d cases passed a bound: %v", len(c.failed), c.run, c.failed)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -14,6 +15,11 @@ var brokerEnqueueSQL string
 const (
 	loadEvery   = 10 * time.Millisecond // a mail
 	loadClients = 2
+
+	// A client commits late, when rows that were made after its own have been announced.
+	lateClient  = 1 << 20 // its first number
+	lateAtLeast = 500 * time.Millisecond
+	lateAtMost  = 3 * time.Second
 )
 
 // load is what a case has enqueued: when each commit was answered, by recipient.
@@ -37,10 +43,15 @@ func (c *brokers) enqueue(ctx context.Context, name string) *load {
 					return
 				case <-pace.C:
 				}
-				c.enqueueOne(context.WithoutCancel(ctx), l, name, n)
+				c.enqueueOne(context.WithoutCancel(ctx), l, name, n, 0)
 			}
 		})
 	}
+	clients.Go(func() {
+		for n := lateClient; ctx.Err() == nil; n++ {
+			c.enqueueOne(context.WithoutCancel(ctx), l, name, n, lateAtLeast+rand.N(lateAtMost-lateAtLeast)) //nolint:gosec // a duration
+		}
+	})
 	clients.Wait()
 	return l
 }
@@ -48,7 +59,8 @@ func (c *brokers) enqueue(ctx context.Context, name string) *load {
 // priorities are those of ten mails in turn: two of the urgent lane, five of the normal one.
 const priorities = "0595394596"
 
-func (c *brokers) enqueueOne(ctx context.Context, l *load, name string, n int) {
+// enqueueOne enqueues a mail in a transaction that stays open for a while.
+func (c *brokers) enqueueOne(ctx context.Context, l *load, name string, n int, open time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	priority, policy := int(priorities[n%10]-'0'), "retry"
@@ -68,6 +80,7 @@ func (c *brokers) enqueueOne(ctx context.Context, l *load, name string, n int) {
 	if _, err := tx.Exec(ctx, brokerEnqueueSQL, recipient, priority, policy); err != nil {
 		return
 	}
+	time.Sleep(open)
 	asked := time.Now()
 	err = tx.Commit(ctx)
 	l.mu.Lock()

@@ -42,10 +42,10 @@ func TestBrokerFaultsShort(t *testing.T) {
 // What passes a bound ends the campaign with an error.
 func TestBrokerBounds(t *testing.T) {
 	t.Parallel()
-	c := brokerCase{urgent: time.Second, others: time.Second}
+	c := brokerCase{urgent: 2 * time.Second, others: 2 * time.Second}
 	for name, tally := range map[string]brokerTally{
 		"lost": {enqueued: 10, lost: 1}, "copies that nothing explains": {enqueued: 10, wrong: 1}, "announcements of a mail": {enqueued: 10, marks: 16},
-		"delay of urgent mails": {enqueued: 10, urgent: 5 * time.Second}, "nothing was enqueued": {}, "a word": {enqueued: 10, says: []string{"a word"}},
+		"delay of urgent mails": {enqueued: 10, urgent: 6 * time.Second}, "nothing was enqueued": {}, "a word": {enqueued: 10, says: []string{"a word"}},
 	} {
 		if got := tally.judge(c); len(got) != 1 || got[0] != name {
 			t.Errorf("%s: %q", name, got)
@@ -53,6 +53,10 @@ func TestBrokerBounds(t *testing.T) {
 	}
 	if got := (brokerTally{enqueued: 10, marks: 15, urgent: 3 * time.Second}).judge(c); got != nil {
 		t.Errorf("all well: %q", got)
+	}
+	c.urgent = calmBound
+	if got := (brokerTally{enqueued: 100, marks: 106}).judge(c); len(got) != 1 {
+		t.Errorf("announced again in the calm: %q", got)
 	}
 }
 
