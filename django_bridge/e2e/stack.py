@@ -267,7 +267,8 @@ class Stack:
         """Run a second shop on the same database with some other settings."""
         module = self.work / f"{name}.py"
         module.write_text(f"from shop.settings import *\n{settings}")
-        env = {"DJANGO_SETTINGS_MODULE": name, "PYTHONPATH": str(self.work)}
+        path = os.pathsep.join([str(self.work), os.environ.get("PYTHONPATH", "")])
+        env = {"DJANGO_SETTINGS_MODULE": name, "PYTHONPATH": path}
         with self._second_shop(name, Path(sys.executable), env) as address:
             yield address
 
