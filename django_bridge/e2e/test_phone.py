@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from conftest import Watch
     from stack import Stack
 
+PAGES = ("/", "/gear/", "/product/kintamani/", "/account/login/", "/account/login-code/")
+
 
 @pytest.fixture
 def phone(
@@ -28,7 +30,7 @@ def phone(
 
 def test_the_whole_way_on_a_phone(phone: Visitor) -> None:
     page = phone.page
-    for number, path in enumerate(("/", "/gear/", "/product/kintamani/", "/account/login/")):
+    for number, path in enumerate(PAGES):
         page.goto(path)
         phone.look(f"0{number}-{path.strip('/').replace('/', '-') or 'home'}")
     mail = phone.register()

@@ -36,7 +36,7 @@ func (d *demo) summary() {
 	var b strings.Builder
 	b.WriteString("\nSespan runs.\n\n")
 	if d.History {
-		rows = append(rows, [2]string{"History", "ten weeks of it are made up: demo-… and DEMO-… (leave it out with --no-history --reset)"})
+		rows = append(rows, [2]string{"History", "ten weeks of it are made up: demo-… and DEMO-… (without it: make demo DEMO_ARGS='--no-history --reset')"})
 	}
 	for _, r := range rows {
 		fmt.Fprintf(&b, "  %-9s %s\n", r[0], r[1])
