@@ -136,8 +136,12 @@ def _checkout_page(
     offers_full_price: bool = False,
 ) -> HttpResponse:
     """Show the checkout, where Sespan gave no price with the way to order without it."""
-    context = {"order": order, "lines": order.lines.all(), "form": form}
-    context["without_discount"] = WITHOUT_DISCOUNT if offers_full_price else ""
+    context = {
+        "order": order,
+        "lines": order.lines.all(),
+        "form": form,
+        "without_discount": WITHOUT_DISCOUNT if offers_full_price else "",
+    }
     return render(request, "orders/checkout.html", context, status=status)
 
 
