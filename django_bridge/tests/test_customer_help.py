@@ -39,7 +39,8 @@ def customer(sespan):
     browser.post(REGISTER_URL, form())
     found = User.objects.get(username="budi")
     found.browser = browser
-    return found
+    yield found
+    execute("DELETE FROM sespan.mail_suppression")
 
 
 def page(user):
@@ -177,6 +178,30 @@ class TestWhy:
             "nonsense": "",
         }.items():
             assert mistyped.suggestion(typed) == meant
+
+
+class TestPage:
+    def test_a_word_says_how_grave_a_finding_is(self, clerk, customer):
+        execute("SELECT sespan.mail_suppress(%s)", [EMAIL])
+        found = clerk.get(page(customer)).context["findings"]
+        assert [f.word for f in found] == ["Cause", "To know", "To know"]
+
+    def test_no_code_is_sent_where_none_would_arrive(self, clerk, customer):
+        button = '<button class="button" disabled>Send a new code'
+        assert button not in clerk.get(page(customer)).text
+        spend(1)
+        shown = clerk.get(page(customer)).text
+        assert button in shown
+        assert "First allow mails and tries again" in shown
+        execute("SELECT sespan.mail_suppress(%s)", [EMAIL])
+        shown = clerk.get(page(customer)).text
+        assert button in shown
+        assert "First write to the address again" in shown
+
+    def test_what_may_be_meant_stands_in_the_form(self, clerk, customer):
+        User.objects.filter(pk=customer.pk).update(email="budi@gmial.com")
+        form = clerk.get(page(customer)).context["address_form"]
+        assert form.initial["email"] == "budi@gmail.com"
 
 
 class TestDeeds:
