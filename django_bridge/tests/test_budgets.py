@@ -173,10 +173,15 @@ def test_parallel_resets_send_one_mail():
 
 @pytest.fixture
 def queued(own_backend, settings):
-    """Mails go into the queue."""
+    """Mails go into the queue, which is empty before and after."""
+
+    def empty():
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE sespan.mail_message, sespan.mail_queue")
+
+    empty()
     yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE sespan.mail_message, sespan.mail_queue")
+    empty()
 
 
 def statements(act):
