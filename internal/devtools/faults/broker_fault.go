@@ -125,8 +125,19 @@ func refusePublishing(ctx context.Context, r *brokerRun) error {
 	if err := r.broker.refuse(ctx, true); err != nil {
 		return err
 	}
-	if err := r.sleep(ctx, outage); err != nil {
-		return err
+	seen := false
+	for end := time.Now().Add(outage); time.Now().Before(end); {
+		if err := r.sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+		var now bool
+		if err := r.Admin.QueryRow(ctx, "SELECT coalesce(reason = 'no_confirmation', false) FROM sespan.mail_fallback()").Scan(&now); err != nil {
+			return err
+		}
+		seen = seen || now
+	}
+	if !seen {
+		r.says = append(r.says, "the broker refused nothing")
 	}
 	return r.broker.refuse(ctx, false)
 }
