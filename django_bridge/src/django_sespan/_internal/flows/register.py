@@ -21,14 +21,12 @@ password that this session gave (`pending_code.check_session`).
 from __future__ import annotations
 
 import logging
-import secrets
-from copy import copy
 from dataclasses import dataclass, field
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import DatabaseError, IntegrityError, router, transaction
+from django.db import DatabaseError, router, transaction
 from django.http import HttpRequest
 
 from django_sespan import errors, known_browser, signals
@@ -40,7 +38,12 @@ from django_sespan._internal.accounts import (
     with_key,
 )
 from django_sespan._internal.atomicity import refuse_transaction
-from django_sespan._internal.flows import pretended_registrations, taken, use_budget
+from django_sespan._internal.flows import (
+    pretended_registrations,
+    pretended_row,
+    taken,
+    use_budget,
+)
 from django_sespan._internal.flows.pending_code import PendingCode, fingerprint
 from django_sespan._internal.flows.pretended_registrations import PretendedRegistration
 from django_sespan._internal.runtime import runtime
@@ -191,29 +194,18 @@ def _pretend(form: RegisterForm, using: str) -> None:
 
     Nothing of the site's is called for it, neither signals nor the adapter: what they do could
     not be undone. The user name is inserted as it was given: whoever registers it at this moment
-    is waited for, and IntegrityError raised, as for a new customer.
+    is waited for. What would refuse a new customer, too, raises DatabaseError, as it does there.
     """
     if get_settings().in_memory:
         return
-    user = copy(form.instance)
-    user._state = copy(user._state)
-    user._state.adding, user.pk, user.is_active, user.password = (
-        True,
-        None,
-        False,
-        form.password_hash,
-    )
-    nobody = secrets.token_hex(10)
-    if not form.cleaned_data.get(user.USERNAME_FIELD):
-        setattr(user, user.USERNAME_FIELD, nobody)
-    setattr(user, user.get_email_field_name(), f"{nobody}@example.com")
+    user = pretended_row.make(form)
     try:
         with transaction.atomic(using=using):
             type(user)._base_manager.using(using).bulk_create([user])
             runtime.registrations.register(user)
             transaction.set_rollback(True, using=using)
-    except IntegrityError as exc:
-        if form.email_field != user.USERNAME_FIELD and taken.is_user_name(exc, using):
+    except DatabaseError as exc:
+        if pretended_row.is_refused_alike(exc, form, user, using):
             raise
         logger.debug("A pretended registration costs less than a real one: %s", violation(exc))
     except Exception as exc:  # noqa: BLE001  (a table that takes no such row)

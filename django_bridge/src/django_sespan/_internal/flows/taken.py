@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError
 
 from django_sespan import errors
 from django_sespan._internal import messages
@@ -45,19 +45,33 @@ def explain(error: DatabaseError, form: Any) -> Taken:
             "registration is replaced, so let it update_or_create"
         ) from None
     address = str(form.cleaned_data.get(form.email_field))
-    columns = found.columns(users_alias()) if _is_of_users(found) else set()
-    if _email_column(form) in columns or any(map(found.names, (address, key_or_text(address)))):
+    columns = _columns(found)
+    if _has_address(found, columns, form, address):
         return Taken(address=True)
     if not form.finds_conflict():
         _blame(form, columns)
     return Taken(address=False)
 
 
-def is_user_name(error: IntegrityError, using: str) -> bool:
+def is_address(error: DatabaseError, form: Any, address: str) -> bool:
+    """Whether another row has this address, alone or with other values."""
+    found = violation(error)
+    return found.is_taken and _has_address(found, _columns(found), form, address)
+
+
+def is_user_name(error: DatabaseError, using: str) -> bool:
     """Whether the user name alone is what another customer has."""
     model, found = get_user_model(), violation(error)
     name: Any = model._meta.get_field(model.USERNAME_FIELD)
     return found.is_taken and _is_of_users(found) and found.columns(using) == {name.column}
+
+
+def _columns(found: Violation) -> set[str]:
+    return found.columns(users_alias()) if _is_of_users(found) else set()
+
+
+def _has_address(found: Violation, columns: set[str], form: Any, address: str) -> bool:
+    return _email_column(form) in columns or any(map(found.names, (address, key_or_text(address))))
 
 
 def _email_column(form: Any) -> str:
