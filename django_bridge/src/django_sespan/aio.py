@@ -41,10 +41,9 @@ async def price(
         amount=exact,
         client_ip=client_ip,
     )
-    results = await signals.transaction_drawn.asend_robust(
+    await signals.transaction_drawn.asend_robust(
         sender=Draw, customer_id=customer_id, order_ref=order_ref, draw=draw
     )
-    signals.log_failures(results)
     return draw
 
 

@@ -25,32 +25,33 @@ Login reports need no code: `user_logged_in` and `user_login_failed` are listene
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from django.dispatch import Signal
 
 from django_sespan._internal.violations import without_rows
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("django.dispatch")
+"""Django's own of failed receivers, which it mails to ADMINS unless the site says otherwise."""
 
-customer_registered = Signal()
-code_sent = Signal()
-email_verified = Signal()
-transaction_drawn = Signal()
-mail_failed = Signal()
-mail_sent = Signal()
-mail_dead = Signal()
+
+class _Signal(Signal):
+    """One of the bridge's: what a receiver raises is logged without the row in it."""
+
+    def _log_robust_failure(self, receiver: Any, err: Exception) -> None:
+        without_rows(err)
+        logger.error("A receiver of the bridge failed: %r", receiver, exc_info=err)
+
+
+customer_registered = _Signal()
+code_sent = _Signal()
+email_verified = _Signal()
+transaction_drawn = _Signal()
+mail_failed = _Signal()
+mail_sent = _Signal()
+mail_dead = _Signal()
 
 
 def send_signal(signal: Signal, *, sender: Any, **arguments: Any) -> None:
-    """Send a signal of the bridge; what a receiver raises is its own and is logged."""
-    log_failures(signal.send_robust(sender=sender, **arguments))
-
-
-def log_failures(results: Iterable[tuple[Any, Any]]) -> None:
-    """Log what receivers raised, as `send_robust` and `asend_robust` give it."""
-    for receiver, result in results:
-        if isinstance(result, Exception):
-            without_rows(result)
-            logger.error("A receiver of the bridge failed: %r", receiver, exc_info=result)
+    """Send one; what a receiver raises is its own and is logged."""
+    signal.send_robust(sender=sender, **arguments)

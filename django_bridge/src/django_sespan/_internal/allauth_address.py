@@ -16,6 +16,7 @@ from django.db import transaction
 
 from django_sespan._internal.accounts import users_alias
 from django_sespan._internal.address import same
+from django_sespan._internal.violations import without_rows
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ def mark_verified(user: AbstractBaseUser) -> None:
     try:
         with transaction.atomic(using=users_alias()):
             _mark(user)
-    except Exception:
+    except Exception as exc:
+        without_rows(exc)
         logger.exception("allauth does not take the address of customer %s as verified", user.pk)
 
 

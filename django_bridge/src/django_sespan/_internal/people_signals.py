@@ -25,6 +25,7 @@ from django_sespan._internal import people
 from django_sespan._internal.audit import Entry, acting, actor, enter
 from django_sespan._internal.groups import ROLE_OF
 from django_sespan._internal.people import Roles, granted, in_order
+from django_sespan._internal.violations import without_rows
 from django_sespan.conf import get_settings
 from django_sespan.mail.queue_admin import MISSING
 
@@ -67,7 +68,8 @@ def harmless(receiver: Receiver) -> Receiver:
             return
         try:
             receiver(**arguments)
-        except Exception:
+        except Exception as exc:
+            without_rows(exc)
             logger.exception("A change of people was not noticed; the comparison will find it")
 
     return wrapped
