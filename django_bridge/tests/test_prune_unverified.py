@@ -117,7 +117,7 @@ def test_protected_customers_stay_and_the_rest_is_deleted(monkeypatch):
 
     monkeypatch.setattr(User, "delete", protecting)
     output, complaints = prune()
-    assert output == "1 deleted\n1 stay: other rows forbid it\n"
+    assert output == "1 deleted\n1 stay: other rows or rules forbid it\n"
     assert f"Customer {first.pk} stays: 1 group would go too" in complaints
     assert not User.objects.filter(pk=second.pk).exists()
 
@@ -128,8 +128,43 @@ def test_rows_that_django_does_not_know_protect_too():
     execute("CREATE TABLE foreign_row (user_id int REFERENCES auth_user)")
     execute("INSERT INTO foreign_row VALUES (%s)", user.pk)
     output, complaints = prune()
-    assert output == "0 deleted\n1 stay: other rows forbid it\n"
+    assert output == "0 deleted\n1 stay: other rows or rules forbid it\n"
     assert "foreign_row" in complaints
+
+
+KEEPS = """
+CREATE FUNCTION public.keeps() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.username = 'kept' THEN RAISE EXCEPTION USING MESSAGE = 'kept: ' || OLD.email; END IF;
+    RETURN OLD;
+END $$;
+CREATE TRIGGER keeps BEFORE DELETE ON auth_user FOR EACH ROW EXECUTE FUNCTION public.keeps()
+"""
+
+
+@pytest.mark.usefixtures("bound")
+def test_whom_a_trigger_keeps_stays_and_the_rest_is_deleted():
+    execute(KEEPS)
+    customer("first")
+    kept = customer("kept", email="kept@example.com")
+    customer("last")
+    output, complaints = prune()
+    assert output == "2 deleted\n1 stay: other rows or rules forbid it\n"
+    assert names() == ["kept"]
+    assert f"Customer {kept.pk} stays: SQLSTATE P0001 by the function " in complaints
+    assert "keeps" in complaints
+    assert kept.email not in complaints
+
+
+@pytest.mark.usefixtures("bound")
+def test_another_trouble_than_a_rule_ends_the_run(monkeypatch):
+    def broken(user, *args, **options):
+        execute("SELECT 1 / 0")
+
+    customer("first")
+    monkeypatch.setattr(User, "delete", broken)
+    with pytest.raises(CommandError, match="division by zero"):
+        prune()
 
 
 @pytest.mark.usefixtures("bound")

@@ -5,6 +5,8 @@
         lock the user  and look again: inactive, never logged in
         delete         as the admin does: cascades, PROTECT and signals are the site's
 
+Whom PROTECT or a rule of the site's database keeps is named and stays, and the others go on.
+
 The order of the locks is that of a verification, so the two cannot deadlock: whichever comes
 second sees what the first has done.
 """
@@ -18,11 +20,12 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, router, transaction
+from django.db import DatabaseError, router, transaction
 from django.db.models import ProtectedError, QuerySet, RestrictedError
 
 from django_sespan._internal.registrations import Registrations
 from django_sespan._internal.user_rows import readable
+from django_sespan._internal.violations import refusal
 
 
 class RightUnknown(Exception):
@@ -65,8 +68,11 @@ class Pruning:
         except (ProtectedError, RestrictedError) as exc:
             self._report(f"Customer {key} stays: {_why(exc)}")
             return PROTECTED
-        except IntegrityError as exc:
-            self._report(f"Customer {key} stays: {str(exc).splitlines()[0]}")
+        except DatabaseError as exc:
+            rule = refusal(exc)
+            if rule is None:
+                raise
+            self._report(f"Customer {key} stays: {rule}")
             return PROTECTED
         return DELETED
 

@@ -48,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(f"{str(exc).splitlines()[0]}\n{REMEDY}") from exc
         self.stdout.write(f"{counts[DELETED]} {'would be ' if dry_run else ''}deleted")
         if counts[PROTECTED]:
-            self.stdout.write(f"{counts[PROTECTED]} stay: other rows forbid it")
+            self.stdout.write(f"{counts[PROTECTED]} stay: other rows or rules forbid it")
         if counts[CHANGED]:
             self.stdout.write(f"{counts[CHANGED]} stay: logged in before, activated or withdrawn")
 
