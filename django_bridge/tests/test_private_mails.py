@@ -100,10 +100,13 @@ def test_what_looks_alike_is_shown():
 def test_a_site_names_its_own(staff, settings):
     number = queue(category="magic-link")
     assert "secret body" in staff.post(f"{LIST}{number}/preview/").text
-    settings.SESPAN = {**settings.SESPAN, "NEVER_PREVIEWED": ["password_reset", "magic-link"]}
+    settings.SESPAN = {**settings.SESPAN, "NEVER_PREVIEWED": ["magic-link"]}
     assert message_texts(staff.post(f"{LIST}{number}/preview/", follow=True)) == [REFUSED]
+    reset = queue(category="password_reset")
+    assert message_texts(staff.post(f"{LIST}{reset}/preview/", follow=True)) == [REFUSED]
     settings.SESPAN = {**settings.SESPAN, "NEVER_PREVIEWED": []}
     assert "secret body" in staff.post(f"{LIST}{number}/preview/").text
+    assert message_texts(staff.post(f"{LIST}{reset}/preview/", follow=True)) == [REFUSED]
 
 
 def test_a_mails_own_category_comes_first():

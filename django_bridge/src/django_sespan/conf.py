@@ -53,7 +53,7 @@ KEYS = frozenset(
 DEFAULT_TIMEOUT = 5.0
 
 DEFAULT_NEVER_PREVIEWED = ("password_reset",)
-"""Categories of mails that a clerk could take an account over by."""
+"""Categories of mails that a clerk could take an account over by; a site adds its own."""
 
 SCHEMA_VERSION = 40
 """The migration of Sespan that this bridge was made for: `sespan.schema_version`."""
@@ -169,10 +169,10 @@ def _key_in(path: object) -> str:
 
 
 def _categories(given: Any) -> frozenset[str]:
-    """Return the names; what is no list of them hides what the default hides."""
+    """Return the names beside those of every site; what is no list of them adds none."""
     if not isinstance(given, list | tuple | set | frozenset):
-        return frozenset(DEFAULT_NEVER_PREVIEWED)
-    return frozenset(name for name in given if isinstance(name, str))
+        given = ()
+    return frozenset({*DEFAULT_NEVER_PREVIEWED, *(n for n in given if isinstance(n, str))})
 
 
 def _seconds(value: object) -> float:

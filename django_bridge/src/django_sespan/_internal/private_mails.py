@@ -1,7 +1,7 @@
 """What of a mail is for its recipient alone: whoever could read it could take the account.
 
-Two ways lead here. A category of `SESPAN["NEVER_PREVIEWED"]` is not shown at all; by default
-that of password resets, which `forms.PasswordResetMixin` gives them. In every other mail the
+Two ways lead here. Not shown at all is a mail of the category that `forms.PasswordResetMixin`
+gives to password resets, or of one in `SESPAN["NEVER_PREVIEWED"]`. In every other mail the
 tokens of Django's reset links are taken out, so that a form which knows no categories (Django's
 own, allauth's) gives nothing away either. Codes are sealed: the database itself does not know
 them.

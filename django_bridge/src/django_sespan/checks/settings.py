@@ -68,7 +68,7 @@ def _types(raw: dict[str, Any]) -> Iterator[CheckMessage]:
         yield error(
             "E010",
             "SESPAN['NEVER_PREVIEWED'] is no list of categories.",
-            'Give names of 1 to 64 of A-Z a-z 0-9 . _ : -, such as ["password_reset"].',
+            'Give names of 1 to 64 of A-Z a-z 0-9 . _ : -, such as ["magic-link"].',
         )
 
 
