@@ -14,7 +14,10 @@ from django.db import DatabaseError, Error, connections, transaction
 
 VALUES = re.compile(r"\)=\((.*?)\)")
 """In `Key (email)=(budi@example.com) already exists.`, in any language of the server."""
-FUNCTION = re.compile(r"PL/pgSQL function ([^(\n]+)\(")
+FUNCTION = re.compile(
+    r"""^(?=.*PL/pgSQL).*?((?:"[^"\n]+"|[\w.])+)\([^)\n]*\)""", re.ASCII | re.MULTILINE
+)
+"""In `PL/pgSQL function shop.check_it() line 3 at RAISE`, in any language of the server."""
 UNIQUE, EXCLUSION = "23505", "23P01"
 REFUSED = re.compile("23|44|P0|42501")
 """Constraints, views with a check option, what a trigger raises, policies and missing rights."""
