@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client
 
 from django_sespan._internal import accounts, people
+from django_sespan.forms.reports import customer_number
 from fake import CODE
 from people import person
 from registrants import (
@@ -101,6 +102,10 @@ def test_the_staff_and_the_commands_see_them(odd, bound, anna_as_superuser):
     User.user_permissions.through.objects.create(user_id=odd.pk, permission_id=group_of.pk)
     assert people.current_roles(odd.pk) == ("report",)
     call_command("sespan_compare_people", verbosity=0)
+
+
+def test_reports_find_them_by_name(odd):
+    assert customer_number("odd") == str(odd.pk)
 
 
 def test_an_unfinished_registration_goes_on(moment, bound, sespan):

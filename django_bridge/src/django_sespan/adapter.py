@@ -21,7 +21,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.module_loading import import_string
 
 from django_sespan._internal.accounts import users_alias, with_email
-from django_sespan._internal.user_rows import UNREADABLE
+from django_sespan._internal.user_rows import UNREADABLE, is_of_a_row
 from django_sespan.conf import get_settings
 
 
@@ -99,8 +99,12 @@ class Adapter:
         manager = model._default_manager.db_manager(users_alias())
         try:
             return [manager.get_by_natural_key(login)]
-        except (model.DoesNotExist, model.MultipleObjectsReturned, *UNREADABLE):
-            return list(with_email(login)[:2])
+        except (model.DoesNotExist, model.MultipleObjectsReturned):
+            pass
+        except UNREADABLE as exc:
+            if not is_of_a_row(exc):
+                raise
+        return list(with_email(login)[:2])
 
     def may_resume(self, request: HttpRequest | None, user: AbstractBaseUser) -> bool:
         """Whether this visitor may go on with a registration whose password they know.

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from traceback import walk_tb
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, DataError
 from django.db.models import DateField, QuerySet, TimeField
 from django.db.models.query import ModelIterable
+from django.db.models.sql import compiler
 
 logger = logging.getLogger(__name__)
 
 UNREADABLE = (DataError, ValueError, OverflowError)
 """What psycopg, in either version, and Django raise of a moment that Python cannot hold."""
+READING = frozenset({"cursor_iter", "apply_converters"})
+"""Of Django's compiler: what fetches rows, and what makes Python's values of theirs."""
 
 
 def _moments(model: Any) -> list[str]:
@@ -54,6 +58,21 @@ def readable(users: QuerySet[Any]) -> QuerySet[Any]:
         users = users.all()
         users._iterable_class = _Rows
     return users
+
+
+def reading(manager: Any) -> Any:
+    """Let a manager's own look-ups give users as `readable` does; it is one of the caller's."""
+    whole = manager.get_queryset
+    manager.get_queryset = lambda: readable(whole())
+    return manager
+
+
+def is_of_a_row(error: BaseException) -> bool:
+    """Whether Django failed while it read a row; not, say, over a setting of a login backend."""
+    return any(
+        frame.f_code.co_name in READING and frame.f_globals.get("__name__") == compiler.__name__
+        for frame, _line in walk_tb(error.__traceback__)
+    )
 
 
 def is_readable(user: AbstractBaseUser) -> bool:

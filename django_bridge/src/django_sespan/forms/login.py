@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_sespan._internal.accounts import is_unverified
 from django_sespan._internal.flows import resume_registration
-from django_sespan._internal.user_rows import UNREADABLE
+from django_sespan._internal.user_rows import UNREADABLE, is_of_a_row
 from django_sespan.adapter import get_adapter
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
     def _ask_backends(self) -> dict[str, Any]:
         try:
             return super().clean()
-        except UNREADABLE:
+        except UNREADABLE as exc:
+            if not is_of_a_row(exc):
+                raise
             logger.exception("A login backend could not read a user")
             raise self.get_invalid_login_error() from None
 

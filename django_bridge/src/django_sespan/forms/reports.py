@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_sespan._internal.accounts import users_alias
 from django_sespan._internal.report_calls import SummaryFilters, TransactionFilters
+from django_sespan._internal.user_rows import UNREADABLE, reading
 
 FIRST_DAY, LAST_DAY = date(2001, 1, 1), date(2998, 12, 31)
 LONGEST_BY_CUSTOMER = 92
@@ -269,11 +270,11 @@ def tier_label(number: object, name: str) -> str:
 
 def customer_number(text: str) -> str:
     """Return the key of the customer with this login or user name, or the number itself."""
-    manager: Any = get_user_model()._default_manager.db_manager(users_alias())
+    manager = reading(get_user_model()._default_manager.db_manager(users_alias()))
     for look_up in (manager.get_by_natural_key, lambda name: manager.get(username=name)):
         try:
             return str(look_up(text).pk)
-        except (ObjectDoesNotExist, MultipleObjectsReturned, FieldError, ValueError):
+        except (ObjectDoesNotExist, MultipleObjectsReturned, FieldError, *UNREADABLE):
             continue
     return str(_number(text, gettext("There is no customer with this name or number.")))
 

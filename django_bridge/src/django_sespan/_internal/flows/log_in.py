@@ -14,7 +14,7 @@ from django_sespan import signals
 from django_sespan._internal import allauth_address
 from django_sespan._internal.accounts import users_alias, with_key
 from django_sespan._internal.flows.pending_code import PendingCode
-from django_sespan._internal.user_rows import UNREADABLE
+from django_sespan._internal.user_rows import UNREADABLE, is_of_a_row
 from django_sespan._internal.violations import without_rows
 from django_sespan.adapter import get_adapter
 from django_sespan.conf import get_settings
@@ -29,7 +29,9 @@ def _login_user(backend: Any, key: str | None) -> Any:
     """
     try:
         user = backend.get_user(key)
-    except UNREADABLE:
+    except UNREADABLE as exc:
+        if not is_of_a_row(exc):
+            raise
         logger.exception("The row of customer %s cannot be read", key)
         return None
     if not router.routers or (user is not None and user._state.db == users_alias()):
