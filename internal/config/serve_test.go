@@ -92,6 +92,7 @@ func TestWrongSettings(t *testing.T) {
 		{"--otp-lifetime=soon", "SESPAN_OTP_LIFETIME", "expected duration"},
 		{"--minor-unit=5", "SESPAN_MINOR_UNIT", "choose 0 to 4"},
 		{"--time-zone=Mars/Olympus", "SESPAN_TIME_ZONE", "Asia/Jakarta"},
+		{"--time-zone=Local", "SESPAN_TIME_ZONE", "Asia/Jakarta"},
 		{"--request-timeout=0s", "SESPAN_REQUEST_TIMEOUT", "choose 1s to 1m"},
 		{"--run=everything", "SESPAN_RUN", `must be one of "api","mail","announce","maintenance"`},
 		{"--run=", "SESPAN_RUN", "leave it out"},

@@ -24,6 +24,7 @@ func TestFreeIsASlidingWindow(t *testing.T) {
 		"full, one is old":   {ago(60, 40, 1), 0},
 		"over the limit":     {ago(59, 58, 40, 1), 2 * time.Minute},
 		"from the future":    {ago(30, 20, -1), 30 * time.Minute},
+		"all of it to come":  {ago(-60, -61, -62), time.Hour}, // the clock was set back: the window, and no longer
 		"all long ago":       {ago(600, 500, 400, 300), 0},
 		"old and full":       {ago(600, 30, 20, 10), 30 * time.Minute},
 		"out of their order": {ago(1, 59, 40, 600), 59 * time.Minute},
@@ -47,6 +48,10 @@ func TestResendAt(t *testing.T) {
 		"no challenge":          {nil, 0, 0},
 		"just sent":             {sent(0), 0, time.Minute},
 		"a minute ago":          {sent(time.Minute), 0, 0},
+		"in half a minute":      {sent(-30 * time.Second), 0, time.Minute}, // the clock was set back: the pause, and no longer
+		"in a minute":           {sent(-time.Minute), 0, time.Minute},
+		"in an hour":            {sent(-time.Hour), 0, 0},
+		"used up, in an hour":   {sent(-time.Hour), 20 * time.Minute, 20 * time.Minute},
 		"budget used up":        {sent(30 * time.Minute), 20 * time.Minute, 20 * time.Minute},
 		"used up and just sent": {sent(0), 30 * time.Second, time.Minute},
 		"used up, no challenge": {nil, time.Minute, time.Minute},
