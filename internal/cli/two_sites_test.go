@@ -64,7 +64,7 @@ func (s *twin) everyCommand(t *testing.T) (order []string, runs map[string][]str
 	order = []string{
 		"init", "migrate up", "migrate status", "migrate down", "migrate up", "bind-customers", "unbind", "bind-customers", "keys create", "keys list",
 		"keys rotate", "keys revoke", "mail status", "mail list", "mail why", "mail retry", "mail cancel", "mail pause", "mail resume", "mail stuck",
-		"mail throughput", "mail dead", "mail preview", "mail audit", "mail suppress", "mail suppressed", "mail unsuppress", "customer export", "customer erase", "stats check",
+		"mail throughput", "mail dead", "mail preview", "mail audit", "mail suppress", "mail suppressed", "mail unsuppress", "customer why", "customer reset", "customer export", "customer erase", "stats check",
 		"secret-keys", "config check", "doctor", "migrate new-installation", "init",
 	}
 	runs = map[string][]string{
@@ -73,7 +73,7 @@ func (s *twin) everyCommand(t *testing.T) (order []string, runs map[string][]str
 		"mail status": {}, "mail list": {}, "mail why": {"1"}, "mail retry": {"1"}, "mail cancel": {"1"}, "mail pause": {"domain:example.com"},
 		"mail resume": {"domain:example.com"}, "mail stuck": {}, "mail throughput": {}, "mail dead": {}, "mail preview": {"1"}, "mail audit": {},
 		"mail suppress": {"a@b.co"}, "mail suppressed": {}, "mail unsuppress": {"a@b.co"}, "stats check": {},
-		"customer export": {"--email=a@b.co"}, "customer erase": {"--email=a@b.co", "--yes"},
+		"customer why": {"a@b.co"}, "customer reset": {"a@b.co"}, "customer export": {"--email=a@b.co"}, "customer erase": {"--email=a@b.co", "--yes"},
 		"secret-keys": {"--env-file=" + s.env}, "config check": {"--env-file=" + s.env}, "doctor": {"--env-file=" + s.env},
 		"serve": nil, "openapi": nil, "inbox": nil, "dashboards export": nil, "healthcheck": nil, // serve changes no definition
 	}
