@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import httpx
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -71,6 +72,43 @@ def test_staff_ships_and_cancels(placed, staff, product):
     assert act("cancel") == State.SHIPPED
     Order.objects.update(state=State.PLACED)
     assert act("cancel") == State.CANCELLED
+
+
+def look_for_draw(staff, order):
+    body = {"action": "look_for_draw", "_selected_action": [order.pk]}
+    answer = staff.post("/admin/orders/order/", body, follow=True)
+    order.refresh_from_db()
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_a_draw_whose_answer_was_lost_is_found(check_out, product, shopper, address, sespan, staff):
+    order = check_out(product)
+    sespan.fail = [httpx.ReadTimeout("lost")] * 2
+    sespan.on_call = lambda _request, body: sespan.draw(body)  # it won all the same
+    chosen = {**address, "without_discount": "yes"}
+    shopper.post(f"/checkout/{order.order_ref}/", chosen)
+    sespan.on_call = None
+    order.refresh_from_db()
+    assert (order.state, order.transaction_id, len(sespan.draws)) == (State.PLACED, None, 1)
+    listed = "/admin/orders/order/?transaction_id__isempty=1"
+    assert order.order_ref in staff.get(listed).text
+    sespan.fail = [httpx.ConnectError("away")] * 2
+    assert look_for_draw(staff, order)[0].endswith("Try again later.")
+    assert order.transaction_id is None
+    said = look_for_draw(staff, order)
+    assert said == [f"{order}: its draw takes Rp\N{NO-BREAK SPACE}20.000 off. Refund them."]
+    assert (order.transaction_id, order.discounted_amount) == (1001, order.amount)
+    assert "/transactionlog/1001/" in staff.get(f"/admin/orders/order/{order.pk}/change/").text
+    assert order.order_ref not in staff.get(listed).text
+    assert look_for_draw(staff, order) == []
+
+
+def test_a_draw_that_did_not_win(placed, sespan, staff):
+    Order.objects.update(transaction_id=None, discounted_amount=placed.amount)
+    sespan.draws.clear()
+    sespan.share = 1
+    assert look_for_draw(staff, placed) == [f"{placed}: its draw gives no discount."]
+    assert placed.transaction_id == 1001
 
 
 def test_staff_sees_but_never_sets_a_price(placed, staff):

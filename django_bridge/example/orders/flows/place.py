@@ -6,7 +6,8 @@
 
 Step 2 gives the same answer however often it is asked, so a double click, a reload or a second try
 after a lost answer places the order once, at one price. Where it gives none, nobody pays the full
-price unasked: a customer who may have seen a discount already chooses it, or tries again.
+price unasked: a customer who may have seen a discount already chooses it, or tries again. Such an
+order has no `transaction_id`, by which staff find it, and its draw, later (late_draw.py).
 """
 
 from __future__ import annotations
