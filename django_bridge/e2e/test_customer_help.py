@@ -133,7 +133,7 @@ def test_each_cause_is_told_in_both_languages(
         for cause, sentence in CAUSES.items():
             admin.goto(f"/admin/sespan/customerhelp/{customers[cause]}/change/")
             if language == "en":
-                expect(admin.locator(".sespan-findings")).to_contain_text(sentence)
+                expect(admin.locator(".sespan-remarks")).to_contain_text(sentence)
             keep(admin, f"help-{cause}-{language}")
             assert admin_layout.faults(admin) == []
 
@@ -158,10 +158,10 @@ def test_the_clerk_finds_and_frees_a_customer(admin: Page, customers: dict[str, 
     expect(admin).to_have_url(
         f"{admin.url.split('/admin/')[0]}/admin/sespan/customerhelp/{customers['used-up']}/change/"
     )
-    findings = admin.locator(".sespan-findings")
-    expect(findings).to_contain_text("wrong codes were tried")
+    remarks = admin.locator(".sespan-remarks")
+    expect(remarks).to_contain_text("wrong codes were tried")
     admin.get_by_role("button", name="Allow mails and tries again").click()
-    expect(findings).not_to_contain_text("wrong codes were tried")
+    expect(remarks).not_to_contain_text("wrong codes were tried")
     keep(admin, "help-freed")
     admin.goto("/admin/sespan/customerhelp/?q=help-")
     expect(admin.locator("#result_list").get_by_role("row")).to_have_count(len(customers) + 1)

@@ -181,9 +181,9 @@ class TestWhy:
 
 
 class TestPage:
-    def test_a_word_says_how_grave_a_finding_is(self, clerk, customer):
+    def test_a_word_says_how_grave_a_remark_is(self, clerk, customer):
         execute("SELECT sespan.mail_suppress(%s)", [EMAIL])
-        found = clerk.get(page(customer)).context["findings"]
+        found = clerk.get(page(customer)).context["remarks"]
         assert [f.word for f in found] == ["Cause", "To know", "To know"]
 
     def test_no_code_is_sent_where_none_would_arrive(self, clerk, customer):

@@ -11,20 +11,20 @@ import (
 	"sespan/internal/postgres"
 )
 
-// CustomerCaller chooses whom to help.
-type CustomerCaller struct {
+// CustomerToHelp chooses whom to help.
+type CustomerToHelp struct {
 	Address    string `arg:"" optional:"" help:"Address of the customer: alone, or in the place of the site's."`
 	CustomerID *int64 `name:"customer-id" placeholder:"N" help:"Key of the customer in the site's table."`
 	JSON       bool   `name:"json" help:"Print one JSON object."`
 }
 
 // CustomerWhy is the command customer why.
-type CustomerWhy struct{ CustomerCaller }
+type CustomerWhy struct{ CustomerToHelp }
 
 // CustomerReset is the command customer reset.
-type CustomerReset struct{ CustomerCaller }
+type CustomerReset struct{ CustomerToHelp }
 
-func (c *CustomerCaller) who() (CustomerWho, error) {
+func (c *CustomerToHelp) who() (CustomerWho, error) {
 	given := strings.TrimSpace(c.Address)
 	if given == "" && c.CustomerID == nil {
 		return CustomerWho{}, &config.Error{Variable: "ADDRESS", Problem: "is missing, and so is --customer-id", Hint: "give one of them, or both"}
@@ -57,8 +57,8 @@ func (c *CustomerWhy) Run(ctx context.Context, customer *Customer, e *Env) error
 			}{person.ID, person.Emails, isActive(person), help})
 		}
 		fmt.Fprintln(e.Out, oneLine(describe(person)))
-		for _, f := range remarks(person, help) {
-			fmt.Fprintf(e.Out, "%-6s %s\n", f.grade, oneLine(f.text))
+		for _, r := range remarks(person, help) {
+			fmt.Fprintf(e.Out, "%-8s %s\n", r.tone, oneLine(r.text))
 		}
 		return nil
 	})

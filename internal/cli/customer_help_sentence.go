@@ -6,34 +6,36 @@ import (
 	"slices"
 	"time"
 
+	"sespan/internal/address"
 	"sespan/internal/mail"
 	"sespan/internal/postgres"
 )
 
-// How grave a remark is: it stops mails or codes, somebody should look at it, it is so, or
-// it is as it should be.
+// The tones, in the words of the site's admin page: no mail or code gets through, perhaps
+// so, a fact, or as it should be.
 const (
-	gradeStops = "stops"
-	gradeLook  = "look"
-	gradeSo    = "so"
-	gradeFine  = "fine"
+	toneCause   = "cause"
+	tonePerhaps = "perhaps"
+	toneToKnow  = "to know"
+	toneInOrder = "in order"
 )
 
 // shortPause is over before a telephone call is.
 const shortPause = 60
 
-// A remark is a sentence for the person at the telephone, and how grave it is.
-type remark struct{ grade, text string }
+// A remark is a sentence for the clerk at the telephone, and its tone: how grave it is.
+type remark struct{ tone, text string }
 
-// remarks say all that is known, the gravest first, as the site's admin page does.
+// remarks say all that is known, the gravest first, as the site's admin page does;
+// testdata/customer_help_vectors.json holds both to it. The page says more of three things,
+// which are judged there alone: an address that looks mistyped, a domain that leads nowhere,
+// and an account whose owner has logged in before, which the bound columns do not tell.
 func remarks(p postgres.Person, h postgres.CustomerHelp) []remark {
 	var found []remark
 	if p.ID != nil {
 		found = append(found, accountRemark(isActive(p), h.Right))
 	}
-	if len(p.Emails) == 0 {
-		found = append(found, remark{gradeStops, "The account has no e-mail address."})
-	}
+	found = append(found, addressRemarks(p, h)...)
 	for _, s := range h.Suppressions {
 		found = append(found, suppressionRemark(s))
 	}
@@ -43,12 +45,12 @@ func remarks(p postgres.Person, h postgres.CustomerHelp) []remark {
 		}
 	}
 	if h.Site != nil && h.Site.Most != nil && h.Site.Used >= *h.Site.Most {
-		found = append(found, remark{gradeStops, "The whole site has sent as many mails today as strangers may cause."})
+		found = append(found, remark{toneCause, "The whole site has sent as many mails today as strangers may cause."})
 	}
 	found = append(found, codeRemarks(h)...)
-	order := []string{gradeStops, gradeLook, gradeSo, gradeFine}
+	order := []string{toneCause, tonePerhaps, toneToKnow, toneInOrder}
 	slices.SortStableFunc(found, func(a, b remark) int {
-		return cmp.Compare(slices.Index(order, a.grade), slices.Index(order, b.grade))
+		return cmp.Compare(slices.Index(order, a.tone), slices.Index(order, b.tone))
 	})
 	return found
 }
@@ -56,15 +58,28 @@ func remarks(p postgres.Person, h postgres.CustomerHelp) []remark {
 func accountRemark(active *bool, right string) remark {
 	switch {
 	case active != nil && *active:
-		return remark{gradeFine, "The account is active: it needs no code, and the customer can log in."}
+		return remark{toneInOrder, "The account is active: it needs no code, and the customer can log in."}
 	case right == "live":
-		return remark{gradeSo, "The account waits for its first code."}
+		return remark{toneToKnow, "The account waits for its first code, unless its owner has logged in before: then it was closed."}
 	case active == nil:
-		return remark{gradeSo, "The site does not say whether the account is active."}
+		return remark{toneToKnow, "The site does not say whether the account is active."}
 	case right == "none":
-		return remark{gradeStops, "The account is inactive and was never to be opened by a code: no code is sent."}
+		return remark{toneCause, "The account is inactive and was never to be opened by a code: no code is sent."}
 	}
-	return remark{gradeStops, "The account was closed, or opened and closed again: no code is sent."}
+	return remark{toneCause, "The account was closed, or opened and closed again: no code is sent."}
+}
+
+func addressRemarks(p postgres.Person, h postgres.CustomerHelp) []remark {
+	if len(p.Emails) == 0 {
+		return []remark{{toneCause, "The account has no e-mail address."}}
+	}
+	if _, err := address.Key(p.Emails[0]); err != nil {
+		return []remark{{toneCause, p.Emails[0] + " is no e-mail address."}}
+	}
+	if h.SharedAddress {
+		return []remark{{tonePerhaps, "Another account has this address, too."}}
+	}
+	return nil
 }
 
 func suppressionRemark(s postgres.HelpSuppression) remark {
@@ -72,10 +87,10 @@ func suppressionRemark(s postgres.HelpSuppression) remark {
 		"bounce": "a mail came back for good", "complaint": "the customer complained of a mail",
 		"unsubscribe": "the customer unsubscribed", "manual": "somebody of the staff stopped it",
 	}[s.Reason]
-	what, grade := "No newsletters are sent", gradeSo
+	what, tone := "No newsletters are sent", toneToKnow
 	switch s.Scope {
 	case "all":
-		what, grade = "Nothing is sent", gradeStops
+		what, tone = "Nothing is sent", toneCause
 	case "except_codes":
 		what = "Only codes are sent"
 	}
@@ -87,10 +102,10 @@ func suppressionRemark(s postgres.HelpSuppression) remark {
 	if s.Until != nil {
 		text += " It ends at " + timestamp(s.Until) + "."
 	}
-	if grade == gradeStops {
+	if tone == toneCause {
 		text += " sespan mail unsuppress ends it."
 	}
-	return remark{grade, text}
+	return remark{tone, text}
 }
 
 func budgetRemark(b postgres.HelpBudget) remark {
@@ -105,9 +120,9 @@ func budgetRemark(b postgres.HelpBudget) remark {
 	}
 	text := fmt.Sprintf("%d %s in %s, as many as may be: the next at %s.", b.Used, what, period(b.Seconds), timestamp(b.FreeAt))
 	if b.Seconds <= shortPause {
-		return remark{gradeSo, text}
+		return remark{toneToKnow, text}
 	}
-	return remark{gradeStops, text + " sespan customer reset gives them back."}
+	return remark{toneCause, text + " sespan customer reset gives them back."}
 }
 
 // period writes the length of a limit.
@@ -127,14 +142,14 @@ func period(seconds int64) string {
 
 func codeRemarks(h postgres.CustomerHelp) []remark {
 	if len(h.Codes) == 0 {
-		return []remark{{gradeSo, "No code was asked for in the last days."}}
+		return []remark{{toneToKnow, "No code was asked for in the last days."}}
 	}
 	newest := h.Codes[0]
-	found := []remark{{gradeSo, codeSentence(newest)}}
+	found := []remark{{toneToKnow, codeSentence(newest)}}
 	i := slices.IndexFunc(h.Codes, func(c postgres.HelpCode) bool { return c.MessageID != nil })
 	if i < 0 || h.Codes[i].MailReason == "" {
 		if newest.Decoy {
-			found = append(found, remark{gradeLook, "No mail went out: no code would have opened the account."})
+			found = append(found, remark{tonePerhaps, "No mail went out: no code would have opened the account."})
 		}
 		return found
 	}
@@ -142,13 +157,13 @@ func codeRemarks(h postgres.CustomerHelp) []remark {
 	if i > 0 {
 		which = "The mail with an earlier code"
 	}
-	grade := cmp.Or(map[string]string{"sent": gradeFine, "dead": gradeStops, "suppressed": gradeStops, "unknown": gradeLook, "retry": gradeLook}[orEmpty(mailed.MailState)], gradeSo)
-	found = append(found, remark{grade, fmt.Sprintf("%s (%d): %s", which, *mailed.MessageID, sentence(mail.Cause{Reason: mailed.MailReason, Facts: mailed.MailFacts}))})
+	tone := cmp.Or(map[string]string{"sent": toneInOrder, "dead": toneCause, "suppressed": toneCause, "unknown": tonePerhaps, "retry": tonePerhaps}[orEmpty(mailed.MailState)], toneToKnow)
+	found = append(found, remark{tone, fmt.Sprintf("%s (%d): %s", which, *mailed.MessageID, sentence(mail.Cause{Reason: mailed.MailReason, Facts: mailed.MailFacts}))})
 	if !mailed.SameAddress {
-		return append(found, remark{gradeLook, "The newest mail with a code went to another address of the customer."})
+		return append(found, remark{tonePerhaps, "The newest mail with a code went to another address of the customer."})
 	}
-	if grade == gradeFine {
-		found = append(found, remark{gradeSo, "The mail server of the customer's provider has the mail: let the customer look for it among unwanted mail."})
+	if tone == toneInOrder {
+		found = append(found, remark{toneToKnow, "The mail server of the customer's provider has the mail: let the customer look for it among unwanted mail."})
 	}
 	return found
 }

@@ -13,8 +13,8 @@ import (
 	"sespan/internal/postgres"
 )
 
-// newCaller makes customer 7, who waits for a code that does not come: suppressed, and all used up.
-func newCaller(t *testing.T) (db *pgtest.DB, at string) {
+// newStuckCustomer makes customer 7, who waits for a code that does not come: suppressed, and all used up.
+func newStuckCustomer(t *testing.T) (db *pgtest.DB, at string) {
 	t.Helper()
 	db = pgtest.NewDB(t)
 	db.Exec(t, `INSERT INTO public.auth_user (id, username, email, is_active) VALUES (7, 'budi', 'Budi@example.com', false)`)
@@ -34,12 +34,12 @@ func newCaller(t *testing.T) (db *pgtest.DB, at string) {
 // each with its entry in the audit.
 func TestCustomerWhyAndReset(t *testing.T) {
 	t.Parallel()
-	db, at := newCaller(t)
+	db, at := newStuckCustomer(t)
 	lines := strings.Split(strings.TrimSpace(mustCommand(t, "customer", at, "why", "BUDI@example.com")), "\n")
 	for i, want := range []string{
 		"customer 7, BUDI@example.com",
-		"stops  Nothing is sent to this address since ", "stops  10 wrong codes were tried in an hour", "stops  5 mails went to the address in an hour",
-		"so     The account waits for its first code.", "so     A code was made at ", "so     The mail with the newest code (",
+		"cause    Nothing is sent to this address since ", "cause    10 wrong codes were tried in an hour", "cause    5 mails went to the address in an hour",
+		"to know  The account waits for its first code, unless", "to know  A code was made at ", "to know  The mail with the newest code (",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
 			t.Errorf("line %d should begin with %q:\n%s", i, want, strings.Join(lines, "\n"))
@@ -74,21 +74,34 @@ func TestCustomerWhyAndReset(t *testing.T) {
 
 func TestCustomerHelpOfNobodyAndWithoutAnAddress(t *testing.T) {
 	t.Parallel()
-	db, at := newCaller(t)
+	db, at := newStuckCustomer(t)
 	db.Exec(t, `INSERT INTO public.auth_user (id, username, email) VALUES (8, 'sari', '')`)
 	out, said, err := command(t, "customer", at, "why", "nobody@example.com")
-	if err != nil || !strings.Contains(said, "No customer has this address") || out != "nobody@example.com\nso     No code was asked for in the last days.\n" {
+	if err != nil || !strings.Contains(said, "No customer has this address") || !strings.HasPrefix(out, "nobody@example.com\n") || !strings.HasSuffix(out, "to know  No code was asked for in the last days.\n") || strings.Count(out, "\n") != 2 {
 		t.Errorf("of nobody: %q, %q, %v", out, said, err)
 	}
-	if out := mustCommand(t, "customer", at, "why", "--customer-id=8"); !strings.Contains(out, "stops  The account has no e-mail address.") {
-		t.Errorf("without an address:\n%s", out)
+	db.Exec(t, `INSERT INTO public.auth_user (id, username, email) VALUES (9, 'joko', ' joko '), (10, 'budi2', 'BUDI@example.com')`)
+	db.Exec(t, `INSERT INTO sespan.budget (budget_key, used_at) SELECT sespan.budget_key('mails_address', 'joko'), array_agg(now() - interval '2 min') FROM generate_series(1, 5)`)
+	for want, id := range map[string]string{
+		"cause    The account has no e-mail address.":     "8",
+		"cause     joko  is no e-mail address.":           "9",
+		"cause    5 mails went to the address in an hour": "9", // of the text, which limits count, too
+		"perhaps  Another account has this address, too.": "10",
+	} {
+		if out := mustCommand(t, "customer", at, "why", "--customer-id="+id); !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if out := mustCommand(t, "customer", at, "why", "--customer-id=10", "sole@example.com"); strings.Contains(out, "Another account") {
+		t.Errorf("an address of one:\n%s", out)
 	}
 	for want, args := range map[string][]string{
-		"ADDRESS":                      {"customer", at, "why"},
-		"is not an e-mail address":     {"customer", at, "reset", "nobody"},
-		"no customer has the number 9": {"customer", at, "why", "--customer-id=9"},
-		"customer 8 has no address":    {"customer", at, "reset", "--customer-id=8"},
-		"no right to that":             {"customer", "--database-url=" + db.Login(t, "", "sespan_producer").URL, "reset", "x@example.com"},
+		"ADDRESS":                             {"customer", at, "why"},
+		"is not an e-mail address":            {"customer", at, "reset", "nobody"},
+		"no customer has the number 11":       {"customer", at, "why", "--customer-id=11"},
+		"customer 8 has no address":           {"customer", at, "reset", "--customer-id=8"},
+		"several customers have this address": {"customer", at, "why", "budi@example.com"},
+		"no right to that":                    {"customer", "--database-url=" + db.Login(t, "", "sespan_producer").URL, "reset", "x@example.com"},
 	} {
 		if _, _, err := command(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
@@ -126,32 +139,32 @@ func TestRemarksOfEveryState(t *testing.T) {
 		help   postgres.CustomerHelp
 		want   string
 	}{
-		{person(yes), postgres.CustomerHelp{Right: "ended"}, "fine The account is active"},
-		{person(no), postgres.CustomerHelp{Right: "live"}, "so The account waits for its first code."},
-		{person(no), postgres.CustomerHelp{Right: "none"}, "stops The account is inactive and was never"},
-		{person(no), postgres.CustomerHelp{Right: "ended"}, "stops The account was closed"},
-		{person([]byte(`{}`)), postgres.CustomerHelp{Right: "ended"}, "so The site does not say whether the account is active."},
-		{person(yes), held("all", "bounce"), "stops Nothing is sent to this address since " + timestamp(&now) + ": a mail came back for good (550 no such user). It ends at " + timestamp(&later) + ". sespan mail unsuppress ends it."},
-		{person(yes), held("except_codes", "complaint"), "so Only codes are sent"},
-		{person(yes), held("bulk", "unsubscribe"), "so No newsletters are sent"},
-		{person(yes), held("bulk", "of a newer version"), "so No newsletters are sent to this address since " + timestamp(&now) + ": of a newer version (550 no such user)."},
-		{person(yes), budget("mails_address", 60), "so 3 mails went to the address in a minute, as many as may be: the next at " + timestamp(&later) + "."},
-		{person(yes), budget("mails_browser", 3600), "stops 3 mails were asked for by the customer's own browser in an hour"},
-		{person(yes), budget("codes_browser", 3600), "stops 3 wrong codes were tried"},
-		{person(yes), budget("guesses_address", 900), "stops 3 passwords were tried in a quarter of an hour"},
-		{person(yes), codes(code("verified")), "so The code of " + timestamp(&now) + " was entered, and was right."},
+		{person(yes), postgres.CustomerHelp{Right: "ended"}, "in order The account is active"},
+		{person(no), postgres.CustomerHelp{Right: "live"}, "to know The account waits for its first code, unless"},
+		{person(no), postgres.CustomerHelp{Right: "none"}, "cause The account is inactive and was never"},
+		{person(no), postgres.CustomerHelp{Right: "ended"}, "cause The account was closed"},
+		{person([]byte(`{}`)), postgres.CustomerHelp{Right: "ended"}, "to know The site does not say whether the account is active."},
+		{person(yes), held("all", "bounce"), "cause Nothing is sent to this address since " + timestamp(&now) + ": a mail came back for good (550 no such user). It ends at " + timestamp(&later) + ". sespan mail unsuppress ends it."},
+		{person(yes), held("except_codes", "complaint"), "to know Only codes are sent"},
+		{person(yes), held("bulk", "unsubscribe"), "to know No newsletters are sent"},
+		{person(yes), held("bulk", "of a newer version"), "to know No newsletters are sent to this address since " + timestamp(&now) + ": of a newer version (550 no such user)."},
+		{person(yes), budget("mails_address", 60), "to know 3 mails went to the address in a minute, as many as may be: the next at " + timestamp(&later) + "."},
+		{person(yes), budget("mails_browser", 3600), "cause 3 mails were asked for by the customer's own browser in an hour"},
+		{person(yes), budget("codes_browser", 3600), "cause 3 wrong codes were tried"},
+		{person(yes), budget("guesses_address", 900), "cause 3 passwords were tried in a quarter of an hour"},
+		{person(yes), codes(code("verified")), "to know The code of " + timestamp(&now) + " was entered, and was right."},
 		{person(yes), codes(code("locked")), "is locked"},
 		{person(yes), codes(code("superseded")), "replaced by a newer wish"},
 		{person(yes), codes(code("expired")), "was valid until"},
-		{person(yes), codes(decoy), "look No mail went out"},
-		{person(yes), codes(mailed), "fine The mail with the newest code (7): It was sent at"},
-		{person(yes), codes(mailed), "so The mail server of the customer's provider has the mail"},
-		{person(yes), codes(code("pending"), moved), "fine The mail with an earlier code (7): It was sent at"},
-		{person(yes), codes(moved), "look The newest mail with a code went to another address of the customer."},
+		{person(yes), codes(decoy), "perhaps No mail went out"},
+		{person(yes), codes(mailed), "in order The mail with the newest code (7): It was sent at"},
+		{person(yes), codes(mailed), "to know The mail server of the customer's provider has the mail"},
+		{person(yes), codes(code("pending"), moved), "in order The mail with an earlier code (7): It was sent at"},
+		{person(yes), codes(moved), "perhaps The newest mail with a code went to another address of the customer."},
 	} {
 		var said []string
 		for _, r := range remarks(c.person, c.help) {
-			said = append(said, fmt.Sprint(r.grade, " ", r.text))
+			said = append(said, fmt.Sprint(r.tone, " ", r.text))
 		}
 		if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, c.want) }) {
 			t.Errorf("%q is not in %q", c.want, said)

@@ -14,7 +14,7 @@ type MailSuppress struct {
 	Address string         `arg:"" help:"A bare e-mail address."`
 	Scope   string         `enum:"all,except_codes,bulk" default:"all" help:"all mails, all but codes (except_codes), or mails with a List-Unsubscribe header (bulk)."`
 	For     *time.Duration `placeholder:"DURATION" help:"For how long, such as 720h; for ever without it."`
-	Detail  string         `help:"A remark for whoever looks at it later."`
+	Detail  string         `help:"A note for whoever looks at it later."`
 }
 
 // MailUnsuppress is the command mail unsuppress.

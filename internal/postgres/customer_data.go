@@ -59,11 +59,10 @@ func (d *CustomerData) Find(ctx context.Context, id *int64, email string) (Perso
 }
 
 func (d *CustomerData) byEmail(ctx context.Context, p Person, email string) (Person, error) {
-	rows, err := d.pool.queries.CustomerHeldByEmail(ctx, d.pool, address.Spellings(email))
-	rows = slices.DeleteFunc(rows, func(r dbsqlc.CustomerHeldByEmailRow) bool { return !address.Same(r.Email, email) })
+	rows, err := d.withAddress(ctx, email)
 	switch {
-	case err != nil && !isState(err, stateUnbound):
-		return p, adminError(err)
+	case err != nil:
+		return p, err
 	case len(rows) > 1:
 		return p, fmt.Errorf("several customers have this address, such as %d and %d: give --customer-id", rows[0].CustomerID, rows[1].CustomerID)
 	case len(rows) == 1:
@@ -71,6 +70,15 @@ func (d *CustomerData) byEmail(ctx context.Context, p Person, email string) (Per
 		p.add(rows[0].Email, rows[0].Details)
 	}
 	return p, nil
+}
+
+// withAddress gives the customers of an address, two at most; nobody where no table is bound.
+func (d *CustomerData) withAddress(ctx context.Context, email string) ([]dbsqlc.CustomerHeldByEmailRow, error) {
+	rows, err := d.pool.queries.CustomerHeldByEmail(ctx, d.pool, address.Spellings(email))
+	if err != nil && !isState(err, stateUnbound) {
+		return nil, adminError(err)
+	}
+	return slices.DeleteFunc(rows, func(r dbsqlc.CustomerHeldByEmailRow) bool { return !address.Same(r.Email, email) }), nil
 }
 
 func (p *Person) add(email, details string) {

@@ -1,12 +1,16 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"sespan/internal/mail"
+	"sespan/internal/postgres/dbsqlc"
 )
 
 // CustomerHelp is what is known of a customer, or of an address, that gets no mail. At is
@@ -21,6 +25,7 @@ type CustomerHelp struct {
 		Used int64  `json:"used"`
 		Most *int64 `json:"most"`
 	} `json:"site"` // mails that strangers have caused today
+	SharedAddress bool `json:"shared_address"` // by another customer of the site
 }
 
 // HelpCode is a code, and where its mail is: reason and facts as of mail_why.
@@ -71,7 +76,17 @@ func (d *CustomerData) Help(ctx context.Context, p Person) (CustomerHelp, error)
 	if err := json.Unmarshal([]byte(found), &help); err != nil {
 		return help, fmt.Errorf("help: %w", err)
 	}
-	return help, nil
+	help.SharedAddress, err = d.sharesAddress(ctx, p)
+	return help, err
+}
+
+// sharesAddress tells whether another customer has the address, too.
+func (d *CustomerData) sharesAddress(ctx context.Context, p Person) (bool, error) {
+	if p.Details == nil || len(p.Emails) == 0 || addressKey(p.Emails[0]) == "" {
+		return false, nil
+	}
+	rows, err := d.withAddress(ctx, p.Emails[0])
+	return slices.ContainsFunc(rows, func(r dbsqlc.CustomerHeldByEmailRow) bool { return r.CustomerID != *p.ID }), err
 }
 
 // ResetBudgets gives a person's address back what it has used up, and tells how many uses.
@@ -87,10 +102,11 @@ func (d *CustomerData) ResetBudgets(ctx context.Context, p Person) (int, error) 
 	return int(uses), nil
 }
 
-// addressKey is that of the address that is meant first; empty for none.
+// addressKey is that of the address that is meant first, or the text of what is none: limits
+// count that, too. Empty for no address.
 func (p *Person) addressKey() string {
 	if len(p.Emails) == 0 {
 		return ""
 	}
-	return addressKey(p.Emails[0])
+	return cmp.Or(addressKey(p.Emails[0]), strings.TrimSpace(p.Emails[0]))
 }

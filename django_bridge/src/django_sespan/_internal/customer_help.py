@@ -86,7 +86,11 @@ def read(using: str, customer_id: int, email: str) -> Facts:
     """Return the facts; that they were read stands in the audit."""
     call = "SELECT sespan.customer_help(%s::bigint, %s::text)"
     found = _call(using, call, [customer_id, key_or_text(email)])
-    data = json.loads(found) if isinstance(found, str) else found
+    return facts(json.loads(found) if isinstance(found, str) else found)
+
+
+def facts(data: Mapping[str, Any]) -> Facts:
+    """Return what the function's object says."""
     site = data["site"] or {}
     return Facts(
         at=_time(data["at"]),

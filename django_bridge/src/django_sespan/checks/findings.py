@@ -22,7 +22,7 @@ def warning(number: str, message: str, hint: str) -> CheckWarning:
 
 
 def info(number: str, message: str, hint: str) -> Info:
-    """Make a remark: it works, and somebody may miss something."""
+    """Make an info: it works, and somebody may miss something."""
     return Info(message, hint=hint, id=f"sespan.{number}")
 
 

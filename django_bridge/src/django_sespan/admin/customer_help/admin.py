@@ -23,8 +23,8 @@ from django_sespan._internal.flows import staff_people
 from django_sespan._internal.flows.staff_people import Person
 from django_sespan._internal.installation import roles_of_site
 from django_sespan.admin.customer_help.action import HELP
-from django_sespan.admin.customer_help.findings import findings
 from django_sespan.admin.customer_help.forms import AddressForm, Search, SureForm
+from django_sespan.admin.customer_help.remarks import remarks
 from django_sespan.admin.page import PageAdmin
 from django_sespan.errors import CustomerTableMismatch
 from django_sespan.mail import queue_admin
@@ -131,14 +131,14 @@ class CustomerHelpAdmin(PageAdmin):
         email = deeds.email_of(person.user)
         with audited(request):
             facts = customer_help.read(self.using, person.key, email)
-            found = findings(person.user, email, facts)
+            found = remarks(person.user, email, facts)
         asked = form if isinstance(form, AddressForm) else None
         sure = form if form is not None and asked is None else None
         context = {
             "title": _("Help for %(name)s") % {"name": person.name},
             "person": person,
             "email": email,
-            "findings": found,
+            "remarks": found,
             "waits": is_unverified(person.user),
             "suppressed": facts.suppressed,
             "used": bool(facts.budgets),

@@ -17,7 +17,7 @@ class Search(forms.Form):
 
 
 class SureForm(forms.Form):
-    """What could give an account to somebody else: the caller was asked who they are."""
+    """What could give an account to somebody else: the customer was asked who they are."""
 
     checked = forms.BooleanField(
         label=_("I have made sure that this is the customer"),

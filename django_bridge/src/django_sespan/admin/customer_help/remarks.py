@@ -24,8 +24,8 @@ GOOD, WARN, BAD, CALM = "sent", "retry", "dead", "queued"
 """Tones, named as the states of mails are that have the same colour."""
 
 
-class Finding(NamedTuple):
-    """A sentence, and how grave it is."""
+class Remark(NamedTuple):
+    """A sentence for the clerk at the telephone, and its tone: how grave it is."""
 
     tone: str
     text: str
@@ -38,8 +38,12 @@ class Finding(NamedTuple):
         return words[self.tone]
 
 
-def findings(user: Any, email: str, facts: Facts) -> list[Finding]:
-    """Return all that is known, the gravest first."""
+def remarks(user: Any, email: str, facts: Facts) -> list[Remark]:
+    """Return all that is known, the gravest first.
+
+    `sespan customer why` says the same; `internal/cli/testdata/customer_help_vectors.json` holds
+    both to it.
+    """
     found = [
         *_account(user, facts),
         *_address(user, email),
@@ -51,41 +55,41 @@ def findings(user: Any, email: str, facts: Facts) -> list[Finding]:
     return sorted(found, key=lambda one: order[one.tone])
 
 
-def _account(user: Any, facts: Facts) -> Iterator[Finding]:
+def _account(user: Any, facts: Facts) -> Iterator[Remark]:
     if user.is_active:
         text = _("The account is active: it needs no code, and the customer can log in.")
-        yield Finding(GOOD, text)
+        yield Remark(GOOD, text)
     elif facts.right == "live" and not has_logged_in(user):
-        yield Finding(CALM, _("The account waits for its first code."))
+        yield Remark(CALM, _("The account waits for its first code."))
     elif facts.right == "none":
         text = _("The account is inactive and was never to be opened by a code: no code is sent.")
-        yield Finding(BAD, text)
+        yield Remark(BAD, text)
     else:
         text = _("The account was closed, or opened and closed again: no code is sent.")
-        yield Finding(BAD, text)
+        yield Remark(BAD, text)
 
 
-def _address(user: Any, email: str) -> Iterator[Finding]:
+def _address(user: Any, email: str) -> Iterator[Remark]:
     if not email:
-        yield Finding(BAD, _("The account has no e-mail address."))
+        yield Remark(BAD, _("The account has no e-mail address."))
         return
     try:
         key(email)
     except ValueError:
-        yield Finding(BAD, _("%(address)s is no e-mail address.") % {"address": email})
+        yield Remark(BAD, _("%(address)s is no e-mail address.") % {"address": email})
         return
     if mistyped.leads_nowhere(email):
         text = _("No mail can go to %(domain)s: there is no such domain.")
-        yield Finding(BAD, text % {"domain": email.rpartition("@")[2]})
+        yield Remark(BAD, text % {"domain": email.rpartition("@")[2]})
     elif better := mistyped.suggestion(email):
         text = _("The address looks mistyped. Ask whether %(address)s is meant.")
-        yield Finding(WARN, text % {"address": better})
+        yield Remark(WARN, text % {"address": better})
     if with_email(email, hidden=True).exclude(pk=user.pk).exists():
         text = _("Another account has this address, too.")
-        yield Finding(WARN, text)
+        yield Remark(WARN, text)
 
 
-def _suppression(found: Suppression) -> Finding:
+def _suppression(found: Suppression) -> Remark:
     reasons = {
         "bounce": _("a mail came back for good"),
         "complaint": _("the customer complained of a mail"),
@@ -105,19 +109,19 @@ def _suppression(found: Suppression) -> Finding:
             text = _("No newsletters are sent to this address since %(since)s: %(why)s.") % values
     if found.until is not None:
         text += " " + _("It ends at %(until)s.") % {"until": when(found.until)}
-    return Finding(BAD if found.scope == "all" else CALM, text)
+    return Remark(BAD if found.scope == "all" else CALM, text)
 
 
-def _budgets(facts: Facts) -> Iterator[Finding]:
+def _budgets(facts: Facts) -> Iterator[Remark]:
     for budget in facts.budgets:
         if budget.free_at is not None and budget.free_at > facts.at:
             yield _used_up(budget, facts.at)
     if facts.site_used_up:
         text = _("The whole site has sent as many mails today as strangers may cause.")
-        yield Finding(BAD, text)
+        yield Remark(BAD, text)
 
 
-def _used_up(budget: Budget, at: datetime) -> Finding:
+def _used_up(budget: Budget, at: datetime) -> Remark:
     free_at = budget.free_at or at
     values = {
         "used": budget.used,
@@ -148,20 +152,20 @@ def _used_up(budget: Budget, at: datetime) -> Finding:
             )
     # A minute's pause is no fault: it is over before the call is.
     tone = CALM if budget.seconds <= messages.MINUTE else BAD
-    return Finding(tone, text % values)
+    return Remark(tone, text % values)
 
 
-def _codes(facts: Facts) -> Iterator[Finding]:
+def _codes(facts: Facts) -> Iterator[Remark]:
     if not facts.codes:
-        yield Finding(CALM, _("No code was asked for in the last days."))
+        yield Remark(CALM, _("No code was asked for in the last days."))
         return
     newest = facts.codes[0]
-    yield Finding(CALM, _code(newest, facts.at))
+    yield Remark(CALM, _code(newest, facts.at))
     mailed = next((c for c in facts.codes if c.message_id is not None), None)
     if mailed is None or mailed.mail_reason is None:
         if newest.decoy:
             text = _("No mail went out: no code would have opened the account.")
-            yield Finding(WARN, text)
+            yield Remark(WARN, text)
         return
     tones = {"sent": GOOD, "dead": BAD, "unknown": WARN, "retry": WARN, "suppressed": BAD}
     said = sentence(mailed.mail_reason, mailed.mail_facts)
@@ -169,9 +173,9 @@ def _codes(facts: Facts) -> Iterator[Finding]:
     if mailed is newest:
         text = _("The mail with the newest code: %(sentence)s")
     tone = tones.get(mailed.mail_state or "", CALM)
-    yield Finding(tone, text % {"sentence": said}, mailed.message_id)
+    yield Remark(tone, text % {"sentence": said}, mailed.message_id)
     if not mailed.same_address:
-        yield Finding(
+        yield Remark(
             WARN, _("The newest mail with a code went to the address that the account had before.")
         )
     elif mailed.mail_state == "sent":
@@ -179,7 +183,7 @@ def _codes(facts: Facts) -> Iterator[Finding]:
             "The mail server of the customer’s provider has the mail: let the customer look for it "
             "among unwanted mail."
         )
-        yield Finding(CALM, text)
+        yield Remark(CALM, text)
 
 
 def _code(code: Code, at: datetime) -> str:
