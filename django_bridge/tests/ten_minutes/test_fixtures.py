@@ -16,7 +16,7 @@ PEOPLE = "SELECT username, is_active FROM auth_user ORDER BY 1"
 def site(make_site, blocks):
     """A shop with two customers and the groups of the staff."""
     made = make_site(projects.fresh)
-    follow(made, blocks)
+    follow(made, blocks, has_pages=False)
     made.rows(
         "INSERT INTO auth_user (username, email, password, is_active, date_joined, is_staff,"
         " is_superuser, first_name, last_name)"
