@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page
 import admin_layout
 import axe
 from conftest import Watch
-from stack import ADMIN_EMAIL, ADMIN_PASSWORD, NEXT_PYTHON, Stack
-from visitor import SCREENSHOTS
+from stack import NEXT_PYTHON, Stack
+from visitor import SCREENSHOTS, log_in_as_admin
 
 Scheme = Literal["light", "dark"]
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 844}}
@@ -123,10 +123,7 @@ def test_pages_look_right(shop: tuple[str, str], browser: Browser, watch: Watch)
     context = browser.new_context(base_url=address, locale="en-GB", viewport=SIZES["wide"])  # type: ignore[arg-type]
     watch.follow(context)
     page = context.new_page()
-    page.goto("/admin/")
-    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in_as_admin(page)
     paths = pages_of(page)
     assert len(paths) >= AT_LEAST, paths
 

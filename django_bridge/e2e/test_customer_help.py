@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 import admin_layout
 import axe
 from conftest import Watch
-from stack import ADMIN_EMAIL, ADMIN_PASSWORD, Stack
+from stack import Stack
 from test_admin_pages import keep
 from test_people import speak_indonesian
+from visitor import log_in_as_admin
 
 PASSWORD = "kunci-pelanggan-2026"  # noqa: S105  (a test's)
 CAUSES = {
@@ -116,10 +117,7 @@ def admin(browser: Browser, stack: Stack, watch: Watch) -> Iterator[Page]:
     )
     watch.follow(context)
     page = context.new_page()
-    page.goto("/admin/")
-    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in_as_admin(page)
     yield page
     context.close()
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, Page, expect
 
-from stack import ADMIN_EMAIL, ADMIN_PASSWORD, Stack
+from stack import Stack
+from visitor import log_in_as_admin
 
 if TYPE_CHECKING:
     from conftest import Watch
@@ -122,10 +123,7 @@ def check_staff_pages(visitor: Visitor, stack: Stack, browser: Browser, watch: W
     context = browser.new_context(base_url=stack.shop_url, locale="en-GB")
     watch.follow(context)
     page = context.new_page()
-    page.goto("/admin/")
-    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in_as_admin(page)
     staff = type(visitor)(page, stack.inbox, "staff")
     staff.look("01-index", audit=False)
     for number, (link, text) in enumerate(

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import axe
 from conftest import Watch
-from stack import ADMIN_EMAIL, ADMIN_PASSWORD, Stack
-from visitor import Visitor
+from stack import Stack
+from visitor import Visitor, log_in_as_admin
 
 PASSWORD = "kunci-laporan-2026"  # noqa: S105  (a test's)
 DASHBOARD, KEYS = "/account/dashboard/", "/account/keys/"
@@ -33,10 +33,7 @@ def window(browser: Browser, stack: Stack, watch: Watch, scheme: Scheme = "light
 def admin(browser: Browser, stack: Stack, watch: Watch) -> Iterator[Page]:
     """The administration, on an ordinary screen."""
     page = window(browser, stack, watch)
-    page.goto("/admin/")
-    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in_as_admin(page)
     yield page
     page.context.close()
 

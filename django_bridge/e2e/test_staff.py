@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from stack import ADMIN_EMAIL, ADMIN_PASSWORD
+from visitor import log_in_as_admin
 
 if TYPE_CHECKING:
     from conftest import Watch
@@ -20,10 +20,7 @@ def staff(browser: Browser, stack: Stack, watch: Watch) -> Iterator[Page]:
     context = browser.new_context(base_url=stack.shop_url, locale="en-GB")
     watch.follow(context)
     page = context.new_page()
-    page.goto("/admin/")
-    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in_as_admin(page)
     yield page
     context.close()
 

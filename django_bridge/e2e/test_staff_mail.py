@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from conftest import Watch
-from stack import ADMIN_EMAIL, ADMIN_PASSWORD, Stack
-from visitor import Visitor
+from stack import Stack
+from visitor import Visitor, log_in_as_admin
 
 # Every way in which a mail may ask its reader's browser to call home.
 HOSTILE = """<html><head><base href="{away}/"><link rel="stylesheet" href="{away}/css">
@@ -58,10 +58,7 @@ def staff(browser: Browser, stack: Stack) -> Iterator[Page]:
     watch = Watch()
     context.on("response", watch._response)  # noqa: SLF001  (statuses only)
     page = context.new_page()
-    page.goto("/admin/")
-    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in_as_admin(page)
     yield page
     context.close()
     assert watch.complaints == []

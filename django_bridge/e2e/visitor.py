@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from inbox import Inbox, Mail
+from stack import ADMIN_EMAIL, ADMIN_PASSWORD
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "test-results" / "screenshots"
 PASSWORD = "kopi-tubruk-88"  # noqa: S105  (a test's)
@@ -44,6 +45,14 @@ EAGER = """() => Promise.all([...document.images].map((image) => {
   image.loading = "eager";
   return image.complete || new Promise((done) => { image.onload = image.onerror = done; });
 }))"""
+
+
+def log_in_as_admin(page: Page) -> None:
+    """Open the administration."""
+    page.goto("/admin/")
+    page.get_by_label("E-mail address").fill(ADMIN_EMAIL)
+    page.get_by_label("Password").fill(ADMIN_PASSWORD)
+    page.get_by_role("button", name="Log in").click()
 
 
 class Visitor:
